@@ -1,0 +1,1 @@
+"""What an app imports that Google's SDK lacks, by Google's dotted paths."""

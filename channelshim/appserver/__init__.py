@@ -1,0 +1,1 @@
+"""One request's way through an app: handlers, static files, login."""

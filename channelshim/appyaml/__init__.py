@@ -1,0 +1,1 @@
+"""Text of app.yaml and its sisters to frozen dataclasses; touches no disk."""

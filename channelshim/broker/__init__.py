@@ -1,0 +1,1 @@
+"""Messages between processes: numbers, windows, who is connected."""

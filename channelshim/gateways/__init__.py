@@ -1,0 +1,1 @@
+"""Sockets to events and back; no decisions."""

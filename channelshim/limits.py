@@ -1,0 +1,123 @@
+"""Every limit, path and fixed reply, once, with its source.
+
+``contract`` is the description of the Channel API that the project is built from;
+``D`` numbers are in docs/explanation/differences.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- The Channel API (contract 1.1, 1.2, 1.3) -----------------------------------------
+
+MAXIMUM_CLIENT_ID_LENGTH: Final = 256
+"""Bytes of a client id as UTF-8."""
+
+MAXIMUM_MESSAGE_LENGTH: Final = 32767
+"""Bytes of a message as UTF-8; the original's text says "chars"."""
+
+MAXIMUM_TOKEN_DURATION_MINUTES: Final = 24 * 60
+
+DEFAULT_TOKEN_MINUTES: Final = 120
+
+MAXIMUM_TOKEN_LENGTH: Final = 512
+"""Characters. Ours are the id and 24 bytes in base64, a dot and 43 of signature: 418
+for the longest id. Longer text is refused before any work is done on it."""
+
+# --- Fixed replies (contract 3.5, 3.7) ------------------------------------------------
+
+DESCRIPTION_INVALID_TOKEN: Final = "Invalid+token."
+DESCRIPTION_TOKEN_EXPIRED: Final = "Token+timed+out."
+
+# --- Paths (contract 3.1, 4.1, 5.1, 7.5) ----------------------------------------------
+
+PATH_JSAPI: Final = "/_ah/channel/jsapi"
+PATH_SOCKET: Final = "/_ah/channel/socket"
+PATH_POLL: Final = "/_ah/channel/poll"
+PATH_DEV: Final = "/_ah/channel/dev"
+PATH_CONNECTED: Final = "/_ah/channel/connected/"
+PATH_DISCONNECTED: Final = "/_ah/channel/disconnected/"
+PATH_LOGIN: Final = "/_ah/login"
+PATH_LOGOUT: Final = "/_ah/logout"
+PREFIX_CHANNEL: Final = "/_ah/channel/"
+
+# --- WebSocket close codes ------------------------------------------------------------
+
+CLOSE_NORMAL: Final = 1000
+CLOSE_PROTOCOL_ERROR: Final = 1002
+CLOSE_TOO_BIG: Final = 1009
+CLOSE_COME_BACK: Final = 1012
+"""Service restart (RFC 6455 registry): the page reconnects and resumes."""
+CLOSE_TOKEN_REFUSED: Final = 4401
+"""Private range; 401 behind the 4 000."""
+
+# --- Presence (contract 5) ------------------------------------------------------------
+
+GRACE_SECONDS: Final = 2.0
+"""How long a client id may be gone before it counts as disconnected; the original's
+CHANNEL_TIMEOUT_SECONDS."""
+
+PRESENCE_REMOTE_ADDRESS: Final = "0.1.0.10"
+TASK_REMOTE_ADDRESS: Final = "0.1.0.2"
+CRON_REMOTE_ADDRESS: Final = "0.1.0.1"
+"""The addresses from which App Engine made internal requests; apps check them."""
+
+PRESENCE_RUNNERS: Final = 4
+"""Threads that make presence POSTs; one id's POSTs never overlap."""
+
+# --- Heartbeat and replay window (design decision 4) ----------------------------------
+
+PING_INTERVAL_SECONDS: Final = 20.0
+"""Below the 30 to 60 s after which proxies cut idle connections (contract trap 43)."""
+
+PING_TIMEOUT_SECONDS: Final = 20.0
+
+WINDOW_MESSAGES: Final = 1024
+"""Messages kept per client id."""
+
+WINDOW_BYTES: Final = 1 << 20
+"""Bytes of text kept per client id: 32 of the longest messages."""
+
+WINDOW_TOTAL_BYTES: Final = 256 << 20
+"""Bytes of text kept over all client ids."""
+
+MAXIMUM_MESSAGE_NUMBER: Final = 1 << 53
+"""Numbers stay exact in JavaScript (ECMAScript Number.MAX_SAFE_INTEGER)."""
+
+MAXIMUM_TOKEN_POSITIONS: Final = 64
+"""Tokens per client id whose last written number is remembered, newest kept."""
+
+# --- Connections ----------------------------------------------------------------------
+
+MAXIMUM_CONNECTIONS_PER_CLIENT: Final = 256
+MAXIMUM_CONNECTIONS: Final = 100_000
+
+SEND_BUFFER_BYTES: Final = 1 << 20
+"""Bytes waiting for one slow reader before it is told to come back."""
+
+MAXIMUM_INCOMING_FRAME_BYTES: Final = 4096
+"""Pages send nothing but pongs and closes (125 bytes at most, RFC 6455 5.5)."""
+
+# --- The poll fallback ----------------------------------------------------------------
+
+POLL_MAXIMUM_WAIT_SECONDS: Final = 25.0
+"""Below the 30 s after which the strictest common proxies cut."""
+
+POLL_RETRY_MILLISECONDS: Final = 0
+"""Pause before the next poll after a held one."""
+
+POLL_BUSY_RETRY_MILLISECONDS: Final = 1000
+"""Pause when the server answered at once because no thread may be spent."""
+
+POLL_PRESENCE_MARGIN_SECONDS: Final = 10.0
+"""A poller counts as connected for max(grace, retry + this) after its last poll."""
+
+POLL_HIDDEN_SECONDS: Final = 75.0
+"""The same for a page that says it is hidden: browsers wake such timers once a
+minute."""
+
+# --- Login (contract 7.5, 7.6) --------------------------------------------------------
+
+LOGIN_COOKIE: Final = "dev_appserver_login"
+AUTH_DOMAIN: Final = "gmail.com"
+MAXIMUM_COOKIE_LENGTH: Final = 1024

@@ -1,0 +1,1 @@
+"""Pure decisions: bytes, text and `now` in; events and bytes out. No I/O."""

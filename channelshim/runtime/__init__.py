@@ -1,0 +1,1 @@
+"""One request's environment, the same for serve, wrap and test."""

@@ -1,0 +1,1 @@
+"""The services behind the SDK's API proxy, one module each."""
