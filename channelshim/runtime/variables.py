@@ -1,0 +1,104 @@
+"""The variables that App Engine put into os.environ for each request.
+
+Contract 7.3 and 8.1; base-sdk 1.5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from channelshim import limits
+
+SERVER_SOFTWARE = "Development/2.0 (channelshim)"
+"""Apps take any text that starts with "Dev" as the development server (trap 36)."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who makes a request.
+
+    Attributes:
+        email: as typed at login, case kept; holds an "@".
+        is_admin: what users.is_current_user_admin() answers.
+        user_id: 21 digits; see `user_id_of`.
+    """
+
+    email: str
+    is_admin: bool
+    user_id: str
+
+
+def user_id_of(email: str) -> str:
+    """Return the user id that the old dev server made from an email.
+
+    A 1, and the first 20 characters of the MD5 of the lower-cased email, each byte
+    written decimal with at least two digits. The datastore stub stores the same.
+
+    Source: contract 7.6, with check values.
+    """
+    digest = hashlib.md5(email.lower().encode("utf-8"), usedforsecurity=False)
+    return "1" + "".join(f"{byte:02d}" for byte in digest.digest())[:20]
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What is the same for every request of one app.
+
+    Attributes:
+        application_id: APPLICATION_ID, without partition; "myapp".
+        module: CURRENT_MODULE_ID.
+        version: CURRENT_VERSION_ID's first half.
+        environment: env_variables of app.yaml.
+    """
+
+    application_id: str
+    module: str = "default"
+    version: str = "1"
+    environment: Mapping[str, str] | None = None
+
+
+def request_variables(
+    application: Application, environ: Mapping[str, Any], user: User | None
+) -> dict[str, str]:
+    """Return what os.environ holds on top of the process's own during a request.
+
+    Args:
+        application: the app's facts.
+        environ: the WSGI environment, outside headers already stripped.
+        user: who asks, or None.
+    """
+    variables = dict(application.environment or {})
+    variables.update(
+        {key: value for key, value in environ.items() if _is_cgi_variable(key, value)}
+    )
+    host = environ.get("HTTP_HOST") or "{}:{}".format(
+        environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "80")
+    )
+    email = user.email if user else ""
+    variables.update(
+        APPLICATION_ID=f"dev~{application.application_id}",
+        APPENGINE_RUNTIME="python27",
+        AUTH_DOMAIN=limits.AUTH_DOMAIN,
+        CURRENT_MODULE_ID=application.module,
+        CURRENT_VERSION_ID=f"{application.version}.1",
+        DEFAULT_VERSION_HOSTNAME=host,
+        GAE_ENV="localdev",
+        GAE_RUNTIME="python27",
+        HTTP_HOST=host,
+        INSTANCE_ID="0",
+        SERVER_SOFTWARE=SERVER_SOFTWARE,
+        TZ="UTC",
+        USER_EMAIL=email,
+        USER_ID=user.user_id if user else "",
+        USER_IS_ADMIN="1" if user and user.is_admin else "0",
+        USER_NICKNAME=email.partition("@")[0],
+        USER_ORGANIZATION=email.partition("@")[2],
+    )
+    return variables
+
+
+def _is_cgi_variable(key: str, value: object) -> bool:
+    return isinstance(value, str) and key.isupper() and "." not in key

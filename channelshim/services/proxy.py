@@ -1,0 +1,54 @@
+"""Google's API proxy with services that are made when they are first called.
+
+Importing every stub costs 0.3 s and 50 MB at start (base-sdk 7); a chat app needs
+three of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.appengine.api import apiproxy_stub_map
+
+Factory = Callable[[], Any]
+
+
+class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
+    """The SDK's stub map, with factories behind the stubs that are not made yet.
+
+    A stub that a test or an app registers itself always wins.
+
+    Args:
+        factories: service name to a function that makes its stub; called once, in the
+            thread that first asks.
+    """
+
+    def __init__(self, factories: Mapping[str, Factory]) -> None:
+        super().__init__()
+        self._factories = dict(factories)
+        self._lock = threading.RLock()
+
+    def GetStub(self, service: str) -> Any:
+        """Return the stub of a service, made now if need be; None for an unknown."""
+        stub = super().GetStub(service)
+        if stub is not None or service not in self._factories:
+            return stub
+        with self._lock:
+            factory = self._factories.pop(service, None)
+            if factory is not None:
+                self.RegisterStub(service, factory())
+        return super().GetStub(service)
+
+    def ReplaceStub(self, service: str, stub: Any) -> None:
+        """Put a stub in the place of what there is, made or not."""
+        self._factories.pop(service, None)
+        super().ReplaceStub(service, stub)
+
+
+def install(factories: Mapping[str, Factory]) -> LazyStubMap:
+    """Make a lazy map the process's API proxy and return it."""
+    proxy = LazyStubMap(factories)
+    apiproxy_stub_map.apiproxy = proxy
+    return proxy

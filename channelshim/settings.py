@@ -1,0 +1,195 @@
+"""Every setting, once: keyword arguments, variables, flags and the reference page.
+
+Read once into a frozen object; what stands below the doors gets plain arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from channelshim import limits
+from channelshim.errors import ConfigurationError
+
+PREFIX = "CHANNELSHIM_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table.
+
+    Attributes:
+        name: keyword argument; upper-cased behind CHANNELSHIM_ the variable; with
+            `--` the flag, underscores or dashes.
+        type: bool, int, float or str; a tuple of texts is written with commas.
+        default: its value when nobody says anything.
+        help: one sentence, with the unit.
+    """
+
+    name: str
+    type: type
+    default: Any
+    help: str
+
+
+SETTINGS = (
+    Setting("host", str, "localhost", "Address to listen on."),
+    Setting("port", int, 8080, "Port to listen on; 0 takes a free one."),
+    Setting("admin_host", str, "localhost", "Address of the admin server."),
+    Setting("admin_port", int, 8000, "Port of the admin server."),
+    Setting(
+        "storage_path",
+        str,
+        "",
+        "Folder for data; empty means the user's data folder under the app's id.",
+    ),
+    Setting("clear_datastore", bool, False, "Delete the app's data before starting."),
+    Setting(
+        "log_level", str, "info", "Least severe: debug, info, warning, error, critical."
+    ),
+    Setting(
+        "application",
+        str,
+        "",
+        "Application id; empty means app.yaml's, else one made from the folder.",
+    ),
+    Setting(
+        "threads",
+        int,
+        0,
+        "Worker threads for the app; 0 fits the cores and app.yaml's threadsafe.",
+    ),
+    Setting(
+        "grace_seconds",
+        float,
+        limits.GRACE_SECONDS,
+        "How long a client may be gone before it counts as disconnected.",
+    ),
+    Setting(
+        "ping_interval_seconds",
+        float,
+        limits.PING_INTERVAL_SECONDS,
+        "Time between heartbeats of a WebSocket.",
+    ),
+    Setting(
+        "ping_timeout_seconds",
+        float,
+        limits.PING_TIMEOUT_SECONDS,
+        "Time after a heartbeat without an answer until the peer counts as dead.",
+    ),
+    Setting(
+        "window_messages",
+        int,
+        limits.WINDOW_MESSAGES,
+        "Messages kept per client id for pages that come back.",
+    ),
+    Setting(
+        "window_bytes",
+        int,
+        limits.WINDOW_BYTES,
+        "Bytes of messages kept per client id.",
+    ),
+    Setting(
+        "window_total_bytes",
+        int,
+        limits.WINDOW_TOTAL_BYTES,
+        "Bytes of messages kept over all client ids.",
+    ),
+    Setting(
+        "send_buffer_bytes",
+        int,
+        limits.SEND_BUFFER_BYTES,
+        "Bytes waiting for one slow reader before it is told to come back.",
+    ),
+    Setting(
+        "allowed_origins",
+        tuple,
+        (),
+        "Origins besides the server's own whose pages may open channels.",
+    ),
+)
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+class Settings:
+    """The settings of one server, read-only; one attribute for each row."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "_values", dict(values))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("settings are read once and do not change")
+
+    def __repr__(self) -> str:
+        return f"Settings({self._values!r})"
+
+
+def read_settings(
+    arguments: Mapping[str, Any], variables: Mapping[str, str]
+) -> Settings:
+    """Return the settings: arguments over CHANNELSHIM_* variables over defaults.
+
+    Args:
+        arguments: keyword arguments or flags; a None counts as not given.
+        variables: the process's environment.
+
+    Raises:
+        ConfigurationError: an unknown name, or a value of the wrong type.
+    """
+    values = {setting.name: setting.default for setting in SETTINGS}
+    for variable, text in variables.items():
+        if variable.startswith(PREFIX):
+            setting = _BY_NAME.get(variable[len(PREFIX) :].lower())
+            if setting is not None:
+                values[setting.name] = parse(setting, text, variable)
+            elif not variable.startswith(PREFIX + "TESTS_") and variable != (
+                PREFIX + "REQUIRE"
+            ):
+                raise ConfigurationError(f"there is no setting for {variable}")
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        if name not in _BY_NAME:
+            raise ConfigurationError(f"there is no setting {name!r}")
+        values[name] = parse(_BY_NAME[name], value, name)
+    return Settings(values)
+
+
+def parse(setting: Setting, value: Any, said_as: str) -> Any:
+    """Return value as the setting's type; texts of variables and flags included.
+
+    Raises:
+        ConfigurationError: it cannot be read so; names `said_as`.
+    """
+    if setting.type is bool:
+        return _parse_bool(value, said_as)
+    if setting.type is tuple:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return tuple(value)
+    try:
+        return setting.type(value)
+    except (TypeError, ValueError):
+        kind = {int: "a whole number", float: "a number"}.get(setting.type, "text")
+        raise ConfigurationError(f"{said_as} must be {kind}, not {value!r}") from None
+
+
+def _parse_bool(value: Any, said_as: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ConfigurationError(f"{said_as} must be yes or no, not {value!r}")
