@@ -48,6 +48,8 @@ CLOSE_PROTOCOL_ERROR: Final = 1002
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_COME_BACK: Final = 1012
 """Service restart (RFC 6455 registry): the page reconnects and resumes."""
+CLOSE_TOO_MANY: Final = 1013
+"""Try again later (RFC 6455 registry): the page retries at its slowest pace."""
 CLOSE_TOKEN_REFUSED: Final = 4401
 """Private range; 401 behind the 4 000."""
 
@@ -56,6 +58,10 @@ CLOSE_TOKEN_REFUSED: Final = 4401
 GRACE_SECONDS: Final = 2.0
 """How long a client id may be gone before it counts as disconnected; the original's
 CHANNEL_TIMEOUT_SECONDS."""
+
+RETURN_SECONDS: Final = 5.0
+"""How long pages of an earlier process may take to come back to this one: they retry
+within 2 s."""
 
 PRESENCE_REMOTE_ADDRESS: Final = "0.1.0.10"
 TASK_REMOTE_ADDRESS: Final = "0.1.0.2"

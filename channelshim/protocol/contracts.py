@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 ClientId = NewType("ClientId", str)
 Token = NewType("Token", str)
@@ -45,9 +45,10 @@ class Replay:
         return self.number + len(self.texts)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """New messages of one client id, in order.
+
+    A tuple, since one is made for each client id in each pass.
 
     Attributes:
         client_id: whose they are.

@@ -1,0 +1,1 @@
+"""The live connections of this process: attach, detach, deliver, presence timers."""

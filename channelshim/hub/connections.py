@@ -1,0 +1,119 @@
+"""What the hub asks of a connection, and the texts it hands to it.
+
+A gateway subclasses Connection; the hub alone changes `number`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from channelshim.protocol import frames
+
+_CACHED_TEXTS = 1024
+_CACHED_BYTES = 4 << 20
+
+
+class FrameCache:
+    """One frame for each text, however many connections are owed it.
+
+    Kept from pass to pass and to the pages that resume in between, bounded in count
+    and bytes.
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[str, bytes] = {}
+        self._bytes = 0
+        self.built = 0
+
+    def frame(self, text: str) -> bytes:
+        """Return text's WebSocket frame, built at most once while cached."""
+        frame = self._frames.get(text)
+        if frame is None:
+            frame = frames.text_frame(text)
+            self.built += 1
+            if len(self._frames) >= _CACHED_TEXTS or self._bytes > _CACHED_BYTES:
+                self._frames.clear()
+                self._bytes = 0
+            self._frames[text] = frame
+            self._bytes += len(frame)
+        return frame
+
+
+class Batch:
+    """Texts that one or more connections are owed, in order.
+
+    Args:
+        texts: oldest first.
+        cache: where frames come from.
+    """
+
+    __slots__ = ("_cache", "_frames", "texts")
+
+    def __init__(self, texts: tuple[str, ...], cache: FrameCache) -> None:
+        self.texts = texts
+        self._cache = cache
+        self._frames: bytes | None = None
+
+    @property
+    def frames(self) -> bytes:
+        """Return the WebSocket frames of all texts, joined; built once."""
+        joined = self._frames
+        if joined is None:
+            frame = self._cache.frame
+            texts = self.texts
+            joined = (
+                frame(texts[0])
+                if len(texts) == 1
+                else b"".join([frame(text) for text in texts])
+            )
+            self._frames = joined
+        return joined
+
+
+class Connection(ABC):
+    """One live browser attachment. Loop thread only.
+
+    Attributes:
+        client_id: whose channel it receives.
+        nonce: of its token; tells tokens of one client id apart.
+        expires_at: Unix seconds at which its token ends.
+        number: the number of the last message handed to it; the hub's.
+        is_attached: whether the hub knows it; the hub's.
+    """
+
+    __slots__ = ("client_id", "expires_at", "is_attached", "nonce", "number")
+
+    def __init__(self, client_id: str, nonce: bytes, expires_at: int) -> None:
+        self.client_id = client_id
+        self.nonce = nonce
+        self.expires_at = expires_at
+        self.number = 0
+        self.is_attached = False
+
+    @abstractmethod
+    def open(self, number: int, batch: Batch | None) -> None:
+        """Say the number before what follows, then what is owed already."""
+
+    @abstractmethod
+    def deliver(self, batch: Batch) -> None:
+        """Write the batch at once, in one write; never wait for the reader."""
+
+    @abstractmethod
+    def expire(self) -> None:
+        """End with "Token+timed+out."; the hub has detached it."""
+
+    @abstractmethod
+    def come_back(self) -> None:
+        """End so that the page reconnects and resumes; the hub has detached it."""
+
+    def ping(self) -> bool:
+        """Ask for a sign of life; return whether one is to be expected."""
+        return False
+
+    def has_answered(self) -> bool:
+        """Return whether a sign of life came since the last ping."""
+        return True
+
+    def abort(self) -> None:
+        """Drop a dead peer without a word; the hub has detached it."""
+        self.come_back()

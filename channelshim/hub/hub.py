@@ -1,0 +1,333 @@
+"""The hub: who is attached to this process, and what each is owed.
+
+Everything runs on the loop's thread, but for the wake-up that the broker calls. The
+hub decides nothing about presence or numbers: protocol and broker do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from http import HTTPStatus
+
+from channelshim import limits
+from channelshim.errors import RemoteProtocolError
+from channelshim.hub.connections import Batch, Connection, FrameCache
+from channelshim.hub.reports import PresenceReports
+from channelshim.protocol.contracts import Broker, Clock, Replay
+from channelshim.protocol.presence import PresenceBook
+
+_logger = logging.getLogger("channelshim.hub")
+
+
+class Hub:
+    """The live connections of this process.
+
+    Args:
+        broker: numbers and windows.
+        clock: the time.
+        reports: told of each change of presence.
+        grace_seconds: see PresenceBook.
+        ping_interval_seconds: between two heartbeats of one connection.
+        ping_timeout_seconds: after which an unanswered one means dead.
+        maximum_connections: in this process.
+        maximum_connections_per_client: of one client id.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        clock: Clock,
+        reports: PresenceReports,
+        *,
+        grace_seconds: float = limits.GRACE_SECONDS,
+        ping_interval_seconds: float = limits.PING_INTERVAL_SECONDS,
+        ping_timeout_seconds: float = limits.PING_TIMEOUT_SECONDS,
+        maximum_connections: int = limits.MAXIMUM_CONNECTIONS,
+        maximum_connections_per_client: int = limits.MAXIMUM_CONNECTIONS_PER_CLIENT,
+    ) -> None:
+        self.frames = FrameCache()
+        self._broker = broker
+        self._clock = clock
+        self._reports = reports
+        self._ping_interval_seconds = ping_interval_seconds
+        self._ping_timeout_seconds = ping_timeout_seconds
+        self._maximum_connections = maximum_connections
+        self._maximum_per_client = maximum_connections_per_client
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connections: dict[str, tuple[Connection, ...]] = {}
+        self._count = 0
+        self._presence = PresenceBook(grace_seconds)
+        self._presence_timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
+        # What was last written to a connection of a token that is closed now.
+        self._positions: dict[str, dict[bytes, int]] = {}
+        # One slot for each second of the ping interval.
+        slots = max(1, round(ping_interval_seconds))
+        self._ring: list[dict[Connection, None]] = [{} for _ in range(slots)]
+        self._slot = 0
+        self._pinged: deque[tuple[float, list[Connection]]] = deque()
+        self._beat_timer: asyncio.TimerHandle | None = None
+        self._is_stopped = False
+
+    @property
+    def connection_count(self) -> int:
+        """Return how many connections are attached."""
+        return self._count
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on this loop, in its thread."""
+        self._loop = loop
+        self._broker.subscribe(self._wake)
+        self._beat_timer = loop.call_later(self._beat_seconds, self._beat)
+
+    def await_return(self, client_ids: list[str], seconds: float) -> None:
+        """Report each as disconnected unless it connects within seconds.
+
+        For the ids that an earlier process left connected.
+        """
+        until = self._clock.monotonic() + seconds
+        for client_id in client_ids:
+            self._broker.connect(client_id)
+            self._presence.awaited(client_id, until)
+        self._arm_presence()
+
+    def stop(self) -> None:
+        """Tell every page to come back, and forget all; the journal keeps who was."""
+        self.deliver()
+        self._is_stopped = True
+        for timer in (self._beat_timer, self._presence_timer):
+            if timer is not None:
+                timer.cancel()
+        for connections in list(self._connections.values()):
+            for connection in connections:
+                connection.is_attached = False
+                connection.come_back()
+        self._connections.clear()
+        self._count = 0
+
+    # --- Connections --------------------------------------------------------------
+
+    def attach(
+        self, connection: Connection, token_number: int, after: int | None
+    ) -> None:
+        """Begin to deliver to connection, from where it left off.
+
+        Presence first, then the hello and what it is owed, in one write.
+
+        Args:
+            connection: not attached yet.
+            token_number: the number signed into its token.
+            after: the last number that the page has seen, or None.
+
+        Raises:
+            RemoteProtocolError: too many connections, or the server is stopping; the
+                page should come back.
+        """
+        client_id = connection.client_id
+        others = self._connections.get(client_id, ())
+        self._check_room(others)
+        self._present(client_id, is_new=self._presence.opened(client_id))
+        if after is None:
+            after = self.position(client_id, connection.nonce, token_number)
+        replay = self._broker.replay(client_id, after)
+        connection.number = replay.last_number
+        connection.is_attached = True
+        self._connections[client_id] = (*others, connection)
+        self._count += 1
+        self._ring[self._slot][connection] = None
+        self._arm_expiry(connection, self._ping_interval_seconds)
+        batch = Batch(replay.texts, self.frames) if replay.texts else None
+        connection.open(replay.number, batch)
+
+    def detach(self, connection: Connection) -> None:
+        """End delivery to connection; the grace of its client id begins. Idempotent."""
+        if not connection.is_attached:
+            return
+        connection.is_attached = False
+        client_id = connection.client_id
+        rest = tuple(
+            other
+            for other in self._connections.get(client_id, ())
+            if other is not connection
+        )
+        if rest:
+            self._connections[client_id] = rest
+        else:
+            self._connections.pop(client_id, None)
+        self._count -= 1
+        self.note_position(client_id, connection.nonce, connection.number)
+        self._presence.closed(client_id, self._clock.monotonic())
+        self._arm_presence()
+
+    def _check_room(self, others: tuple[Connection, ...]) -> None:
+        if self._is_stopped:
+            raise RemoteProtocolError(
+                "the server is stopping",
+                close_code=limits.CLOSE_COME_BACK,
+                http_status=HTTPStatus.SERVICE_UNAVAILABLE,
+            )
+        if (
+            self._count >= self._maximum_connections
+            or len(others) >= self._maximum_per_client
+        ):
+            raise RemoteProtocolError(
+                "too many connections",
+                close_code=limits.CLOSE_TOO_MANY,
+                http_status=HTTPStatus.TOO_MANY_REQUESTS,
+            )
+
+    # --- Delivery -----------------------------------------------------------------
+
+    def _wake(self) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self.deliver)
+        except RuntimeError:
+            # The loop is closed: nobody is left to deliver to.
+            _logger.debug("a message was sent after the stop")
+
+    def deliver(self) -> None:
+        """Write what was published since the last pass: one write per connection."""
+        connections_of = self._connections
+        batches: dict[int, Batch] = {}
+        # Texts are compared by identity: the broker hands out one tuple for equal
+        # lists, and the deliveries keep it alive for the pass.
+        deliveries = self._broker.collect()
+        for client_id, last_number, texts in deliveries:
+            connections = connections_of.get(client_id)
+            if connections is None:
+                continue
+            batch = batches.get(id(texts))
+            if batch is None:
+                batch = batches[id(texts)] = Batch(texts, self.frames)
+            first_number = last_number - len(texts)
+            for connection in connections:
+                if connection.number == first_number:
+                    connection.number = last_number
+                    connection.deliver(batch)
+                elif connection.number < last_number:
+                    self._deliver_rest(connection, last_number, texts)
+
+    def _deliver_rest(
+        self, connection: Connection, last_number: int, texts: tuple[str, ...]
+    ) -> None:
+        """Deliver to a connection that attached while these were being published."""
+        owed = last_number - connection.number
+        if owed > len(texts):
+            # A number was skipped: only a resume can tell the page so.
+            self._end(connection)
+            return
+        connection.number = last_number
+        connection.deliver(Batch(texts[-owed:], self.frames))
+
+    def _end(self, connection: Connection) -> None:
+        self.detach(connection)
+        connection.come_back()
+
+    # --- Pollers and the old wire -------------------------------------------------
+
+    def replay(self, client_id: str, after: int | None) -> Replay:
+        """Return what a poller is owed after that number."""
+        return self._broker.replay(client_id, after)
+
+    def lease(self, client_id: str, nonce: bytes, seconds: float) -> None:
+        """Count a poller as connected for so long; nonce is its token's."""
+        until = self._clock.monotonic() + seconds
+        is_new = self._presence.leased(client_id, nonce, until)
+        self._present(client_id, is_new=is_new)
+        self._arm_presence()
+
+    def release(self, client_id: str, nonce: bytes) -> None:
+        """End a poller's lease: the page says that it goes."""
+        self._presence.released(client_id, nonce, self._clock.monotonic())
+        self._arm_presence()
+
+    def position(self, client_id: str, nonce: bytes, token_number: int) -> int:
+        """Return where a token stands that gave no number itself."""
+        others = self._connections.get(client_id, ())
+        live = [other.number for other in others if other.nonce == nonce]
+        known = self._positions.get(client_id, {}).get(nonce, 0)
+        return max([token_number, known, *live])
+
+    def note_position(self, client_id: str, nonce: bytes, number: int) -> None:
+        """Remember the last number that a connection of this token was given."""
+        positions = self._positions.setdefault(client_id, {})
+        positions[nonce] = max(number, positions.pop(nonce, 0))
+        if len(positions) > limits.MAXIMUM_TOKEN_POSITIONS:
+            del positions[next(iter(positions))]
+
+    # --- Presence and timers ------------------------------------------------------
+
+    def _present(self, client_id: str, *, is_new: bool) -> None:
+        if is_new:
+            # The window first, then the POST: handlers send to the id at once.
+            self._broker.connect(client_id)
+            self._reports.connected(client_id)
+
+    def _arm_presence(self) -> None:
+        deadline = self._presence.next_deadline()
+        if deadline is None or self._loop is None or self._is_stopped:
+            return
+        if self._presence_timer is not None:
+            if self._armed_for <= deadline:
+                return
+            self._presence_timer.cancel()
+        self._armed_for = deadline
+        delay = max(0.0, deadline - self._clock.monotonic())
+        self._presence_timer = self._loop.call_later(delay, self._presence_due)
+
+    def _presence_due(self) -> None:
+        self._presence_timer = None
+        for client_id in self._presence.due(self._clock.monotonic()):
+            self._positions.pop(client_id, None)
+            self._broker.disconnect(client_id)
+            self._reports.disconnected(client_id)
+        self._arm_presence()
+
+    @property
+    def _beat_seconds(self) -> float:
+        return self._ping_interval_seconds / len(self._ring)
+
+    def _beat(self) -> None:
+        """Ping the connections of one slot and drop those that did not answer."""
+        assert self._loop is not None
+        self._beat_timer = self._loop.call_later(self._beat_seconds, self._beat)
+        now = self._clock.monotonic()
+        self._slot = (self._slot + 1) % len(self._ring)
+        slot = self._ring[self._slot]
+        pinged = []
+        for connection in list(slot):
+            if not connection.is_attached:
+                del slot[connection]
+                continue
+            self._arm_expiry(connection, self._ping_interval_seconds)
+            if connection.ping():
+                pinged.append(connection)
+        if pinged:
+            self._pinged.append((now + self._ping_timeout_seconds, pinged))
+        while self._pinged and self._pinged[0][0] <= now:
+            for connection in self._pinged.popleft()[1]:
+                if connection.is_attached and not connection.has_answered():
+                    _logger.info("a connection is dead: no answer to a ping")
+                    self.detach(connection)
+                    connection.abort()
+
+    def _arm_expiry(self, connection: Connection, within_seconds: float) -> None:
+        """Time the end of a token that comes before the next visit."""
+        assert self._loop is not None
+        left = connection.expires_at - self._clock.time()
+        if left <= within_seconds + self._beat_seconds:
+            self._loop.call_later(max(0.0, left), self._expire, connection)
+
+    def _expire(self, connection: Connection) -> None:
+        if not connection.is_attached:
+            return
+        left = connection.expires_at - self._clock.time()
+        if left > 0:
+            assert self._loop is not None
+            self._loop.call_later(left, self._expire, connection)
+            return
+        self.detach(connection)
+        connection.expire()

@@ -1,0 +1,159 @@
+"""Presence reports: journal first, then POSTs, in order for each client id.
+
+The loop only appends. One thread writes the journal, many changes in one commit, and
+hands the ids on; a few runners make the POSTs. A slow handler holds up its own runner.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from urllib.parse import urlencode
+
+from channelshim import limits
+from channelshim.errors import StorageError
+from channelshim.protocol.contracts import Dispatcher, InternalRequest, Store
+
+_logger = logging.getLogger("channelshim.hub")
+
+
+def presence_request(client_id: str, *, is_connected: bool) -> InternalRequest:
+    """Return the POST that tells the app.
+
+    `from` is percent-encoded, unlike the original's (contract trap 11).
+    """
+    raw = client_id.encode("utf-8", "surrogatepass")
+    try:
+        raw = client_id.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        pass
+    return InternalRequest(
+        method="POST",
+        path=limits.PATH_CONNECTED if is_connected else limits.PATH_DISCONNECTED,
+        body=urlencode({"from": raw}).encode("ascii"),
+        content_type="application/x-www-form-urlencoded",
+        remote_address=limits.PRESENCE_REMOTE_ADDRESS,
+    )
+
+
+class PresenceReports:
+    """Tells the journal and the app who is connected.
+
+    Args:
+        dispatcher: makes the POSTs.
+        store: keeps the journal.
+        runners: threads that make POSTs.
+        is_posting: False for the production rule without inbound_services: the
+            journal only.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        store: Store,
+        *,
+        runners: int = limits.PRESENCE_RUNNERS,
+        is_posting: bool = True,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._store = store
+        self._runners = runners
+        self._is_posting = is_posting
+        self._changes: deque[tuple[str, bool]] = deque()
+        self._has_changes = threading.Event()
+        # Guards what follows: the journal thread, the runners and the loop share it.
+        self._lock = threading.Lock()
+        self._pending: dict[str, deque[bool]] = {}
+        self._ready: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._is_stopping = False
+
+    def connected(self, client_id: str) -> None:
+        """Report that client_id is connected now. Any thread, never blocks."""
+        self._changed(client_id, is_connected=True)
+
+    def disconnected(self, client_id: str) -> None:
+        """Report that client_id is gone now. Any thread, never blocks."""
+        self._changed(client_id, is_connected=False)
+
+    def stop(self, seconds: float) -> None:
+        """Write the journal and let POSTs in hand finish, for at most that long."""
+        self._is_stopping = True
+        self._has_changes.set()
+        for thread in self._threads:
+            thread.join(seconds / max(1, len(self._threads)))
+
+    def _changed(self, client_id: str, *, is_connected: bool) -> None:
+        if not self._threads:
+            self._start()
+        self._changes.append((client_id, is_connected))
+        self._has_changes.set()
+
+    def _start(self) -> None:
+        # The runners are daemons: a handler that never returns must not keep the
+        # process alive after its stop.
+        work = [self._keep_journal] + [self._post_all] * self._runners
+        self._threads = [
+            threading.Thread(target=target, name=f"presence-{number}", daemon=True)
+            for number, target in enumerate(work)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _keep_journal(self) -> None:
+        while True:
+            self._has_changes.wait()
+            self._has_changes.clear()
+            changes = [self._changes.popleft() for _ in range(len(self._changes))]
+            if changes:
+                self._journal([c for c, is_connected in changes if is_connected], [])
+                self._queue(changes)
+            if self._is_stopping and not self._changes:
+                for _ in range(self._runners):
+                    self._ready.put(None)
+                return
+
+    def _journal(self, connected: list[str], disconnected: list[str]) -> None:
+        try:
+            self._store.note_presence(connected, disconnected)
+        except StorageError as error:
+            # The app still hears of it; only a crash would now go unreported.
+            _logger.error("the presence journal was not written: %s", error)
+
+    def _queue(self, changes: list[tuple[str, bool]]) -> None:
+        for client_id, is_connected in changes:
+            with self._lock:
+                pending = self._pending.get(client_id)
+                if pending is None:
+                    self._pending[client_id] = deque([is_connected])
+                    self._ready.put(client_id)
+                elif is_connected and pending and pending[-1] is False:
+                    # It came back before anybody was told that it had gone.
+                    pending.pop()
+                else:
+                    pending.append(is_connected)
+
+    def _post_all(self) -> None:
+        while (client_id := self._ready.get()) is not None:
+            while (is_connected := self._next(client_id)) is not None:
+                self._post(client_id, is_connected=is_connected)
+
+    def _next(self, client_id: str) -> bool | None:
+        with self._lock:
+            pending = self._pending[client_id]
+            if pending:
+                return pending.popleft()
+            del self._pending[client_id]
+            return None
+
+    def _post(self, client_id: str, *, is_connected: bool) -> None:
+        if self._is_posting:
+            request = presence_request(client_id, is_connected=is_connected)
+            answer = self._dispatcher.dispatch(request)
+            # The app's answer means nothing (contract 5.1): a 404 is normal.
+            _logger.debug("presence POST %s answered %d", request.path, answer.status)
+        if not is_connected:
+            # Only now: had the process died before, the next one would report it.
+            self._journal([], [client_id])
