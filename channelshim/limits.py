@@ -104,6 +104,9 @@ SEND_BUFFER_BYTES: Final = 1 << 20
 MAXIMUM_INCOMING_FRAME_BYTES: Final = 4096
 """Pages send nothing but pongs and closes (125 bytes at most, RFC 6455 5.5)."""
 
+CLOSE_SECONDS: Final = 2.0
+"""How long a page may take to answer a close frame before its connection is cut."""
+
 # --- The poll fallback ----------------------------------------------------------------
 
 POLL_MAXIMUM_WAIT_SECONDS: Final = 25.0
@@ -122,8 +125,49 @@ POLL_HIDDEN_SECONDS: Final = 75.0
 """The same for a page that says it is hidden: browsers wake such timers once a
 minute."""
 
+# --- HTTP -----------------------------------------------------------------------------
+
+MAXIMUM_BODY_BYTES: Final = 32 << 20
+"""App Engine's own bound on requests."""
+
+BODY_MEMORY_BYTES: Final = 256 << 10
+"""Of a body; what is longer goes to a temporary file."""
+
+BODY_SECONDS: Final = 30.0
+"""Longest wait for the next piece of a body."""
+
+KEEP_ALIVE_SECONDS: Final = 60
+"""An idle HTTP connection is kept so long: browsers keep theirs about as long."""
+
+MAXIMUM_HEADER_BYTES: Final = 64 << 10
+"""Request line and headers together."""
+
+MAXIMUM_WAITING_REQUESTS: Final = 1000
+"""Requests that wait for a worker thread; more are told to try again."""
+
+RESPONSE_PIECES: Final = 8
+"""Pieces of a streamed response that may wait for the reader."""
+
+STOP_SECONDS: Final = 10.0
+"""How long SIGTERM waits for requests in hand."""
+
+INTERRUPT_SECONDS: Final = 0.5
+"""How long Ctrl-C waits for them."""
+
 # --- Login (contract 7.5, 7.6) --------------------------------------------------------
 
 LOGIN_COOKIE: Final = "dev_appserver_login"
 AUTH_DOMAIN: Final = "gmail.com"
 MAXIMUM_COOKIE_LENGTH: Final = 1024
+
+# --- The store ------------------------------------------------------------------------
+
+STORE_BUSY_SECONDS: Final = 10.0
+"""How long a writer waits for another process; the default deadline of a datastore
+call in ndb is longer (60 s), that of a page's visitor is not."""
+
+STORE_CACHED_STATEMENTS: Final = 512
+"""Prepared statements kept per connection; query shapes share them."""
+
+STORE_CACHE_KIBIBYTES: Final = 8192
+"""Page cache per connection."""

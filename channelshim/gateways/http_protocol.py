@@ -1,0 +1,93 @@
+"""uvicorn's HTTP protocol, with its upgrades handed to us and its headers bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from channelshim import limits
+from channelshim.gateways.websocket import Acceptor
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One HTTP connection.
+
+    httptools bounds no header; uvicorn answers an upgrade by writing the request anew
+    for another parser. Both are done here instead.
+    """
+
+    # Filled in by `for_acceptor`: uvicorn makes protocols from a class.
+    acceptor: ClassVar[Acceptor]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._header_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; take the upgrade and what came behind it."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self._upgrade(data[upgrade.args[0] :])
+        except _HeadersTooLong:
+            self._refuse("431 Request Header Fields Too Large")
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _HeadersTooLong):
+                self._refuse("431 Request Header Fields Too Large")
+            else:
+                self.send_400_response("Invalid HTTP request received.")
+
+    def on_message_begin(self) -> None:
+        """Start to count."""
+        self._header_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the request line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def shutdown(self) -> None:
+        """Close when idle, else after the response in hand."""
+        super().shutdown()
+
+    def _should_upgrade_to_ws(self) -> bool:
+        return True
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > limits.MAXIMUM_HEADER_BYTES:
+            raise _HeadersTooLong
+
+    def _refuse(self, status_line: str) -> None:
+        head = f"HTTP/1.1 {status_line}\r\nContent-Length: 0\r\nConnection: close\r\n"
+        self.transport.write(head.encode("ascii") + b"\r\n")
+        self.transport.close()
+
+    def _upgrade(self, rest: bytes) -> None:
+        self.connections.discard(self)
+        transport: asyncio.Transport = self.transport
+        self.acceptor.accept(transport, self.url, self.headers, rest)
+        # The parser and this object refer to each other: the connection goes on for
+        # hours, this should not.
+        self.parser = None  # type: ignore[assignment]
+        self.cycle = None  # type: ignore[assignment]
+
+
+class _HeadersTooLong(Exception):  # noqa: N818 -- never leaves this module
+    """More header bytes than limits.MAXIMUM_HEADER_BYTES."""
+
+
+def for_acceptor(acceptor: Acceptor) -> type[HttpProtocol]:
+    """Return the protocol class of one server."""
+    return type("BoundHttpProtocol", (HttpProtocol,), {"acceptor": acceptor})

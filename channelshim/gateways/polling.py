@@ -1,0 +1,234 @@
+"""The poll fallback and the old wire: requests that are answered on the loop.
+
+Used by our own server directly and, through a loop in a thread, under any WSGI server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from channelshim import limits
+from channelshim.errors import RemoteProtocolError, TokenError
+from channelshim.hub.connections import Batch, Connection
+from channelshim.hub.hub import Hub
+from channelshim.protocol import frames
+from channelshim.protocol.contracts import Clock
+from channelshim.protocol.tokens import TokenClaims, TokenSigner
+from channelshim.protocol.window import parse_after
+
+_NO_CACHE = ("Cache-Control", "no-cache")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole HTTP answer.
+
+    Attributes:
+        status: the code.
+        headers: (name, value) pairs, without Content-Length.
+        body: the bytes.
+        reason: the reason phrase where the server can carry one.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    reason: str = ""
+
+
+def method_not_allowed() -> Reply:
+    """Return the answer to anything but GET (contract 3.1, 4.1)."""
+    headers = (("Allow", "GET"), ("Content-Type", "text/plain; charset=utf-8"))
+    return Reply(HTTPStatus.METHOD_NOT_ALLOWED, headers, b"Only GET is answered here.")
+
+
+class Poller:
+    """Answers polls. Loop thread only.
+
+    Args:
+        hub: where waiting polls attach.
+        tokens: verifies tokens.
+        clock: the time.
+        grace_seconds: how long a client of the old wire counts after its last poll.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        tokens: TokenSigner,
+        clock: Clock,
+        *,
+        grace_seconds: float = limits.GRACE_SECONDS,
+    ) -> None:
+        self._hub = hub
+        self._tokens = tokens
+        self._clock = clock
+        self._grace_seconds = grace_seconds
+
+    # --- The fallback -------------------------------------------------------------
+
+    async def poll(
+        self,
+        query: Mapping[str, str],
+        *,
+        may_hold: bool,
+        gone: Awaitable[object] | None = None,
+    ) -> Reply:
+        """Answer a poll, held until something comes where it may be.
+
+        Args:
+            query: token, and if given after, wait (seconds), hidden and leave.
+            may_hold: False answers at once, and asks for a pause.
+            gone: done when the peer has hung up.
+        """
+        try:
+            claims = self._tokens.verify(query.get("token", ""), self._clock.time())
+        except TokenError as error:
+            return _error(error.http_status, error.description)
+        if query.get("leave") == "1":
+            self._hub.release(claims.client_id, claims.nonce)
+            return _answer(parse_after(query.get("after")) or 0, (), 0)
+        wait = _seconds(query.get("wait")) if may_hold else 0.0
+        return await self._wait(claims, query, wait, gone, may_hold=may_hold)
+
+    async def _wait(
+        self,
+        claims: TokenClaims,
+        query: Mapping[str, str],
+        wait: float,
+        gone: Awaitable[object] | None,
+        *,
+        may_hold: bool,
+    ) -> Reply:
+        waiter = _Waiter(claims)
+        try:
+            self._hub.attach(waiter, claims.number, parse_after(query.get("after")))
+        except RemoteProtocolError as error:
+            return _error(error.http_status, error.reason)
+        has_left = False
+        try:
+            if wait > 0 and not waiter.ended.is_set():
+                has_left = await _first(waiter.ended.wait(), gone, wait)
+        except asyncio.CancelledError:
+            has_left = True
+            raise
+        finally:
+            if has_left:
+                self._hub.release(claims.client_id, claims.nonce)
+            elif waiter.error is None:
+                self._lease(claims, query, 0 if may_hold else _BUSY)
+            self._hub.detach(waiter)
+        if waiter.error is not None:
+            return _error(HTTPStatus.UNAUTHORIZED, waiter.error)
+        is_busy = not may_hold and not waiter.texts
+        retry = _BUSY if is_busy or waiter.must_come_back else _NOW
+        return _answer(waiter.number, waiter.texts, retry)
+
+    def _lease(self, claims: TokenClaims, query: Mapping[str, str], retry: int) -> None:
+        seconds = retry / 1000 + limits.POLL_PRESENCE_MARGIN_SECONDS
+        if query.get("hidden") == "1":
+            seconds = max(seconds, limits.POLL_HIDDEN_SECONDS)
+        seconds = max(seconds, self._grace_seconds)
+        self._hub.lease(claims.client_id, claims.nonce, seconds)
+
+    # --- The old wire (contract 4.2) ----------------------------------------------
+
+    def old_wire(self, query: Mapping[str, str]) -> Reply:
+        """Answer /_ah/channel/dev: at once, one message at most."""
+        command, token = query.get("command"), query.get("channel")
+        if token is None or command not in ("connect", "poll"):
+            return Reply(HTTPStatus.BAD_REQUEST, (_NO_CACHE,), b"")
+        try:
+            claims = self._tokens.verify(token, self._clock.time())
+        except TokenError as error:
+            text = error.description
+            headers = (_NO_CACHE, ("Content-Type", "text/plain"))
+            return Reply(error.http_status, headers, text.encode("ascii"), reason=text)
+        client_id, nonce = claims.client_id, claims.nonce
+        self._hub.lease(client_id, nonce, self._grace_seconds)
+        position = self._hub.position(client_id, nonce, claims.number)
+        if command == "connect":
+            self._hub.note_position(client_id, nonce, position)
+            return Reply(200, (_NO_CACHE, ("Content-Type", "text/plain")), b"1")
+        replay = self._hub.replay(client_id, position)
+        if not replay.texts:
+            self._hub.note_position(client_id, nonce, replay.number)
+            return Reply(200, (_NO_CACHE,), b"")
+        self._hub.note_position(client_id, nonce, replay.number + 1)
+        headers = (_NO_CACHE, ("Content-Type", "application/json"))
+        return Reply(200, headers, replay.texts[0].encode("utf-8"))
+
+
+_NOW = limits.POLL_RETRY_MILLISECONDS
+_BUSY = limits.POLL_BUSY_RETRY_MILLISECONDS
+
+
+class _Waiter(Connection):
+    """A poll that waits for its first texts."""
+
+    __slots__ = ("ended", "error", "must_come_back", "texts")
+
+    def __init__(self, claims: TokenClaims) -> None:
+        super().__init__(claims.client_id, claims.nonce, claims.expires_at)
+        self.ended = asyncio.Event()
+        self.texts: list[str] = []
+        self.error: str | None = None
+        self.must_come_back = False
+
+    def open(self, number: int, batch: Batch | None) -> None:
+        if batch is not None:
+            self.deliver(batch)
+
+    def deliver(self, batch: Batch) -> None:
+        self.texts.extend(batch.texts)
+        self.ended.set()
+
+    def expire(self) -> None:
+        self.error = limits.DESCRIPTION_TOKEN_EXPIRED
+        self.ended.set()
+
+    def come_back(self) -> None:
+        self.must_come_back = True
+        self.ended.set()
+
+
+async def _first(
+    ended: Awaitable[object], gone: Awaitable[object] | None, seconds: float
+) -> bool:
+    """Wait for either, at most seconds; return whether the peer has gone."""
+    waits = [asyncio.ensure_future(ended)]
+    if gone is not None:
+        waits.append(asyncio.ensure_future(gone))
+    try:
+        await asyncio.wait(
+            waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        return gone is not None and waits[1].done() and not waits[0].done()
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _seconds(text: str | None) -> float:
+    """Return a hostile `wait` as seconds within bounds."""
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        return 0.0
+    # NaN compares false with everything.
+    if not 0.0 <= seconds:
+        return 0.0
+    return min(seconds, limits.POLL_MAXIMUM_WAIT_SECONDS)
+
+
+def _answer(number: int, texts: tuple[str, ...] | list[str], retry: int) -> Reply:
+    body = frames.poll_answer(number, texts, retry)
+    return Reply(200, (_NO_CACHE, ("Content-Type", "application/json")), body)
+
+
+def _error(status: int, description: str) -> Reply:
+    body = frames.poll_error(int(status), description)
+    return Reply(int(status), (_NO_CACHE, ("Content-Type", "application/json")), body)

@@ -1,0 +1,357 @@
+"""Push: a WebSocket of the browser, on the connection that uvicorn accepted.
+
+The handshake is answered here from the request that uvicorn parsed. Outgoing frames
+come ready-made from the hub. Pages send pongs and closes only, and those are read by
+protocol.frames; the websockets library's parser is made for a peer that sends more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.exceptions import PayloadTooBig
+from websockets.exceptions import ProtocolError as WebSocketProtocolError
+from websockets.frames import Frame, Opcode
+from websockets.streams import StreamReader
+
+from channelshim import limits
+from channelshim.errors import RemoteProtocolError, TokenError
+from channelshim.hub.connections import Batch, Connection
+from channelshim.hub.hub import Hub
+from channelshim.protocol import frames
+from channelshim.protocol.contracts import Clock
+from channelshim.protocol.tokens import TokenSigner
+from channelshim.protocol.window import parse_after
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_logger = logging.getLogger("channelshim.gateways")
+
+_HANDSHAKE_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455 1.3."""
+
+
+class Acceptor:
+    """Decides who may open a WebSocket; one for a server.
+
+    Args:
+        hub: where accepted ones attach.
+        tokens: verifies tokens.
+        clock: the time.
+        is_allowed: takes the Origin header (None when absent) and the Host header, and
+            says whether a page from there may open a channel.
+        send_buffer_bytes: bytes that may wait for one reader.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        tokens: TokenSigner,
+        clock: Clock,
+        is_allowed: Callable[[str | None, str], bool],
+        *,
+        send_buffer_bytes: int = limits.SEND_BUFFER_BYTES,
+    ) -> None:
+        self.hub = hub
+        self.tokens = tokens
+        self.clock = clock
+        self.is_allowed = is_allowed
+        self.send_buffer_bytes = send_buffer_bytes
+        self.connections: set[WebSocketProtocol] = set()
+
+    def accept(
+        self,
+        transport: asyncio.Transport,
+        target: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        rest: bytes,
+    ) -> None:
+        """Answer an upgrade request and take over its transport.
+
+        A bad token is accepted and then closed with 4401: browsers show pages nothing
+        of a refused handshake.
+
+        Args:
+            transport: the connection; its protocol is replaced.
+            target: the request's target, path and query.
+            headers: as parsed, names in lower case.
+            rest: bytes that came behind the request.
+        """
+        named = dict(headers)
+        url = urlsplit(target.decode("ascii", "replace"))
+        refusal = self._refusal(url.path, named)
+        if refusal is not None:
+            transport.write(_refusal_bytes(*refusal))
+            transport.close()
+            return
+        transport.write(_switching_protocols(named[b"sec-websocket-key"]))
+        protocol = WebSocketProtocol(transport, self)
+        transport.set_protocol(protocol)
+        self._attach(protocol, parse_qs(url.query))
+        if rest:
+            protocol.data_received(rest)
+
+    def _refusal(
+        self, path: str, headers: Mapping[bytes, bytes]
+    ) -> tuple[HTTPStatus, str] | None:
+        if path != limits.PATH_SOCKET:
+            return HTTPStatus.NOT_FOUND, "There is no WebSocket here."
+        if headers.get(b"sec-websocket-version") != b"13" or not _is_key(
+            headers.get(b"sec-websocket-key", b"")
+        ):
+            return HTTPStatus.BAD_REQUEST, "This is not a WebSocket handshake."
+        origin = headers.get(b"origin")
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not self.is_allowed(origin.decode("latin-1") if origin else None, host):
+            return HTTPStatus.FORBIDDEN, "Pages of this origin may not open a channel."
+        return None
+
+    def _attach(
+        self, protocol: WebSocketProtocol, query: Mapping[str, list[str]]
+    ) -> None:
+        try:
+            token = query.get("token", [""])[0]
+            claims = self.tokens.verify(token, self.clock.time())
+            protocol.client_id = claims.client_id
+            protocol.nonce = claims.nonce
+            protocol.expires_at = claims.expires_at
+            after = parse_after(query.get("after", [None])[0])
+            self.hub.attach(protocol, claims.number, after)
+        except TokenError as error:
+            protocol.close(error.close_code, error.description)
+        except RemoteProtocolError as error:
+            protocol.close(error.close_code, error.reason)
+
+
+class WebSocketProtocol(Connection, asyncio.Protocol):
+    """One open WebSocket.
+
+    Args:
+        transport: the connection, its handshake already answered.
+        acceptor: whose connection it is.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_acceptor",
+        "_awaits_answer",
+        "_closing_timer",
+        "_is_closing",
+        "_parser",
+        "_transport",
+    )
+
+    def __init__(self, transport: asyncio.Transport, acceptor: Acceptor) -> None:
+        super().__init__("", b"", 0)
+        self._transport = transport
+        self._acceptor = acceptor
+        self._parser: _FrameParser | None = None
+        self._awaits_answer = False
+        self._is_closing = False
+        self._closing_timer: asyncio.TimerHandle | None = None
+        acceptor.connections.add(self)
+
+    # --- Connection: what the hub calls -------------------------------------------
+
+    def open(self, number: int, batch: Batch | None) -> None:
+        """See Connection.open."""
+        hello = frames.text_frame(frames.hello_text(number))
+        self._transport.write(hello if batch is None else hello + batch.frames)
+
+    def deliver(self, batch: Batch) -> None:
+        """See Connection.deliver; a reader behind its bound is told to come back."""
+        transport = self._transport
+        transport.write(batch.frames)
+        if transport.get_write_buffer_size() > self._acceptor.send_buffer_bytes:
+            _logger.warning("a reader is too slow: it is told to come back")
+            self._acceptor.hub.detach(self)
+            # A close frame would wait behind what it does not read.
+            self._drop()
+
+    def expire(self) -> None:
+        """See Connection.expire."""
+        self.close(limits.CLOSE_TOKEN_REFUSED, limits.DESCRIPTION_TOKEN_EXPIRED)
+
+    def come_back(self) -> None:
+        """See Connection.come_back."""
+        self.close(limits.CLOSE_COME_BACK)
+
+    def ping(self) -> bool:
+        """See Connection.ping."""
+        self._awaits_answer = True
+        self._transport.write(frames.PING_FRAME)
+        return True
+
+    def has_answered(self) -> bool:
+        """See Connection.has_answered."""
+        return not self._awaits_answer
+
+    def abort(self) -> None:
+        """See Connection.abort."""
+        self._drop()
+
+    # --- asyncio.Protocol: what the transport calls -------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Read the page's frames; any byte is a sign of life."""
+        self._awaits_answer = False
+        if self._is_closing and self._closing_timer is None:
+            return
+        while data and self._parser is None:
+            frame = frames.read_plain_frame(data)
+            if frame is None:
+                self._parser = _FrameParser()
+                break
+            if frame.opcode == frames.OPCODE_CLOSE:
+                self._closed_by_peer(frame.close_code)
+                return
+            data = data[frame.length :]
+        if self._parser is not None:
+            self._read(data)
+
+    def eof_received(self) -> bool:
+        """Close our side too."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Detach; the page may come back within the grace."""
+        self._acceptor.connections.discard(self)
+        self._acceptor.hub.detach(self)
+        if self._closing_timer is not None:
+            self._closing_timer.cancel()
+            self._closing_timer = None
+
+    # --- Closing ------------------------------------------------------------------
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Send a close frame and end within limits.CLOSE_SECONDS. Idempotent."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._transport.write(frames.close_frame(code, reason))
+        loop = asyncio.get_running_loop()
+        self._closing_timer = loop.call_later(limits.CLOSE_SECONDS, self._drop)
+
+    def _closed_by_peer(self, code: int | None) -> None:
+        if not self._is_closing:
+            self._is_closing = True
+            answer = code if code is not None else limits.CLOSE_NORMAL
+            if not _is_sendable(answer):
+                answer = limits.CLOSE_PROTOCOL_ERROR
+            self._transport.write(frames.close_frame(answer))
+        self._acceptor.hub.detach(self)
+        self._transport.close()
+
+    def _drop(self) -> None:
+        self._is_closing = True
+        self._transport.abort()
+
+    def _read(self, data: bytes) -> None:
+        assert self._parser is not None
+        try:
+            for frame in self._parser.feed(data):
+                if frame.opcode is Opcode.PING:
+                    pong = Frame(Opcode.PONG, frame.data)
+                    self._transport.write(pong.serialize(mask=False))
+                elif frame.opcode is Opcode.CLOSE:
+                    code = int.from_bytes(frame.data[:2], "big") or None
+                    self._closed_by_peer(code)
+                    return
+        except PayloadTooBig:
+            self._fail(limits.CLOSE_TOO_BIG)
+        except WebSocketProtocolError:
+            self._fail(limits.CLOSE_PROTOCOL_ERROR)
+
+    def _fail(self, code: int) -> None:
+        self._acceptor.hub.detach(self)
+        self.close(code)
+
+
+class _FrameParser:
+    """The websockets library's frame parser, fed with bytes.
+
+    Text and binary frames of pages are read and ignored: there is no upstream channel
+    (contract 0.3), and old clients send keep-alives.
+    """
+
+    def __init__(self) -> None:
+        self._reader = StreamReader()
+        self._parsing: Generator[None, None, Frame] | None = None
+
+    def feed(self, data: bytes) -> list[Frame]:
+        self._reader.feed_data(data)
+        read: list[Frame] = []
+        while True:
+            if self._parsing is None:
+                self._parsing = Frame.parse(
+                    self._reader.read_exact,
+                    mask=True,
+                    max_size=limits.MAXIMUM_INCOMING_FRAME_BYTES,
+                )
+            try:
+                next(self._parsing)
+            except StopIteration as stop:
+                read.append(cast(Frame, stop.value))
+                self._parsing = None
+            else:
+                return read
+
+
+def _is_key(key: bytes) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == 16
+    except ValueError:
+        return False
+
+
+def _is_sendable(code: int) -> bool:
+    """Return whether RFC 6455 7.4 lets an endpoint send this close code."""
+    return code in (1000, 1001, 1002, 1003, *range(1007, 1015)) or 3000 <= code < 5000
+
+
+def _switching_protocols(key: bytes) -> bytes:
+    digest = hashlib.sha1(key + _HANDSHAKE_GUID, usedforsecurity=False).digest()
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Accept: "
+        + base64.b64encode(digest)
+        + b"\r\n\r\n"
+    )
+
+
+def _refusal_bytes(status: HTTPStatus, sentence: str) -> bytes:
+    body = sentence.encode("utf-8") + b"\n"
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
+def same_origin(allowed: Sequence[str]) -> Callable[[str | None, str], bool]:
+    """Return the Origin check: the server's own host, and those allowed.
+
+    A request without Origin is not a browser's page: the token alone decides.
+
+    Args:
+        allowed: further origins, "https://example.com"; "*" allows all.
+    """
+    further = frozenset(origin.rstrip("/").lower() for origin in allowed)
+
+    def is_allowed(origin: str | None, host: str) -> bool:
+        if origin is None or "*" in further:
+            return True
+        origin = origin.lower()
+        return origin in further or urlsplit(origin).netloc == host.lower()
+
+    return is_allowed
+
