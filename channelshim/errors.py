@@ -10,6 +10,7 @@
      |    +-- RemoteProtocolError   by the browser
      +-- StorageError         the store could not do it
      |    +-- StoreInUse      another process holds the lease
+     |    +-- StoreBusy       another process wrote for too long
      +-- BrokerError          the broker could not do it
 
 Each stores facts and builds its sentence in ``__str__``. Google's own error
@@ -146,6 +147,10 @@ class StoreInUse(StorageError):  # noqa: N818 -- says the state, as TokenExpired
             f"the store {self.path} is in use by {who}: stop that one, or give "
             "this one a place of its own with --storage_path"
         )
+
+
+class StoreBusy(StorageError):  # noqa: N818 -- says the state, as TokenExpired does
+    """Another process was writing for too long; trying again is right."""
 
 
 class BrokerError(ChannelShimError):

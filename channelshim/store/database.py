@@ -1,0 +1,183 @@
+"""One SQLite file: a connection per thread, short write transactions, clear errors.
+
+WAL lets readers and the one writer work side by side, between processes too.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+from channelshim import limits
+from channelshim.errors import StorageError, StoreBusy
+from channelshim.store import schema
+
+FILE_NAME: Final = "channelshim.sqlite3"
+
+Synchronous = Literal["NORMAL", "FULL"]
+
+_BUSY_CODES = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
+_REASONS = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY": "it is read-only",
+    "SQLITE_CANTOPEN": "it cannot be opened",
+    "SQLITE_IOERR": "the disk refuses",
+    "SQLITE_CORRUPT": "the file is damaged",
+    "SQLITE_NOTADB": "the file is no database",
+}
+
+
+class Database:
+    """The file, opened and brought to the newest schema.
+
+    Args:
+        directory: made with mode 0700 if it is missing.
+        synchronous: "NORMAL" survives kill -9; "FULL" a power cut as well.
+
+    Raises:
+        StorageError: the file cannot be used, or a newer channelshim wrote it.
+    """
+
+    def __init__(self, directory: Path, *, synchronous: Synchronous = "NORMAL") -> None:
+        self.path = directory / FILE_NAME
+        self._synchronous = synchronous
+        self._local = threading.local()
+        self._writing = threading.RLock()
+        self._process_id = os.getpid()
+        self._inherited: list[threading.local] = []
+        self._is_closed = False
+        make_private(directory, FILE_NAME)
+        with self._explained():
+            schema.migrate(self.connection(), str(self.path))
+
+    def connection(self) -> sqlite3.Connection:
+        """Return this thread's connection, opened at its first use."""
+        if self._process_id != os.getpid():
+            self._leave_parent()
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self.open()
+        return connection
+
+    def open(self) -> sqlite3.Connection:
+        """Open a further connection in autocommit mode; the caller closes it."""
+        if self._is_closed:
+            raise StorageError(f"the store {self.path} is closed")
+        with self._explained():
+            connection = sqlite3.connect(
+                self.path,
+                timeout=limits.STORE_BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=limits.STORE_CACHED_STATEMENTS,
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA cache_size = -{limits.STORE_CACHE_KIBIBYTES}")
+        return connection
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection within which all statements see one state.
+
+        Raises:
+            StorageError: in the body or at its end.
+        """
+        connection = self.connection()
+        with self._explained():
+            if connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection whose changes are committed together at the end.
+
+        The threads of a process wait for each other at a lock, since SQLite itself
+        makes waiters sleep for up to 0.1 s; processes wait in SQLite.
+
+        Raises:
+            StoreBusy: another process wrote for limits.STORE_BUSY_SECONDS.
+            StorageError: nothing was changed.
+        """
+        connection = self.connection()
+        with self._writing, self._explained():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                # After some errors SQLite has rolled back by itself.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close this thread's connection; others close when their threads end."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        connection = getattr(self._local, "connection", None)
+        if connection is not None and self._process_id == os.getpid():
+            connection.close()
+        self._local = threading.local()
+
+    def _leave_parent(self) -> None:
+        # A connection must not cross a fork (SQLite, "How To Corrupt", 2.6), nor may
+        # the child close it: that would drop the parent's file locks.
+        self._inherited.append(self._local)
+        self._local = threading.local()
+        self._writing = threading.RLock()
+        self._process_id = os.getpid()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+
+
+def explain(error: sqlite3.Error, path: Path) -> StorageError:
+    """Return the error of ours that says what SQLite's means."""
+    name = str(getattr(error, "sqlite_errorname", ""))
+    text = str(error)
+    if any(name.startswith(code) for code in _BUSY_CODES) or "locked" in text:
+        return StoreBusy(f"the store {path} was busy for too long")
+    for code, reason in _REASONS.items():
+        if name.startswith(code):
+            return StorageError(f"the store {path} refused: {reason}")
+    if "full" in text:
+        # Python 3.10 has no error names.
+        return StorageError(f"the store {path} refused: {_REASONS['SQLITE_FULL']}")
+    return StorageError(f"the store {path} refused: {text}")
+
+
+def make_private(directory: Path, file_name: str) -> Path:
+    """Make a file with mode 0600 in a folder with mode 0700, whichever is missing.
+
+    What is there already keeps its mode: the folder may be shared on purpose.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    path = directory / file_name
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite gives its -wal and -shm files the mode of the file itself.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StorageError(
+            f"the store {path} cannot be written: {error.strerror}"
+        ) from error
+    return path

@@ -1,0 +1,34 @@
+"""Where the data of an app lives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import platformdirs
+
+from channelshim.errors import ConfigurationError
+
+_OWN_FOLDER = "channelshim"
+
+
+def store_directory(application_id: str, storage_path: str | None) -> Path:
+    """Return the folder for an app's data; nothing is made or touched.
+
+    Args:
+        application_id: `application` of app.yaml, or what stands in for it. Characters
+            that could leave the folder are percent-encoded.
+        storage_path: a folder that the user named and that is taken as it is; None or
+            "" means a folder named after the app in the user's data directory.
+
+    Raises:
+        ConfigurationError: the id is empty.
+    """
+    if storage_path:
+        return Path(storage_path).expanduser().absolute()
+    if not application_id:
+        raise ConfigurationError("an app without an id has no place for its data")
+    name = quote(application_id, safe="~:-_.")
+    if name.strip(".") == "":
+        name = name.replace(".", "%2E")
+    return Path(platformdirs.user_data_dir(_OWN_FOLDER, appauthor=False)) / name

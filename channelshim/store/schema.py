@@ -1,0 +1,121 @@
+"""The schema, version by version. A released version never changes; a new one follows.
+
+docs/explanation/store.md says what the tables are for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from channelshim.errors import StorageError
+
+APPLICATION_ID: Final = 0x43485348
+"""Marks the file as ours ("CHSH"; SQLite, PRAGMA application_id)."""
+
+_ACCOUNTS_AND_CHANNELS = """
+CREATE TABLE secret (
+    purpose TEXT NOT NULL, number INTEGER NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (purpose, number)
+) WITHOUT ROWID;
+CREATE TABLE account (
+    email TEXT PRIMARY KEY, user_id TEXT NOT NULL, is_admin INTEGER NOT NULL,
+    seen_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE presence (client_id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE saved (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+"""
+
+_ENTITIES = """
+CREATE TABLE kind (
+    id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL,
+    UNIQUE (namespace, name)
+);
+CREATE TABLE entity (
+    id INTEGER PRIMARY KEY, kind_id INTEGER NOT NULL, path BLOB NOT NULL,
+    version INTEGER NOT NULL, body BLOB NOT NULL,
+    UNIQUE (kind_id, path)
+);
+CREATE TABLE index_definition (
+    id INTEGER PRIMARY KEY, kind_id INTEGER NOT NULL, definition TEXT NOT NULL,
+    is_repeated INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (kind_id, definition)
+);
+CREATE TABLE index_row (
+    index_id INTEGER NOT NULL, value BLOB NOT NULL, path BLOB NOT NULL,
+    entity_id INTEGER NOT NULL,
+    PRIMARY KEY (index_id, value, path)
+) WITHOUT ROWID;
+CREATE TABLE entity_group (
+    namespace TEXT NOT NULL, root BLOB NOT NULL, version INTEGER NOT NULL,
+    entities INTEGER NOT NULL,
+    PRIMARY KEY (namespace, root)
+) WITHOUT ROWID;
+CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+_CACHE = """
+CREATE TABLE cache (
+    namespace TEXT NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,
+    flags INTEGER NOT NULL, cas_id INTEGER NOT NULL, expires_at REAL NOT NULL,
+    used_at REAL NOT NULL,
+    PRIMARY KEY (namespace, name)
+) WITHOUT ROWID;
+CREATE INDEX cache_used_at ON cache (used_at);
+"""
+
+MIGRATIONS: Final = (_ACCOUNTS_AND_CHANNELS, _ENTITIES, _CACHE)
+"""Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
+
+VERSION: Final = len(MIGRATIONS)
+
+
+def read_version(connection: sqlite3.Connection) -> int:
+    """Return how many migrations the file has seen; 0 for an empty file."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the file to VERSION in one transaction; a concurrent one waits.
+
+    Args:
+        connection: in autocommit mode, outside a transaction.
+        path: the file, for the sentences.
+
+    Raises:
+        StorageError: the file is of a newer channelshim, or no store at all.
+    """
+    if read_version(connection) == VERSION:
+        _check_is_ours(connection, path)
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _apply(connection, path)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _apply(connection: sqlite3.Connection, path: str) -> None:
+    version = read_version(connection)
+    if version > VERSION:
+        raise StorageError(
+            f"the store {path} was written by a newer channelshim (its version is "
+            f"{version}, this one knows {VERSION}): upgrade, or name another place "
+            "with --storage_path"
+        )
+    if version > 0 or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        _check_is_ours(connection, path)
+    for script in MIGRATIONS[version:]:
+        # Not executescript: that would commit the transaction we are in.
+        for statement in script.split(";"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _check_is_ours(connection: sqlite3.Connection, path: str) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise StorageError(f"{path} is a database, but no store of channelshim")

@@ -1,0 +1,225 @@
+"""What is particular to the SQLite file: lease, modes, versions, refusals."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from channelshim.errors import StorageError, StoreBusy, StoreInUse
+from channelshim.protocol.contracts import Account
+from channelshim.store import database, schema
+from channelshim.store.database import FILE_NAME, Database, explain
+from channelshim.store.sqlite import LEASE_FILE_NAME, SqliteStore
+
+HOLD = """
+import pathlib, sys
+from channelshim.store.sqlite import SqliteStore
+store = SqliteStore(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_files_are_private(tmp_path):
+    directory = tmp_path / "a" / "store"
+    store = SqliteStore(directory)
+    store.remember_account(Account("a@example.com", "1", False, 0.0))
+    assert mode(directory) == 0o700
+    files = sorted(directory.iterdir())
+    assert len(files) == 4
+    assert {mode(file) for file in files} == {0o600}
+    store.close()
+
+
+def test_folder_that_is_there_keeps_its_mode(tmp_path):
+    tmp_path.chmod(0o755)
+    SqliteStore(tmp_path).close()
+    assert mode(tmp_path) == 0o755
+
+
+def test_second_process_is_refused_with_a_sentence(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StoreInUse) as caught:
+            SqliteStore(tmp_path)
+        assert caught.value.holder == holder.pid
+        assert "--storage_path" in str(caught.value)
+        SqliteStore(tmp_path, takes_lease=False).close()
+        holder.kill()
+        holder.wait()
+        SqliteStore(tmp_path).close()
+
+
+def test_lease_without_a_readable_holder_still_holds(tmp_path):
+    store = SqliteStore(tmp_path)
+    (tmp_path / LEASE_FILE_NAME).write_text("?")
+    with pytest.raises(StoreInUse) as caught:
+        SqliteStore(tmp_path)
+    assert caught.value.holder is None
+    store.close()
+    SqliteStore(tmp_path).close()
+
+
+def test_store_of_a_newer_version_is_refused_and_given_back(tmp_path):
+    SqliteStore(tmp_path).close()
+    with sqlite3.connect(tmp_path / FILE_NAME) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    connection.close()
+    for _ in range(2):
+        with pytest.raises(StorageError, match="newer channelshim"):
+            SqliteStore(tmp_path)
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_older_version_migrates_forward_and_keeps_its_data(tmp_path, version):
+    connection = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    for script in schema.MIGRATIONS[:version]:
+        connection.executescript(script)
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute("INSERT INTO presence VALUES ('a')")
+    connection.close()
+    store = SqliteStore(tmp_path)
+    assert store.connected_client_ids() == ["a"]
+    assert schema.read_version(store.database.connection()) == schema.VERSION
+    store.close()
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE t (a)", "PRAGMA user_version = 3"])
+def test_database_of_someone_else_is_left_alone(tmp_path, statement):
+    path = tmp_path / FILE_NAME
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(statement)
+    connection.close()
+    with pytest.raises(StorageError, match="no store of channelshim"):
+        SqliteStore(tmp_path)
+    connection = sqlite3.connect(path)
+    assert not connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE name = 'presence'"
+    ).fetchone()
+    connection.close()
+
+
+def test_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / FILE_NAME).write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StorageError, match="no database"):
+        SqliteStore(tmp_path)
+
+
+def test_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        SqliteStore(tmp_path / "file" / "store")
+
+
+def test_lease_file_that_is_a_folder_is_refused(tmp_path):
+    (tmp_path / LEASE_FILE_NAME).mkdir()
+    with pytest.raises(StorageError):
+        SqliteStore(tmp_path)
+
+
+def test_failed_write_leaves_everything_as_it_was(tmp_path):
+    store = SqliteStore(tmp_path)
+    store.note_presence(["a"], [])
+
+    def failing():
+        yield "b"
+        raise OSError("the source broke")
+
+    with pytest.raises(OSError, match="the source broke"):
+        store.note_presence(failing(), ["a"])
+    assert store.connected_client_ids() == ["a"]
+    store.close()
+
+
+def test_full_disk_is_told_and_corrupts_nothing(tmp_path):
+    store = SqliteStore(tmp_path)
+    store.note_presence(["a"], [])
+    connection = store.database.connection()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StorageError, match="the disk is full"):
+        store.save_windows(bytes(1 << 20))
+    assert store.connected_client_ids() == ["a"]
+    assert store.load_windows() is None
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    store.close()
+
+
+def test_busy_store_is_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(database.limits, "STORE_BUSY_SECONDS", 0.01)
+    first = Database(tmp_path)
+    second = Database(tmp_path)
+    with first.write(), pytest.raises(StoreBusy, match="busy"), second.write():
+        pass
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("database or disk is full", "disk is full"), ("something new", "something new")],
+)
+def test_errors_without_a_name_are_explained(tmp_path, text, sentence):
+    assert sentence in str(explain(sqlite3.OperationalError(text), tmp_path))
+
+
+def test_closed_store_is_told_in_every_thread(tmp_path):
+    store = SqliteStore(tmp_path)
+    store.close()
+    with pytest.raises(StorageError, match="closed"):
+        store.accounts()
+
+
+def test_threads_read_what_others_wrote(tmp_path):
+    store = SqliteStore(tmp_path)
+    threads = [
+        threading.Thread(target=store.note_presence, args=([str(number)], []))
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.connected_client_ids() == [str(number) for number in range(8)]
+    store.close()
+
+
+def test_reads_within_a_write_see_it(tmp_path):
+    store = SqliteStore(tmp_path)
+    with store.database.write() as connection:
+        connection.execute("INSERT INTO presence VALUES ('a')")
+        assert store.connected_client_ids() == ["a"]
+    store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_forked_child_opens_connections_of_its_own(tmp_path):
+    store = SqliteStore(tmp_path)
+    store.note_presence(["parent"], [])
+    child = os.fork()
+    if child == 0:
+        try:
+            store.note_presence(["child"], [])
+            store.close()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.connected_client_ids() == ["child", "parent"]
+    store.note_presence([], ["child"])
+    store.close()
