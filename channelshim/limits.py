@@ -125,6 +125,9 @@ POLL_HIDDEN_SECONDS: Final = 75.0
 """The same for a page that says it is hidden: browsers wake such timers once a
 minute."""
 
+HELD_POLLS: Final = 2
+"""Threads that polls may hold under a WSGI server that does not say how many it has."""
+
 # --- HTTP -----------------------------------------------------------------------------
 
 MAXIMUM_BODY_BYTES: Final = 32 << 20

@@ -158,7 +158,7 @@ class Server:
         application: answers HTTP.
         acceptor: answers WebSockets.
         bridge: asked at the stop for what is in hand.
-        workers_busy_seconds: how long SIGTERM waits for requests in hand.
+        stop_seconds: how long SIGTERM waits for requests in hand.
         on_started: called on the loop once it listens.
         on_stopping: called on the loop at the first signal, pages told already.
     """
@@ -248,8 +248,10 @@ class Server:
         if left:
             _logger.warning("stopped with %d requests still running", left)
         await _until(lambda: not self._acceptor.connections, limits.INTERRUPT_SECONDS)
-        for task in list(self._uvicorn.server_state.tasks):
+        tasks = list(self._uvicorn.server_state.tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for page in list(self._acceptor.connections):
             page.abort()
 
