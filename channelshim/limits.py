@@ -174,3 +174,14 @@ STORE_CACHED_STATEMENTS: Final = 512
 
 STORE_CACHE_KIBIBYTES: Final = 8192
 """Page cache per connection."""
+
+# --- Files of an app ------------------------------------------------------------------
+
+MAXIMUM_YAML_NODES: Final = 100_000
+"""Keys and values of one file, aliases counted each time: the largest app.yaml known
+has some thousands."""
+
+MAXIMUM_YAML_DEPTH: Final = 32
+
+MAXIMUM_INCLUDES: Final = 100
+"""Files that app.yaml may include, counting includes of includes."""

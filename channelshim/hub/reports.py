@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 from collections import deque
+from enum import Enum
 from urllib.parse import urlencode
 
 from channelshim import limits
@@ -17,6 +18,14 @@ from channelshim.errors import StorageError
 from channelshim.protocol.contracts import Dispatcher, InternalRequest, Store
 
 _logger = logging.getLogger("channelshim.hub")
+
+
+class _Change(Enum):
+    CONNECTED = "connected"
+    GONE = "gone"
+    # The app has been told that it is gone: only now may the journal forget it. Had
+    # the process died before, the next one would report it.
+    TOLD = "told"
 
 
 def presence_request(client_id: str, *, is_connected: bool) -> InternalRequest:
@@ -61,8 +70,10 @@ class PresenceReports:
         self._store = store
         self._runners = runners
         self._is_posting = is_posting
-        self._changes: deque[tuple[str, bool]] = deque()
+        self._changes: deque[tuple[str, _Change]] = deque()
         self._has_changes = threading.Event()
+        # The journal thread's own: who is connected as of the last change it has read.
+        self._connected: set[str] = set()
         # Guards what follows: the journal thread, the runners and the loop share it.
         self._lock = threading.Lock()
         self._pending: dict[str, deque[bool]] = {}
@@ -72,11 +83,11 @@ class PresenceReports:
 
     def connected(self, client_id: str) -> None:
         """Report that client_id is connected now. Any thread, never blocks."""
-        self._changed(client_id, is_connected=True)
+        self._changed(client_id, _Change.CONNECTED)
 
     def disconnected(self, client_id: str) -> None:
         """Report that client_id is gone now. Any thread, never blocks."""
-        self._changed(client_id, is_connected=False)
+        self._changed(client_id, _Change.GONE)
 
     def stop(self, seconds: float) -> None:
         """Write the journal and let POSTs in hand finish, for at most that long."""
@@ -85,10 +96,10 @@ class PresenceReports:
         for thread in self._threads:
             thread.join(seconds / max(1, len(self._threads)))
 
-    def _changed(self, client_id: str, *, is_connected: bool) -> None:
+    def _changed(self, client_id: str, change: _Change) -> None:
         if not self._threads:
             self._start()
-        self._changes.append((client_id, is_connected))
+        self._changes.append((client_id, change))
         self._has_changes.set()
 
     def _start(self) -> None:
@@ -108,22 +119,39 @@ class PresenceReports:
             self._has_changes.clear()
             changes = [self._changes.popleft() for _ in range(len(self._changes))]
             if changes:
-                self._journal([c for c, is_connected in changes if is_connected], [])
+                self._journal(changes)
                 self._queue(changes)
             if self._is_stopping and not self._changes:
                 for _ in range(self._runners):
                     self._ready.put(None)
                 return
 
-    def _journal(self, connected: list[str], disconnected: list[str]) -> None:
+    def _journal(self, changes: list[tuple[str, _Change]]) -> None:
+        added: dict[str, None] = {}
+        removed: dict[str, None] = {}
+        for client_id, change in changes:
+            if change is _Change.CONNECTED:
+                self._connected.add(client_id)
+                added[client_id] = None
+                removed.pop(client_id, None)
+            elif change is _Change.GONE:
+                self._connected.discard(client_id)
+            elif client_id not in self._connected:
+                added.pop(client_id, None)
+                removed[client_id] = None
+        if not added and not removed:
+            return
         try:
-            self._store.note_presence(connected, disconnected)
+            self._store.note_presence(added, removed)
         except StorageError as error:
             # The app still hears of it; only a crash would now go unreported.
             _logger.error("the presence journal was not written: %s", error)
 
-    def _queue(self, changes: list[tuple[str, bool]]) -> None:
-        for client_id, is_connected in changes:
+    def _queue(self, changes: list[tuple[str, _Change]]) -> None:
+        for client_id, change in changes:
+            if change is _Change.TOLD:
+                continue
+            is_connected = change is _Change.CONNECTED
             with self._lock:
                 pending = self._pending.get(client_id)
                 if pending is None:
@@ -155,5 +183,4 @@ class PresenceReports:
             # The app's answer means nothing (contract 5.1): a 404 is normal.
             _logger.debug("presence POST %s answered %d", request.path, answer.status)
         if not is_connected:
-            # Only now: had the process died before, the next one would report it.
-            self._journal([], [client_id])
+            self._changed(client_id, _Change.TOLD)

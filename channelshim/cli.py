@@ -1,0 +1,148 @@
+"""The commands: `channelshim` and the old name, `dev_appserver.py`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from channelshim.errors import ChannelShimError, ConfigurationError
+from channelshim.settings import SETTINGS, Setting, read_settings
+from channelshim.version import __version__
+
+_OLD_NAMES = {"log_level": "dev_appserver_log_level"}
+
+
+def _option(setting: Setting) -> Callable[[Any], Any]:
+    dashed = "--" + setting.name.replace("_", "-")
+    names = [f"--{setting.name}"]
+    if dashed not in names:
+        names.append(dashed)
+    if setting.name in _OLD_NAMES:
+        names.append(f"--{_OLD_NAMES[setting.name]}")
+    # None means "not said": the variable or the default holds then.
+    if setting.type is bool:
+        return click.option(
+            *names, setting.name, help=setting.help, is_flag=True, default=None
+        )
+    return click.option(
+        *names, setting.name, help=setting.help, default=None, metavar="VALUE"
+    )
+
+
+def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    for setting in reversed(SETTINGS):
+        command = _option(setting)(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def _group() -> None:
+    """Run legacy App Engine apps, Channel API included, on today's Python."""
+
+
+@_group.command("serve")
+@click.argument("app_dir", default=".")
+@_with_settings
+def _serve(app_dir: str, **settings: Any) -> None:
+    """Serve the app in the folder APP_DIR."""
+    serve(app_dir, settings)
+
+
+@_group.command("init")
+@click.argument("directory")
+def _init(directory: str) -> None:
+    """Write the tutorial's chat app into DIRECTORY."""
+    from channelshim.project import write_tutorial_app
+
+    for path in write_tutorial_app(Path(directory)):
+        click.echo(f"wrote {path}")
+    click.echo(f"Now run: dev_appserver.py {directory}")
+
+
+@_group.command("doctor")
+@click.argument("app_dir", default=".")
+def _doctor(app_dir: str) -> None:
+    """Say what the app in APP_DIR uses, and what works here."""
+    from channelshim.doctor import report
+
+    text, status = report(Path(app_dir))
+    click.echo(text)
+    sys.exit(status)
+
+
+@_group.command(
+    "test",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def _test(arguments: tuple[str, ...]) -> None:
+    """Run a legacy test suite, pytest or unittest, with the shim in place."""
+    from channelshim.testing import main as run_tests
+
+    sys.exit(run_tests(list(arguments)))
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.argument("app_dir", default=".")
+@_with_settings
+def _dev_appserver(app_dir: str, **settings: Any) -> None:
+    """Serve the App Engine app in the folder APP_DIR, as the old command did."""
+    serve(app_dir, settings)
+
+
+def serve(app_dir: str, arguments: dict[str, Any]) -> None:
+    """Serve with settings from the command line; logs go to standard error."""
+    import channelshim
+
+    # A path of app.yaml itself was accepted by the old command too.
+    path = Path(app_dir)
+    if path.name in ("app.yaml", "app.yml") and path.is_file():
+        path = path.parent
+    _configure_logging(read_settings(arguments, os.environ).log_level)
+    channelshim.serve(path, **arguments)
+
+
+def _configure_logging(level: str) -> None:
+    number = logging.getLevelName(level.upper())
+    if not isinstance(number, int):
+        raise ConfigurationError(
+            f"log_level must be debug, info, warning, error or critical, not {level!r}"
+        )
+    logging.basicConfig(
+        level=number, format="%(levelname)-8s %(asctime)s %(name)s] %(message)s"
+    )
+    for noisy in ("uvicorn", "asyncio", "watchfiles"):
+        logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
+
+
+def main() -> None:
+    """Run `channelshim`."""
+    _run(_group, "channelshim")
+
+
+def dev_appserver() -> None:
+    """Run `dev_appserver.py`."""
+    _run(_dev_appserver, "dev_appserver.py")
+
+
+def _run(command: click.Command, name: str) -> None:
+    try:
+        command.main(prog_name=name, standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except ChannelShimError as error:
+        click.echo(f"{name}: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,347 @@
+"""The doors: they build the parts and hand them to each other.
+
+Everything that reads settings, the disk's app.yaml and the real clock is here; what
+stands below gets plain arguments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from channelshim import appengine, limits
+from channelshim.appserver.application import AppServer
+from channelshim.appyaml.app import AppConfig, parse_app
+from channelshim.broker.memory import MemoryBroker
+from channelshim.errors import BrokerError, ConfigurationError, StorageError
+from channelshim.gateways.polling import Poller
+from channelshim.gateways.serve import Application as AsgiApplication
+from channelshim.gateways.serve import Server, bind, make_bridge
+from channelshim.gateways.websocket import Acceptor, same_origin
+from channelshim.gateways.wsgi import LoopThread, WsgiGateway
+from channelshim.hub.hub import Hub
+from channelshim.hub.reports import PresenceReports
+from channelshim.protocol.cookies import CookieSigner
+from channelshim.protocol.tokens import TokenSigner
+from channelshim.runtime import environment, legacy_modules
+from channelshim.runtime.variables import SERVER_SOFTWARE, Application
+from channelshim.services import proxy
+from channelshim.settings import Settings, read_settings
+from channelshim.store.place import store_directory
+from channelshim.store.sqlite import SqliteStore
+
+_logger = logging.getLogger("channelshim")
+
+WsgiApp = Callable[..., Iterable[bytes]]
+
+_TOKENS = "channel tokens"
+_COOKIES = "login cookies"
+_NONCE_BYTES = 8
+
+
+class SystemClock:
+    """The real clock."""
+
+    time = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+
+def install_runtime(application_id: str = "") -> None:
+    """Make this process one in which legacy imports work. Idempotent.
+
+    Args:
+        application_id: what APPLICATION_ID says outside of requests, where nothing
+            else has set it; "" leaves it alone.
+    """
+    environ = environment.install()
+    legacy_modules.install()
+    legacy_modules.hide_while_importing(
+        "google.api_core", "google.appengine.api.taskqueue.cloudtask"
+    )
+    appengine.install()
+    environ.setdefault("AUTH_DOMAIN", limits.AUTH_DOMAIN)
+    environ.setdefault("SERVER_SOFTWARE", SERVER_SOFTWARE)
+    if application_id:
+        environ.setdefault("APPLICATION_ID", f"dev~{application_id}")
+
+
+def read_app(directory: Path) -> AppConfig:
+    """Return what app.yaml in directory says.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be read; names the line.
+    """
+    path = directory / "app.yaml"
+    if not directory.is_dir():
+        raise ConfigurationError(f"{directory} is not a folder")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"there is no app.yaml in {directory.resolve()}: name the folder of an App "
+            "Engine app, or make one with: channelshim init DIR"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"it cannot be read: {error}", path=str(path)) from None
+    return parse_app(text, path=str(path), read=_reader(directory))
+
+
+def _reader(directory: Path) -> Callable[[str], str | None]:
+    def read(name: str) -> str | None:
+        path = directory / name
+        if path.is_dir():
+            path = path / "include.yaml"
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    return read
+
+
+def application_id_of(directory: Path, config: AppConfig | None, said: str) -> str:
+    """Return the id of the app and of its store (design decision 10).
+
+    What a setting says, else app.yaml's `application`, else the folder's name and a
+    hash of its real path.
+    """
+    if said:
+        return said
+    if config is not None and config.application:
+        return config.application
+    real = directory.resolve()
+    name = re.sub(r"[^a-z0-9-]+", "-", real.name.lower()).strip("-") or "app"
+    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:8]
+    return f"{name[:20]}-{digest}"
+
+
+class Parts:
+    """One app with everything around it, built from settings.
+
+    Args:
+        settings: as read.
+        directory: of app.yaml, or where a plain WSGI app runs.
+        config: app.yaml, or None for a plain WSGI app.
+        wsgi_app: the plain WSGI app, or None.
+
+    Raises:
+        ConfigurationError, StorageError: with one sentence for the person who starts.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Path,
+        config: AppConfig | None,
+        wsgi_app: WsgiApp | None = None,
+    ) -> None:
+        self.settings = settings
+        self.directory = directory
+        self.config = config
+        self.clock = SystemClock()
+        application_id = application_id_of(directory, config, settings.application)
+        self.application = Application(
+            application_id,
+            version=(config.version if config else "") or "1",
+            environment=config.env_variables if config else {},
+        )
+        self.store_directory = store_directory(application_id, settings.storage_path)
+        install_runtime(application_id)
+        self.store = SqliteStore(self.store_directory)
+        self.tokens = TokenSigner(self.store.secrets(_TOKENS))
+        self.broker = self._make_broker()
+        self._install_services()
+        self.app_server = AppServer(
+            directory,
+            config,
+            self.application,
+            CookieSigner(self.store.secrets(_COOKIES)),
+            wsgi_app=wsgi_app,
+            remember=self.store.remember_account,
+            clock=self.clock,
+        )
+        self.reports = PresenceReports(self.app_server, self.store)
+        self.hub = Hub(
+            self.broker,
+            self.clock,
+            self.reports,
+            grace_seconds=settings.grace_seconds,
+            ping_interval_seconds=settings.ping_interval_seconds,
+            ping_timeout_seconds=settings.ping_timeout_seconds,
+        )
+        self.poller = Poller(
+            self.hub, self.tokens, self.clock, grace_seconds=settings.grace_seconds
+        )
+
+    def take(self, arguments: dict[str, Any], wsgi_app: WsgiApp | None) -> None:
+        """Take a plain WSGI app after the parts were built by `install`.
+
+        Raises:
+            ConfigurationError: arguments that differ from those in force: the store is
+                open already.
+        """
+        wanted = read_settings(arguments, {})
+        for name in arguments:
+            if getattr(wanted, name) != getattr(self.settings, name):
+                raise ConfigurationError(
+                    f"{name} was settled by the first call of channelshim in this "
+                    "process: give it there"
+                )
+        if wsgi_app is not None:
+            self.app_server.wsgi_app = wsgi_app
+
+    def start_hub(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start delivering on this loop, in its thread; resume what was."""
+        saved = self.store.load_windows()
+        if saved is not None:
+            try:
+                self.broker.load(saved)
+            except BrokerError as error:
+                _logger.warning("%s; pages start anew", error)
+            self.store.save_windows(None)
+        self.hub.start(loop)
+        was_connected = list(self.store.connected_client_ids())
+        if was_connected:
+            wait = max(self.settings.grace_seconds, limits.RETURN_SECONDS)
+            self.hub.await_return(was_connected, wait)
+
+    def stop_hub(self) -> None:
+        """Tell pages to come back and keep what they will ask for. Loop thread."""
+        self.hub.stop()
+
+    def close(self) -> None:
+        """Save the windows, finish the journal and give the store back."""
+        self.reports.stop(limits.INTERRUPT_SECONDS)
+        try:
+            self.store.save_windows(self.broker.save())
+        except StorageError as error:
+            _logger.error("the messages of the last seconds are lost: %s", error)
+        self.store.close()
+
+    def _make_broker(self) -> MemoryBroker:
+        settings = self.settings
+        return MemoryBroker(
+            self.clock,
+            window_seconds=settings.ping_interval_seconds
+            + settings.ping_timeout_seconds
+            + settings.grace_seconds,
+            window_messages=settings.window_messages,
+            window_bytes=settings.window_bytes,
+            window_total_bytes=settings.window_total_bytes,
+        )
+
+    def _install_services(self) -> None:
+        def channel() -> Any:
+            from channelshim.services.channel import ChannelService
+
+            return ChannelService(
+                self.tokens,
+                self.broker,
+                self.clock,
+                lambda: secrets.token_bytes(_NONCE_BYTES),
+            )
+
+        def datastore() -> Any:
+            from channelshim.services.datastore_v3 import DatastoreService
+
+            return DatastoreService(self.store, self.application.application_id)
+
+        def user() -> Any:
+            from channelshim.services.user import make_user_service
+
+            return make_user_service()
+
+        def memcache() -> Any:
+            from google.appengine.api.memcache import memcache_stub
+
+            return memcache_stub.MemcacheServiceStub()
+
+        made: dict[str, Any] = {}
+
+        def once() -> Any:
+            # Old code asks for "xmpp" where SERVER_SOFTWARE is not a dev server's.
+            if "channel" not in made:
+                made["channel"] = channel()
+            return made["channel"]
+
+        proxy.install(
+            {
+                "channel": once,
+                "xmpp": once,
+                "datastore_v3": datastore,
+                "user": user,
+                "memcache": memcache,
+            }
+        )
+
+
+def worker_count(settings: Settings, config: AppConfig | None) -> int:
+    """Return how many threads run the app.
+
+    What the setting says; else one for `threadsafe: false`; else a few more than
+    cores: Python runs one at a time, the others wait for the store or a slow reader.
+    """
+    if settings.threads:
+        return int(settings.threads)
+    if config is not None and not config.is_threadsafe:
+        return 1
+    return min(16, 4 + 2 * (os.cpu_count() or 1))
+
+
+def serve_parts(parts: Parts, say: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        parts: built, its app loaded.
+        say: prints a line for the person at the terminal.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
+    settings = parts.settings
+    listener = bind(settings.host, settings.port)
+    port = listener.getsockname()[1]
+    bridge = make_bridge(parts.app_server, worker_count(settings, parts.config))
+    acceptor = Acceptor(
+        parts.hub,
+        parts.tokens,
+        parts.clock,
+        same_origin(settings.allowed_origins),
+        send_buffer_bytes=settings.send_buffer_bytes,
+    )
+    is_host_allowed = parts.app_server.is_host_allowed
+    application = AsgiApplication(bridge, parts.poller, is_host_allowed)
+
+    def started(loop: asyncio.AbstractEventLoop) -> None:
+        parts.start_hub(loop)
+        host = "[::1]" if settings.host == "::1" else settings.host
+        say(f"{parts.application.application_id} is running at http://{host}:{port}/")
+        say("Press Ctrl-C to stop.")
+
+    Server(
+        listener,
+        application,
+        acceptor,
+        bridge,
+        on_started=started,
+        on_stopping=parts.stop_hub,
+    ).run()
+    parts.close()
+
+
+def gateway(parts: Parts) -> WsgiGateway:
+    """Return parts as a plain WSGI application for any server."""
+    return WsgiGateway(
+        parts.app_server,
+        parts.poller,
+        LoopThread(parts.start_hub),
+        parts.app_server.is_host_allowed,
+    )
