@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from channelshim import limits
 from channelshim.errors import StorageError
+from channelshim.protocol.tokens import client_id_bytes
 from channelshim.protocol.contracts import Dispatcher, InternalRequest, Store
 
 _logger = logging.getLogger("channelshim.hub")
@@ -33,15 +34,10 @@ def presence_request(client_id: str, *, is_connected: bool) -> InternalRequest:
 
     `from` is percent-encoded, unlike the original's (contract trap 11).
     """
-    raw = client_id.encode("utf-8", "surrogatepass")
-    try:
-        raw = client_id.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        pass
     return InternalRequest(
         method="POST",
         path=limits.PATH_CONNECTED if is_connected else limits.PATH_DISCONNECTED,
-        body=urlencode({"from": raw}).encode("ascii"),
+        body=urlencode({"from": client_id_bytes(client_id)}).encode("ascii"),
         content_type="application/x-www-form-urlencoded",
         remote_address=limits.PRESENCE_REMOTE_ADDRESS,
     )
