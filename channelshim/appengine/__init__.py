@@ -1,1 +1,55 @@
-"""What an app imports that Google's SDK lacks, by Google's dotted paths."""
+"""What an app imports that Google's SDK lacks, by Google's dotted paths.
+
+`appengine/api/channel/…` is `google.appengine.api.channel`. A meta-path finder with an
+exact list of names answers for them; it imports nothing of Google's until asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Final
+
+OURS: Final = {
+    "google.appengine.api.channel": "channelshim.appengine.api.channel",
+    "google.appengine.api.channel.channel": "channelshim.appengine.api.channel.channel",
+}
+"""Google's dotted name to the module that answers for it."""
+
+
+class _Alias:
+    """A finder and loader in one: gives our module under Google's name."""
+
+    def __init__(self) -> None:
+        self._own_specs: dict[str, ModuleSpec | None] = {}
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if name not in OURS:
+            return None
+        return ModuleSpec(name, self, is_package=False)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(OURS[spec.name])
+        self._own_specs[module.__name__] = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # It ran when it was imported under its own name, which it keeps.
+        module.__spec__ = self._own_specs[module.__name__]
+
+
+_alias = _Alias()
+
+
+def install() -> None:
+    """Make Google's names importable. Idempotent; imports nothing."""
+    if not any(finder is _alias for finder in sys.meta_path):
+        sys.meta_path.insert(0, _alias)  # type: ignore[arg-type]

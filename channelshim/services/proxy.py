@@ -28,6 +28,8 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
     def __init__(self, factories: Mapping[str, Factory]) -> None:
         super().__init__()
         self._factories = dict(factories)
+        # Our own channel service, while nothing stands between it and its callers.
+        self.direct_channel: Any = None
         self._lock = threading.RLock()
 
     def GetStub(self, service: str) -> Any:
@@ -38,13 +40,28 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         with self._lock:
             factory = self._factories.pop(service, None)
             if factory is not None:
-                self.RegisterStub(service, factory())
+                made = factory()
+                self.RegisterStub(service, made)
+                if service == "channel":
+                    self.direct_channel = made
         return super().GetStub(service)
 
     def ReplaceStub(self, service: str, stub: Any) -> None:
         """Put a stub in the place of what there is, made or not."""
         self._factories.pop(service, None)
+        if service == "channel":
+            self.direct_channel = None
         super().ReplaceStub(service, stub)
+
+    def GetPreCallHooks(self) -> Any:
+        """Return the hooks; who asks may add one, so calls pass here from now on."""
+        self.direct_channel = None
+        return super().GetPreCallHooks()
+
+    def GetPostCallHooks(self) -> Any:
+        """Return the hooks; who asks may add one, so calls pass here from now on."""
+        self.direct_channel = None
+        return super().GetPostCallHooks()
 
 
 def install(factories: Mapping[str, Factory]) -> LazyStubMap:

@@ -1,0 +1,212 @@
+"""google.appengine.api.channel.channel: the Channel API's functions and errors.
+
+Names, arguments, checks, their order and their texts are Google's (contract 1).
+Calls go through Google's API proxy, so that stubs and hooks of tests and apps see
+them; only when the service behind it is channelshim's own and nothing stands in
+between does send_message call it directly, which is 50 times cheaper.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from google.appengine.api import apiproxy_stub_map
+from google.appengine.runtime import apiproxy_errors
+
+from channelshim import limits
+from channelshim.protocol.tokens import client_id_bytes, client_id_text
+from channelshim.services import channel_messages as messages
+
+MAXIMUM_CLIENT_ID_LENGTH = limits.MAXIMUM_CLIENT_ID_LENGTH
+MAXIMUM_TOKEN_DURATION_MINUTES = limits.MAXIMUM_TOKEN_DURATION_MINUTES
+MAXIMUM_MESSAGE_LENGTH = limits.MAXIMUM_MESSAGE_LENGTH
+
+_CHECKED_IDS = 65_536
+"""Client ids remembered as checked; then all are forgotten and checked again."""
+
+
+class Error(Exception):
+    """The base of the errors of this module."""
+
+
+class InvalidChannelClientIdError(Error):
+    """The client id is no text, too long, or empty."""
+
+
+class InvalidChannelTokenDurationError(Error):
+    """The duration is no whole number of minutes within its bounds."""
+
+
+class InvalidMessageError(Error):
+    """The message is no text, too long, or empty."""
+
+
+class AppIdAliasRequired(Error):
+    """Production asked some apps for an alias first; never raised here by itself."""
+
+
+def create_channel(client_id: str | bytes, duration_minutes: int | None = None) -> str:
+    """Create a token that lets a browser open the channel of client_id.
+
+    Args:
+        client_id: text or UTF-8 bytes, at most MAXIMUM_CLIENT_ID_LENGTH bytes.
+        duration_minutes: 1 to MAXIMUM_TOKEN_DURATION_MINUTES; None means 120.
+
+    Returns:
+        the token; each call gives another one, all stay valid side by side.
+
+    Raises:
+        InvalidChannelClientIdError: not text, too long or empty.
+        InvalidChannelTokenDurationError: not an int, or out of bounds.
+
+    Source: SDK 1.9.88, api/channel/channel.py, create_channel; contract 1.2.
+    """
+    key = _validate_client_id(client_id)
+    if duration_minutes is not None:
+        _validate_duration(duration_minutes)
+    request = messages.CreateChannelRequest(application_key=key)
+    if duration_minutes is not None:
+        request.duration_minutes = int(duration_minutes)
+    response = messages.CreateChannelResponse()
+    _call("CreateChannel", request, response)
+    token: str = response.token
+    return token
+
+
+def send_message(client_id: str | bytes, message: str | bytes) -> None:
+    """Send message to every page that has the channel of client_id open.
+
+    Never blocks on a page and never fails for one that is absent.
+
+    Args:
+        client_id: text or UTF-8 bytes; or a token of it.
+        message: text or UTF-8 bytes, 1 to MAXIMUM_MESSAGE_LENGTH bytes; bytes that are
+            not UTF-8 arrive with replacement characters.
+
+    Raises:
+        InvalidChannelClientIdError: not text, or too long.
+        InvalidMessageError: not text, too long or empty.
+
+    Source: SDK 1.9.88, api/channel/channel.py, send_message; contract 1.3.
+    """
+    global _checked_message
+    service = getattr(apiproxy_stub_map.apiproxy, "direct_channel", None)
+    if service is None or not service.is_direct:
+        _send_by_proxy(client_id, message)
+        return
+    # Identity: a text just checked need not be checked again, nor an id that was.
+    if type(client_id) is not str or client_id not in _checked_ids:
+        client_id = _resolve(service, client_id)
+    if message is not _checked_message:
+        text = _validate_message(message).decode("utf-8", "replace")
+        if not text:
+            raise InvalidMessageError("")
+        if type(message) is str and text == message:
+            _checked_message = message
+        message = text
+    service.publish(client_id, message)
+
+
+_checked_ids: set[str] = set()
+_checked_message: str | None = None
+
+
+def _resolve(service: Any, client_id: Any) -> str:
+    """Check an id and return it as text; a token becomes its client id."""
+    if isinstance(client_id, (str, bytes)) and len(client_id) > 76:
+        raw = client_id if isinstance(client_id, str) else client_id.decode("latin-1")
+        resolved: str = service.resolve(raw)
+        if resolved != raw:
+            return resolved
+    text = client_id_text(_validate_client_id(client_id))
+    if not service.may_be_token(text):
+        if len(_checked_ids) >= _CHECKED_IDS:
+            _checked_ids.clear()
+        _checked_ids.add(text)
+    return text
+
+
+def _send_by_proxy(client_id: Any, message: Any) -> None:
+    key = _validate_client_id(client_id, is_token_allowed=True)
+    request = messages.SendMessageRequest(
+        application_key=key, message=_validate_message(message)
+    )
+    _call("SendChannelMessage", request, messages.SendMessageResponse())
+
+
+def _validate_client_id(client_id: Any, *, is_token_allowed: bool = False) -> bytes:
+    if isinstance(client_id, str):
+        key = client_id_bytes(client_id)
+    elif isinstance(client_id, bytes):
+        key = client_id
+    else:
+        raise InvalidChannelClientIdError(f'"{client_id!s}" is not a string.')
+    longest = MAXIMUM_CLIENT_ID_LENGTH
+    if is_token_allowed and len(key) > longest and key[-44:-43] == b".":
+        longest = limits.MAXIMUM_TOKEN_LENGTH
+    if len(key) > longest:
+        raise InvalidChannelClientIdError(
+            f"Client id length {len(key)} is greater than max length "
+            f"{MAXIMUM_CLIENT_ID_LENGTH}"
+        )
+    return key
+
+
+def _validate_duration(duration_minutes: Any) -> None:
+    if not isinstance(duration_minutes, int):
+        raise InvalidChannelTokenDurationError(
+            "Argument duration_minutes must be integral"
+        )
+    if duration_minutes < 1:
+        raise InvalidChannelTokenDurationError(
+            "Argument duration_minutes must not be less than 1"
+        )
+    if duration_minutes > MAXIMUM_TOKEN_DURATION_MINUTES:
+        raise InvalidChannelTokenDurationError(
+            "Argument duration_minutes must be less than "
+            f"{MAXIMUM_TOKEN_DURATION_MINUTES + 1}"
+        )
+
+
+def _validate_message(message: Any) -> bytes:
+    if isinstance(message, str):
+        encoded = message.encode("utf-8", "replace")
+    elif isinstance(message, bytes):
+        encoded = bytes(message)
+    else:
+        raise InvalidMessageError("Message must be a string")
+    if len(encoded) > MAXIMUM_MESSAGE_LENGTH:
+        raise InvalidMessageError(
+            f"Message must be no longer than {MAXIMUM_MESSAGE_LENGTH} chars"
+        )
+    return encoded
+
+
+def _call(method: str, request: Any, response: Any) -> None:
+    try:
+        apiproxy_stub_map.MakeSyncCall(_GetService(), method, request, response)
+    except apiproxy_errors.ApplicationError as error:
+        raise _ToChannelError(error) from error
+
+
+def _GetService() -> str:
+    """Return the service's name: "xmpp" where SERVER_SOFTWARE is production's.
+
+    Source: contract 1.4.
+    """
+    software = os.environ.get("SERVER_SOFTWARE", "")
+    return "channel" if software.startswith(("Devel", "test")) else "xmpp"
+
+
+def _ToChannelError(error: Any) -> Exception:
+    """Return the error of this module that stands for a service error, or error."""
+    translated = {
+        messages.ErrorCode.INVALID_CHANNEL_KEY: InvalidChannelClientIdError,
+        messages.ErrorCode.BAD_MESSAGE: InvalidMessageError,
+        messages.ErrorCode.APPID_ALIAS_REQUIRED: AppIdAliasRequired,
+    }
+    if error.application_error in translated:
+        return translated[error.application_error](error.error_detail)
+    unchanged: Exception = error
+    return unchanged
