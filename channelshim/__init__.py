@@ -80,6 +80,7 @@ def serve(
             the app fails to import.
     """
     from channelshim import doors
+    from channelshim.gateways.serve import bind
 
     if callable(app_dir_or_wsgi_app):
         parts = _install(None, app_dir_or_wsgi_app, settings)
@@ -88,7 +89,8 @@ def serve(
         doors.read_app(directory)
         parts = _install(directory, None, settings)
         parts.app_server.load()
-    doors.serve_parts(parts, _say)
+    listener = bind(parts.settings.host, parts.settings.port)
+    doors.serve_parts(parts, listener, _say)
 
 
 def _install(

@@ -28,7 +28,7 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     # None means "not said": the variable or the default holds then.
     if setting.type is bool:
         return click.option(
-            *names, setting.name, help=setting.help, is_flag=True, default=None
+            *names, setting.name, help=setting.help, flag_value="yes", is_flag=False, default=None
         )
     return click.option(
         *names, setting.name, help=setting.help, default=None, metavar="VALUE"
@@ -100,14 +100,32 @@ def _dev_appserver(app_dir: str, **settings: Any) -> None:
 
 def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     """Serve with settings from the command line; logs go to standard error."""
-    import channelshim
-
     # A path of app.yaml itself was accepted by the old command too.
     path = Path(app_dir)
     if path.name in ("app.yaml", "app.yml") and path.is_file():
         path = path.parent
-    _configure_logging(read_settings(arguments, os.environ).log_level)
-    channelshim.serve(path, **arguments)
+    settings = read_settings(arguments, os.environ)
+    _configure_logging(settings.log_level)
+
+    from channelshim import doors, reloading
+    from channelshim.gateways.serve import bind
+
+    listener = reloading.inherited_listener()
+    is_reloaded = listener is not None
+    # The port first: a taken one should not cost an import of the app.
+    config = doors.read_app(path)
+    if listener is None:
+        listener = bind(settings.host, settings.port)
+    parts = doors.Parts(settings, path, config)
+    try:
+        parts.app_server.load()
+    except ChannelShimError as error:
+        if not (is_reloaded and settings.automatic_restart):
+            parts.close()
+            raise
+        click.echo(str(error), err=True)
+        parts.app_server.wsgi_app = reloading.error_page(str(error))
+    doors.serve_parts(parts, listener, click.echo, reloads=settings.automatic_restart)
 
 
 def _configure_logging(level: str) -> None:

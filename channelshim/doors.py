@@ -12,19 +12,21 @@ import logging
 import os
 import re
 import secrets
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from channelshim import appengine, limits
+from channelshim import appengine, limits, reloading
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
 from channelshim.errors import BrokerError, ConfigurationError, StorageError
 from channelshim.gateways.polling import Poller
 from channelshim.gateways.serve import Application as AsgiApplication
-from channelshim.gateways.serve import Server, bind, make_bridge
+from channelshim.gateways.serve import Server, make_bridge
 from channelshim.gateways.websocket import Acceptor, same_origin
 from channelshim.gateways.wsgi import LoopThread, WsgiGateway
 from channelshim.hub.hub import Hub
@@ -45,6 +47,9 @@ WsgiApp = Callable[..., Iterable[bytes]]
 _TOKENS = "channel tokens"
 _COOKIES = "login cookies"
 _NONCE_BYTES = 8
+
+SWITCH_SECONDS = 0.0005
+"""sys.setswitchinterval while serving (performance.md, the hand-over)."""
 
 
 class SystemClock:
@@ -198,6 +203,11 @@ class Parts:
         if wsgi_app is not None:
             self.app_server.wsgi_app = wsgi_app
 
+    def unwatched(self) -> list[Path]:
+        """Return the folders below the app's whose changes need no reload."""
+        static = self.config.static_directories if self.config else ()
+        return [self.store_directory, *(self.directory / name for name in static)]
+
     def start_hub(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start delivering on this loop, in its thread; resume what was."""
         saved = self.store.load_windows()
@@ -296,18 +306,22 @@ def worker_count(settings: Settings, config: AppConfig | None) -> int:
     return min(16, 4 + 2 * (os.cpu_count() or 1))
 
 
-def serve_parts(parts: Parts, say: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+def serve_parts(
+    parts: Parts,
+    listener: socket.socket,
+    say: Callable[[str], None],
+    *,
+    reloads: bool = False,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM, then give everything back.
 
     Args:
         parts: built, its app loaded.
+        listener: from gateways.serve.bind; closed at the end.
         say: prints a line for the person at the terminal.
-
-    Raises:
-        ConfigurationError: the port is taken.
+        reloads: whether a changed file of the app replaces the process.
     """
     settings = parts.settings
-    listener = bind(settings.host, settings.port)
     port = listener.getsockname()[1]
     bridge = make_bridge(parts.app_server, worker_count(settings, parts.config))
     acceptor = Acceptor(
@@ -319,6 +333,7 @@ def serve_parts(parts: Parts, say: Callable[[str], None]) -> None:
     )
     is_host_allowed = parts.app_server.is_host_allowed
     application = AsgiApplication(bridge, parts.poller, is_host_allowed)
+    changed: list[str] = []
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
         parts.start_hub(loop)
@@ -326,15 +341,33 @@ def serve_parts(parts: Parts, say: Callable[[str], None]) -> None:
         say(f"{parts.application.application_id} is running at http://{host}:{port}/")
         say("Press Ctrl-C to stop.")
 
-    Server(
+    server = Server(
         listener,
         application,
         acceptor,
         bridge,
         on_started=started,
         on_stopping=parts.stop_hub,
-    ).run()
+    )
+
+    def on_change(path: str) -> None:
+        changed.append(path)
+        server.stop()
+
+    watcher = reloading.Watcher(parts.directory, parts.unwatched(), on_change)
+    if reloads:
+        watcher.start()
+    # Handlers that compute hold the interpreter for 5 ms at a time by default: the
+    # loop's first message would wait as long.
+    sys.setswitchinterval(SWITCH_SECONDS)
+    # A duplicate: closing the server's own must not close what the next one inherits.
+    kept = listener.dup() if reloads else None
+    server.run()
+    watcher.stop()
     parts.close()
+    if changed and kept is not None:
+        say(f"{os.path.relpath(changed[0], parts.directory)} has changed: reloading.")
+        reloading.replace_process(kept)
 
 
 def gateway(parts: Parts) -> WsgiGateway:

@@ -55,6 +55,12 @@ SETTINGS = (
         "Application id; empty means app.yaml's, else one made from the folder.",
     ),
     Setting(
+        "automatic_restart",
+        bool,
+        True,
+        "Reload when a file of the app changes; the commands only.",
+    ),
+    Setting(
         "threads",
         int,
         0,
