@@ -162,6 +162,8 @@ INTERRUPT_SECONDS: Final = 0.5
 LOGIN_COOKIE: Final = "dev_appserver_login"
 AUTH_DOMAIN: Final = "gmail.com"
 MAXIMUM_COOKIE_LENGTH: Final = 1024
+MAXIMUM_EMAIL_LENGTH: Final = 254
+"""Characters (RFC 5321 4.5.3.1.3 and its erratum 1690)."""
 
 # --- The store ------------------------------------------------------------------------
 
@@ -185,3 +187,9 @@ MAXIMUM_YAML_DEPTH: Final = 32
 
 MAXIMUM_INCLUDES: Final = 100
 """Files that app.yaml may include, counting includes of includes."""
+
+STORE_MAXIMUM_INDEX_ROWS: Final = 20_000
+"""Rows of all indexes together that one entity may have (Cloud Datastore, "Limits")."""
+
+STORE_BUILD_BATCH: Final = 1000
+"""Entities read in one commit while an index is built beside running writers."""

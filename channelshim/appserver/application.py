@@ -1,0 +1,325 @@
+"""One request's way: guard, login, app.yaml's handlers, the app, the answer."""
+
+from __future__ import annotations
+
+import io
+import logging
+import pathlib
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Collection, Iterable
+from html import escape
+from http import HTTPStatus
+from typing import Any
+
+from channelshim import limits
+from channelshim.appserver import guard, login, static
+from channelshim.appserver.responses import answer, run_app
+from channelshim.appserver.scripts import Scripts, WsgiApp
+from channelshim.appyaml import config as kinds
+from channelshim.appyaml.config import AppConfig, Handler
+from channelshim.protocol.contracts import (
+    Account,
+    Clock,
+    InternalRequest,
+    InternalResponse,
+)
+from channelshim.protocol.cookies import CookieSigner
+from channelshim.runtime.environment import RequestScope
+from channelshim.runtime.variables import Application, User, request_variables
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+log = logging.getLogger("channelshim.appserver")
+
+
+class AppServer:
+    """A legacy app behind its app.yaml, as a WSGI application and a Dispatcher.
+
+    Calls are requests from outside; `dispatch` makes the platform's own.
+
+    Args:
+        root: the app's folder; None when wsgi_app is given and there is none.
+        config: its app.yaml; None hands every request to wsgi_app.
+        application: what is the same for every request.
+        cookies: signs and reads the login cookie.
+        wsgi_app: an application to wrap instead of app.yaml's scripts.
+        remember: called with the account of each login.
+        clock: says when a login was; needed with remember.
+        identity: turns a request into a user; None means the cookie.
+        allowed_hosts: names besides loopback's that Host may say; None allows all.
+        show_tracebacks: whether a 500 shows the app's traceback, to requests from
+            this machine only.
+
+    Attributes:
+        wsgi_app: the application in the place of app.yaml's scripts, or None; may be
+            set before serving, as may allowed_hosts and show_tracebacks.
+    """
+
+    def __init__(
+        self,
+        root: pathlib.Path | None,
+        config: AppConfig | None,
+        application: Application,
+        cookies: CookieSigner,
+        *,
+        wsgi_app: WsgiApp | None = None,
+        remember: Callable[[Account], None] | None = None,
+        clock: Clock | None = None,
+        identity: login.Identity | None = None,
+        allowed_hosts: Collection[str] | None = None,
+        show_tracebacks: bool = False,
+    ) -> None:
+        self.config = config if config is not None else AppConfig(handlers=())
+        self._root = pathlib.Path() if root is None else root.resolve()
+        self._application = application
+        self.wsgi_app = wsgi_app
+        self._identity = identity or login.CookieIdentity(cookies)
+        self._login_app = login.make_login_app(
+            cookies, self._identity, _rememberer(remember, clock)
+        )
+        self.allowed_hosts = allowed_hosts
+        self.show_tracebacks = show_tracebacks
+        self._scripts = Scripts(self._root)
+        self._serial = None if self.config.is_threadsafe else threading.Lock()
+
+    def load(self) -> None:
+        """Enter the app's folder and import every script that app.yaml names.
+
+        Raises:
+            AppImportError: the first that cannot be loaded.
+        """
+        if self.wsgi_app is not None:
+            return
+        self._scripts.enter_folder()
+        for handler in self.config.handlers:
+            if handler.kind == kinds.SCRIPT and _is_loadable(handler.target):
+                self._scripts.load(handler.target)
+
+    def __call__(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request from outside."""
+        environ = guard.clean(environ)
+        if not self.is_host_allowed(str(environ.get("HTTP_HOST", ""))):
+            return answer(
+                start_response,
+                HTTPStatus.BAD_REQUEST,
+                "This server does not answer for the host that the request names.\n",
+            )
+        if guard.is_reserved(environ):
+            return answer(
+                start_response,
+                HTTPStatus.FORBIDDEN,
+                "Only the platform itself makes requests to this address.\n",
+            )
+        if environ.get("PATH_INFO") in (limits.PATH_LOGIN, limits.PATH_LOGOUT):
+            pages: Iterable[bytes] = self._login_app(environ, start_response)
+            return pages
+        return self._serve(environ, start_response, self._identity.user(environ))
+
+    def is_host_allowed(self, host: str) -> bool:
+        """Return whether a Host header names a host that is served here."""
+        return guard.is_host_allowed(host, self.allowed_hosts)
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        """Make a request of the platform's own; see contracts.Dispatcher."""
+        environ = internal_environ(request)
+        answered: list[Any] = ["500 Internal Server Error", []]
+
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            answered[:] = [status, headers]
+            return chunks.append
+
+        chunks: list[bytes] = []
+        try:
+            body = self._serve(environ, start, None)
+            try:
+                chunks.extend(body)
+            finally:
+                getattr(body, "close", lambda: None)()
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return InternalResponse(500, (), b"")
+        status = int(answered[0].split(" ", 1)[0])
+        return InternalResponse(status, tuple(answered[1]), b"".join(chunks))
+
+    def _serve(
+        self, environ: Environ, start_response: StartResponse, user: User | None
+    ) -> Iterable[bytes]:
+        """Answer a request that may be believed, made by user."""
+        if self.wsgi_app is not None:
+            return self._run(self.wsgi_app, environ, start_response, user)
+        path = _path_text(environ)
+        if path is None:
+            return answer(start_response, HTTPStatus.BAD_REQUEST, "No such path.\n")
+        for handler in self.config.handlers:
+            match = handler.pattern.match(path)
+            if match is None:
+                continue
+            refusal = self._refuse(handler, environ, start_response, user)
+            if refusal is not None:
+                return refusal
+            answered = self._handle(handler, match, environ, start_response, user)
+            if answered is not None:
+                return answered
+        return answer(start_response, HTTPStatus.NOT_FOUND, self._tried(path))
+
+    def _tried(self, path: str) -> str:
+        tried = "".join(f"  {handler.url}\n" for handler in self.config.handlers)
+        return (
+            f"404 Not Found: {path}\n\nNo handler answers. These were tried:\n{tried}"
+        )
+
+    def _refuse(
+        self,
+        handler: Handler,
+        environ: Environ,
+        start_response: StartResponse,
+        user: User | None,
+    ) -> Iterable[bytes] | None:
+        """Answer instead of the handler when its `login:` says so."""
+        if handler.login == "optional" or guard.is_internal(environ):
+            return None
+        if user is None and handler.auth_fail_action == "redirect":
+            return answer(
+                start_response,
+                "302 Requires login",
+                "",
+                [("Location", login.login_url(environ))],
+            )
+        if user is None:
+            return answer(
+                start_response, "401 Not authorized", "Login required to view page.\n"
+            )
+        if handler.login == "admin" and not user.is_admin:
+            return answer(
+                start_response,
+                "401 Not authorized",
+                f"Current logged in user {user.email} is not authorized to view this "
+                "page.\n",
+            )
+        return None
+
+    def _handle(
+        self,
+        handler: Handler,
+        match: re.Match[str],
+        environ: Environ,
+        start_response: StartResponse,
+        user: User | None,
+    ) -> Iterable[bytes] | None:
+        """Answer by a handler that matches; None leaves it to the next one."""
+        if handler.kind in (kinds.STATIC_DIR, kinds.STATIC_FILES):
+            path = static.find_file(self._root, self.config, handler, match)
+            if path is not None:
+                return static.serve_file(
+                    path,
+                    environ,
+                    start_response,
+                    handler=handler,
+                    default_expiration_seconds=self.config.default_expiration_seconds,
+                )
+            if handler.has_fall_through:
+                return None
+            return answer(start_response, HTTPStatus.NOT_FOUND, "No such file.\n")
+        script = static.expand(handler.target, match)
+        return self._run(self._scripts.load(script), environ, start_response, user)
+
+    def _run(
+        self,
+        application: WsgiApp,
+        environ: Environ,
+        start_response: StartResponse,
+        user: User | None,
+    ) -> Iterable[bytes]:
+        finished = _nothing
+        if self._serial is not None:
+            self._serial.acquire()
+            finished = self._serial.release
+        environ["wsgi.multithread"] = self._serial is None
+        scope = RequestScope(request_variables(self._application, environ, user))
+        try:
+            return run_app(application, environ, start_response, scope, finished)
+        except Exception:
+            log.exception(
+                "%s %s failed", environ["REQUEST_METHOD"], environ.get("PATH_INFO")
+            )
+            return self._error_page(environ, start_response)
+
+    def _error_page(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        text = "<h1>500 Internal Server Error</h1>"
+        if self.show_tracebacks and guard.is_from_loopback(environ):
+            text += f"<pre>{escape(traceback.format_exc())}</pre>"
+        return answer(
+            start_response,
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            f"<!DOCTYPE html>\n<title>500 Internal Server Error</title>{text}\n",
+            content_type="text/html; charset=utf-8",
+        )
+
+
+def _rememberer(
+    remember: Callable[[Account], None] | None, clock: Clock | None
+) -> Callable[[User], None] | None:
+    if remember is None or clock is None:
+        return None
+
+    def remember_user(user: User) -> None:
+        account = Account(user.email, user.user_id, user.is_admin, clock.time())
+        remember(account)
+
+    return remember_user
+
+
+def _is_loadable(script: str) -> bool:
+    return "\\" not in script and not script.endswith(".py")
+
+
+def _path_text(environ: Environ) -> str | None:
+    """Return the path as text, or None when it is none."""
+    path = str(environ.get("PATH_INFO", "")) or "/"
+    if not path.startswith("/") or "\0" in path:
+        return None
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def internal_environ(request: InternalRequest) -> Environ:
+    """Return the WSGI environment of a request that the platform makes."""
+    path, _, query = request.path.partition("?")
+    environ: Environ = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path.encode("utf-8").decode("latin-1"),
+        "QUERY_STRING": query,
+        "CONTENT_LENGTH": str(len(request.body)),
+        "CONTENT_TYPE": request.content_type,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "localhost",
+        "REMOTE_ADDR": request.remote_address or "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        guard.INTERNAL_KEY: guard.INTERNAL,
+    }
+    for name, value in request.headers:
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        environ[key] = value
+    return environ
+
+
+def _nothing() -> None:
+    """Finish nothing."""

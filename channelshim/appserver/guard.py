@@ -1,0 +1,105 @@
+"""What an outside request may not bring, and where it may not go.
+
+Google's Python 3 SDK believes every X-AppEngine header, which let anyone be any user
+and run code (base-sdk 1.3). Here they are gone before anything looks at them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any, Final
+from urllib.parse import unquote
+
+Environ = dict[str, Any]
+
+INTERNAL_KEY: Final = "channelshim.internal"
+"""In the environment of a request that the platform itself makes. HTTP headers become
+HTTP_ keys, so none can set it; its value is `INTERNAL`, which no other code has."""
+
+INTERNAL: Final = object()
+
+_FORBIDDEN: Final = re.compile(r"HTTP_(X_?APPENGINE|X_?GOOGLE_INTERNAL|PROXY\Z)")
+
+_RESERVED: Final = re.compile(
+    r"/_ah/(channel/(connected|disconnected)(/|\Z)"
+    r"|(queue|background|bounce|cloudtask|cron|mail|start|stop|warmup|xmpp)(/|\Z))"
+)
+"""Paths that only the platform requests: presence, tasks, cron, instances, mail."""
+
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
+_LOOPBACK: Final = re.compile(r"(.+\.)?localhost\.?|127(\.\d{1,3}){3}|\[::1\]")
+
+
+def clean(environ: Environ) -> Environ:
+    """Return a copy without what only the platform may say.
+
+    A name is compared with dashes as underscores and in upper case, however the
+    server below has written it.
+    """
+    return {
+        key: value
+        for key, value in environ.items()
+        if key != INTERNAL_KEY
+        and not (
+            key[:5].upper() == "HTTP_"
+            and _FORBIDDEN.match(key.upper().replace("-", "_"))
+        )
+    }
+
+
+def is_internal(environ: Environ) -> bool:
+    """Return whether the platform itself makes this request."""
+    return environ.get(INTERNAL_KEY) is INTERNAL
+
+
+def is_reserved(environ: Environ) -> bool:
+    """Return whether the path is one that only the platform requests.
+
+    Frameworks differ in what they make of doubled slashes, dots and quoting, so each
+    reading of the path is tried.
+    """
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    readings = {path, environ.get("PATH_INFO", "")}
+    for _ in range(3):
+        path = unquote(path, "latin-1")
+        readings.add(path)
+    return any(_RESERVED.match(_canonical(reading)) for reading in readings)
+
+
+def _canonical(path: str) -> str:
+    parts: list[str] = []
+    for part in re.split(r"[/\\]+", path.lower()):
+        name = part.partition(";")[0].strip()
+        if name == "..":
+            del parts[-1:]
+        elif name not in ("", "."):
+            parts.append(name)
+    return "/" + "/".join(parts)
+
+
+def is_host_allowed(host: str, allowed_hosts: Collection[str] | None) -> bool:
+    """Return whether a Host header names a host that this server answers for.
+
+    A page on a foreign name that resolves to 127.0.0.1 must not read the developer's
+    app (DNS rebinding).
+
+    Args:
+        host: the header; "" when there is none.
+        allowed_hosts: names without port, lower case; None allows every name, and a
+            loopback name is always allowed otherwise.
+    """
+    if allowed_hosts is None:
+        return True
+    match = _HOST.fullmatch(host.lower())
+    if match is None:
+        return False
+    return match[1] in allowed_hosts or _LOOPBACK.fullmatch(match[1]) is not None
+
+
+def is_from_loopback(environ: Environ) -> bool:
+    """Return whether the request comes from this machine and names it."""
+    peer = str(environ.get("REMOTE_ADDR", ""))
+    return (peer.startswith("127.") or peer == "::1") and is_host_allowed(
+        str(environ.get("HTTP_HOST", "")), ()
+    )

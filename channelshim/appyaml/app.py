@@ -1,0 +1,254 @@
+"""app.yaml, with its includes, to an AppConfig."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from channelshim import limits
+from channelshim.appyaml import config
+from channelshim.appyaml.config import (
+    AppConfig,
+    ErrorHandler,
+    Handler,
+    Library,
+    Warning,
+)
+from channelshim.appyaml.handlers import parse_handler
+from channelshim.appyaml.nodes import Node, parse_yaml
+from channelshim.appyaml.parsing import parse_pattern, parse_period, parse_switch
+
+__all__ = ["AppConfig", "parse_app"]
+
+DEFAULT_SKIP_FILES: Final = (
+    r"^(.*/)?#.*#$",
+    r"^(.*/)?.*~$",
+    r"^(.*/)?.*\.py[co]$",
+    r"^(.*/)?.*/RCS/.*$",
+    r"^(.*/)?\..*$",
+)
+"""What App Engine left out of an upload when app.yaml did not say (appinfo.py)."""
+
+_TEXT_KEYS: Final = {
+    "application": "application",
+    "module": "module",
+    "service": "module",
+    "version": "version",
+    "runtime": "runtime",
+    "auto_id_policy": "auto_id_policy",
+}
+_INERT: Final = frozenset(
+    """
+    admin_console api_config api_version app_engine_apis automatic_scaling
+    basic_scaling beta_settings build_env_variables code_lock data_sources
+    datastore_auto_id_policy derived_file_type endpoints_api_service engine
+    entrypoint env health_check instance_class liveness_check main
+    manual_scaling network nobuild_files pagespeed readiness_check resources
+    runtime_config service_account source_language standard_websocket vm
+    vm_settings vpc_access_connector zones
+    """.split()
+)
+_INERT_BUILTINS: Final = frozenset(
+    """admin_redirect appstats datastore_admin default django_wsgi endpoints_v1_0
+    mapreduce remote_api""".split()
+)
+_RUNTIMES: Final = re.compile(r"python(27|3\d*)?")
+
+
+def parse_app(
+    text: str, *, path: str = "app.yaml", read: Callable[[str], str | None]
+) -> AppConfig:
+    """Return what app.yaml says.
+
+    What is not known, and what has no effect here, becomes a warning of the result:
+    old files never stop a start for that.
+
+    Args:
+        text: of app.yaml.
+        path: how errors name it.
+        read: returns the text of a file by its path from the app's folder, or None
+            when there is none; "folder/include.yaml" is tried for a folder.
+
+    Raises:
+        ConfigurationError: no YAML, or a value that cannot be guessed; names file,
+            line and key.
+    """
+    return _Reader(path, read).read_app(text)
+
+
+class _Reader:
+    """Collects one app.yaml and its includes."""
+
+    def __init__(self, path: str, read: Callable[[str], str | None]) -> None:
+        self._path = path
+        self._read = read
+        self._values: dict[str, Any] = {}
+        self._head: list[Handler] = []
+        self._own: list[Handler] = []
+        self._tail: list[Handler] = []
+        self._environment: dict[str, str] = {}
+        self._skip_files: list[re.Pattern[str]] | None = None
+        self._lists: dict[str, list[Any]] = {}
+        self._warnings: list[Warning] = []
+        self._included: set[str] = set()
+
+    def read_app(self, text: str) -> AppConfig:
+        root = parse_yaml(text, self._path)
+        if not root.is_mapping():
+            raise root.error("this is no app.yaml: it must be keys with values")
+        for key, node in root.pairs("app.yaml"):
+            self._take(key, node, is_included=False)
+        runtime = self._values.get("runtime", "")
+        if not _RUNTIMES.fullmatch(runtime):
+            self._warn(root, f"runtime {runtime or '(none)'} is run as python27")
+        skip_files = self._skip_files
+        if skip_files is None:
+            skip_files = [re.compile(pattern) for pattern in DEFAULT_SKIP_FILES]
+        self._values["application"] = self._values.get("application", "").lower()
+        values: dict[str, Any] = {
+            key: tuple(parts) for key, parts in self._lists.items()
+        }
+        values.update(self._values)
+        return AppConfig(
+            path=self._path,
+            handlers=(*self._head, *self._own, *self._tail),
+            env_variables=self._environment,
+            skip_files=tuple(skip_files),
+            warnings=tuple(self._warnings),
+            **{key: value for key, value in values.items() if value != ""},
+        )
+
+    def _warn(self, node: Node, sentence: str) -> None:
+        self._warnings.append(Warning(sentence, node.path, node.line))
+
+    def _take(self, key: str, node: Node, *, is_included: bool) -> None:
+        if key in _TEXT_KEYS:
+            if not is_included:
+                self._values[_TEXT_KEYS[key]] = node.text(key).strip()
+            return
+        take = getattr(self, f"_take_{key}", None)
+        if take is not None:
+            take(node, is_included)
+        elif key not in _INERT:
+            self._warn(node, f"{key} is not known and ignored")
+
+    def _take_threadsafe(self, node: Node, is_included: bool) -> None:
+        self._values["is_threadsafe"] = parse_switch(node, "threadsafe")
+
+    def _take_default_expiration(self, node: Node, is_included: bool) -> None:
+        self._values["default_expiration_seconds"] = parse_period(
+            node, "default_expiration"
+        )
+
+    def _take_handlers(self, node: Node, is_included: bool) -> None:
+        for item in node.items("handlers"):
+            parsed = parse_handler(item, self._warn)
+            if parsed is None:
+                continue
+            position, handler = parsed
+            if not is_included:
+                self._own.append(handler)
+            else:
+                (self._head if position == "head" else self._tail).append(handler)
+
+    def _take_env_variables(self, node: Node, is_included: bool) -> None:
+        for name, value in node.pairs("env_variables"):
+            text = value.text(name)
+            if "\0" in text or "\0" in name or "=" in name or not name:
+                raise value.error(f"env_variables: {name!r} is no variable")
+            self._environment[name] = text
+
+    def _take_skip_files(self, node: Node, is_included: bool) -> None:
+        items = [node] if isinstance(node.value, str) else node.items("skip_files")
+        if self._skip_files is None:
+            self._skip_files = []
+        for item in items:
+            # One element may hold several, each in its own line.
+            for part in item.text("skip_files").split():
+                line = Node(item.path, item.line, part)
+                self._skip_files.append(parse_pattern(line, "skip_files"))
+
+    def _take_libraries(self, node: Node, is_included: bool) -> None:
+        for item in node.items("libraries"):
+            values = {key: value.text(key) for key, value in item.pairs("libraries")}
+            if not values.get("name"):
+                raise item.error("libraries: a library needs a name")
+            library = Library(values["name"], values.get("version") or "latest")
+            self._lists.setdefault("libraries", []).append(library)
+
+    def _take_inbound_services(self, node: Node, is_included: bool) -> None:
+        for item in node.items("inbound_services"):
+            name = item.text("inbound_services")
+            self._lists.setdefault("inbound_services", []).append(name)
+
+    def _take_error_handlers(self, node: Node, is_included: bool) -> None:
+        for item in node.items("error_handlers"):
+            values = {key: value.text(key) for key, value in item.pairs("a handler")}
+            if not values.get("file"):
+                raise item.error("error_handlers: an error handler needs a file")
+            handler = ErrorHandler(
+                values.get("error_code") or "default",
+                values["file"],
+                values.get("mime_type", ""),
+            )
+            self._lists.setdefault("error_handlers", []).append(handler)
+
+    def _take_builtins(self, node: Node, is_included: bool) -> None:
+        for item in node.items("builtins"):
+            for name, value in item.pairs("builtins"):
+                self._take_builtin(name, value)
+
+    def _take_builtin(self, name: str, node: Node) -> None:
+        if not parse_switch(node, f"builtins: {name}"):
+            return
+        self._lists.setdefault("builtins", []).append(name)
+        if name == "deferred":
+            self._head.append(deferred_handler(node))
+        elif name in _INERT_BUILTINS:
+            self._warn(node, f"builtins: {name} has no effect here")
+        else:
+            self._warn(node, f"builtins: {name} is not known and ignored")
+
+    def _take_includes(self, node: Node, is_included: bool) -> None:
+        folder = posixpath.dirname(node.path) if is_included else ""
+        for item in node.items("includes"):
+            self._include(item, posixpath.join(folder, item.text("includes").strip()))
+
+    def _include(self, item: Node, name: str) -> None:
+        if name.startswith("$PYTHON_LIB"):
+            self._warn(item, f"includes: {name} has no effect here")
+            return
+        for path in (name, posixpath.join(name, "include.yaml")):
+            path = posixpath.normpath(path)
+            text = None if _leaves_folder(path) else self._read(path)
+            if text is not None:
+                break
+        else:
+            raise item.error(f"includes: there is no {name} in the app's folder")
+        if path in self._included:
+            return
+        if len(self._included) >= limits.MAXIMUM_INCLUDES:
+            raise item.error(f"includes: more than {limits.MAXIMUM_INCLUDES} files")
+        self._included.add(path)
+        for key, node in parse_yaml(text, path).pairs(path):
+            self._take(key, node, is_included=True)
+
+
+def deferred_handler(node: Node) -> Handler:
+    """Return the handler that `builtins: - deferred: on` stands for."""
+    url = Node(node.path, node.line, "/_ah/queue/deferred")
+    return Handler(
+        url="/_ah/queue/deferred",
+        kind=config.SCRIPT,
+        target="google.appengine.ext.deferred.deferred.application",
+        pattern=parse_pattern(url, "url"),
+        login="admin",
+        path=node.path,
+        line=node.line,
+    )
+
+
+def _leaves_folder(path: str) -> bool:
+    return path.startswith(("/", "../")) or path == ".."

@@ -1,0 +1,138 @@
+"""`handlers:` of app.yaml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from channelshim.appyaml import config
+from channelshim.appyaml.config import Handler
+from channelshim.appyaml.nodes import Node
+from channelshim.appyaml.parsing import parse_pattern, parse_period, parse_switch
+
+Warn = Callable[[Node, str], None]
+
+_KINDS: Final = (
+    config.SCRIPT,
+    config.STATIC_DIR,
+    config.STATIC_FILES,
+    config.API_ENDPOINT,
+)
+_CHOICES: Final = {
+    "login": ("optional", "required", "admin"),
+    "auth_fail_action": ("redirect", "unauthorized"),
+    "secure": ("default", "optional", "always", "never"),
+    "redirect_http_response_code": ("301", "302", "303", "307"),
+    "position": ("head", "tail"),
+}
+_KNOWN: Final = frozenset(
+    {
+        "url",
+        "upload",
+        "mime_type",
+        "expiration",
+        "http_headers",
+        "application_readable",
+        "require_matching_file",
+        *_KINDS,
+        *_CHOICES,
+    }
+)
+
+
+def parse_handler(node: Node, warn: Warn) -> tuple[str, Handler] | None:
+    """Return where an element of an include goes ("head" or "tail"), and the handler.
+
+    Args:
+        node: the element.
+        warn: called with the node and a sentence for what is ignored.
+
+    Returns:
+        None, after a warning, for an element that says nothing to be done.
+
+    Raises:
+        ConfigurationError: no url, or a url or file pattern that cannot be read.
+    """
+    values = dict(node.pairs("a handler"))
+    for key in values.keys() - _KNOWN:
+        warn(values[key], f"handlers: {key} is not known and ignored")
+    if "url" not in values:
+        raise node.error("a handler needs a url")
+    kinds = [kind for kind in _KINDS if kind in values]
+    url = values["url"].text("url")
+    if not kinds:
+        warn(node, f"the handler of {url} has neither script nor files and is ignored")
+        return None
+    if len(kinds) > 1:
+        warn(node, f"the handler of {url} has {' and '.join(kinds)}: {kinds[0]} counts")
+    choices = {key: _choice(values, key, warn) for key in _CHOICES}
+    return choices["position"] or "head", _build(node, values, kinds[0], choices, warn)
+
+
+def _choice(values: dict[str, Node], key: str, warn: Warn) -> str:
+    if key not in values:
+        return ""
+    text = values[key].text(key).strip().lower()
+    if text in _CHOICES[key]:
+        return text
+    warn(values[key], f"{key}: {text} is not known and ignored")
+    return ""
+
+
+def _build(
+    node: Node, values: dict[str, Node], kind: str, choices: dict[str, str], warn: Warn
+) -> Handler:
+    url = values["url"].text("url")
+    upload = values.get("upload")
+    expiration = values.get("expiration")
+    return Handler(
+        url=url,
+        kind=kind,
+        target=values[kind].text(kind).strip(),
+        pattern=_url_pattern(values["url"], kind),
+        login=choices["login"] or "optional",
+        auth_fail_action=choices["auth_fail_action"] or "redirect",
+        secure=choices["secure"] or "default",
+        redirect_status=int(choices["redirect_http_response_code"] or 302),
+        upload=None if upload is None else parse_pattern(upload, "upload"),
+        mime_type=_text(values, "mime_type"),
+        expiration_seconds=None
+        if expiration is None
+        else parse_period(expiration, "expiration"),
+        http_headers=_headers(values, warn),
+        is_application_readable=_switch(values, "application_readable"),
+        has_fall_through=_switch(values, "require_matching_file"),
+        path=node.path,
+        line=node.line,
+    )
+
+
+def _url_pattern(node: Node, kind: str) -> re.Pattern[str]:
+    if kind == config.STATIC_DIR:
+        # The last group is the file below the folder; url may end with a slash.
+        return parse_pattern(node, "url", r"(?:{})(?:(?<=/)|/)(.*)\Z")
+    return parse_pattern(node, "url")
+
+
+def _text(values: dict[str, Node], key: str) -> str:
+    return values[key].text(key).strip() if key in values else ""
+
+
+def _switch(values: dict[str, Node], key: str) -> bool:
+    return key in values and parse_switch(values[key], key)
+
+
+def _headers(values: dict[str, Node], warn: Warn) -> tuple[tuple[str, str], ...]:
+    headers = []
+    for name, node in values.get("http_headers", Node("", 0, None)).pairs(
+        "http_headers"
+    ):
+        value = node.text(name)
+        if re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII) and re.fullmatch(
+            r"[\t\x20-\x7e]*", value
+        ):
+            headers.append((name, value))
+        else:
+            warn(node, f"http_headers: {name} is no HTTP header and is ignored")
+    return tuple(headers)

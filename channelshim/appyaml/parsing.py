@@ -1,0 +1,65 @@
+"""The words that app.yaml's keys share: switches, periods of time, patterns."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from channelshim.appyaml.nodes import Node
+
+_TRUE: Final = frozenset({"true", "yes", "on", "y", "1"})
+_FALSE: Final = frozenset({"false", "no", "off", "n", "0"})
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_PERIOD: Final = re.compile(r"\s*(\d{1,9})\s*([smhd])?\s*", re.IGNORECASE)
+
+
+def parse_switch(node: Node, key: str) -> bool:
+    """Return whether a switch is on.
+
+    Raises:
+        ConfigurationError: neither yes nor no.
+    """
+    text = node.text(key).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise node.error(f"{key} must be yes or no, not {text!r}")
+
+
+def parse_period(node: Node, key: str) -> int:
+    """Return the seconds of "4d 5h", "10m" or "30".
+
+    Raises:
+        ConfigurationError: no such period.
+    """
+    text = node.text(key)
+    position = total = 0
+    while position < len(text):
+        match = _PERIOD.match(text, position)
+        if match is None:
+            raise node.error(f'{key} must be a period like "4d 5h", not {text!r}')
+        total += int(match[1]) * _SECONDS[(match[2] or "s").lower()]
+        position = match.end()
+    if not text.strip():
+        raise node.error(f'{key} must be a period like "4d 5h"')
+    return total
+
+
+def parse_pattern(node: Node, key: str, template: str = r"(?:{})\Z") -> re.Pattern[str]:
+    """Return the regular expression, anchored at both ends.
+
+    Args:
+        node: its text; a ^ at its head and a $ at its end change nothing.
+        key: what errors name.
+        template: what is put around it; `match` is used, so the head is anchored.
+
+    Raises:
+        ConfigurationError: no regular expression.
+    """
+    text = node.text(key)
+    try:
+        re.compile(text)
+        return re.compile(template.replace("{}", text), re.DOTALL)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise node.error(f"{key} {text!r} is no regular expression: {error}") from None

@@ -1,0 +1,75 @@
+"""The login cookie: the old server's value, with a signature behind it.
+
+The old value, `email:True:user_id`, could be written by anyone (contract 7.7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote
+
+from itsdangerous import BadSignature, Signer
+
+from channelshim import limits
+
+_SALT: Final = b"channelshim login cookie"
+_VALUE: Final = re.compile(r"([^:]+):(True|False):(\d{1,32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a genuine cookie says.
+
+    Attributes:
+        email: as typed; holds an "@".
+        is_admin: whether the box was ticked.
+        user_id: digits.
+    """
+
+    email: str
+    is_admin: bool
+    user_id: str
+
+
+class CookieSigner:
+    """Writes and reads the cookie's value.
+
+    Args:
+        secrets: oldest first; the last signs, all verify.
+    """
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._signer = Signer(
+            list(secrets),
+            salt=_SALT,
+            sep=":",
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+        )
+
+    def sign(self, email: str, is_admin: bool, user_id: str) -> str:
+        """Return the value: ASCII without quotes, semicolons, commas or spaces."""
+        value = f"{quote(email, safe='@')}:{is_admin}:{user_id}"
+        return self._signer.sign(value).decode("ascii")
+
+    def read(self, value: str) -> Login | None:
+        """Return who the value names, or None for nobody.
+
+        Args:
+            value: from outside; anything.
+        """
+        if len(value) > limits.MAXIMUM_COOKIE_LENGTH or not value.isascii():
+            return None
+        try:
+            text = self._signer.unsign(value).decode("ascii")
+        except BadSignature:
+            return None
+        match = _VALUE.fullmatch(text)
+        email = unquote(match[1]) if match else ""
+        if match is None or "@" not in email:
+            return None
+        return Login(email, match[2] == "True", match[3])
