@@ -1,0 +1,139 @@
+"""Fixtures that every room shares, and what a missing lane does to a test."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import lanes
+from tests.chromium import Pages, open_browser
+from tests.servers import Server, Servers
+
+_lanes_run: Counter[str] = Counter()
+_lanes_skipped: Counter[str] = Counter()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail, a test whose lane is missing here."""
+    expression = item.config.option.markexpr
+    for lane in lanes.LANES:
+        if item.get_closest_marker(lane) is None:
+            continue
+        reason = lanes.why_missing(lane, expression)
+        if reason is None:
+            _lanes_run[lane] += 1
+        elif lane in lanes.required_lanes():
+            pytest.fail(f"lane {lane} is required here: {reason}", pytrace=False)
+        else:
+            _lanes_skipped[lane] += 1
+            pytest.skip(f"lane {lane}: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Add to the report of a failed test what its servers printed."""
+    report = yield
+    if report.failed and report.when in ("setup", "call"):
+        servers = getattr(item, "funcargs", {}).get("server")
+        if isinstance(servers, Servers):
+            for number, running in enumerate(servers.started, start=1):
+                title = f"output of server {number}, {running.app_dir}"
+                report.sections.append((title, running.output))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the lanes that ran and those that did not, and why."""
+    if not _lanes_run and not _lanes_skipped:
+        return
+    expression = terminalreporter.config.option.markexpr
+    terminalreporter.section("lanes")
+    for lane in lanes.LANES:
+        if _lanes_run[lane]:
+            terminalreporter.line(f"{lane}: {_lanes_run[lane]} run")
+        if _lanes_skipped[lane]:
+            reason = lanes.why_missing(lane, expression)
+            terminalreporter.line(f"{lane}: {_lanes_skipped[lane]} skipped, {reason}")
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., Any]:
+    """Return `wait_until(condition, seconds=10)`; see `tests.conftest.await_condition`."""
+    return await_condition
+
+
+def await_condition(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Call condition until it answers something true, and return that.
+
+    Args:
+        condition: called again and again, without arguments.
+        seconds: the deadline; CHANNELSHIM_TESTS_TIMEOUT_FACTOR stretches it.
+
+    Raises:
+        AssertionError: it was still false at the deadline; shows the last answer.
+    """
+    deadline = time.monotonic() + seconds * lanes.timeout_factor()
+    pause = 0.001
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still {answer!r} after {seconds} s: {condition}")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Start real servers: `running = server(app_dir, "--flag=value", env={})`.
+
+    Each call starts a process of `channelshim serve` on a free port with a data folder
+    of its own, and returns a `tests.servers.Server` once it listens. All are stopped
+    after the test; what they printed stands in the report of a test that fails.
+    """
+    servers = Servers(lambda: tmp_path_factory.mktemp("storage"))
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def tutorial_server(server: Servers) -> Server:
+    """Return a running server of the tutorial's app at the repository's root."""
+    return server(lanes.ROOT)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return a playwright Browser, the system's Chromium, for the tests of a module.
+
+    Not for the whole run: playwright's loop runs in this thread as long as it is open,
+    and `asyncio.run` of other tests would refuse.
+    """
+    reason = lanes.why_missing("browser")
+    if reason is not None:
+        pytest.fail(f"mark the test with pytest.mark.browser: {reason}", pytrace=False)
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def pages(browser: Any) -> Iterator[Pages]:
+    """Open pages, each in a context of its own: `page = pages()`; one user each.
+
+    What the page wrote to its console as an error is in `pages.errors(page)`.
+    """
+    opened = Pages(browser)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the repository's root, where the tutorial's app stands."""
+    return lanes.ROOT

@@ -1,0 +1,78 @@
+"""The lanes and the fixtures that other rooms' tests stand on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests import lanes
+from tests.conftest import await_condition
+from tests.servers import Servers
+
+
+def test_unknown_lane_in_require_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHANNELSHIM_REQUIRE", "browser,browsr")
+    with pytest.raises(ValueError, match="browsr"):
+        lanes.required_lanes()
+
+
+def test_required_lanes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHANNELSHIM_REQUIRE", " browser, slow,")
+    assert lanes.required_lanes() == {"browser", "slow"}
+
+
+def test_every_lane_is_a_registered_marker(pytestconfig: pytest.Config) -> None:
+    markers = {line.partition(":")[0] for line in pytestconfig.getini("markers")}
+    assert set(lanes.LANES) <= markers
+
+
+@pytest.mark.parametrize(
+    ("required", "outcome"), [("", "1 skipped"), ("browser", "1 error")]
+)
+def test_missing_lane_skips_and_a_required_one_fails(
+    required: str, outcome: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHANNELSHIM_REQUIRE", required)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CHANNELSHIM_TESTS_CHROMIUM", raising=False)
+    test = lanes.ROOT / "tests" / "test_lanes.py"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        [*command, f"{test}::test_browser_opens_a_page"],
+        cwd=lanes.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome in run.stdout
+    assert "no Chromium" in run.stdout or "playwright" in run.stdout
+
+
+def test_waiting_ends_at_the_deadline_and_shows_the_answer() -> None:
+    with pytest.raises(AssertionError, match="still 0 after"):
+        await_condition(lambda: 0, seconds=0.01)
+
+
+def test_server_that_cannot_start_shows_its_output(
+    server: Servers, tmp_path: Any
+) -> None:
+    with pytest.raises(AssertionError, match=r"app\.yaml"):
+        server(tmp_path)
+
+
+def test_server_prints_where_it_listens(server: Servers) -> None:
+    running = server(lanes.ROOT)
+    assert running.port > 0
+    assert running.stop() == 0, running.output
+
+
+@pytest.mark.browser
+def test_browser_opens_a_page(pages: Any) -> None:
+    page = pages()
+    page.set_content("<script>console.error('seen')</script><p>there</p>")
+    assert page.text_content("p") == "there"
+    await_condition(lambda: page.evaluate("1") and pages.errors(page))
+    assert pages.errors(page) == ["seen"]
