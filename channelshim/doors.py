@@ -55,8 +55,8 @@ SWITCH_SECONDS = 0.0005
 class SystemClock:
     """The real clock."""
 
-    time = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
 
 
 def install_runtime(application_id: str = "") -> None:
@@ -172,6 +172,8 @@ class Parts:
             wsgi_app=wsgi_app,
             remember=self.store.remember_account,
             clock=self.clock,
+            allowed_hosts=(settings.host,),
+            show_tracebacks=True,
         )
         self.reports = PresenceReports(self.app_server, self.store)
         self.hub = Hub(
@@ -260,9 +262,11 @@ class Parts:
             )
 
         def datastore() -> Any:
-            from channelshim.services.datastore_v3 import DatastoreService
+            from google.appengine.api import datastore_file_stub
 
-            return DatastoreService(self.store, self.application.application_id)
+            return datastore_file_stub.DatastoreFileStub(
+                f"dev~{self.application.application_id}", None, trusted=True
+            )
 
         def user() -> Any:
             from channelshim.services.user import make_user_service
