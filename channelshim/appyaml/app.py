@@ -214,12 +214,13 @@ class _Reader:
     def _take_includes(self, node: Node, is_included: bool) -> None:
         folder = posixpath.dirname(node.path) if is_included else ""
         for item in node.items("includes"):
-            self._include(item, posixpath.join(folder, item.text("includes").strip()))
+            name = item.text("includes").strip()
+            if name.startswith("$PYTHON_LIB"):
+                self._warn(item, f"includes: {name} has no effect here")
+            else:
+                self._include(item, posixpath.join(folder, name))
 
     def _include(self, item: Node, name: str) -> None:
-        if name.startswith("$PYTHON_LIB"):
-            self._warn(item, f"includes: {name} has no effect here")
-            return
         for path in (name, posixpath.join(name, "include.yaml")):
             path = posixpath.normpath(path)
             text = None if _leaves_folder(path) else self._read(path)

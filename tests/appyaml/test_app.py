@@ -1,0 +1,304 @@
+"""app.yaml: what old files say is read, and what they say wrongly is named."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channelshim import limits
+from channelshim.appyaml import config
+from channelshim.appyaml.app import parse_app
+from channelshim.appyaml.config import AppConfig, ErrorHandler, Library
+from channelshim.errors import ConfigurationError
+
+
+def parse(text: str, files: Mapping[str, str] | None = None) -> AppConfig:
+    return parse_app(text, read=(files or {}).get)
+
+
+def sentences(read: AppConfig) -> str:
+    return "\n".join(map(str, read.warnings))
+
+
+def test_tutorial_is_read_in_order_and_without_warnings() -> None:
+    read = parse(
+        """
+runtime: python27
+api_version: 1
+threadsafe: true
+handlers:
+- url: /static
+  static_dir: static
+- url: /.*
+  script: server.app
+inbound_services:
+- channel_presence
+libraries:
+- name: webapp2
+  version: latest
+- name: jinja2
+"""
+    )
+    assert [handler.kind for handler in read.handlers] == ["static_dir", "script"]
+    assert read.inbound_services == ("channel_presence",)
+    assert read.libraries == (Library("webapp2"), Library("jinja2", "latest"))
+    assert read.static_directories == ("static",)
+    assert read.is_threadsafe
+    assert read.is_python2
+    assert read.warnings == ()
+
+
+def test_every_key_of_a_handler_is_read() -> None:
+    read = parse(
+        r"""
+application: MyApp
+version: "2"
+runtime: python
+service: chat
+threadsafe: no
+default_expiration: "4d 5h"
+handlers:
+- url: /i/(.*\.gif)
+  static_files: images/\1
+  upload: images/.*\.gif
+  mime_type: image/gif
+  expiration: 10m
+  login: required
+  auth_fail_action: unauthorized
+  secure: always
+  redirect_http_response_code: 301
+  application_readable: true
+  require_matching_file: true
+  http_headers:
+    X-Foo: bar
+- url: /endpoint
+  api_endpoint: x.app
+  login: admin
+"""
+    )
+    handler = read.handlers[0]
+    assert (read.application, read.version, read.module) == ("myapp", "2", "chat")
+    assert read.default_expiration_seconds == 4 * 86400 + 5 * 3600
+    assert not read.is_threadsafe
+    assert handler.target == r"images/\1"
+    assert handler.upload is not None
+    assert handler.upload.match("images/a.gif")
+    assert not handler.upload.match("images/a.gif.txt")
+    assert handler.mime_type == "image/gif"
+    assert handler.expiration_seconds == 600
+    assert (handler.login, handler.auth_fail_action) == ("required", "unauthorized")
+    assert (handler.secure, handler.redirect_status) == ("always", 301)
+    assert handler.is_application_readable
+    assert handler.has_fall_through
+    assert handler.http_headers == (("X-Foo", "bar"),)
+    assert read.handlers[1].kind == config.API_ENDPOINT
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "path", "matches"),
+    [
+        ("/a", "script", "/a", True),
+        ("/a", "script", "/ab", False),
+        ("/a|/b", "script", "/b", True),
+        ("/a|/b", "script", "/a/b", False),
+        ("^/a$", "script", "/a", True),
+        ("/a", "script", "/a\n", False),
+        ("/s", "static_dir", "/s/x", True),
+        ("/s/", "static_dir", "/s/x", True),
+        ("/s", "static_dir", "/sx", False),
+        ("/s|/t", "static_dir", "/t/x", True),
+    ],
+)
+def test_url_is_anchored(url: str, kind: str, path: str, matches: bool) -> None:
+    read = parse(f"runtime: python27\nhandlers:\n- url: {url}\n  {kind}: x.y\n")
+    assert bool(read.handlers[0].pattern.match(path)) is matches
+
+
+def test_unknown_keys_and_values_are_warnings_with_their_line() -> None:
+    read = parse(
+        """runtime: python25
+pagespeed:
+  enabled: yes
+colour: red
+handlers:
+- url: /a
+  script: a.app
+  login: sometimes
+  shape: round
+- url: /b
+  script: b.app
+  static_dir: c
+- url: /nothing
+  http_headers:
+    "bad header": x
+    Good: "a\\nb"
+- url: /c
+  static_dir: c
+  http_headers:
+    "bad header": x
+    Good: "a\\nb"
+builtins:
+- appstats: on
+- deferred: on
+- remote_api: off
+- made_up: on
+"""
+    )
+    said = sentences(read)
+    for part in (
+        "line 4: colour is not known",
+        "line 8: login: sometimes",
+        "line 9: handlers: shape",
+        "line 10: the handler of /b has script and static_dir: script counts",
+        "the handler of /nothing has neither script nor files",
+        "http_headers: bad header is no HTTP header",
+        "http_headers: Good is no HTTP header",
+        "appstats has no effect",
+        "made_up is not known",
+        "runtime python25 is run as python27",
+    ):
+        assert part in said
+    assert "pagespeed" not in said
+    assert read.builtins == ("appstats", "deferred", "made_up")
+    assert read.handlers[0].target.endswith("deferred.application")
+    assert read.handlers[0].login == "admin"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "part"),
+    [
+        ("a: [", 1, "this is not YAML"),
+        ("a: \x00", None, "this is not YAML"),
+        ("just text", 1, "must be keys with values"),
+        ("", 1, "must be keys with values"),
+        ("runtime: [python27]", 1, "runtime must be a single value"),
+        ("? [a]\n: b", 1, "a key must be a single word"),
+        ("runtime: python27\nhandlers: /x", 2, "handlers must be a list"),
+        ("handlers:\n- /x", 2, "a handler must be keys with values"),
+        ("handlers:\n- script: x", 2, "a handler needs a url"),
+        ("handlers:\n- url: /(\n  script: x", 2, "is no regular expression"),
+        ("threadsafe: maybe", 1, "threadsafe must be yes or no"),
+        ("default_expiration: soon", 1, "must be a period"),
+        ("default_expiration: ''", 1, "must be a period"),
+        ("env_variables:\n  A=B: c", 2, "is no variable"),
+        ("libraries:\n- version: 1", 2, "a library needs a name"),
+        ("error_handlers:\n- error_code: default", 2, "needs a file"),
+        ("includes:\n- nowhere.yaml", 2, "there is no nowhere.yaml"),
+        ("includes:\n- ../up.yaml", 2, "there is no ../up.yaml"),
+    ],
+)
+def test_error_names_the_line_and_the_key(
+    text: str, line: int | None, part: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text)
+    assert caught.value.path == "app.yaml"
+    assert caught.value.line == line
+    assert part in str(caught.value)
+
+
+def test_lists_and_variables_are_read() -> None:
+    read = parse(
+        """
+runtime: python27
+env_variables:
+  COLOUR: red
+  EMPTY:
+skip_files:
+- ^secret/
+- |
+  ^a$
+  ^b$
+error_handlers:
+- file: error.html
+- error_code: timeout
+  file: slow.html
+  mime_type: text/plain
+handlers:
+libraries:
+"""
+    )
+    assert read.env_variables == {"COLOUR": "red", "EMPTY": ""}
+    assert [pattern.match("b") is not None for pattern in read.skip_files] == [
+        False,
+        False,
+        True,
+    ]
+    assert read.error_handlers == (
+        ErrorHandler("default", "error.html"),
+        ErrorHandler("timeout", "slow.html", "text/plain"),
+    )
+
+
+def test_skip_files_may_be_one_text() -> None:
+    read = parse("runtime: python27\nskip_files: ^x$\n")
+    assert [bool(pattern.match("x")) for pattern in read.skip_files] == [True]
+
+
+def test_included_handlers_go_to_the_head_or_the_tail() -> None:
+    files = {
+        "extra.yaml": """
+application: not-this
+includes:
+- more
+handlers:
+- url: /last
+  script: x.app
+  position: tail
+- url: /first
+  script: x.app
+""",
+        "more/include.yaml": "includes:\n- ../extra.yaml\n- $PYTHON_LIB/y\n",
+    }
+    read = parse(
+        "runtime: python27\nincludes:\n- extra.yaml\n"
+        "handlers:\n- url: /own\n  script: x.app\n",
+        files,
+    )
+    assert [handler.url for handler in read.handlers] == ["/first", "/own", "/last"]
+    assert read.application == ""
+    assert "$PYTHON_LIB/y has no effect" in sentences(read)
+
+
+def test_endless_includes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAXIMUM_INCLUDES", 3)
+    with pytest.raises(ConfigurationError, match="more than 3"):
+        parse(
+            "includes:\n" + "".join(f"- {n}.yaml\n" for n in range(9)),
+            {f"{n}.yaml": "{}" for n in range(9)},
+        )
+
+
+def test_growing_aliases_are_refused() -> None:
+    text = "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n"
+        for n in range(20)
+    )
+    with pytest.raises(ConfigurationError, match="larger or deeper"):
+        parse(text)
+
+
+def test_deep_nesting_is_refused() -> None:
+    with pytest.raises(ConfigurationError):
+        parse("a: " + "[" * 10000)
+    with pytest.raises(ConfigurationError):
+        parse("a: " + "[" * 50 + "]" * 50)
+
+
+_WORDS = st.sampled_from(
+    "runtime handlers url script static_dir static_files upload login expiration "
+    "includes env_variables skip_files libraries name builtins deferred on python27 "
+    "error_handlers file default_expiration 10m threadsafe true (.*) \\1 & * "
+    "!!python/x [ ] { } : - ' \" \n \t # | > %".split(" ")
+)
+
+
+@given(st.lists(st.one_of(_WORDS, st.text(max_size=3)), max_size=40))
+def test_any_text_is_read_or_refused_with_a_sentence(words: list[str]) -> None:
+    for text in ("".join(words), " ".join(words), "\n".join(words)):
+        with contextlib.suppress(ConfigurationError):
+            parse(text)
