@@ -1,0 +1,238 @@
+"""The floors of the house: imports run downwards only.
+
+Every import counts, inside functions and under TYPE_CHECKING too, and imports by a
+constant text through importlib.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.lanes import ROOT
+
+PACKAGE = "channelshim"
+
+FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
+    (frozenset({"errors", "limits"}),),
+    (frozenset({"protocol"}), frozenset({"appyaml"})),
+    (frozenset({"broker"}), frozenset({"store"})),
+    (frozenset({"hub"}), frozenset({"runtime"})),
+    (frozenset({"services"}),),
+    (frozenset({"appengine"}), frozenset({"python27"})),
+    (frozenset({"appserver"}),),
+    (frozenset({"gateways"}),),
+    (
+        # The doors are one room: they build the parts and hand them to each other.
+        frozenset(
+            {
+                "__init__",
+                "__main__",
+                "cli",
+                "doctor",
+                "doors",
+                "project",
+                "pytest_plugin",
+                "reloading",
+                "settings",
+                "testing",
+                "version",
+            }
+        ),
+    ),
+)
+"""Lowest floor first; each floor is its rooms, each room its modules or packages."""
+
+DATA_ROOMS = frozenset({"browser", "init_template"})
+"""Folders without Python of ours."""
+
+PURE_FLOORS = 2
+"""Floors 0 and 1 decide; they neither wait, nor look at a clock, nor touch a disk."""
+
+FORBIDDEN_ON_PURE_FLOORS = frozenset(
+    {
+        "asyncio",
+        "os",
+        "random",
+        "socket",
+        "sqlite3",
+        "threading",
+        "time",
+        "webapp2",
+        "webob",
+    }
+)
+
+ROOMS_OF_GOOGLE = frozenset(
+    {"runtime", "services", "appengine", "python27", "appserver", "doors", "testing"}
+)
+"""Who may import Google's SDK; everybody below knows nothing of it."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: where it stands and the dotted name it asks for."""
+
+    path: str
+    line: int
+    name: str
+
+
+def place_of(module: str) -> tuple[int, int]:
+    """Return floor and room number of a top-level module or package of ours.
+
+    Raises:
+        LookupError: the table does not have it.
+    """
+    for floor, rooms in enumerate(FLOORS):
+        for number, room in enumerate(rooms):
+            if module in room:
+                return floor, number
+    raise LookupError(f"{PACKAGE}/{module} stands on no floor: add it to FLOORS")
+
+
+def modules_of(package: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each Python file with the top-level module or package it belongs to."""
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).parts
+        if parts[0] not in DATA_ROOMS:
+            yield parts[0].removesuffix(".py"), path
+
+
+def imports_of(package: Path, path: Path) -> Iterator[Import]:
+    """Yield every import of a file, relative ones spelled out."""
+    own = (PACKAGE, *path.relative_to(package).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for name in _names(node, own):
+            line = getattr(node, "lineno", 0)
+            yield Import(str(path.relative_to(package.parent)), line, name)
+
+
+def _names(node: ast.AST, own: tuple[str, ...]) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        base = list(own[: len(own) - node.level + 1]) if node.level else []
+        base += node.module.split(".") if node.module else []
+        return [".".join([*base, alias.name]) for alias in node.names]
+    if isinstance(node, ast.Call) and node.args:
+        called = ast.unparse(node.func).rpartition(".")[2]
+        first = node.args[0]
+        if called in ("import_module", "__import__") and isinstance(
+            first, ast.Constant
+        ):
+            return [str(first.value)]
+    return []
+
+
+def complaints(package: Path) -> list[str]:
+    """Return a sentence for each import that the floors forbid."""
+    found = []
+    for module, path in modules_of(package):
+        for imported in imports_of(package, path):
+            sentence = _complaint(module, imported)
+            if sentence:
+                found.append(f"{imported.path}:{imported.line}: {sentence}")
+    return found
+
+
+def _complaint(module: str, imported: Import) -> str | None:
+    floor, room = place_of(module)
+    top, _, rest = imported.name.partition(".")
+    if top == PACKAGE:
+        target = rest.partition(".")[0]
+        return _complaint_about_ours(floor, room, target)
+    if floor < PURE_FLOORS and top in FORBIDDEN_ON_PURE_FLOORS:
+        return f"floor {floor} may not import {top}"
+    if top == "google" and module not in ROOMS_OF_GOOGLE:
+        return f"{module} may not import Google's SDK ({imported.name})"
+    return None
+
+
+def _complaint_about_ours(floor: int, room: int, target: str) -> str | None:
+    try:
+        target_floor, target_room = place_of(target or "__init__")
+    except LookupError:
+        # `from channelshim import __version__`: a name of the package itself.
+        target_floor, target_room = place_of("__init__")
+    if target_floor > floor:
+        return f"imports upwards: {target}, floor {target_floor}, from floor {floor}"
+    if target_floor == floor and target_room != room:
+        return f"imports sideways on floor {floor}: {target}"
+    return None
+
+
+def test_imports_run_downwards() -> None:
+    assert complaints(ROOT / PACKAGE) == []
+
+
+def test_every_module_stands_on_a_floor() -> None:
+    for module, _ in modules_of(ROOT / PACKAGE):
+        assert place_of(module)
+
+
+BAD_TREE = {
+    "errors.py": "import os",
+    "protocol/up.py": "def f():\n    from channelshim.hub import live",
+    "protocol/clock.py": "from time import time",
+    "broker/side.py": "from channelshim.store.sqlite import SqliteStore",
+    "broker/relative.py": "from ..hub import live",
+    "broker/sdk.py": "import google.appengine.ext.ndb",
+    "store/typed.py": (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    import channelshim.gateways.serve"
+    ),
+    "hub/dynamic.py": "import importlib\nimportlib.import_module('channelshim.cli')",
+    "services/named.py": "from channelshim import __version__",
+}
+
+GOOD_TREE = {
+    "errors.py": "from channelshim import limits",
+    "limits.py": "from typing import Final",
+    "protocol/frames.py": "from .contracts import Replay",
+    "broker/memory.py": "import threading\nfrom channelshim.protocol import window",
+    "services/datastore.py": "from google.appengine.ext import ndb",
+    "cli.py": "from channelshim import doors, settings",
+    "gateways/serve.py": "from ..appserver import server\nimport asyncio",
+}
+
+
+def _lay(tmp_path: Path, tree: dict[str, str]) -> Path:
+    package = tmp_path / PACKAGE
+    for name, text in tree.items():
+        path = package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return package
+
+
+@pytest.mark.parametrize("name", sorted(BAD_TREE))
+def test_bad_import_is_found(name: str, tmp_path: Path) -> None:
+    (sentence,) = complaints(_lay(tmp_path, {name: BAD_TREE[name]}))
+    assert sentence.startswith(f"{PACKAGE}/{name}:")
+
+
+def test_good_imports_are_left_alone(tmp_path: Path) -> None:
+    assert complaints(_lay(tmp_path, GOOD_TREE)) == []
+
+
+def test_unknown_room_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="attic"):
+        complaints(_lay(tmp_path, {"attic/x.py": "import channelshim"}))
+
+
+BANNED_MODULE_NAMES = re.compile(r"(utils?|helpers?|common|misc)\.py")
+
+
+def test_no_module_is_a_drawer() -> None:
+    drawers = [
+        path
+        for _, path in modules_of(ROOT / PACKAGE)
+        if BANNED_MODULE_NAMES.fullmatch(path.name)
+    ]
+    assert drawers == []
