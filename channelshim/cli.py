@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import click
 
 from channelshim.errors import ChannelShimError, ConfigurationError
-from channelshim.settings import SETTINGS, Setting, read_settings
+from channelshim.settings import SETTINGS, Setting, Settings, read_settings
 from channelshim.version import __version__
 
 _OLD_NAMES = {"log_level": "dev_appserver_log_level"}
@@ -104,28 +105,50 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     path = Path(app_dir)
     if path.name in ("app.yaml", "app.yml") and path.is_file():
         path = path.parent
+    from channelshim import reloading
+
+    listener = reloading.inherited_listener()
     settings = read_settings(arguments, os.environ)
     _configure_logging(settings.log_level)
+    _serve_app(path, settings, listener)
 
+
+def _serve_app(path: Path, settings: Settings, inherited: socket.socket | None) -> None:
+    # Only now: reading settings and refusing a typing error need none of this.
     from channelshim import doors, reloading
     from channelshim.gateways.serve import bind
 
-    listener = reloading.inherited_listener()
-    is_reloaded = listener is not None
+    reloads = settings.automatic_restart
     # The port first: a taken one should not cost an import of the app.
-    config = doors.read_app(path)
-    if listener is None:
-        listener = bind(settings.host, settings.port)
-    parts = doors.Parts(settings, path, config)
+    listener = inherited
+    parts: doors.Parts | None = None
+    is_broken = False
     try:
+        config = doors.read_app(path)
+        listener = listener or bind(settings.host, settings.port)
+        parts = doors.Parts(settings, path, config)
         parts.app_server.load()
-    except ChannelShimError as error:
-        if not (is_reloaded and settings.automatic_restart):
-            parts.close()
+    except ConfigurationError as caught:
+        # Under a reload the pages are still there: they see what is wrong.
+        if inherited is None or not reloads:
             raise
-        click.echo(str(error), err=True)
-        parts.app_server.wsgi_app = reloading.error_page(str(error))
-    doors.serve_parts(parts, listener, click.echo, reloads=settings.automatic_restart)
+        is_broken = True
+        sentence = _sentence(caught)
+        click.echo(sentence, err=True)
+        page = reloading.error_page(sentence)
+        if parts is None:
+            parts = doors.Parts(settings, path, None, page)
+        parts.app_server.wsgi_app = page
+    assert listener is not None
+    doors.serve_parts(
+        parts, listener, click.echo, reloads=reloads, is_app_broken=is_broken
+    )
+
+
+def _sentence(error: ChannelShimError) -> str:
+    """Return what to print: the app's own traceback, then the sentence."""
+    report = getattr(error, "report", "")
+    return f"{report}\n{error}" if report else str(error)
 
 
 def _configure_logging(level: str) -> None:
@@ -162,5 +185,6 @@ def _run(command: click.Command, name: str) -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except ChannelShimError as error:
-        click.echo(f"{name}: {error}", err=True)
+        report = getattr(error, "report", "")
+        click.echo(f"{report}{name}: {error}", err=True)
         sys.exit(1)

@@ -316,6 +316,7 @@ def serve_parts(
     say: Callable[[str], None],
     *,
     reloads: bool = False,
+    is_app_broken: bool = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, then give everything back.
 
@@ -324,6 +325,7 @@ def serve_parts(
         listener: from gateways.serve.bind; closed at the end.
         say: prints a line for the person at the terminal.
         reloads: whether a changed file of the app replaces the process.
+        is_app_broken: whether an error page stands in for the app until it is mended.
     """
     settings = parts.settings
     port = listener.getsockname()[1]
@@ -358,7 +360,9 @@ def serve_parts(
         changed.append(path)
         server.stop()
 
-    watcher = reloading.Watcher(parts.directory, parts.unwatched(), on_change)
+    watcher = reloading.Watcher(
+        parts.directory, parts.unwatched(), on_change, is_app_broken=is_app_broken
+    )
     if reloads:
         watcher.start()
     # Handlers that compute hold the interpreter for 5 ms at a time by default: the

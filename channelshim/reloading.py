@@ -23,7 +23,11 @@ _logger = logging.getLogger("channelshim")
 LISTENER_VARIABLE: Final = "CHANNELSHIM_LISTENER"
 """The file descriptor of the listening socket, for the next process image."""
 
-_IGNORED_SUFFIXES = (".pyc", ".pyo", ".swp", ".swx", ".tmp", "~", ".log")
+_SUFFIXES = frozenset(
+    ".cfg .csv .htm .html .ini .j2 .jinja .jinja2 .json .tmpl .tpl .txt .xml .yaml .yml"
+    .split()
+)
+"""Files that apps read once and keep; Python files count when they are loaded."""
 
 
 class Watcher:
@@ -32,6 +36,7 @@ class Watcher:
     Args:
         directory: the app's folder.
         ignored: folders below it whose files need no reload: static ones, the store.
+        is_app_broken: whether the app failed to load: any Python file may mend it.
         on_change: called once, in the watcher's thread, with the path that changed.
     """
 
@@ -40,10 +45,13 @@ class Watcher:
         directory: Path,
         ignored: Sequence[Path],
         on_change: Callable[[str], None],
+        *,
+        is_app_broken: bool = False,
     ) -> None:
         self._directory = directory.resolve()
         self._ignored = [path.resolve() for path in ignored]
         self._on_change = on_change
+        self._is_app_broken = is_app_broken
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -76,11 +84,18 @@ class Watcher:
             parts = path.relative_to(self._directory).parts
         except ValueError:
             return False
-        if changed.endswith(_IGNORED_SUFFIXES):
-            return False
         if any(part.startswith(".") or part == "__pycache__" for part in parts):
             return False
-        return not any(path.is_relative_to(folder) for folder in self._ignored)
+        if any(path.is_relative_to(folder) for folder in self._ignored):
+            return False
+        if path.suffix == ".py":
+            return self._is_app_broken or _is_loaded(path)
+        return path.suffix in _SUFFIXES
+
+
+def _is_loaded(path: Path) -> bool:
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return any(file is not None and Path(file) == path for file in files)
 
 
 def inherited_listener() -> socket.socket | None:
