@@ -29,7 +29,12 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     # None means "not said": the variable or the default holds then.
     if setting.type is bool:
         return click.option(
-            *names, setting.name, help=setting.help, flag_value="yes", is_flag=False, default=None
+            *names,
+            setting.name,
+            help=setting.help,
+            flag_value="yes",
+            is_flag=False,
+            default=None,
         )
     return click.option(
         *names, setting.name, help=setting.help, default=None, metavar="VALUE"

@@ -95,7 +95,9 @@ def read_app(directory: Path) -> AppConfig:
             "Engine app, or make one with: channelshim init DIR"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"it cannot be read: {error}", path=str(path)) from None
+        raise ConfigurationError(
+            f"it cannot be read: {error}", path=str(path)
+        ) from None
     return parse_app(text, path=str(path), read=_reader(directory))
 
 

@@ -24,8 +24,8 @@ LISTENER_VARIABLE: Final = "CHANNELSHIM_LISTENER"
 """The file descriptor of the listening socket, for the next process image."""
 
 _SUFFIXES = frozenset(
-    ".cfg .csv .htm .html .ini .j2 .jinja .jinja2 .json .tmpl .tpl .txt .xml .yaml .yml"
-    .split()
+    {".cfg", ".csv", ".htm", ".html", ".ini", ".j2", ".jinja", ".jinja2", ".json"}
+    | {".tmpl", ".tpl", ".txt", ".xml", ".yaml", ".yml"}
 )
 """Files that apps read once and keep; Python files count when they are loaded."""
 

@@ -52,4 +52,4 @@ _alias = _Alias()
 def install() -> None:
     """Make Google's names importable. Idempotent; imports nothing."""
     if not any(finder is _alias for finder in sys.meta_path):
-        sys.meta_path.insert(0, _alias)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _alias)

@@ -84,7 +84,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.cycle = None  # type: ignore[assignment]
 
 
-class _HeadersTooLong(Exception):  # noqa: N818 -- never leaves this module
+class _HeadersTooLong(Exception):
     """More header bytes than limits.MAXIMUM_HEADER_BYTES."""
 
 

@@ -203,9 +203,7 @@ async def _first(
     if gone is not None:
         waits.append(asyncio.ensure_future(gone))
     try:
-        await asyncio.wait(
-            waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         return gone is not None and waits[1].done() and not waits[0].done()
     finally:
         for wait in waits:

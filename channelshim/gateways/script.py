@@ -11,7 +11,7 @@ from channelshim.gateways.polling import Reply
 @functools.cache
 def jsapi() -> Reply:
     """Return the answer to GET /_ah/channel/jsapi (contract 3.1)."""
-    script = resources.files("channelshim").joinpath("browser", "channel.js")
+    script = resources.files("channelshim").joinpath("browser").joinpath("channel.js")
     headers = (
         ("Content-Type", "text/javascript; charset=utf-8"),
         ("Cache-Control", "no-cache"),

@@ -185,7 +185,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-                application,  # type: ignore[arg-type]
+                application,
                 http=for_acceptor(acceptor),
                 ws="none",
                 loop="uvloop" if sys.platform != "win32" else "asyncio",

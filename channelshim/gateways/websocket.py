@@ -354,4 +354,3 @@ def same_origin(allowed: Sequence[str]) -> Callable[[str | None, str], bool]:
         return origin in further or urlsplit(origin).netloc == host.lower()
 
     return is_allowed
-

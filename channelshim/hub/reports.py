@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from channelshim import limits
 from channelshim.errors import StorageError
-from channelshim.protocol.tokens import client_id_bytes
 from channelshim.protocol.contracts import Dispatcher, InternalRequest, Store
+from channelshim.protocol.tokens import client_id_bytes
 
 _logger = logging.getLogger("channelshim.hub")
 

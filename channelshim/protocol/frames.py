@@ -46,7 +46,7 @@ def close_frame(code: int, reason: str = "") -> bytes:
 
 def hello_text(number: int) -> str:
     """Return the first text of every WebSocket: the number before what follows."""
-    return '{"id": %d}' % number
+    return f'{{"id": {number}}}'
 
 
 class PlainFrame(NamedTuple):

@@ -51,4 +51,4 @@ class RequestBody(bytes):
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
             return item in str(self)
-        return bytes.__contains__(self, item)  # type: ignore[arg-type]
+        return bytes.__contains__(self, item)  # type: ignore[operator]

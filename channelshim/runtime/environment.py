@@ -14,7 +14,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from channelshim.runtime import ndb_state
@@ -166,7 +166,7 @@ def _run_and_finish(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 def _carry_into_threads() -> None:
     thread_start = threading.Thread.start
-    pool_submit = ThreadPoolExecutor.submit
+    pool_submit: Any = ThreadPoolExecutor.submit
 
     @functools.wraps(thread_start)
     def start(self: threading.Thread) -> None:
@@ -179,7 +179,7 @@ def _carry_into_threads() -> None:
     @functools.wraps(pool_submit)
     def submit(
         self: ThreadPoolExecutor, call: Callable[..., T], /, *args: Any, **kwargs: Any
-    ) -> Future[T]:
+    ) -> Any:
         if not is_in_request():
             return pool_submit(self, call, *args, **kwargs)
         context = contextvars.copy_context()

@@ -97,7 +97,7 @@ def after_import(name: str, callback: Callback) -> None:
         return
     callbacks.append(callback)
     if not any(finder is _finder for finder in sys.meta_path):
-        sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _finder)
     module = sys.modules.get(name)
     if module is not None:
         callback(module)

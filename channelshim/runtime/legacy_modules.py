@@ -82,7 +82,7 @@ def hide_while_importing(hidden: str, importer: str) -> None:
     """
     if importer in sys.modules:
         return
-    sys.meta_path.insert(0, _Hider(hidden, importer))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _Hider(hidden, importer))
 
 
 class _Hider:
