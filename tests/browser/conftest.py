@@ -1,0 +1,64 @@
+"""Servers and pages for the tests of channel.js."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.driver import Tab
+from tests.browser.pages_server import PagesServer
+from tests.browser.scripted_server import ScriptedServer
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def pages_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesServer]:
+    """Our server with apps/pages; for tests that do not stop it."""
+    server = PagesServer(tmp_path_factory.mktemp("pages"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[PagesServer]:
+    """The same for one test, which may stop and start it."""
+    server = PagesServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedServer]:
+    """A server that misbehaves on request."""
+    server = ScriptedServer()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def client_id() -> str:
+    """An id that no other test uses."""
+    return f"client {next(_numbers)}"
+
+
+@pytest.fixture
+def open_tab(pages: Any) -> Callable[..., Tab]:
+    """Open a page of apps/pages: `tab = open_tab(server.url)`.
+
+    Each in a context of its own, unless `beside=` names a tab to share one with.
+    """
+
+    def open_tab(url: str, query: str = "", *, beside: Tab | None = None) -> Tab:
+        if beside is None:
+            page = pages()
+        else:
+            page = pages.watch(beside.page.context.new_page())
+        page.goto(f"{url}/page{query}")
+        return Tab(page)
+
+    return open_tab
