@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import pathlib
 import re
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Collection, Iterable
-from html import escape
 from http import HTTPStatus
 from typing import Any
 
 from channelshim import limits
 from channelshim.appserver import guard, login, static
+from channelshim.appserver.internal import collect, internal_environ
+from channelshim.appserver.libraries import missing_libraries
+from channelshim.appserver.pages import error_html, not_found_text, own_error_page
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts, WsgiApp
 from channelshim.appyaml import config as kinds
@@ -51,6 +50,9 @@ class AppServer:
         clock: says when a login was; needed with remember.
         identity: turns a request into a user; None means the cookie.
         allowed_hosts: names besides loopback's that Host may say; None allows all.
+        enforces_secure: whether `secure:` redirects; off, as in the old server, since
+            a server on loopback speaks http alone.
+        host: Host header of the platform's own requests; settable.
         show_tracebacks: whether a 500 shows the app's traceback, to requests from
             this machine only.
 
@@ -71,6 +73,8 @@ class AppServer:
         clock: Clock | None = None,
         identity: login.Identity | None = None,
         allowed_hosts: Collection[str] | None = None,
+        enforces_secure: bool = False,
+        host: str = "localhost",
         show_tracebacks: bool = False,
     ) -> None:
         self.config = config if config is not None else AppConfig(handlers=())
@@ -82,6 +86,8 @@ class AppServer:
             cookies, self._identity, _rememberer(remember, clock)
         )
         self.allowed_hosts = allowed_hosts
+        self._enforces_secure = enforces_secure
+        self.host = host
         self.show_tracebacks = show_tracebacks
         self._scripts = Scripts(self._root)
         self._serial = None if self.config.is_threadsafe else threading.Lock()
@@ -89,15 +95,22 @@ class AppServer:
     def load(self) -> None:
         """Enter the app's folder and import every script that app.yaml names.
 
+        One that cannot be loaded is logged and answers 500, as long as another can.
+
         Raises:
-            AppImportError: the first that cannot be loaded.
+            AppImportError: none can be loaded; the first one's error.
         """
         if self.wsgi_app is not None:
             return
         self._scripts.enter_folder()
-        for handler in self.config.handlers:
-            if handler.kind == kinds.SCRIPT and _is_loadable(handler.target):
-                self._scripts.load(handler.target)
+        self._scripts.load_configuration()
+        for missing in missing_libraries(self.config.libraries):
+            log.warning("%s", missing)
+        self._scripts.load_all(
+            handler.target
+            for handler in self.config.handlers
+            if handler.kind == kinds.SCRIPT and "\\" not in handler.target
+        )
 
     def __call__(
         self, environ: Environ, start_response: StartResponse
@@ -127,25 +140,17 @@ class AppServer:
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""
-        environ = internal_environ(request)
-        answered: list[Any] = ["500 Internal Server Error", []]
-
-        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-            answered[:] = [status, headers]
-            return chunks.append
-
-        chunks: list[bytes] = []
+        environ = internal_environ(request, self.host)
         try:
-            body = self._serve(environ, start, None)
-            try:
-                chunks.extend(body)
-            finally:
-                getattr(body, "close", lambda: None)()
+            return collect(self._serve_platform, environ)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return InternalResponse(500, (), b"")
-        status = int(answered[0].split(" ", 1)[0])
-        return InternalResponse(status, tuple(answered[1]), b"".join(chunks))
+
+    def _serve_platform(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        return self._serve(environ, start_response, None)
 
     def _serve(
         self, environ: Environ, start_response: StartResponse, user: User | None
@@ -166,12 +171,8 @@ class AppServer:
             answered = self._handle(handler, match, environ, start_response, user)
             if answered is not None:
                 return answered
-        return answer(start_response, HTTPStatus.NOT_FOUND, self._tried(path))
-
-    def _tried(self, path: str) -> str:
-        tried = "".join(f"  {handler.url}\n" for handler in self.config.handlers)
-        return (
-            f"404 Not Found: {path}\n\nNo handler answers. These were tried:\n{tried}"
+        return answer(
+            start_response, HTTPStatus.NOT_FOUND, not_found_text(path, self.config)
         )
 
     def _refuse(
@@ -181,7 +182,12 @@ class AppServer:
         start_response: StartResponse,
         user: User | None,
     ) -> Iterable[bytes] | None:
-        """Answer instead of the handler when its `login:` says so."""
+        """Answer instead of the handler when `secure:` or `login:` says so."""
+        if self._enforces_secure and not guard.is_internal(environ):
+            location = _other_scheme(handler, environ)
+            if location:
+                status = HTTPStatus(handler.redirect_status)
+                return answer(start_response, status, "", [("Location", location)])
         if handler.login == "optional" or guard.is_internal(environ):
             return None
         if user is None and handler.auth_fail_action == "redirect":
@@ -227,11 +233,13 @@ class AppServer:
                 return None
             return answer(start_response, HTTPStatus.NOT_FOUND, "No such file.\n")
         script = static.expand(handler.target, match)
-        return self._run(self._scripts.load(script), environ, start_response, user)
+        if "\\" in handler.target and not self._scripts.is_own(script):
+            return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
+        return self._run(script, environ, start_response, user)
 
     def _run(
         self,
-        application: WsgiApp,
+        script: str | WsgiApp,
         environ: Environ,
         start_response: StartResponse,
         user: User | None,
@@ -242,6 +250,7 @@ class AppServer:
             finished = self._serial.release
         environ["wsgi.multithread"] = self._serial is None
         scope = RequestScope(request_variables(self._application, environ, user))
+        application = self._scripts.lazy(script) if isinstance(script, str) else script
         try:
             return run_app(application, environ, start_response, scope, finished)
         except Exception:
@@ -253,14 +262,12 @@ class AppServer:
     def _error_page(
         self, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
-        text = "<h1>500 Internal Server Error</h1>"
-        if self.show_tracebacks and guard.is_from_loopback(environ):
-            text += f"<pre>{escape(traceback.format_exc())}</pre>"
+        has_traceback = self.show_tracebacks and guard.is_from_loopback(environ)
+        own = None if has_traceback else own_error_page(self._root, self.config)
+        page = error_html(has_traceback=has_traceback)
+        content_type, body = own or ("text/html; charset=utf-8", page.encode("utf-8"))
         return answer(
-            start_response,
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            f"<!DOCTYPE html>\n<title>500 Internal Server Error</title>{text}\n",
-            content_type="text/html; charset=utf-8",
+            start_response, HTTPStatus.INTERNAL_SERVER_ERROR, body, (), content_type
         )
 
 
@@ -277,8 +284,13 @@ def _rememberer(
     return remember_user
 
 
-def _is_loadable(script: str) -> bool:
-    return "\\" not in script and not script.endswith(".py")
+def _other_scheme(handler: Handler, environ: Environ) -> str:
+    """Return the URL that `secure:` wants instead, or ""."""
+    scheme = environ.get("wsgi.url_scheme")
+    wanted = {"always": "https", "never": "http"}.get(handler.secure, scheme)
+    if scheme == wanted:
+        return ""
+    return f"{wanted}:{login.request_url(environ).partition(':')[2]}"
 
 
 def _path_text(environ: Environ) -> str | None:
@@ -287,38 +299,6 @@ def _path_text(environ: Environ) -> str | None:
     if not path.startswith("/") or "\0" in path:
         return None
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def internal_environ(request: InternalRequest) -> Environ:
-    """Return the WSGI environment of a request that the platform makes."""
-    path, _, query = request.path.partition("?")
-    environ: Environ = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": path.encode("utf-8").decode("latin-1"),
-        "QUERY_STRING": query,
-        "CONTENT_LENGTH": str(len(request.body)),
-        "CONTENT_TYPE": request.content_type,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": "localhost",
-        "REMOTE_ADDR": request.remote_address or "127.0.0.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(request.body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        guard.INTERNAL_KEY: guard.INTERNAL,
-    }
-    for name, value in request.headers:
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
-        environ[key] = value
-    return environ
 
 
 def _nothing() -> None:

@@ -73,6 +73,12 @@ def _cookie_value(header: str) -> str:
     return ""
 
 
+def request_url(environ: dict[str, Any]) -> str:
+    """Return the request's own URL, quoted, with its query."""
+    url: str = webapp2.Request(environ).url
+    return url
+
+
 def login_url(environ: dict[str, Any]) -> str:
     """Return the absolute URL of the login page that comes back to this request."""
     request = webapp2.Request(environ)

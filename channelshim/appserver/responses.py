@@ -16,7 +16,7 @@ Headers = list[tuple[str, str]]
 def answer(
     start_response: StartResponse,
     status: HTTPStatus | str,
-    text: str,
+    text: str | bytes,
     headers: Iterable[tuple[str, str]] = (),
     content_type: str = "text/plain; charset=utf-8",
 ) -> list[bytes]:
@@ -24,7 +24,7 @@ def answer(
     line = (
         f"{status.value} {status.phrase}" if isinstance(status, HTTPStatus) else status
     )
-    body = text.encode("utf-8")
+    body = text.encode("utf-8") if isinstance(text, str) else text
     start_response(
         line,
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import pathlib
 import sys
@@ -12,7 +13,10 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
+from channelshim.appserver.cgi_scripts import CgiScripts
 from channelshim.errors import ConfigurationError
+
+log = logging.getLogger("channelshim.appserver")
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
@@ -66,7 +70,7 @@ def _syntax_place(cause: BaseException) -> tuple[str | None, int | None]:
 
 
 class Scripts:
-    """Loads each script once.
+    """Loads each script once: `module.app`, or `file.py` to be run CGI-style.
 
     Args:
         root: the app's folder; becomes the working directory and the head of sys.path.
@@ -74,6 +78,8 @@ class Scripts:
 
     def __init__(self, root: pathlib.Path) -> None:
         self._root = root.resolve()
+        self._cgi_scripts = CgiScripts(self._root)
+        self._middleware: Callable[[Any], Any] | None = None
         self._applications: dict[str, WsgiApp] = {}
         self._lock = threading.RLock()
 
@@ -82,12 +88,31 @@ class Scripts:
         os.chdir(self._root)
         if str(self._root) not in sys.path[:1]:
             sys.path.insert(0, str(self._root))
+        vendored = self._root / "lib"
+        if vendored.is_dir() and str(vendored) not in sys.path:
+            # Behind all else, so that nothing old shadows what is installed; apps that
+            # want it first say so in appengine_config.py.
+            sys.path.append(str(vendored))
+
+    def load_configuration(self) -> None:
+        """Import appengine_config.py, if there is one, and take its middleware.
+
+        Raises:
+            AppImportError: it raises.
+        """
+        if not (self._root / "appengine_config.py").is_file():
+            return
+        try:
+            module = importlib.import_module("appengine_config")
+        except (Exception, SystemExit) as cause:
+            raise AppImportError("appengine_config", cause, self._root) from cause
+        self._middleware = getattr(module, "webapp_add_wsgi_middleware", None)
 
     def load(self, script: str) -> WsgiApp:
         """Return the application that script names.
 
         Args:
-            script: dotted: modules, then attributes.
+            script: dotted: modules, then attributes; or the path of a .py file.
 
         Raises:
             AppImportError: its code raises, or there is no such thing in it.
@@ -100,9 +125,54 @@ class Scripts:
                 self._applications[script] = self._import(script)
             return self._applications[script]
 
+    def load_all(self, scripts: Iterable[str]) -> None:
+        """Load each; log what cannot be loaded, unless nothing can.
+
+        Raises:
+            AppImportError: of the first, when none can be loaded.
+        """
+        failures = []
+        distinct = list(dict.fromkeys(scripts))
+        for script in distinct:
+            try:
+                self.load(script)
+            except AppImportError as failure:
+                failures.append(failure)
+        if failures and len(failures) == len(distinct):
+            raise failures[0]
+        for failed in failures:
+            log.error("%s\n%s", failed, failed.report)
+
+    def lazy(self, script: str) -> WsgiApp:
+        """Return an application that loads the script when it is called."""
+
+        def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+            return self.load(script)(environ, start_response)
+
+        return application
+
+    def is_own(self, script: str) -> bool:
+        """Return whether a script's file is in the app's folder.
+
+        Asked for names with a piece of the URL in them.
+        """
+        if script.endswith(".py"):
+            parts = script.split("/")
+            is_below = ".." not in parts and not script.startswith("/")
+            return is_below and (self._root / script).is_file()
+        first = script.partition(".")[0]
+        return first.isidentifier() and (
+            (self._root / f"{first}.py").is_file()
+            or (self._root / first / "__init__.py").is_file()
+        )
+
     def _import(self, script: str) -> WsgiApp:
         try:
+            if script.endswith(".py"):
+                return self._cgi_scripts.application(script)
             application = _find(script)
+            if self._middleware is not None:
+                application = self._middleware(application)
         except (Exception, SystemExit) as cause:
             raise AppImportError(script, cause, self._root) from cause
         if not callable(application):

@@ -16,7 +16,7 @@ from channelshim.appyaml.config import (
     Library,
     Warning,
 )
-from channelshim.appyaml.handlers import parse_handler
+from channelshim.appyaml.handlers import DEFERRED_APPLICATION, parse_handler
 from channelshim.appyaml.nodes import Node, parse_yaml
 from channelshim.appyaml.parsing import parse_pattern, parse_period, parse_switch
 
@@ -243,7 +243,7 @@ def deferred_handler(node: Node) -> Handler:
     return Handler(
         url="/_ah/queue/deferred",
         kind=config.SCRIPT,
-        target="google.appengine.ext.deferred.deferred.application",
+        target=DEFERRED_APPLICATION,
         pattern=parse_pattern(url, "url"),
         login="admin",
         path=node.path,

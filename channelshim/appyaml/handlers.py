@@ -11,6 +11,8 @@ from channelshim.appyaml.config import Handler
 from channelshim.appyaml.nodes import Node
 from channelshim.appyaml.parsing import parse_pattern, parse_period, parse_switch
 
+DEFERRED_APPLICATION: Final = "google.appengine.ext.deferred.deferred.application"
+
 Warn = Callable[[Node, str], None]
 
 _KINDS: Final = (
@@ -25,6 +27,9 @@ _CHOICES: Final = {
     "secure": ("default", "optional", "always", "never"),
     "redirect_http_response_code": ("301", "302", "303", "307"),
     "position": ("head", "tail"),
+}
+_LIBRARY_SCRIPTS: Final = {
+    "$PYTHON_LIB/google/appengine/ext/deferred/handler.py": DEFERRED_APPLICATION,
 }
 _KNOWN: Final = frozenset(
     {
@@ -64,6 +69,10 @@ def parse_handler(node: Node, warn: Warn) -> tuple[str, Handler] | None:
     if not kinds:
         warn(node, f"the handler of {url} has neither script nor files and is ignored")
         return None
+    script = values[kinds[0]].text(kinds[0])
+    if script.startswith("$PYTHON_LIB") and script not in _LIBRARY_SCRIPTS:
+        warn(node, f"the handler of {url} runs {script}, which is not here: ignored")
+        return None
     if len(kinds) > 1:
         warn(node, f"the handler of {url} has {' and '.join(kinds)}: {kinds[0]} counts")
     choices = {key: _choice(values, key, warn) for key in _CHOICES}
@@ -84,12 +93,13 @@ def _build(
     node: Node, values: dict[str, Node], kind: str, choices: dict[str, str], warn: Warn
 ) -> Handler:
     url = values["url"].text("url")
+    target = values[kind].text(kind).strip()
     upload = values.get("upload")
     expiration = values.get("expiration")
     return Handler(
         url=url,
         kind=kind,
-        target=values[kind].text(kind).strip(),
+        target=_LIBRARY_SCRIPTS.get(target, target),
         pattern=_url_pattern(values["url"], kind),
         login=choices["login"] or "optional",
         auth_fail_action=choices["auth_fail_action"] or "redirect",

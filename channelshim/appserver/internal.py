@@ -1,0 +1,74 @@
+"""Requests that the platform makes: their WSGI environment, and their answers read."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from channelshim.appserver import guard
+from channelshim.protocol.contracts import InternalRequest, InternalResponse
+
+Environ = dict[str, Any]
+
+
+def internal_environ(request: InternalRequest, host: str = "localhost") -> Environ:
+    """Return the WSGI environment of a request that the platform makes.
+
+    Args:
+        request: what to ask.
+        host: for the Host header: the server's own, as "localhost:8080".
+    """
+    path, _, query = request.path.partition("?")
+    name, _, port = host.partition(":")
+    environ: Environ = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path.encode("utf-8", "replace").decode("latin-1"),
+        "QUERY_STRING": query,
+        "CONTENT_LENGTH": str(len(request.body)),
+        "CONTENT_TYPE": request.content_type,
+        "SERVER_NAME": name,
+        "SERVER_PORT": port or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": host,
+        "REMOTE_ADDR": request.remote_address or "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        guard.INTERNAL_KEY: guard.INTERNAL,
+    }
+    for header, value in request.headers:
+        key = header.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        environ[key] = value
+    return environ
+
+
+def collect(
+    serve: Callable[[Environ, Callable[..., Any]], Iterable[bytes]], environ: Environ
+) -> InternalResponse:
+    """Run a WSGI call to its end and return the answer.
+
+    Raises what the call raises.
+    """
+    said: list[Any] = ["500 Internal Server Error", []]
+    chunks: list[bytes] = []
+
+    def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+        said[:] = [status, headers]
+        return chunks.append
+
+    body = serve(environ, start)
+    try:
+        chunks.extend(body)
+    finally:
+        getattr(body, "close", lambda: None)()
+    status = int(said[0].split(" ", 1)[0])
+    return InternalResponse(status, tuple(said[1]), b"".join(chunks))

@@ -1,0 +1,75 @@
+"""`libraries:` of app.yaml: which are there, and what to install for the others."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from channelshim.appyaml.config import Library
+
+_PACKAGES: Final = {
+    # App Engine's name: (the module to import, the package that pip installs).
+    "MySQLdb": ("MySQLdb", "mysqlclient"),
+    "PIL": ("PIL", "Pillow"),
+    "PyAMF": ("pyamf", "Py3AMF"),
+    "django": ("django", "channelshim[django]"),
+    "enum": ("enum", ""),
+    "endpoints": ("endpoints", "google-endpoints"),
+    "grpcio": ("grpc", "grpcio"),
+    "jinja2": ("jinja2", "Jinja2"),
+    "lxml": ("lxml", "lxml"),
+    "markupsafe": ("markupsafe", "MarkupSafe"),
+    "matplotlib": ("matplotlib", "matplotlib"),
+    "numpy": ("numpy", "numpy"),
+    "protorpc": ("protorpc", "protorpc"),
+    "psycopg2": ("psycopg2", "psycopg2-binary"),
+    "pycrypto": ("Crypto", "pycryptodome"),
+    "pytz": ("pytz", "pytz"),
+    "requests": ("requests", "requests"),
+    "setuptools": ("setuptools", "setuptools"),
+    "six": ("six", "six"),
+    "ssl": ("ssl", ""),
+    "webapp2": ("webapp2", "webapp2==3.0.0b1"),
+    "webob": ("webob", "WebOb"),
+    "yaml": ("yaml", "PyYAML"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLibrary:
+    """A library that app.yaml names and that cannot be imported.
+
+    Attributes:
+        name: as app.yaml says.
+        package: what pip installs; "" when there is none that is known.
+    """
+
+    name: str
+    package: str
+
+    def __str__(self) -> str:
+        if not self.package:
+            return f"app.yaml asks for the library {self.name}, which is not known here"
+        return (
+            f"app.yaml asks for the library {self.name}, which is not installed: "
+            f"pip install '{self.package}'"
+        )
+
+
+def missing_libraries(libraries: Iterable[Library]) -> list[MissingLibrary]:
+    """Return those that cannot be imported; nothing is imported to find out."""
+    missing = []
+    for library in libraries:
+        module, package = _PACKAGES.get(library.name, (library.name, ""))
+        if not _is_there(module):
+            missing.append(MissingLibrary(library.name, package))
+    return missing
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,43 @@
+"""The access log says who asked what, and no token."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from webtest import TestApp
+
+from channelshim.appserver.access_log import AccessLog
+
+
+def app(environ: dict[str, str], start_response: object) -> list[bytes]:
+    start_response("204 No Content", [])  # type: ignore[operator]
+    return []
+
+
+def log_of(caplog: pytest.LogCaptureFixture, path: str, **variables: str) -> list[str]:
+    caplog.set_level(logging.INFO, "channelshim.access")
+    extra = {"REMOTE_ADDR": "192.0.2.1", **variables}
+    TestApp(AccessLog(app), extra_environ=extra).get(path)
+    return caplog.messages
+
+
+def test_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    assert log_of(caplog, "/a?b=c") == ['192.0.2.1 "GET /a?b=c" 204']
+
+
+def test_query_of_a_channel_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    messages = log_of(caplog, "/_ah/channel/poll?token=secret")
+    assert messages == ['192.0.2.1 "GET /_ah/channel/poll" 204']
+
+
+def test_forwarded_address_is_not_believed(caplog: pytest.LogCaptureFixture) -> None:
+    messages = log_of(caplog, "/", HTTP_X_FORWARDED_FOR="0.1.0.10")
+    assert messages == ['192.0.2.1 "GET /" 204']
+
+
+def test_line_break_makes_no_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "channelshim.access")
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "a\r\nb"}
+    AccessLog(app)(environ, lambda *answer: None)
+    assert caplog.messages == ['- "GET /?a??b" 204']
