@@ -177,6 +177,9 @@ STORE_CACHED_STATEMENTS: Final = 512
 STORE_CACHE_KIBIBYTES: Final = 8192
 """Page cache per connection."""
 
+STORE_IDLE_CONNECTIONS: Final = 16
+"""Connections kept for the next transactions."""
+
 # --- Files of an app ------------------------------------------------------------------
 
 MAXIMUM_YAML_NODES: Final = 100_000
@@ -193,3 +196,21 @@ STORE_MAXIMUM_INDEX_ROWS: Final = 20_000
 
 STORE_BUILD_BATCH: Final = 1000
 """Entities read in one commit while an index is built beside running writers."""
+
+TRANSACTION_SECONDS: Final = 270.0
+"""How long a datastore transaction may be open (Cloud Datastore, "Limits")."""
+
+MAXIMUM_TRANSACTIONS: Final = 1000
+"""Open transactions in one process; the oldest are ended."""
+
+MAXIMUM_OPEN_QUERIES: Final = 1000
+"""Queries in one process whose next batch may still be asked for, newest kept."""
+
+QUERY_BATCH_ROWS: Final = 1000
+"""Results in one answer, unless the query asks for fewer."""
+
+QUERY_BATCH_BYTES: Final = 2_000_000
+"""Bytes of entities after which an answer ends (SDK, _MAXIMUM_QUERY_RESULT_BYTES)."""
+
+QUERY_SORTED_ROWS: Final = 50
+"""Candidates that are sorted in memory rather than an index built for them."""

@@ -49,7 +49,8 @@ class Database:
         self._local = threading.local()
         self._writing = threading.RLock()
         self._process_id = os.getpid()
-        self._inherited: list[threading.local] = []
+        self._idle: list[sqlite3.Connection] = []
+        self._inherited: list[object] = []
         self._is_closed = False
         make_private(directory, FILE_NAME)
         with self._explained():
@@ -80,6 +81,24 @@ class Database:
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute(f"PRAGMA cache_size = -{limits.STORE_CACHE_KIBIBYTES}")
         return connection
+
+    def borrow(self) -> sqlite3.Connection:
+        """Return a connection of nobody's thread, for `give_back`."""
+        if self._process_id != os.getpid():
+            self._leave_parent()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self.open()
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        """Take a borrowed connection back; what it has open is rolled back."""
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if len(self._idle) < limits.STORE_IDLE_CONNECTIONS and not self._is_closed:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -128,15 +147,17 @@ class Database:
             return
         self._is_closed = True
         connection = getattr(self._local, "connection", None)
-        if connection is not None and self._process_id == os.getpid():
-            connection.close()
-        self._local = threading.local()
+        if self._process_id == os.getpid():
+            for each in [connection, *self._idle]:
+                if each is not None:
+                    each.close()
+        self._local, self._idle = threading.local(), []
 
     def _leave_parent(self) -> None:
         # A connection must not cross a fork (SQLite, "How To Corrupt", 2.6), nor may
         # the child close it: that would drop the parent's file locks.
-        self._inherited.append(self._local)
-        self._local = threading.local()
+        self._inherited.append((self._local, self._idle))
+        self._local, self._idle = threading.local(), []
         self._writing = threading.RLock()
         self._process_id = os.getpid()
 

@@ -38,7 +38,7 @@ CREATE TABLE entity (
 );
 CREATE TABLE index_definition (
     id INTEGER PRIMARY KEY, kind_id INTEGER NOT NULL, definition TEXT NOT NULL,
-    is_repeated INTEGER NOT NULL DEFAULT 0,
+    is_repeated INTEGER NOT NULL DEFAULT 0, is_ready INTEGER NOT NULL DEFAULT 1,
     UNIQUE (kind_id, definition)
 );
 CREATE TABLE index_row (
