@@ -1,0 +1,299 @@
+"""The datastore_v3 service of the API proxy, over the store.
+
+Checks and errors are those of the SDK's stub; what is stored and found is ours.
+Source: SDK, datastore/datastore_stub_util.py, BaseDatastore and DatastoreStub.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from google.appengine.api import (
+    api_base_pb2,
+    apiproxy_stub,
+    apiproxy_stub_map,
+    datastore_types,
+)
+from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as taskqueue_pb
+from google.appengine.datastore import datastore_pb, datastore_stub_util
+from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
+from google.appengine.runtime import apiproxy_errors
+
+from channelshim.errors import StorageError, StoreBusy
+from channelshim.services.datastore_v3 import metadata, values, wire
+from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
+from channelshim.services.datastore_v3.indexes import CompositeIndexes
+from channelshim.services.datastore_v3.running import RunningQueries
+from channelshim.services.datastore_v3.transactions import Transaction, Transactions
+from channelshim.services.eager import EagerRPC
+from channelshim.store.database import explain
+from channelshim.store.definitions import TooManyIndexRows
+from channelshim.store.entities import (
+    Conflict,
+    EntityKey,
+    KeyTaken,
+    Snapshot,
+    SqliteEntities,
+    Write,
+)
+from channelshim.store.sqlite import SqliteStore
+
+_logger = logging.getLogger("channelshim.services")
+_Error = datastore_pb.Error
+
+check = datastore_stub_util.Check
+
+
+class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+    """Answers the calls that ndb and db make. Any thread.
+
+    Args:
+        store: where entities are kept.
+        application_id: whose entities; other apps' are refused.
+        require_indexes: refuse queries whose composite index is not in index.yaml.
+        index_yaml: the app's index.yaml, read again when it changes; None or a
+            missing file means that none is defined.
+        auto_id_policy: "scattered" or "sequential".
+    """
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        application_id: str,
+        *,
+        require_indexes: bool = False,
+        index_yaml: Path | None = None,
+        auto_id_policy: IdPolicy = "scattered",
+    ) -> None:
+        super().__init__("datastore_v3")
+        self._app = datastore_types.ResolveAppId(application_id)
+        self._path = store.database.path
+        self.entities = SqliteEntities(store.database, values.values_of_body)
+        self._ids = IdSource(self.entities, auto_id_policy)
+        self._transactions = Transactions(self.entities)
+        self._indexes = CompositeIndexes(
+            self._app, index_yaml, require_indexes=require_indexes
+        )
+        self._queries = RunningQueries(self.entities, self._indexes)
+
+    def CreateRPC(self) -> EagerRPC:
+        """Return an RPC that runs in the caller's thread, at once."""
+        return EagerRPC(stub=self)
+
+    def MakeSyncCall(
+        self,
+        service: str,
+        call: str,
+        request: Any,
+        response: Any,
+        request_id: str | None = None,
+    ) -> None:
+        """Run a call; what the store refuses is told in the SDK's errors."""
+        try:
+            super().MakeSyncCall(service, call, request, response, request_id)
+        except Conflict as error:
+            raise apiproxy_errors.ApplicationError(
+                _Error.CONCURRENT_TRANSACTION, "Concurrency exception."
+            ) from error
+        except KeyTaken as error:
+            raise apiproxy_errors.ApplicationError(
+                _Error.BAD_REQUEST,
+                "the id allocated for a new entity was already in use, "
+                "please try again",
+            ) from error
+        except TooManyIndexRows as error:
+            raise apiproxy_errors.ApplicationError(
+                _Error.BAD_REQUEST, str(error)
+            ) from error
+        except (StorageError, sqlite3.Error) as error:
+            raise _translate(error, self._path) from error
+
+    def Clear(self) -> None:
+        """Delete all entities and end all transactions and queries."""
+        self._transactions.clear()
+        self._queries.clear()
+        self.entities.clear()
+
+    def _Dynamic_Get(self, request: Any, response: Any) -> None:
+        for reference in request.key:
+            datastore_stub_util.CheckReference(False, self._app, reference)
+        keys = [values.key_of(reference) for reference in request.key]
+        response.in_order = not request.allow_deferred
+        parts = []
+        if request.HasField("transaction"):
+            transaction = self._find(request.transaction)
+            for key, reference in zip(keys, request.key, strict=True):
+                with transaction.lock:
+                    transaction.touch(key.group, reference.app)
+                    with transaction.read(key.group) as snapshot:
+                        parts.append(_get(snapshot, key, reference))
+        else:
+            with self.entities.read() as snapshot:
+                parts = [
+                    _get(snapshot, key, reference)
+                    for key, reference in zip(keys, request.key, strict=True)
+                ]
+        response.MergeFromString(b"".join(parts))
+
+    def _Dynamic_Put(self, request: Any, response: Any) -> None:
+        for entity in request.entity:
+            datastore_stub_util.CheckEntity(False, self._app, entity)
+        writes = [
+            self._prepare(entity, response.key.add()) for entity in request.entity
+        ]
+        if request.HasField("transaction"):
+            self._write_later(self._find(request.transaction), writes)
+        else:
+            response.version.extend(self.entities.apply(writes))
+
+    def _Dynamic_Delete(self, request: Any, response: Any) -> None:
+        for reference in request.key:
+            datastore_stub_util.CheckReference(False, self._app, reference)
+        writes = [Write(values.key_of(reference)) for reference in request.key]
+        if request.HasField("transaction"):
+            self._write_later(self._find(request.transaction), writes)
+        else:
+            response.version.extend(self.entities.apply(writes))
+
+    def _Dynamic_Touch(self, request: Any, _response: Any) -> None:
+        for reference in request.key:
+            datastore_stub_util.CheckReference(False, self._app, reference)
+
+    def _Dynamic_RunQuery(self, query: Any, result: Any) -> None:
+        datastore_stub_util.CheckAppId(False, self._app, query.app)
+        transaction = None
+        if query.HasField("transaction"):
+            transaction = self._find(query.transaction)
+        self._queries.run(query, result, transaction)
+
+    def _Dynamic_Next(self, request: Any, result: Any) -> None:
+        datastore_stub_util.CheckAppId(False, self._app, request.cursor.app)
+        self._queries.next_batch(request, result)
+
+    def _Dynamic_BeginTransaction(self, request: Any, response: Any) -> None:
+        datastore_stub_util.CheckAppId(False, self._app, request.app)
+        transaction = self._transactions.begin(request)
+        response.app = transaction.app
+        response.handle = transaction.handle
+
+    def _Dynamic_Commit(self, request: Any, response: Any) -> None:
+        transaction = self._find(request)
+        try:
+            written = transaction.commit()
+        finally:
+            self._transactions.end(transaction)
+        for key, version in written:
+            told = response.version.add()
+            told.root_entity_key.CopyFrom(
+                values.make_reference(transaction.app, key.namespace, key.path)
+            )
+            told.version = version
+        _add_tasks(transaction.actions)
+
+    def _Dynamic_Rollback(self, request: Any, _response: Any) -> None:
+        self._transactions.end(self._find(request))
+
+    def _Dynamic_AddActions(self, request: Any, _response: Any) -> None:
+        if not request.add_request:
+            return
+        named = request.add_request[0].transaction
+        actions = []
+        for add in request.add_request:
+            check(
+                add.transaction == named,
+                "Cannot add requests to different transactions",
+            )
+            action = taskqueue_pb.TaskQueueAddRequest()
+            action.CopyFrom(add)
+            action.ClearField("transaction")
+            actions.append(action)
+        self._find(named).add_actions(actions)
+
+    def _Dynamic_AllocateIds(self, request: Any, response: Any) -> None:
+        if request.HasField("model_key"):
+            check(
+                not request.reserve,
+                "Cannot allocate and reserve IDs in the same request",
+            )
+            datastore_stub_util.CheckAppId(False, self._app, request.model_key.app)
+            first, last = self._ids.take_range(request.size, request.max)
+        else:
+            for reference in request.reserve:
+                datastore_stub_util.CheckReference(False, self._app, reference)
+            self._ids.reserve(request.reserve)
+            first, last = 0, 0
+        response.start, response.end = first, last
+
+    def _Dynamic_GetIndices(self, request: Any, response: Any) -> None:
+        datastore_stub_util.CheckAppId(False, self._app, request.app_id)
+        response.index.extend(self._indexes.defined())
+
+    def _find(self, message: Any) -> Transaction:
+        datastore_stub_util.CheckTransaction(False, self._app, message)
+        return self._transactions.find(message)
+
+    def _prepare(self, given: Any, told: Any) -> Write:
+        entity = entity_pb2.EntityProto()
+        entity.CopyFrom(given)
+        for prop in (*entity.property, *entity.raw_property):
+            datastore_stub_util.FillUser(prop)
+        elements = entity.key.path.element
+        is_insert = not (elements[-1].id or elements[-1].HasField("name"))
+        if is_insert:
+            self._complete(entity.key)
+        entity.entity_group.ClearField("element")
+        entity.entity_group.element.add().CopyFrom(elements[0])
+        told.CopyFrom(entity.key)
+        key = values.key_of(entity.key)
+        body = entity.SerializeToString()
+        return Write(key, body, values.values_of(entity), is_insert)
+
+    def _complete(self, reference: Any) -> None:
+        """Give a key an id that no entity has, not even one that an app chose."""
+        last = reference.path.element[-1]
+        is_taken = True
+        while is_taken:
+            last.id = self._ids.take()
+            with self.entities.read() as snapshot:
+                is_taken = snapshot.get(values.key_of(reference)) is not None
+
+    def _write_later(self, transaction: Transaction, writes: Iterable[Write]) -> None:
+        for write in writes:
+            with transaction.lock:
+                transaction.touch(write.key.group, self._app)
+                transaction.write(write)
+
+
+def _get(snapshot: Snapshot, key: EntityKey, reference: Any) -> bytes:
+    if key.kind in metadata.PSEUDO_KINDS:
+        entity = metadata.get_entity(snapshot, key, reference)
+        if entity is not None:
+            return wire.found_entity(0, entity.SerializeToString())
+    found = snapshot.get(key)
+    if found is None:
+        return wire.missing_entity(reference.SerializeToString())
+    return wire.found_entity(*found)
+
+
+def _translate(error: Exception, path: Path) -> Exception:
+    """Return the SDK's error for what the store said."""
+    if isinstance(error, sqlite3.Error):
+        error = explain(error, path)
+    code = _Error.TIMEOUT if isinstance(error, StoreBusy) else _Error.INTERNAL_ERROR
+    _logger.error("%s", error)
+    translated: Exception = apiproxy_errors.ApplicationError(code, str(error))
+    return translated
+
+
+def _add_tasks(actions: Iterable[Any]) -> None:
+    for action in actions:
+        try:
+            apiproxy_stub_map.MakeSyncCall(
+                "taskqueue", "Add", action, api_base_pb2.VoidProto()
+            )
+        except apiproxy_errors.ApplicationError as error:
+            _logger.warning("a transactional task has been dropped: %s", error)

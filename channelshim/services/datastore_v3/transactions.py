@@ -1,0 +1,260 @@
+"""Datastore transactions: one snapshot to read, one commit to write, checked between.
+
+A transaction notes the version of each entity group that it reads. At the commit, under
+SQLite's write lock, the versions are compared; one that moved refuses it all.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from sqlite3 import Connection
+from typing import Any, Final
+
+from google.appengine.datastore import datastore_pb, datastore_stub_util
+
+from channelshim import limits
+from channelshim.store.entities import (
+    EntityKey,
+    Group,
+    Snapshot,
+    SqliteEntities,
+    Write,
+)
+
+_READ_ONLY = datastore_pb.BeginTransactionRequest.READ_ONLY
+
+MAXIMUM_GROUPS: Final = 25
+"""Entity groups in one transaction (SDK, datastore_stub_util, _MAX_EG_PER_TXN)."""
+
+MAXIMUM_ACTIONS: Final = 5
+"""Tasks in one transaction (SDK, datastore_stub_util, _MAX_ACTIONS_PER_TXN)."""
+
+check = datastore_stub_util.Check
+
+
+class Transaction:
+    """One transaction between its begin and its end.
+
+    Args:
+        entities: where it reads and writes.
+        app: the app's id.
+        handle: its number.
+        allow_multiple_groups: whether it may touch more than one entity group.
+        mode: of BeginTransactionRequest.
+    """
+
+    def __init__(
+        self,
+        entities: SqliteEntities,
+        app: str,
+        handle: int,
+        *,
+        allow_multiple_groups: bool,
+        mode: int,
+    ) -> None:
+        self.app = app
+        self.handle = handle
+        self.allow_multiple_groups = allow_multiple_groups
+        self.is_open = True
+        self.began_at = time.monotonic()
+        self.actions: list[Any] = []
+        self.writes: dict[EntityKey, Write] = {}
+        self.lock = threading.RLock()
+        self._entities = entities
+        self._is_read_only = mode == _READ_ONLY
+        self._groups: set[Group] = set()
+        self._versions: dict[Group, int] = {}
+        self._connection: Connection | None = None
+
+    def touch(self, group: Group, app: str) -> None:
+        """Count a group in; refuses one too many, and another app's."""
+        if group in self._groups:
+            return
+        check(
+            self.app == app,
+            f"Transactions cannot span applications (expected {self.app}, got {app})",
+        )
+        if self.allow_multiple_groups:
+            check(
+                len(self._groups) < MAXIMUM_GROUPS,
+                "operating on too many entity groups in a single transaction.",
+            )
+        else:
+            check(
+                not self._groups,
+                "cross-groups transaction need to be explicitly specified (xg=True)",
+            )
+        self._groups.add(group)
+
+    @contextmanager
+    def read(self, group: Group | None = None) -> Iterator[Snapshot]:
+        """Give what the transaction sees, and watch the group from now on."""
+        with self.lock:
+            check(self.is_open, "transaction closed")
+            if self._connection is None:
+                self._connection = self._begin()
+            if group is not None and group not in self._versions:
+                self._catch_up()
+            snapshot = self._entities.snapshot(self._connection)
+            if group is not None and group not in self._versions:
+                self._versions[group] = snapshot.group_version(group)
+            yield snapshot
+
+    def write(self, write: Write) -> None:
+        """Keep a write for the commit; the last one of a key counts."""
+        with self.lock:
+            check(self.is_open, "transaction closed")
+            check(
+                not self._is_read_only,
+                "Cannot modify entities in a read-only transaction.",
+            )
+            self.writes[write.key] = write
+
+    def add_actions(self, actions: Sequence[Any]) -> None:
+        """Keep tasks for after the commit."""
+        with self.lock:
+            check(self.is_open, "transaction closed")
+            check(
+                len(self.actions) + len(actions) <= MAXIMUM_ACTIONS,
+                f"Too many messages, maximum allowed {MAXIMUM_ACTIONS}",
+            )
+            check(
+                not self._is_read_only,
+                "Cannot add actions in a read-only transaction.",
+            )
+            self.actions.extend(actions)
+
+    def commit(self) -> Sequence[tuple[EntityKey, int]]:
+        """Write everything, or raise and have written nothing.
+
+        Returns:
+            The keys written, with their new versions.
+        """
+        with self.lock:
+            check(self.is_open, "transaction closed")
+            self.close()
+            if not self.writes and not self.actions:
+                return []
+            writes = list(self.writes.values())
+            versions = self._entities.apply(writes, self._versions)
+            return list(zip(self.writes, versions, strict=True))
+
+    def close(self) -> None:
+        """End it and forget its snapshot. Idempotent."""
+        with self.lock:
+            self.is_open = False
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            self._entities.database.give_back(connection)
+
+    def _begin(self) -> Connection:
+        connection = self._entities.database.borrow()
+        # The first read, not BEGIN, fixes what the connection sees.
+        connection.execute("BEGIN")
+        connection.execute("SELECT 1 FROM counter LIMIT 1").fetchone()
+        return connection
+
+    def _catch_up(self) -> None:
+        """Move to a newer snapshot if all that was read is still so.
+
+        Else a group that is read late would seem changed although it was not.
+        """
+        older = self._connection
+        if not self._versions or older is None:
+            return
+        newer = self._begin()
+        snapshot = self._entities.snapshot(newer)
+        if all(
+            snapshot.group_version(group) == version
+            for group, version in self._versions.items()
+        ):
+            newer, self._connection = older, newer
+        self._entities.database.give_back(newer)
+
+
+class Transactions:
+    """The open transactions of this process.
+
+    Args:
+        entities: where they read and write.
+        monotonic: seconds, to end those that nobody ends.
+    """
+
+    def __init__(
+        self,
+        entities: SqliteEntities,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._entities = entities
+        self._monotonic = monotonic
+        self._open: OrderedDict[int, Transaction] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def begin(self, request: Any) -> Transaction:
+        """Open what a BeginTransactionRequest asks for."""
+        is_retry = request.HasField("previous_transaction")
+        check(
+            not is_retry
+            or request.mode == datastore_pb.BeginTransactionRequest.READ_WRITE,
+            "previous_transaction can only be set in READ_WRITE mode",
+        )
+        if is_retry:
+            self._give_up_previous(request)
+        transaction = Transaction(
+            self._entities,
+            request.app,
+            # Below 2^63, and never that of a transaction before a restart.
+            secrets.randbits(62) + 1,
+            allow_multiple_groups=request.allow_multiple_eg,
+            mode=request.mode,
+        )
+        transaction.began_at = self._monotonic()
+        with self._lock:
+            self._open[transaction.handle] = transaction
+        self._expire()
+        return transaction
+
+    def find(self, message: Any) -> Transaction:
+        """Return the transaction that a datastore_pb.Transaction names."""
+        found = self._open.get(message.handle)
+        check(
+            found is not None and found.app == message.app,
+            f"Transaction(<handle: {message.handle}>) not found",
+        )
+        assert found is not None
+        return found
+
+    def end(self, transaction: Transaction) -> None:
+        """Forget a transaction. Idempotent."""
+        with self._lock:
+            self._open.pop(transaction.handle, None)
+        transaction.close()
+
+    def clear(self) -> None:
+        """End all."""
+        for transaction in list(self._open.values()):
+            self.end(transaction)
+
+    def _give_up_previous(self, request: Any) -> None:
+        previous = self._open.get(request.previous_transaction.handle)
+        if previous is not None and previous.app == request.app:
+            check(
+                previous.allow_multiple_groups == request.allow_multiple_eg,
+                "Transaction should have same options as previous_transaction",
+            )
+            self.end(previous)
+
+    def _expire(self) -> None:
+        oldest = self._monotonic() - limits.TRANSACTION_SECONDS
+        while self._open:
+            first = next(iter(self._open.values()), None)
+            is_too_many = len(self._open) > limits.MAXIMUM_TRANSACTIONS
+            if first is None or (first.began_at >= oldest and not is_too_many):
+                return
+            self.end(first)
