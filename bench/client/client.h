@@ -38,7 +38,7 @@ struct tally {
     struct histogram latency;
 };
 
-extern struct sockaddr_in server_address;
+extern uint16_t pages_port, writers_port;
 extern char host_header[64];
 extern int epoll_fd;
 extern struct tally tally;
@@ -46,7 +46,7 @@ extern unsigned current_run;
 
 uint64_t now_ns(void);
 void fail(const char *what);
-int connect_to_server(void);
+int connect_to_server(uint16_t port);
 void watch(struct source *source, uint32_t events);
 void change_watch(struct source *source, uint32_t events);
 /* Handle what epoll has, waiting at most `timeout_ms` (-1: for ever). */

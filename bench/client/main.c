@@ -17,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-struct sockaddr_in server_address;
+static struct sockaddr_in server_address;
+uint16_t pages_port, writers_port;
 char host_header[64];
 int epoll_fd;
 struct tally tally;
@@ -38,10 +39,11 @@ void fail(const char *what) {
     exit(1);
 }
 
-int connect_to_server(void) {
+int connect_to_server(uint16_t port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
     if (fd < 0) fail("socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    server_address.sin_port = htons(port);
     if (connect(fd, (struct sockaddr *)&server_address, sizeof server_address) < 0 && errno != EINPROGRESS)
         fail("connect");
     return fd;
@@ -203,6 +205,7 @@ static bool run_command(char *line) {
     else if (sscanf(line, "target %511s", text) == 1) writers_target(text), printf("{}\n");
     else if (sscanf(line, "header %u %511[^\n]", &a, text) == 2) writers_header(a, text), printf("{}\n");
     else if (sscanf(line, "busy %u %511s", &a, text) == 2) writers_busy(a, text), printf("{}\n");
+    else if (sscanf(line, "post_to %u", &a) == 1) writers_port = (uint16_t)a, printf("{}\n");
     else if (strcmp(line, "unbusy") == 0) writers_stop_busy(), printf("{}\n");
     else if (strcmp(line, "quit") == 0) return false;
     else printf("{\"error\": \"unknown command\"}\n");
@@ -228,7 +231,7 @@ int main(int argc, char **argv) {
         if (sched_setaffinity(0, sizeof cores, &cores) < 0) fail("sched_setaffinity");
     }
     server_address.sin_family = AF_INET;
-    server_address.sin_port = htons((uint16_t)atoi(argv[1]));
+    pages_port = writers_port = (uint16_t)atoi(argv[1]);
     server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     snprintf(host_header, sizeof host_header, "localhost:%s", argv[1]);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -196,7 +196,7 @@ void pages_event(struct source *source, uint32_t events) {
 
 static void page_start(struct page *page) {
     page->source.kind = KIND_PAGE;
-    page->source.fd = connect_to_server();
+    page->source.fd = connect_to_server(pages_port);
     page->state = PAGE_CONNECTING;
     pending++;
     watch(&page->source, EPOLLOUT);

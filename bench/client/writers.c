@@ -39,7 +39,7 @@ void writers_header(unsigned writer, const char *line) {
 
 static void writer_connect(struct writer *writer) {
     writer->source.kind = KIND_WRITER;
-    writer->source.fd = connect_to_server();
+    writer->source.fd = connect_to_server(writers_port);
     writer->answer_bytes = 0;
     watch(&writer->source, EPOLLIN);
 }

@@ -1,0 +1,83 @@
+"""Markdown tables of figures and of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bench.figures import Medians, Row
+from bench.peers import PEERS
+
+_COLUMNS = (
+    ("delivered/s", "delivered_per_second"),
+    ("delivery p50 ms", "delivery_p50_ms"),
+    ("delivery p99 ms", "delivery_p99_ms"),
+    ("one to all p50 ms", "fanout_p50_ms"),
+    ("one to all p99 ms", "fanout_p99_ms"),
+    ("accepted/s", "accepted_per_second"),
+    ("KiB per connection", "kib_per_connection"),
+    ("lost", "saturate_lost"),
+    ("client's core, %", "saturate_client_cpu"),
+)
+
+
+def number(value: float | None) -> str:
+    """Write a value with three digits that count."""
+    if value is None:
+        return "-"
+    if value == float("inf"):
+        return "-"
+    if value >= 1000:
+        digits = len(str(int(value))) - 3
+        return f"{int(round(value, -digits)):,}"
+    if value >= 100 or value == int(value):
+        return f"{value:.0f}"
+    return f"{value:.3g}"
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Return a markdown table."""
+    text = "| " + " | ".join(head) + " |\n|" + "---|" * len(head) + "\n"
+    return text + "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def figures_table(rows: Iterable[Row]) -> str:
+    """Return the promised figures: value, peer's, ratio, marks, verdict."""
+    head = ("figure", "value", "beside", "its value", "ratio", "at least", "aim", "")
+    return table(head, [_figure_line(row) for row in rows])
+
+
+def _figure_line(row: Row) -> tuple[str, ...]:
+    figure = row.figure
+    is_ratio = figure.against is not None
+    beside = "-"
+    if is_ratio:
+        beside = PEERS[figure.against].title if figure.against in PEERS else "original"
+        if figure.against == "channelshim":
+            beside = "idle"
+    return (
+        figure.title,
+        number(row.ours),
+        beside,
+        number(row.theirs),
+        number(row.measure) if is_ratio else "-",
+        ("at most " if figure.is_lower_better else "") + number(figure.least),
+        number(figure.aim),
+        row.verdict,
+    )
+
+
+def runs_table(medians: Medians, pages: int) -> str:
+    """Return all peers measured with so many pages, one a line."""
+    lines = []
+    for (name, count), figures in medians.items():
+        if count != pages or name not in PEERS:
+            continue
+        values = [_cell(key, figures.get(key)) for _, key in _COLUMNS]
+        lines.append((PEERS[name].title, *values))
+    return table(("server", *(title for title, _ in _COLUMNS)), lines)
+
+
+def _cell(key: str, value: float | None) -> str:
+    if value is not None and key.endswith("client_cpu"):
+        value *= 100
+    return number(value)
