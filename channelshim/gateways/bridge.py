@@ -1,8 +1,7 @@
 """From uvicorn's events to a WSGI app in a worker thread, and back.
 
-The body is read on the loop, to disk beyond a size, before a worker is asked: a slow
-upload costs no thread, and one cut short never reaches the app. The workers are
-daemons: a handler that never returns must not keep the process alive after its stop.
+The workers are daemons: a handler that never returns must not keep the process alive
+after its stop.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import itertools
 import logging
 import queue
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from http import HTTPStatus
@@ -20,11 +18,11 @@ from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from channelshim import limits
+from channelshim.errors import RemoteProtocolError
+from channelshim.gateways.request_body import Receive, Scope, read_body
 
 _logger = logging.getLogger("channelshim.gateways")
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Any]
 Send = Callable[[MutableMapping[str, Any]], Any]
 
 _HOP_BY_HOP = frozenset(
@@ -44,17 +42,17 @@ class Workers:
 
     def __init__(self, count: int, maximum_waiting: int) -> None:
         self._count = count
-        self._jobs: queue.Queue[Callable[[], None]] = queue.Queue(maximum_waiting)
+        self._maximum_waiting = maximum_waiting
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._started = 0
         self._lock = threading.Lock()
 
     def submit(self, job: Callable[[], None]) -> bool:
         """Have a thread run job; return False when too many wait already."""
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
+        if self._jobs.qsize() >= self._maximum_waiting:
             return False
+        self._jobs.put(job)
         if self._started < self._count and not self._idle.acquire(blocking=False):
             with self._lock:
                 self._started += 1
@@ -69,7 +67,8 @@ class Workers:
                 job()
             except Exception:
                 _logger.exception("a worker's job failed")
-            self._idle.release()
+            if self._started < self._count:
+                self._idle.release()
 
 
 class WsgiBridge:
@@ -103,12 +102,18 @@ class WsgiBridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        with tempfile.SpooledTemporaryFile(max_size=limits.BODY_MEMORY_BYTES) as body:
-            refusal = await self._read_body(scope, receive, body)
-            if refusal is not None:
-                await send_whole(send, refusal, (), refusal.phrase.encode("ascii"))
-                return
-            exchange = _Exchange(self._app, environ_of(scope, body))
+        try:
+            body, length = await read_body(
+                scope,
+                receive,
+                maximum_bytes=self._maximum_body_bytes,
+                seconds=self._body_seconds,
+            )
+        except RemoteProtocolError as error:
+            await send_whole(send, error.http_status, (), error.reason.encode("ascii"))
+            return
+        with body:
+            exchange = _Exchange(self._app, environ_of(scope, body, length))
             if not self._workers.submit(exchange.run):
                 status = HTTPStatus.SERVICE_UNAVAILABLE
                 retry = (("Retry-After", "1"),)
@@ -120,41 +125,15 @@ class WsgiBridge:
                 await exchange.answer(send)
             finally:
                 self._in_hand.discard(exchange)
-                exchange.abandon()
                 # The body's file lives until the app is done with it.
-                await exchange.finished.wait()
-
-    async def _read_body(
-        self, scope: Scope, receive: Receive, body: IO[bytes]
-    ) -> HTTPStatus | None:
-        length = _content_length(scope)
-        if length is not None and length > self._maximum_body_bytes:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        size = 0
-        while True:
-            try:
-                event = await asyncio.wait_for(receive(), self._body_seconds)
-            except asyncio.TimeoutError:
-                return HTTPStatus.REQUEST_TIMEOUT
-            if event["type"] == "http.disconnect":
-                # Cut short: an error, never a short body.
-                return HTTPStatus.BAD_REQUEST
-            piece = event.get("body", b"")
-            size += len(piece)
-            if size > self._maximum_body_bytes:
-                return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            body.write(piece)
-            if not event.get("more_body"):
-                break
-        if length is not None and size != length:
-            return HTTPStatus.BAD_REQUEST
-        body.seek(0)
-        scope["channelshim.body_length"] = size
-        return None
+                await exchange.wait_for_worker()
 
 
 class _Exchange:
-    """One request in a worker and its answer on the loop."""
+    """One request in a worker and its answer on the loop.
+
+    A whole answer, as almost all are, crosses from the worker in one call.
+    """
 
     def __init__(
         self, app: Callable[..., Iterable[bytes]], environ: dict[str, Any]
@@ -162,65 +141,60 @@ class _Exchange:
         self._app = app
         self._environ = environ
         self._loop = asyncio.get_running_loop()
-        # (piece, whether it is the last)
-        self._pieces: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
-        self._room = threading.Semaphore(limits.RESPONSE_PIECES)
+        # The whole body; or None when pieces come, or nothing does.
+        self._answered: asyncio.Future[bytes | None] = self._loop.create_future()
+        self._finished: asyncio.Future[None] = self._loop.create_future()
         self._head: tuple[str, list[tuple[str, str]]] | None = None
         self._written: list[bytes] = []
-        self._has_begun = False
-        self.finished = asyncio.Event()
+        # Of a streamed answer: (piece, whether it is the last).
+        self._pieces: asyncio.Queue[tuple[bytes, bool]] | None = None
+        self._room = threading.Semaphore(limits.RESPONSE_PIECES)
+        self._is_streaming = False
         self._is_abandoned = False
-
-    def abandon(self) -> None:
-        """Let the worker stop at its next piece: nobody reads any more."""
-        self._is_abandoned = True
-        self._room.release()
 
     # --- In the worker ------------------------------------------------------------
 
     def run(self) -> None:
         """Run the app and hand over what it answers."""
+        whole = None
         try:
-            self._run()
+            whole = self._run()
         except Exception:
             # The app server answers a failing handler itself: this is our bug, or an
             # answer that broke off.
             _logger.exception("a request failed")
-        finally:
-            self._call(self._finish)
+            if not self._is_streaming:
+                self._head = None
+        self._call(self._finish, whole)
 
-    def _run(self) -> None:
+    def _run(self) -> bytes | None:
         iterable = self._app(self._environ, self._start_response)
         try:
             if isinstance(iterable, (list, tuple)):
-                self._hand_over(b"".join([*self._written, *iterable]), is_last=True)
-                return
+                return b"".join([*self._written, *iterable])
             for piece in itertools.chain(self._written, iterable):
                 if piece:
                     self._room.acquire()
                     if self._is_abandoned:
-                        return
-                    self._hand_over(piece, is_last=False)
-            self._hand_over(b"", is_last=True)
+                        return None
+                    self._is_streaming = True
+                    self._call(self._take, piece)
         finally:
             close = getattr(iterable, "close", None)
             if close is not None:
                 close()
+        return None
 
     def _start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], None]:
         try:
-            if exc_info and self._has_begun:
+            if exc_info and self._is_streaming:
                 raise exc_info[1].with_traceback(exc_info[2])
         finally:
             exc_info = None
         self._head = (status, headers)
         return self._written.append
-
-    def _hand_over(self, piece: bytes, *, is_last: bool) -> None:
-        self._has_begun = True
-        self._call(self._pieces.put_nowait, (piece, is_last))
 
     def _call(self, function: Callable[..., None], *args: Any) -> None:
         try:
@@ -231,32 +205,48 @@ class _Exchange:
 
     # --- On the loop --------------------------------------------------------------
 
-    def _finish(self) -> None:
-        self.finished.set()
-        self._pieces.put_nowait((b"", True))
+    def _take(self, piece: bytes) -> None:
+        if self._pieces is None:
+            self._pieces = asyncio.Queue()
+            self._answered.set_result(None)
+        self._pieces.put_nowait((piece, False))
+
+    def _finish(self, whole: bytes | None) -> None:
+        if self._pieces is not None:
+            self._pieces.put_nowait((b"", True))
+        elif not self._answered.done():
+            # An iterable without a piece is a whole answer too, an empty one.
+            self._answered.set_result(b"" if whole is None else whole)
+        if not self._finished.done():
+            self._finished.set_result(None)
 
     async def answer(self, send: Send) -> None:
         """Send what the worker hands over, as it comes."""
-        piece, is_last = await self._pieces.get()
+        whole = await self._answered
         if self._head is None:
             text = b"The app did not answer."
             await send_whole(send, HTTPStatus.INTERNAL_SERVER_ERROR, (), text)
             return
         status, headers = self._head
-        await send(
-            {
-                "type": "http.response.start",
-                "status": int(status.split(" ", 1)[0]),
-                "headers": _header_bytes(headers, piece if is_last else None),
-            }
-        )
-        while True:
+        code = int(status.split(" ", 1)[0])
+        if whole is not None:
+            await send_whole(send, code, headers, whole)
+            return
+        assert self._pieces is not None
+        head = _header_bytes(headers, None)
+        await send({"type": "http.response.start", "status": code, "headers": head})
+        is_last = False
+        while not is_last:
+            piece, is_last = await self._pieces.get()
+            self._room.release()
             more = not is_last
             await send({"type": "http.response.body", "body": piece, "more_body": more})
-            if is_last:
-                return
-            self._room.release()
-            piece, is_last = await self._pieces.get()
+
+    async def wait_for_worker(self) -> None:
+        """Wait until the worker is done; one that streams stops at its next piece."""
+        self._is_abandoned = True
+        self._room.release()
+        await self._finished
 
 
 async def send_whole(
@@ -271,7 +261,7 @@ async def send_whole(
     await send({"type": "http.response.body", "body": body})
 
 
-def environ_of(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
+def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
     """Return the WSGI environment of a request (PEP 3333).
 
     Header names that hold an underscore are left out: in the environment they could
@@ -288,7 +278,7 @@ def environ_of(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "REMOTE_ADDR": (scope.get("client") or ("127.0.0.1", 0))[0],
         "REMOTE_PORT": str((scope.get("client") or ("", 0))[1]),
-        "CONTENT_LENGTH": str(scope.get("channelshim.body_length", 0)),
+        "CONTENT_LENGTH": str(length),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "wsgi.input": body,
@@ -312,14 +302,6 @@ def environ_of(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
             value = environ[key] + separator + value
         environ[key] = value
     return environ
-
-
-def _content_length(scope: Scope) -> int | None:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            # uvicorn's parser has checked that these are digits.
-            return int(value)
-    return None
 
 
 def _header_bytes(

@@ -25,16 +25,10 @@ import uvicorn
 
 from channelshim import limits
 from channelshim.errors import ConfigurationError
-from channelshim.gateways.bridge import (
-    Receive,
-    Scope,
-    Send,
-    Workers,
-    WsgiBridge,
-    send_whole,
-)
+from channelshim.gateways.bridge import Send, Workers, WsgiBridge, send_whole
 from channelshim.gateways.http_protocol import for_acceptor
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
+from channelshim.gateways.request_body import Receive, Scope
 from channelshim.gateways.script import jsapi
 from channelshim.gateways.websocket import Acceptor
 
