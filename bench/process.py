@@ -60,7 +60,7 @@ class ServerProcess:
     ) -> None:
         self.port = port
         self._output = tempfile.TemporaryFile()
-        self.started_at = time.monotonic()
+        self._started_at = time.monotonic()
         self._child = subprocess.Popen(
             command,
             stdout=self._output,
@@ -114,6 +114,10 @@ class ServerProcess:
             for folder in Path("/proc").iterdir()
             if folder.name.isdigit() and _group_of(int(folder.name)) == group
         ]
+
+    def age_seconds(self) -> float:
+        """Return how long ago it was started."""
+        return time.monotonic() - self._started_at
 
     def memory_kib(self) -> int:
         """Return the resident memory of all its processes, in KiB."""

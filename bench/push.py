@@ -34,7 +34,7 @@ class Plan:
     fanouts: int = 60
     pause_ms: int = 10
     idle_seconds: float = 25.0
-    busy_handlers: int = 4
+    busy_handlers: int = 7
 
 
 def run(peer: Peer, pages: int, patterns: Sequence[str], plan: Plan) -> Figures:
@@ -136,14 +136,26 @@ def _send_path(server: ServerProcess, load: Load, plan: Plan) -> Figures:
     }
 
 
+def _hub(server: ServerProcess, load: Load, plan: Plan) -> Figures:
+    """The hub alone: a thread appends, no request and no send_message."""
+    ask(server.port, f"/feed?port={server.port}&seconds={plan.seconds}", "POST", "")
+    report = load.tell(f"listen {plan.seconds + 10}")
+    return {
+        "hub_delivered_per_second": report["per_second"],
+        "hub_delivery_p99_ms": report["latency_p99_ms"],
+        **_checked(report, "hub"),
+    }
+
+
 PATTERNS: dict[str, Callable[[ServerProcess, Load, Plan], Figures]] = {
     "fanout": _fanout,
     "saturate": _saturate,
     "idle": _idle,
     "busy": _busy,
     "send-path": _send_path,
+    "hub": _hub,
 }
-"""Opening the pages is measured always; busy and send-path are channelshim's only."""
+"""Opening the pages is measured always. The last three are for our app alone."""
 
 
 def medians(runs: Iterable[Figures]) -> Figures:

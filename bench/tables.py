@@ -34,6 +34,12 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def _ratio(value: float | None) -> str:
+    if value is not None and 0 < value < 0.1:
+        return f"1/{1 / value:.0f}"
+    return number(value)
+
+
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """Return a markdown table."""
     text = "| " + " | ".join(head) + " |\n|" + "---|" * len(head) + "\n"
@@ -59,9 +65,9 @@ def _figure_line(row: Row) -> tuple[str, ...]:
         number(row.ours),
         beside,
         number(row.theirs),
-        number(row.measure) if is_ratio else "-",
-        ("at most " if figure.is_lower_better else "") + number(figure.least),
-        number(figure.aim),
+        _ratio(row.measure) if is_ratio else "-",
+        ("at most " if figure.is_lower_better else "") + _ratio(figure.least),
+        _ratio(figure.aim),
         row.verdict,
     )
 

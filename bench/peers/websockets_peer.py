@@ -7,6 +7,7 @@ usage: websockets_peer.py PORT
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
@@ -28,8 +29,7 @@ class Poster(asyncio.Protocol):
     """Takes one POST after the other, each with a Content-Length."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.received = b""
 
     def data_received(self, data: bytes) -> None:

@@ -1,10 +1,12 @@
 """The tutorial's job without its datastore: one POST, one text to each of N pages."""
 
 import json
+import socket
+import threading
 import time
 
 import webapp2
-from google.appengine.api import channel
+from google.appengine.api import apiproxy_stub_map, channel
 
 connected = []
 sending = {"texts": 0, "wall_seconds": 0.0, "cpu_seconds": 0.0}
@@ -50,6 +52,56 @@ class BusyHandler(webapp2.RequestHandler):
         self.response.write(str(number))
 
 
+class FeedHandler(webapp2.RequestHandler):
+    """Start a thread that feeds the hub: bare appends, no request, no send_message."""
+
+    def post(self):
+        port, seconds = int(self.request.get("port")), float(self.request.get("seconds"))
+        token = channel.create_channel("feeder")
+        thread = threading.Thread(target=feed, args=(port, token, seconds), daemon=True)
+        thread.start()
+
+
+ROUNDS_AHEAD = 32
+FRAME_BYTES = 2 + 64
+
+
+def feed(port, token, seconds):
+    """Send text after text to all pages, at most ROUNDS_AHEAD before the last written.
+
+    The feeder is a page itself: what it has read, the hub has written.
+    """
+    publish = apiproxy_stub_map.apiproxy.direct_channel.publish
+    receivers = [*connected, "feeder"]
+    with open_page(port, token) as page:
+        sent = read = 0
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            while sent - read // FRAME_BYTES < ROUNDS_AHEAD:
+                sent += 1
+                mark = "~0000%06x%016x~" % (sent, time.monotonic_ns())
+                text = mark.ljust(64, "x")
+                for client_id in receivers:
+                    publish(client_id, text)
+            read += len(page.recv(65536))
+
+
+def open_page(port, token):
+    page = socket.create_connection(("127.0.0.1", port))
+    page.sendall(
+        (
+            "GET /_ah/channel/socket?token=%s HTTP/1.1\r\nHost: localhost:%d\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % (token, port)
+        ).encode("ascii")
+    )
+    greeting = b""
+    while b'"id"' not in greeting or not greeting.endswith(b"}"):
+        greeting += page.recv(4096)
+    return page
+
+
 class PresenceHandler(webapp2.RequestHandler):
     def post(self, change):
         self.request.get("from")
@@ -61,6 +113,7 @@ app = webapp2.WSGIApplication(
         ("/send", SendHandler),
         ("/stats", StatsHandler),
         ("/busy", BusyHandler),
+        ("/feed", FeedHandler),
         ("/_ah/channel/(connected|disconnected)/", PresenceHandler),
     ]
 )

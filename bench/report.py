@@ -1,0 +1,102 @@
+"""Writes a session's tables and plots, for the terminal and for the docs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.figures import Medians, rows
+from bench.peers import PEERS
+from bench.places import ROOT
+from bench.plots import bars
+from bench.tables import figures_table, number, runs_table, table
+
+PAGE = ROOT / "docs" / "explanation" / "performance.md"
+PICTURES = PAGE.parent / "img"
+BEGIN, END = "<!-- push figures: scripts/bench -->", "<!-- end of push figures -->"
+
+_PLOTS = (
+    ("delivered", "Delivered per second, 1,000 pages", "delivered_per_second"),
+    ("one-to-all", "One message to 1,000 pages, p50, ms", "fanout_p50_ms"),
+    ("memory", "Memory per idle connection, KiB", "kib_per_connection"),
+)
+
+
+def text(medians: Medians) -> str:
+    """Return all tables as markdown."""
+    measured = [row for row in rows(medians) if row.measure is not None]
+    parts = ["Promised figures:\n", figures_table(measured)] if measured else []
+    counts = sorted({pages for name, pages in medians if name in PEERS and pages})
+    for pages in counts:
+        table = runs_table(medians, pages)
+        parts += [f"{pages:,} page{'' if pages == 1 else 's'}:\n", table]
+    parts += [_start(medians), _large(medians)]
+    return "\n".join(part for part in parts if part)
+
+
+def _start(medians: Medians) -> str:
+    lines = [
+        (name, number(got.get("start_seconds")), number(got.get("start_memory_mib")))
+        for (name, pages), got in medians.items()
+        if pages == 0
+    ]
+    if not lines:
+        return ""
+    return "From the command to the first answer:\n\n" + table(
+        ("server", "seconds", "MiB at rest"), lines
+    )
+
+
+def _large(medians: Medians) -> str:
+    many = medians.get(("channelshim", 15_000))
+    if many is None:
+        return ""
+    lost = many["fanout_lost"] + many["fanout_closed"]
+    return (
+        f"15,000 pages in one process: {number(many['memory_mib'])} MiB, one message "
+        f"to all p50 {number(many['fanout_p50_ms'])} ms, {number(lost)} lost or "
+        "closed.\n"
+    )
+
+
+def plots(medians: Medians, pages: int = 1000) -> dict[str, str]:
+    """Return the SVG of each plot, by file name."""
+    found = {}
+    for name, title, key in _PLOTS:
+        values = [
+            (PEERS[peer].title, figures[key], peer == "channelshim")
+            for (peer, count), figures in medians.items()
+            if count == pages and peer in PEERS and key in figures
+        ]
+        is_more_better = key == "delivered_per_second"
+        values.sort(key=lambda value: value[1], reverse=is_more_better)
+        if values:
+            found[f"push-{name}.svg"] = bars(title, values)
+    return found
+
+
+def write_plots(medians: Medians, folder: Path) -> list[Path]:
+    """Write the plots into folder and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, svg in plots(medians).items():
+        (folder / name).write_text(svg)
+        written.append(folder / name)
+    return written
+
+
+def write_page(medians: Medians) -> None:
+    """Put tables and plots between the marks of docs/explanation/performance.md.
+
+    Raises:
+        RuntimeError: the page has no marks.
+    """
+    page = PAGE.read_text() if PAGE.exists() else ""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise RuntimeError(f"{PAGE} lacks the lines {BEGIN} and {END}")
+    pictures = "\n".join(
+        f"![{title}](img/push-{name}.svg)" for name, title, _ in _PLOTS
+    )
+    write_plots(medians, PICTURES)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{pictures}\n\n{text(medians)}\n{END}{after}")
