@@ -1,0 +1,185 @@
+"""Write docs/reference/settings.md and errors.md from the tables in the code.
+
+`scripts/docs` calls it; `--check` writes nothing and exits with 1 on a stale page.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "channelshim"
+REFERENCE = ROOT / "docs" / "reference"
+
+SETTINGS_HEAD = """\
+# Settings
+
+One table feeds the keyword arguments of `channelshim.install`, `wrap` and `serve`, the
+variables `CHANNELSHIM_*`, and the flags of `dev_appserver.py` and `channelshim serve`.
+A keyword argument or flag wins over the variable, the variable over the default; an
+unknown name is an error. A flag takes underscores or dashes: `--admin_port` is
+`--admin-port`. Several texts are written with commas between them; yes and no as
+`1 true yes on` and `0 false no off`.
+
+This page is written from `channelshim/settings.py` by `scripts/docs`.
+
+| keyword | variable | flag | default | what it sets |
+|---|---|---|---|---|
+"""
+
+ERRORS_HEAD = """\
+# Errors
+
+What channelshim itself raises. Google's own classes, such as
+`InvalidChannelClientIdError`, are raised where Google raised them and under Google's
+names; they are not in this tree. Text in a reply to a browser is fixed and small; the
+rest stands in the log.
+
+This page is written from the classes' docstrings by `scripts/docs`.
+
+"""
+
+
+@dataclass(frozen=True)
+class ErrorClass:
+    """One class of the tree."""
+
+    name: str
+    base: str
+    module: str
+    docstring: str
+
+
+def settings_page() -> str:
+    """Return docs/reference/settings.md."""
+    from channelshim.settings import PREFIX, SETTINGS
+
+    rows = [
+        f"| `{setting.name}` | `{PREFIX}{setting.name.upper()}` "
+        f"| `--{setting.name.replace('_', '-')}` | {_default(setting.default)} "
+        f"| {_cell(setting.help)} |"
+        for setting in SETTINGS
+    ]
+    return SETTINGS_HEAD + "\n".join(rows) + "\n"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return "no" if not value else "yes"
+    if value in ("", (), None):
+        return ""
+    if isinstance(value, int) and value >= 10_000:
+        return f"{value:,}".replace(",", "\u202f")
+    return str(value)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def errors_page() -> str:
+    """Return docs/reference/errors.md."""
+    classes = error_classes()
+    parts = [ERRORS_HEAD]
+    for found in classes:
+        first, _, rest = found.docstring.partition("\n\n")
+        base = f", a `{found.base}`" if found.base != "Exception" else ""
+        parts.append(f"## {found.name}\n\n")
+        parts.append(f"`{found.module}.{found.name}`{base}. {first}\n\n")
+        attributes = _attributes(rest)
+        if attributes:
+            parts.append("\n".join(attributes) + "\n\n")
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+def _attributes(rest: str) -> list[str]:
+    """Return a list item for each fact that the docstring names."""
+    items: list[str] = []
+    in_section = False
+    for line in rest.splitlines():
+        if line.strip() in ("Args:", "Attributes:"):
+            in_section = True
+        elif not line.startswith("    "):
+            in_section = in_section and not line.strip()
+        elif in_section and line.startswith("        ") and items:
+            items[-1] += " " + line.strip()
+        elif in_section:
+            name, _, text = line.strip().partition(": ")
+            items.append(f"- `{name}`: {text}")
+    return items
+
+
+def error_classes() -> list[ErrorClass]:
+    """Return the tree's classes, the root first, then by module and line."""
+    bases = {"ChannelShimError": "Exception"}
+    found: dict[str, ErrorClass] = {}
+    size = -1
+    # A class may stand in a file that is read before its base's.
+    while size != len(found):
+        size = len(found)
+        for path in _modules():
+            for node in ast.parse(path.read_text("utf-8")).body:
+                if isinstance(node, ast.ClassDef):
+                    _note(node, path, bases, found)
+    order = {name: number for number, name in enumerate(found)}
+    return sorted(
+        found.values(),
+        key=lambda one: (one.module != "channelshim.errors", order[one.name]),
+    )
+
+
+def _modules() -> list[Path]:
+    paths = sorted(PACKAGE.rglob("*.py"))
+    # Google's names, in Google's tree.
+    return [path for path in paths if path.relative_to(PACKAGE).parts[0] != "appengine"]
+
+
+def _note(
+    node: ast.ClassDef,
+    path: Path,
+    bases: dict[str, str],
+    found: dict[str, ErrorClass],
+) -> None:
+    names = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+    base = next((name for name in names if name in bases or name in found), None)
+    if node.name == "ChannelShimError":
+        base = "Exception"
+    if base is None or node.name in found:
+        return
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    docstring = ast.get_docstring(node) or ""
+    found[node.name] = ErrorClass(node.name, base, module, docstring)
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+
+
+def stale_pages() -> list[str]:
+    """Return the names of the pages that differ from what the code says."""
+    stale = []
+    for name, build in PAGES.items():
+        path = REFERENCE / name
+        if not path.is_file() or path.read_text("utf-8") != build():
+            stale.append(name)
+    return stale
+
+
+def main() -> int:
+    """Write the pages, or check them, and return the exit status."""
+    if "--check" in sys.argv[1:]:
+        for name in stale_pages():
+            print(f"docs/reference/{name} is stale: run scripts/docs", file=sys.stderr)
+        return 1 if stale_pages() else 0
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name in stale_pages():
+        (REFERENCE / name).write_text(PAGES[name](), "utf-8")
+        print(f"wrote docs/reference/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main())
