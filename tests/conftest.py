@@ -63,7 +63,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def wait_until() -> Callable[..., Any]:
-    """Return `wait_until(condition, seconds=10)`; see `tests.conftest.await_condition`."""
+    """Return `wait_until(condition, seconds=10)`, which is `await_condition`."""
     return await_condition
 
 

