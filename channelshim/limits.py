@@ -214,3 +214,21 @@ QUERY_BATCH_BYTES: Final = 2_000_000
 
 QUERY_SORTED_ROWS: Final = 50
 """Candidates that are sorted in memory rather than an index built for them."""
+
+# --- Task queues ----------------------------------------------------------------------
+
+MAXIMUM_TASK_BYTES: Final = 100 << 10
+"""Of one push task (taskqueue.MAX_PUSH_TASK_SIZE_BYTES)."""
+
+MAXIMUM_TASK_ETA_SECONDS: Final = 30 * 86400
+"""How far ahead an eta may be (taskqueue_stub.MAX_ETA)."""
+
+TASK_TOMBSTONE_SECONDS: Final = 9 * 86400.0
+"""How long the name of a task that has run is refused; the documentation says about
+nine days."""
+
+TASK_LEASE_SECONDS: Final = 15 * 60.0
+"""App Engine gave a task 10 minutes; a live process frees its tasks itself."""
+
+TASK_RUNNERS: Final = 8
+"""Tasks that run at once: one slow task holds up nobody."""

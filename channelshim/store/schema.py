@@ -64,7 +64,23 @@ CREATE TABLE cache (
 CREATE INDEX cache_used_at ON cache (used_at);
 """
 
-MIGRATIONS: Final = (_ACCOUNTS_AND_CHANNELS, _ENTITIES, _CACHE)
+_TASKS = """
+CREATE TABLE task (
+    queue TEXT NOT NULL, name TEXT NOT NULL, eta REAL NOT NULL,
+    leased_until REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
+    headers TEXT NOT NULL, body BLOB NOT NULL, retry TEXT,
+    retries INTEGER NOT NULL, first_tried_at REAL,
+    PRIMARY KEY (queue, name)
+) WITHOUT ROWID;
+CREATE INDEX task_eta ON task (eta);
+CREATE TABLE task_tombstone (
+    queue TEXT NOT NULL, name TEXT NOT NULL, ends_at REAL NOT NULL,
+    PRIMARY KEY (queue, name)
+) WITHOUT ROWID;
+CREATE INDEX task_tombstone_ends_at ON task_tombstone (ends_at);
+"""
+
+MIGRATIONS: Final = (_ACCOUNTS_AND_CHANNELS, _ENTITIES, _CACHE, _TASKS)
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 
 VERSION: Final = len(MIGRATIONS)

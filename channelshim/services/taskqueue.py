@@ -1,0 +1,207 @@
+"""The task queue service: checks tasks and keeps them in the store.
+
+Who runs them stands above: appserver.tasks.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from google.appengine.api import apiproxy_stub
+from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as messages
+from google.appengine.runtime import apiproxy_errors
+
+from channelshim import limits
+from channelshim.appyaml.queues import QueueConfig
+from channelshim.protocol.contracts import Clock
+from channelshim.services.eager import EagerRPC
+from channelshim.store.tasks import Added, Task, TaskStore
+
+log = logging.getLogger("channelshim.services")
+
+_Error: Final = messages.TaskQueueServiceError
+_ADDED: Final = {
+    Added.DONE: _Error.OK,
+    Added.EXISTS: _Error.TASK_ALREADY_EXISTS,
+    Added.TOMBSTONED: _Error.TOMBSTONED_TASK,
+}
+_METHODS: Final = {1: "GET", 2: "POST", 3: "HEAD", 4: "PUT", 5: "DELETE"}
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,500}")
+_RETRY_FIELDS: Final = {
+    "retry_limit": "limit",
+    "age_limit_sec": "age_limit_seconds",
+    "min_backoff_sec": "min_backoff_seconds",
+    "max_backoff_sec": "max_backoff_seconds",
+    "max_doublings": "max_doublings",
+}
+
+
+class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+    """The stub for the service `taskqueue`.
+
+    Args:
+        tasks: where they are kept.
+        queues: queue.yaml.
+        clock: says now.
+        make_name: returns a new name for a task that has none.
+        added: called after tasks were kept; wakes who runs them. Any thread.
+    """
+
+    def __init__(
+        self,
+        tasks: TaskStore,
+        queues: QueueConfig,
+        clock: Clock,
+        make_name: Callable[[], str],
+        added: Callable[[], None],
+    ) -> None:
+        super().__init__("taskqueue")
+        self._tasks = tasks
+        self._queues = queues
+        self._clock = clock
+        self._make_name = make_name
+        self._added = added
+
+    def CreateRPC(self) -> EagerRPC:
+        """Return a call that runs at once: an add that nobody waits for is kept."""
+        return EagerRPC(stub=self)
+
+    def _Dynamic_Add(self, request: Any, response: Any) -> None:
+        """Add one task; the datastore does so for each of a transaction's."""
+        results, names = self._add([request])
+        if results[0] != _Error.OK:
+            raise apiproxy_errors.ApplicationError(results[0])
+        if not request.task_name:
+            response.chosen_task_name = names[0].encode("ascii")
+
+    def _Dynamic_BulkAdd(self, request: Any, response: Any) -> None:
+        requests = list(request.add_request)
+        if not requests:
+            return
+        if requests[0].HasField("transaction"):
+            results, names = self._add_with_transaction(requests)
+        else:
+            results, names = self._add(requests)
+        for add, result, name in zip(requests, results, names, strict=True):
+            told = response.taskresult.add()
+            told.result = result
+            if not add.task_name and result == _Error.OK:
+                told.chosen_task_name = name.encode("ascii")
+
+    def _Dynamic_Delete(self, request: Any, response: Any) -> None:
+        queue = self._queue_name(request)
+        names = [_text(name) for name in request.task_name]
+        found = self._tasks.delete(queue, names, self._clock.time())
+        for was_there in found:
+            response.result.append(_Error.OK if was_there else _Error.UNKNOWN_TASK)
+
+    def _Dynamic_PurgeQueue(self, request: Any, _response: Any) -> None:
+        self._tasks.purge(self._queue_name(request))
+
+    def _Dynamic_FetchQueueStats(self, request: Any, response: Any) -> None:
+        for name in request.queue_name:
+            found = self._tasks.statistics(_text(name))
+            told = response.queuestats.add()
+            told.num_tasks = found.tasks
+            eta = found.oldest_eta
+            told.oldest_eta_usec = -1 if eta is None else int(eta * 1_000_000)
+
+    def _Dynamic_FetchQueues(self, _request: Any, response: Any) -> None:
+        for queue in self._queues.queues:
+            told = response.queue.add()
+            told.queue_name = queue.name.encode("ascii")
+            told.bucket_refill_per_second = queue.per_second or 0.0
+            told.bucket_capacity = float(queue.bucket_size)
+            told.user_specified_rate = b""
+            told.paused = queue.per_second == 0
+
+    def _queue_name(self, request: Any) -> str:
+        name = _text(request.queue_name)
+        if self._queues.find(name) is None:
+            raise apiproxy_errors.ApplicationError(_Error.UNKNOWN_QUEUE)
+        return name
+
+    def _check(self, request: Any, now: float) -> int:
+        queue = self._queues.find(_text(request.queue_name))
+        eta = request.eta_usec / 1_000_000
+        if request.eta_usec < 0 or eta > now + limits.MAXIMUM_TASK_ETA_SECONDS:
+            return int(_Error.INVALID_ETA)
+        if queue is None:
+            return int(_Error.UNKNOWN_QUEUE)
+        if request.mode or queue.mode != "push":
+            return int(_Error.INVALID_QUEUE_MODE)
+        if request.ByteSize() > limits.MAXIMUM_TASK_BYTES:
+            return int(_Error.TASK_TOO_LARGE)
+        if request.task_name and not _NAME.fullmatch(_text(request.task_name)):
+            return int(_Error.INVALID_TASK_NAME)
+        if not request.url.startswith(b"/"):
+            return int(_Error.INVALID_URL)
+        return int(_Error.OK)
+
+    def _add(self, requests: Sequence[Any]) -> tuple[list[int], list[str]]:
+        """Keep tasks, or none when one of them is wrong; return results and names."""
+        now = self._clock.time()
+        results = [self._check(request, now) for request in requests]
+        names = [_text(each.task_name) or self._make_name() for each in requests]
+        if any(results):
+            return [result or _Error.SKIPPED for result in results], names
+        tasks = [
+            _task(request, name, now)
+            for request, name in zip(requests, names, strict=True)
+        ]
+        added = self._tasks.add(tasks, now)
+        self._added()
+        return [_ADDED[each] for each in added], names
+
+    def _add_with_transaction(
+        self, requests: Sequence[Any]
+    ) -> tuple[list[int], list[str]]:
+        """Hand tasks to the datastore, which adds them when it has committed."""
+        from google.appengine.api import api_base_pb2, apiproxy_stub_map
+
+        now = self._clock.time()
+        results = [self._check(request, now) for request in requests]
+        names = [_text(each.task_name) or self._make_name() for each in requests]
+        if any(results):
+            return [result or _Error.SKIPPED for result in results], names
+        whole = messages.TaskQueueBulkAddRequest()
+        for request, name in zip(requests, names, strict=True):
+            add = whole.add_request.add()
+            add.CopyFrom(request)
+            add.task_name = name.encode("ascii")
+        try:
+            apiproxy_stub_map.MakeSyncCall(
+                "datastore_v3", "AddActions", whole, api_base_pb2.VoidProto()
+            )
+        except apiproxy_errors.ApplicationError as error:
+            code = error.application_error + _Error.DATASTORE_ERROR
+            raise apiproxy_errors.ApplicationError(code, error.error_detail) from error
+        return [int(_Error.OK)] * len(names), names
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _task(request: Any, name: str, now: float) -> Task:
+    retry = None
+    if request.HasField("retry_parameters"):
+        given = request.retry_parameters
+        retry = {
+            ours: getattr(given, theirs)
+            for theirs, ours in _RETRY_FIELDS.items()
+            if given.HasField(theirs)
+        }
+    return Task(
+        queue=_text(request.queue_name),
+        name=name,
+        eta=request.eta_usec / 1_000_000 or now,
+        method=_METHODS.get(request.method, "POST"),
+        path=_text(request.url),
+        headers=tuple((_text(each.key), _text(each.value)) for each in request.header),
+        body=bytes(request.body),
+        retry=retry,
+    )

@@ -1,0 +1,221 @@
+"""Tasks of the task queues: kept until they have run, leased while they run.
+
+A task that a process had in hand when it died is free again when the next one starts
+(`release_all`), so each runs at least once.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from channelshim import limits
+from channelshim.store.database import Database
+
+_COLUMNS: Final = (
+    "queue, name, eta, method, path, headers, body, retry, retries, first_tried_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task.
+
+    Attributes:
+        queue: its queue's name.
+        name: unique within the queue.
+        eta: Unix seconds, not before which it runs.
+        method: "POST" and the like.
+        path: with its query.
+        headers: (name, value) pairs of the app and the platform.
+        body: as it is sent.
+        retry: its own retry parameters by the names of appyaml.queues, or None.
+        retries: how often it has been tried before.
+        first_tried_at: Unix seconds, or None before the first try.
+    """
+
+    queue: str
+    name: str
+    eta: float
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    retry: dict[str, float] | None = None
+    retries: int = 0
+    first_tried_at: float | None = None
+
+
+class Added(Enum):
+    """What became of a task that was to be added."""
+
+    DONE = "done"
+    EXISTS = "a task of this name is waiting"
+    TOMBSTONED = "a task of this name has run lately"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatistics:
+    """How many tasks wait, and the eta of the oldest (None when none does)."""
+
+    tasks: int
+    oldest_eta: float | None
+
+
+class TaskStore:
+    """The tasks in the store's SQLite file. Any thread.
+
+    Args:
+        database: the store's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, tasks: Iterable[Task], now: float) -> list[Added]:
+        """Add tasks in one commit; one that cannot be added stops no other.
+
+        Raises:
+            StorageError: none was added.
+        """
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM task_tombstone WHERE ends_at <= ?", (now,))
+            return [_add(connection, task) for task in tasks]
+
+    def take(
+        self,
+        now: float,
+        *,
+        limit: int,
+        lease_seconds: float,
+        excluded_queues: Collection[str] = (),
+    ) -> list[Task]:
+        """Lease tasks that are due, longest due first.
+
+        Args:
+            now: Unix seconds.
+            limit: how many at most.
+            lease_seconds: after which they are free again.
+            excluded_queues: none of theirs.
+        """
+        marks = ",".join("?" * len(excluded_queues))
+        with self._database.write() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM task WHERE eta <= ? AND leased_until <= ? "
+                f"AND queue NOT IN ({marks}) ORDER BY eta LIMIT ?",
+                (now, now, *excluded_queues, limit),
+            ).fetchall()
+            connection.executemany(
+                "UPDATE task SET leased_until = ?, "
+                "first_tried_at = coalesce(first_tried_at, ?) "
+                "WHERE queue = ? AND name = ?",
+                [(now + lease_seconds, now, row[0], row[1]) for row in rows],
+            )
+        return [_task(row) for row in rows]
+
+    def give_back(self, task: Task, eta: float, *, counts_as_try: bool = True) -> None:
+        """Free a leased task, to run again at eta; one that is gone stays gone."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE task SET leased_until = 0, eta = ?, retries = retries + ? "
+                "WHERE queue = ? AND name = ?",
+                (eta, int(counts_as_try), task.queue, task.name),
+            )
+
+    def finish(self, task: Task, now: float) -> None:
+        """Remove a task that has run, or is given up; its name rests for a while."""
+        self.delete(task.queue, [task.name], now)
+
+    def delete(self, queue: str, names: Sequence[str], now: float) -> list[bool]:
+        """Remove tasks; return for each whether it was there."""
+        found = []
+        with self._database.write() as connection:
+            for name in names:
+                cursor = connection.execute(
+                    "DELETE FROM task WHERE queue = ? AND name = ?", (queue, name)
+                )
+                found.append(cursor.rowcount > 0)
+                if cursor.rowcount:
+                    connection.execute(
+                        "INSERT OR REPLACE INTO task_tombstone VALUES (?, ?, ?)",
+                        (queue, name, now + limits.TASK_TOMBSTONE_SECONDS),
+                    )
+        return found
+
+    def purge(self, queue: str) -> None:
+        """Remove all tasks of a queue; their names are free at once."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM task WHERE queue = ?", (queue,))
+
+    def release_all(self) -> None:
+        """Free every leased task: no other process serves this store."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE task SET leased_until = 0")
+
+    def next_eta(self, excluded_queues: Collection[str] = ()) -> float | None:
+        """Return when the next task that nobody has in hand is due, or None."""
+        marks = ",".join("?" * len(excluded_queues))
+        with self._database.read() as connection:
+            (eta,) = connection.execute(
+                "SELECT min(max(eta, leased_until)) FROM task "
+                f"WHERE queue NOT IN ({marks})",
+                tuple(excluded_queues),
+            ).fetchone()
+        return None if eta is None else float(eta)
+
+    def statistics(self, queue: str) -> QueueStatistics:
+        """Return how many tasks of a queue wait or run."""
+        with self._database.read() as connection:
+            count, oldest = connection.execute(
+                "SELECT count(*), min(eta) FROM task WHERE queue = ?", (queue,)
+            ).fetchone()
+        return QueueStatistics(count, oldest)
+
+
+def _add(connection: sqlite3.Connection, task: Task) -> Added:
+    key = (task.queue, task.name)
+    if connection.execute(
+        "SELECT 1 FROM task WHERE queue = ? AND name = ?", key
+    ).fetchone():
+        return Added.EXISTS
+    if connection.execute(
+        "SELECT 1 FROM task_tombstone WHERE queue = ? AND name = ?", key
+    ).fetchone():
+        return Added.TOMBSTONED
+    connection.execute(
+        f"INSERT INTO task ({_COLUMNS}, leased_until) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (
+            *key,
+            task.eta,
+            task.method,
+            task.path,
+            json.dumps(task.headers),
+            task.body,
+            None if task.retry is None else json.dumps(task.retry),
+            task.retries,
+            task.first_tried_at,
+        ),
+    )
+    return Added.DONE
+
+
+def _task(row: Sequence[object]) -> Task:
+    queue, name, eta, method, path, headers, body, retry, retries, first = row
+    pairs = tuple((key, value) for key, value in json.loads(str(headers)))
+    return Task(
+        queue=str(queue),
+        name=str(name),
+        eta=float(eta),  # type: ignore[arg-type]
+        method=str(method),
+        path=str(path),
+        headers=pairs,
+        body=bytes(body),  # type: ignore[call-overload]
+        retry=None if retry is None else json.loads(str(retry)),
+        retries=int(retries),  # type: ignore[call-overload]
+        first_tried_at=first,  # type: ignore[arg-type]
+    )
