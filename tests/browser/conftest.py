@@ -11,7 +11,10 @@ import pytest
 
 from tests.browser.driver import Tab
 from tests.browser.pages_server import PagesServer
+from tests.browser.proxy import Proxy
 from tests.browser.scripted_server import ScriptedServer
+from tests.chromium import ARGUMENTS
+from tests.lanes import find_chromium
 
 _numbers = itertools.count(1)
 
@@ -50,15 +53,49 @@ def client_id() -> str:
 def open_tab(pages: Any) -> Callable[..., Tab]:
     """Open a page of apps/pages: `tab = open_tab(server.url)`.
 
-    Each in a context of its own, unless `beside=` names a tab to share one with.
+    Each in a context of its own, unless `beside=` names a tab to share one with. With
+    `own_clock=True` its time is moved by `tab.page.clock`.
     """
 
-    def open_tab(url: str, query: str = "", *, beside: Tab | None = None) -> Tab:
+    def open_tab(
+        url: str, query: str = "", *, beside: Tab | None = None, own_clock: bool = False
+    ) -> Tab:
         if beside is None:
             page = pages()
         else:
             page = pages.watch(beside.page.context.new_page())
+        if own_clock:
+            page.clock.install()
         page.goto(f"{url}/page{query}")
         return Tab(page)
 
     return open_tab
+
+
+@pytest.fixture
+def proxy() -> Iterator[Callable[..., Proxy]]:
+    """Put a proxy before a server: `proxy(pages_server, refuses_upgrades=True)`."""
+    proxies: list[Proxy] = []
+
+    def proxy(server: PagesServer, **kind: Any) -> Proxy:
+        proxies.append(Proxy(server.server.port, **kind))
+        return proxies[-1]
+
+    yield proxy
+    for started in proxies:
+        started.end()
+
+
+@pytest.fixture
+def keeping_page(browser: Any) -> Iterator[Any]:
+    """A page of a Chromium that keeps pages for the Back button.
+
+    Playwright's own way of starting it turns that off.
+    """
+    keeping = browser.browser_type.launch(
+        executable_path=find_chromium(),
+        args=list(ARGUMENTS),
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+    yield keeping.new_page()
+    keeping.close()

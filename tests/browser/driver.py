@@ -76,3 +76,7 @@ class Tab:
     def settle(self) -> None:
         """Let the page run what it has waiting."""
         self.run("() => new Promise(done => setTimeout(done, 300))")
+
+    def settle_by_clock(self) -> None:
+        """The same in a page whose clock is playwright's."""
+        self.page.clock.run_for(300)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import threading
 import urllib.parse
 from typing import Any
 
@@ -14,11 +13,11 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from tests.lanes import ROOT, timeout_factor
+from tests.browser.loop_thread import LoopThread
+from tests.lanes import ROOT
 
 SCRIPT = ROOT / "channelshim" / "browser" / "channel.js"
 PAGE = ROOT / "tests" / "browser" / "apps" / "pages" / "page.html"
-SECONDS = 10.0
 
 
 class ScriptedServer:
@@ -31,7 +30,8 @@ class ScriptedServer:
             or "busy" (close code 1012 instead of a hello).
         cut_after: seconds without a frame or an answer until a connection is cut, as by
             a strict proxy; None never cuts.
-        poll: "answer", "refuse" (503) or "html" (a login page in between).
+        poll: "answer", "refuse" (503), "expired" (the token) or "html" (a login page
+            in between).
         holds: whether polls are held.
         retry_ms: what poll answers ask for.
         handshakes: the `after` of each WebSocket that was asked for.
@@ -50,21 +50,19 @@ class ScriptedServer:
         self.number = 1000
         self.port = 0
         self._texts: list[str] = []
-        self._loop = asyncio.new_event_loop()
         self._news = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._thread = LoopThread()
+        self.call = self._thread.call
         self.start()
 
     @property
     def url(self) -> str:
         return f"http://localhost:{self.port}"
 
-    def call(self, coroutine: Any) -> Any:
-        """Run coroutine on the server's loop and return its value."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(
-            SECONDS * timeout_factor()
-        )
+    @property
+    def base_url(self) -> str:
+        """What a page of another host sets as BASE_URL."""
+        return f"{self.url}/_ah/channel/"
 
     def start(self) -> None:
         self._server = self.call(self._start())
@@ -93,8 +91,7 @@ class ScriptedServer:
 
     def end(self) -> None:
         self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(SECONDS)
+        self._thread.end()
 
     def send(self, *texts: str) -> None:
         self.call(self._send(texts))
@@ -107,6 +104,15 @@ class ScriptedServer:
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send a binary frame, which is no message."""
+
+        async def send() -> None:
+            for socket in self.sockets:
+                await socket.send(data)
+
+        self.call(send())
 
     def reset_number(self, number: int) -> None:
         """Forget all messages and count from number, as after a loss of all state."""
@@ -160,6 +166,9 @@ class ScriptedServer:
         self.polls.append(query)
         if self.poll == "refuse":
             return _response(503, "text/plain", "Not now.")
+        if self.poll == "expired":
+            error = {"code": 401, "description": "Token+timed+out."}
+            return _response(401, "application/json", json.dumps(error))
         if self.poll == "html":
             return _response(200, "text/html", "<form>Who are you?</form>")
         wait = float(query["wait"])
