@@ -263,9 +263,7 @@ class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
 
     def _write_later(self, transaction: Transaction, writes: Iterable[Write]) -> None:
         for write in writes:
-            with transaction.lock:
-                transaction.touch(write.key.group, self._app)
-                transaction.write(write)
+            transaction.write(write, self._app)
 
 
 def _get(snapshot: Snapshot, key: EntityKey, reference: Any) -> bytes:

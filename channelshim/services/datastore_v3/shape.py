@@ -159,6 +159,9 @@ def _is_answerable(shape: Shape, query: Any) -> bool:
     # An equality and a bound on one property: a value may meet either of them.
     if equal.intersection(names):
         return False
+    # Sorted by key first, a projection is not in the codes of the rows.
+    if not shape.projection <= set(names):
+        return False
     grouped = set(query.group_by_property_name)
     if grouped:
         shape.groups = len(grouped)

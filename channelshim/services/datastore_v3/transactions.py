@@ -105,14 +105,19 @@ class Transaction:
                 self._versions[group] = snapshot.group_version(group)
             yield snapshot
 
-    def write(self, write: Write) -> None:
-        """Keep a write for the commit; the last one of a key counts."""
+    def write(self, write: Write, app: str) -> None:
+        """Keep a write for the commit; the last one of a key counts.
+
+        Args:
+            app: whose entity it is.
+        """
         with self.lock:
             check(self.is_open, "transaction closed")
             check(
                 not self._is_read_only,
                 "Cannot modify entities in a read-only transaction.",
             )
+            self.touch(write.key.group, app)
             self.writes[write.key] = write
 
     def add_actions(self, actions: Sequence[Any]) -> None:
