@@ -18,6 +18,9 @@
 
   // --- Figures ------------------------------------------------------------------------
 
+  /** Whether the server has WebSockets; one that has none says so in its copy. */
+  var SERVER_HAS_SOCKETS = true;
+
   /** First pause before coming back; doubles up to the longest, with jitter below it. */
   var FIRST_RETRY_MS = 100;
   var LONGEST_RETRY_MS = 2000;
@@ -48,6 +51,14 @@
   var POLL_PAUSE_MS = 1000;
 
   /**
+   * Browsers open six HTTP/1.1 connections to a host, all tabs together. Polls are held
+   * on so many of them; tabs beyond that ask after pauses, and the app's own requests
+   * always get through.
+   */
+  var HELD_POLLS = 3;
+  var CROWDED_PAUSE_MS = 2000;
+
+  /**
    * A page cannot see the server's pings. A line that was silent for so long is replaced
    * by a new one, lest it be dead: always after the first, and after the second when
    * the page has just been woken.
@@ -69,7 +80,7 @@
 
   /** Shared by all lines: a new channel need not find out again. */
   var learned = {
-    isSocketBlocked: false,
+    isSocketBlocked: !SERVER_HAS_SOCKETS,
     shortLives: 0,
     probes: 0,
     pollWaitSeconds: POLL_WAIT_SECONDS
@@ -329,14 +340,16 @@
 
   // Polls.
 
-  Line.prototype.poll = function (waitSeconds) {
+  /** @param {function()=} release gives back the slot of a held poll. */
+  Line.prototype.poll = function (waitSeconds, release) {
     if (this.request) {
       return;
     }
     var line = this;
     var request = {
       abort: new window.AbortController(), after: this.number, beganAt: Date.now(),
-      waitSeconds: waitSeconds, timer: null
+      waitSeconds: waitSeconds, isCrowded: false, timer: null,
+      release: release || function () {}
     };
     var parameters = ['wait=' + waitSeconds];
     if (document.hidden) {
@@ -349,6 +362,7 @@
     ask(this, parameters, {cache: 'no-store', signal: request.abort.signal})
         .then(function (answer) {
           window.clearTimeout(request.timer);
+          request.release();
           if (line.request === request) {
             line.request = null;
             line.polled(request, answer);
@@ -392,20 +406,36 @@
       // Nothing new and not held: a server that asks for no pause gets one anyway.
       pauseMs = Math.max(pauseMs, POLL_PAUSE_MS);
     }
-    this.pollAfter(pauseMs);
+    this.pollAfter(request.isCrowded ? Math.max(pauseMs, CROWDED_PAUSE_MS) : pauseMs);
   };
 
   Line.prototype.pollAfter = function (pauseMs) {
     if (pauseMs <= 0) {
       // Without a timer: hidden pages are woken for those once a minute only.
-      this.poll(learned.pollWaitSeconds);
+      this.pollHeld();
       return;
     }
     var line = this;
     this.retryTimer = window.setTimeout(function () {
       line.retryTimer = null;
-      line.poll(learned.pollWaitSeconds);
+      line.pollHeld();
     }, pauseMs);
+  };
+
+  Line.prototype.pollHeld = function () {
+    var line = this;
+    takeSlot(HELD_POLLS, function (release) {
+      if (!line.isPolling || line.request) {
+        release();
+      } else {
+        line.poll(learned.pollWaitSeconds, release);
+      }
+    }, function () {
+      if (line.isPolling && !line.request) {
+        line.poll(0);
+        line.request.isCrowded = true;
+      }
+    });
   };
 
   /**
@@ -425,6 +455,9 @@
   };
 
   Line.prototype.probeLater = function () {
+    if (!SERVER_HAS_SOCKETS) {
+      return;
+    }
     var last = PROBE_PAUSES_MS.length - 1;
     var pauseMs = PROBE_PAUSES_MS[Math.min(learned.probes, last)];
     learned.probes += 1;
@@ -440,6 +473,7 @@
     this.request = null;
     if (request) {
       window.clearTimeout(request.timer);
+      request.release();
       request.abort.abort();
     }
     if (request || this.isPolling) {
@@ -448,6 +482,33 @@
     }
     this.isPolling = false;
   };
+
+  /**
+   * Takes one of the slots that all tabs of this origin share, and calls taken with what
+   * gives it back; or full. Without Web Locks, on plain http, there is no counting.
+   */
+  function takeSlot(slots, taken, full) {
+    if (!window.navigator.locks) {
+      taken(function () {});
+      return;
+    }
+    if (slots === 0) {
+      full();
+      return;
+    }
+    var name = 'channelshim poll ' + slots;
+    window.navigator.locks.request(name, {ifAvailable: true}, function (lock) {
+      if (!lock) {
+        takeSlot(slots - 1, taken, full);
+        return null;
+      }
+      return new Promise(function (resolve) {
+        taken(resolve);
+      });
+    }).catch(function () {
+      taken(function () {});
+    });
+  }
 
   /** Asks the poll address; never rejects, status 0 stands for no answer. */
   function ask(line, parameters, options) {

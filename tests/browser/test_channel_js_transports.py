@@ -355,11 +355,13 @@ def test_case_66_a_restart_is_ridden_out(
     assert tab.events() == ["open", "message", "message"]
 
 
+@pytest.mark.parametrize("query", ["", "?poll"], ids=["websocket", "poll"])
 def test_twenty_tabs_of_one_page_are_all_live(
-    pages_server: PagesServer, open_tab: OpenTab, client_id: str
+    pages_server: PagesServer, open_tab: OpenTab, client_id: str, query: str
 ) -> None:
-    tabs = [open_tab(pages_server.url)]
-    tabs += [open_tab(pages_server.url, beside=tabs[0]) for _ in range(19)]
+    # Six connections to a host are all that a browser opens for requests.
+    tabs = [open_tab(pages_server.url, query)]
+    tabs += [open_tab(pages_server.url, query, beside=tabs[0]) for _ in range(19)]
     for tab in tabs:
         tab.open(pages_server.token(client_id))
     for tab in tabs:
