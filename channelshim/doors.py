@@ -185,6 +185,7 @@ class Parts:
             grace_seconds=settings.grace_seconds,
             ping_interval_seconds=settings.ping_interval_seconds,
             ping_timeout_seconds=settings.ping_timeout_seconds,
+            pause_seconds=settings.pause_seconds,
         )
         self.poller = Poller(
             self.hub, self.tokens, self.clock, grace_seconds=settings.grace_seconds

@@ -98,6 +98,9 @@ MAXIMUM_TOKEN_POSITIONS: Final = 64
 MAXIMUM_CONNECTIONS_PER_CLIENT: Final = 256
 MAXIMUM_CONNECTIONS: Final = 100_000
 
+PASS_PAUSE_SECONDS: Final = 0.05
+"""Longest pause between two passes over the connections under load."""
+
 SEND_BUFFER_BYTES: Final = 1 << 20
 """Bytes waiting for one slow reader before it is told to come back."""
 
@@ -147,6 +150,9 @@ MAXIMUM_HEADER_BYTES: Final = 64 << 10
 
 MAXIMUM_WAITING_REQUESTS: Final = 1000
 """Requests that wait for a worker thread; more are told to try again."""
+
+WORKER_PATIENCE_SECONDS: Final = 0.001
+"""How long a request waits for a thread that runs before another one is woken."""
 
 RESPONSE_PIECES: Final = 8
 """Pieces of a streamed response that may wait for the reader."""
@@ -232,3 +238,14 @@ TASK_LEASE_SECONDS: Final = 15 * 60.0
 
 TASK_RUNNERS: Final = 8
 """Tasks that run at once: one slow task holds up nobody."""
+
+# --- Mail -----------------------------------------------------------------------------
+
+MAILS_KEPT: Final = 100
+"""Mails that the development server keeps to be read."""
+
+CACHE_BYTES: Final = 64 << 20
+"""Bytes of memcache keys and values in the store; the longest unwritten give way."""
+
+CACHE_EVICTION_ROWS: Final = 64
+"""Entries taken out together when the cache is full."""

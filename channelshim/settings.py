@@ -103,6 +103,12 @@ SETTINGS = (
         "Bytes of messages kept over all client ids.",
     ),
     Setting(
+        "pause_seconds",
+        float,
+        limits.PASS_PAUSE_SECONDS,
+        "Longest pause between two deliveries under load, which joins writes.",
+    ),
+    Setting(
         "send_buffer_bytes",
         int,
         limits.SEND_BUFFER_BYTES,

@@ -1,15 +1,10 @@
-"""From uvicorn's events to a WSGI app in a worker thread, and back.
-
-The workers are daemons: a handler that never returns must not keep the process alive
-after its stop.
-"""
+"""From uvicorn's events to a WSGI app in a worker thread, and back."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
-import queue
 import sys
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
@@ -20,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
 from channelshim.gateways.request_body import Receive, Scope, read_body
+from channelshim.gateways.workers import Workers
 
 _logger = logging.getLogger("channelshim.gateways")
 
@@ -30,45 +26,6 @@ _HOP_BY_HOP = frozenset(
     | {"transfer-encoding"}
 )
 """PEP 3333: an app may not set these."""
-
-
-class Workers:
-    """A fixed number of daemon threads and a bounded queue before them.
-
-    Args:
-        count: threads; started when first needed.
-        maximum_waiting: jobs that may wait for a thread.
-    """
-
-    def __init__(self, count: int, maximum_waiting: int) -> None:
-        self._count = count
-        self._maximum_waiting = maximum_waiting
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._idle = threading.Semaphore(0)
-        self._started = 0
-        self._lock = threading.Lock()
-
-    def submit(self, job: Callable[[], None]) -> bool:
-        """Have a thread run job; return False when too many wait already."""
-        if self._jobs.qsize() >= self._maximum_waiting:
-            return False
-        self._jobs.put(job)
-        if self._started < self._count and not self._idle.acquire(blocking=False):
-            with self._lock:
-                self._started += 1
-            name = f"worker-{self._started}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
-        return True
-
-    def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
-            try:
-                job()
-            except Exception:
-                _logger.exception("a worker's job failed")
-            if self._started < self._count:
-                self._idle.release()
 
 
 class WsgiBridge:
@@ -287,6 +244,8 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
+        # Without it, WebOb copies each body into a temporary file.
+        "webob.is_body_seekable": True,
     }
     for raw_name, raw_value in scope["headers"]:
         name = raw_name.decode("latin-1")

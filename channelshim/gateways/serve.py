@@ -25,12 +25,13 @@ import uvicorn
 
 from channelshim import limits
 from channelshim.errors import ConfigurationError
-from channelshim.gateways.bridge import Send, Workers, WsgiBridge, send_whole
+from channelshim.gateways.bridge import Send, WsgiBridge, send_whole
 from channelshim.gateways.http_protocol import for_acceptor
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
 from channelshim.gateways.request_body import Receive, Scope
 from channelshim.gateways.script import jsapi
 from channelshim.gateways.websocket import Acceptor
+from channelshim.gateways.workers import Workers
 
 _logger = logging.getLogger("channelshim.gateways")
 
@@ -286,5 +287,4 @@ def make_bridge(
     app: Callable[..., Iterable[bytes]], threads: int, **bounds: Any
 ) -> WsgiBridge:
     """Return the bridge to a WSGI app with its own workers."""
-    workers = Workers(threads, limits.MAXIMUM_WAITING_REQUESTS)
-    return WsgiBridge(app, workers, **bounds)
+    return WsgiBridge(app, Workers(threads), **bounds)

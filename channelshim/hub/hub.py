@@ -31,6 +31,7 @@ class Hub:
         grace_seconds: see PresenceBook.
         ping_interval_seconds: between two heartbeats of one connection.
         ping_timeout_seconds: after which an unanswered one means dead.
+        pause_seconds: longest pause between two passes under load.
         maximum_connections: in this process.
         maximum_connections_per_client: of one client id.
     """
@@ -44,6 +45,7 @@ class Hub:
         grace_seconds: float = limits.GRACE_SECONDS,
         ping_interval_seconds: float = limits.PING_INTERVAL_SECONDS,
         ping_timeout_seconds: float = limits.PING_TIMEOUT_SECONDS,
+        pause_seconds: float = limits.PASS_PAUSE_SECONDS,
         maximum_connections: int = limits.MAXIMUM_CONNECTIONS,
         maximum_connections_per_client: int = limits.MAXIMUM_CONNECTIONS_PER_CLIENT,
     ) -> None:
@@ -55,6 +57,8 @@ class Hub:
         self._ping_timeout_seconds = ping_timeout_seconds
         self._maximum_connections = maximum_connections
         self._maximum_per_client = maximum_connections_per_client
+        self._pause_seconds = pause_seconds
+        self._next_pass = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connections: dict[str, tuple[Connection, ...]] = {}
         self._count = 0
@@ -183,13 +187,34 @@ class Hub:
     def _wake(self) -> None:
         assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(self.deliver)
+            self._loop.call_soon_threadsafe(self._woken)
         except RuntimeError:
             # The loop is closed: nobody is left to deliver to.
             _logger.debug("a message was sent after the stop")
 
+    def _woken(self) -> None:
+        """Deliver now, or after a pause when the last pass has only just ended.
+
+        Under load handlers go on sending meanwhile, and more is joined into each
+        write; the pause is never longer than the pass was. A message that comes alone
+        does not wait.
+        """
+        assert self._loop is not None
+        pause = self._next_pass - self._loop.time()
+        if pause > 0:
+            self._loop.call_later(pause, self.deliver)
+        else:
+            self.deliver()
+
     def deliver(self) -> None:
         """Write what was published since the last pass: one write per connection."""
+        begun = self._clock.monotonic()
+        self._deliver()
+        spent = self._clock.monotonic() - begun
+        if self._loop is not None:
+            self._next_pass = self._loop.time() + min(spent, self._pause_seconds)
+
+    def _deliver(self) -> None:
         connections_of = self._connections
         batches: dict[int, Batch] = {}
         # Texts are compared by identity: the broker hands out one tuple for equal

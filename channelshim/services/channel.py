@@ -48,8 +48,8 @@ class ChannelService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         self._clock = clock
         self._nonce = nonce
         self.publish = broker.publish
-        # False once a test has injected an error: calls must pass the proxy then.
-        self.is_direct = True
+        # Called once a test has injected an error: calls must pass the proxy then.
+        self.on_error_set: Callable[[], None] = _nothing
 
     def create(self, client_id: str, minutes: int | None) -> str:
         """Return a new token for client_id, which is expected from now on.
@@ -91,7 +91,7 @@ class ChannelService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
 
     def SetError(self, *args: Any, **kwargs: Any) -> None:
         """Make calls fail, as APIProxyStub.SetError does."""
-        self.is_direct = False
+        self.on_error_set()
         super().SetError(*args, **kwargs)
 
     def _Dynamic_CreateChannel(self, request: Any, response: Any) -> None:
@@ -109,3 +109,5 @@ class ChannelService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         self.send(client_id, request.message.decode("utf-8", "replace"))
 
 
+def _nothing() -> None:
+    """Stand in until the proxy listens."""

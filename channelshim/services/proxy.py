@@ -30,6 +30,8 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         self._factories = dict(factories)
         # Our own channel service, while nothing stands between it and its callers.
         self.direct_channel: Any = None
+        # Its publish, for send_message's shortest way.
+        self.direct_publish: Callable[[str, str], None] | None = None
         self._lock = threading.RLock()
 
     def GetStub(self, service: str) -> Any:
@@ -43,24 +45,33 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
                 made = factory()
                 self.RegisterStub(service, made)
                 if service == "channel":
-                    self.direct_channel = made
+                    self._go_direct(made)
         return super().GetStub(service)
 
     def ReplaceStub(self, service: str, stub: Any) -> None:
         """Put a stub in the place of what there is, made or not."""
         self._factories.pop(service, None)
         if service == "channel":
-            self.direct_channel = None
+            self._go_round()
         super().ReplaceStub(service, stub)
+
+    def _go_direct(self, service: Any) -> None:
+        service.on_error_set = self._go_round
+        self.direct_channel = service
+        self.direct_publish = service.publish
+
+    def _go_round(self) -> None:
+        self.direct_channel = None
+        self.direct_publish = None
 
     def GetPreCallHooks(self) -> Any:
         """Return the hooks; who asks may add one, so calls pass here from now on."""
-        self.direct_channel = None
+        self._go_round()
         return super().GetPreCallHooks()
 
     def GetPostCallHooks(self) -> Any:
         """Return the hooks; who asks may add one, so calls pass here from now on."""
-        self.direct_channel = None
+        self._go_round()
         return super().GetPostCallHooks()
 
 

@@ -90,26 +90,37 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
 
     Source: SDK 1.9.88, api/channel/channel.py, send_message; contract 1.3.
     """
-    global _checked_message
-    service = getattr(apiproxy_stub_map.apiproxy, "direct_channel", None)
-    if service is None or not service.is_direct:
-        _send_by_proxy(client_id, message)
-        return
-    # Identity: a text just checked need not be checked again, nor an id that was.
-    if type(client_id) is not str or client_id not in _checked_ids:
-        client_id = _resolve(service, client_id)
-    if message is not _checked_message:
-        text = _validate_message(message).decode("utf-8", "replace")
-        if not text:
-            raise InvalidMessageError("")
-        if type(message) is str and text == message:
-            _checked_message = message
-        message = text
-    service.publish(client_id, message)
+    try:
+        publish = apiproxy_stub_map.apiproxy.direct_publish
+        # Identity: a text just checked need not be checked again, nor an id that was.
+        is_checked = message is _checked_message and client_id in _checked_ids
+    except (AttributeError, TypeError):
+        # Another proxy, or an id that cannot be one.
+        publish = None
+        is_checked = False
+    if is_checked and publish is not None:
+        publish(client_id, message)
+    else:
+        _send_checked(client_id, message)
 
 
 _checked_ids: set[str] = set()
 _checked_message: str | None = None
+
+
+def _send_checked(client_id: Any, message: Any) -> None:
+    global _checked_message
+    service = getattr(apiproxy_stub_map.apiproxy, "direct_channel", None)
+    if service is None:
+        _send_by_proxy(client_id, message)
+        return
+    key = _resolve(service, client_id)
+    text = _validate_message(message).decode("utf-8", "replace")
+    if not text:
+        raise InvalidMessageError("")
+    if type(message) is str and text == message:
+        _checked_message = text = message
+    service.publish(key, text)
 
 
 def _resolve(service: Any, client_id: Any) -> str:

@@ -1,0 +1,111 @@
+"""The threads that run the app.
+
+Python runs one thread at a time: waking a second one while the first computes costs
+two switches and gains nothing; while the first waits for the store or a slow reader it
+gains all. So a job wakes a thread at once only when none runs, and otherwise a moment
+later if nobody has taken it by then.
+
+The threads are daemons: a handler that never returns must not keep the process alive
+after its stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from channelshim import limits
+
+_logger = logging.getLogger("channelshim.gateways")
+
+Job = Callable[[], None]
+
+
+class Workers:
+    """A bounded number of threads and a bounded queue before them.
+
+    Args:
+        count: threads; started when first needed.
+        maximum_waiting: jobs that may wait for a thread.
+        patience_seconds: how long a job waits for a running thread before another one
+            is woken.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        maximum_waiting: int = limits.MAXIMUM_WAITING_REQUESTS,
+        patience_seconds: float = limits.WORKER_PATIENCE_SECONDS,
+    ) -> None:
+        self._count = count
+        self._maximum_waiting = maximum_waiting
+        self._patience_seconds = patience_seconds
+        self._jobs: deque[Job] = deque()
+        # Guards the three below.
+        self._lock = threading.Lock()
+        self._running = 0
+        self._started = 0
+        self._sleeping: list[threading.Lock] = []
+        self._is_timed = False
+
+    def submit(self, job: Job) -> bool:
+        """Have a thread run job; return False when too many wait already.
+
+        Loop thread only.
+        """
+        if len(self._jobs) >= self._maximum_waiting:
+            return False
+        self._jobs.append(job)
+        if self._running == 0:
+            self._wake_one()
+        elif not self._is_timed:
+            self._time()
+        return True
+
+    def _time(self) -> None:
+        self._is_timed = True
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._patience_seconds, self._look)
+
+    def _look(self) -> None:
+        self._is_timed = False
+        if self._jobs:
+            self._wake_one()
+            self._time()
+
+    def _wake_one(self) -> None:
+        with self._lock:
+            if self._sleeping:
+                self._running += 1
+                self._sleeping.pop().release()
+                return
+            if self._started == self._count:
+                return
+            self._running += 1
+            self._started += 1
+            name = f"worker-{self._started}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        alarm = threading.Lock()
+        alarm.acquire()
+        while True:
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                with self._lock:
+                    # Under the lock: a job that came before it is seen here, one that
+                    # comes after it sees this thread asleep.
+                    if self._jobs:
+                        continue
+                    self._running -= 1
+                    self._sleeping.append(alarm)
+                alarm.acquire()
+                continue
+            try:
+                job()
+            except Exception:
+                _logger.exception("a worker's job failed")
