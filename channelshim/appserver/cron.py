@@ -1,0 +1,105 @@
+"""Runs the jobs of cron.yaml: one request each time, never two of a job at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from channelshim import limits
+from channelshim.appyaml.cron import CronConfig, CronJob
+from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
+
+log = logging.getLogger("channelshim.cron")
+
+_LONGEST_WAIT_SECONDS = 60.0
+"""The clock may jump while we wait."""
+
+
+def zone_of(job: CronJob) -> tzinfo:
+    """Return the job's time zone; UTC, with a warning, for an unknown one."""
+    if job.time_zone.upper() in ("UTC", "GMT"):
+        return timezone.utc
+    try:
+        return ZoneInfo(job.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        log.warning("cron: time zone %s is not known: UTC is used", job.time_zone)
+        return timezone.utc
+
+
+def next_runs(config: CronConfig, now: float) -> list[tuple[datetime, CronJob]]:
+    """Return each job with its next run after now (Unix seconds), in its own zone."""
+    runs = []
+    for job in config.jobs:
+        moment = datetime.fromtimestamp(now, zone_of(job))
+        runs.append((job.schedule.next_run(moment), job))
+    return runs
+
+
+class CronScheduler:
+    """Makes the requests of jobs when they are due.
+
+    Args:
+        config: cron.yaml.
+        dispatcher: makes the requests.
+        clock: says now.
+    """
+
+    def __init__(
+        self, config: CronConfig, dispatcher: Dispatcher, clock: Clock
+    ) -> None:
+        self._config = config
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Log the next run of each job, and begin to wait for it."""
+        for run, job in next_runs(self._config, self._clock.time()):
+            log.info("cron: %s (%s) runs next at %s", job.url, job.schedule_text, run)
+            # A thread each: a job that takes long delays no other.
+            thread = threading.Thread(
+                target=self._repeat, args=(job, run), name="cron", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Start no more jobs and wait for those that run."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout_seconds)
+
+    def _repeat(self, job: CronJob, run: datetime) -> None:
+        zone = zone_of(job)
+        while self._wait_until(run.timestamp()):
+            run_cron_job(self._dispatcher, job)
+            now = datetime.fromtimestamp(self._clock.time(), zone)
+            run = job.schedule.next_run(max(run, now))
+
+    def _wait_until(self, moment: float) -> bool:
+        """Return True when the moment has come, False at the stop."""
+        while not self._stop.is_set():
+            rest = moment - self._clock.time()
+            if rest <= 0:
+                return True
+            self._stop.wait(min(rest, _LONGEST_WAIT_SECONDS))
+        return False
+
+
+def run_cron_job(dispatcher: Dispatcher, job: CronJob) -> int:
+    """Make the request of a job now; return the status."""
+    headers: Sequence[tuple[str, str]] = (("X-AppEngine-Cron", "true"),)
+    request = InternalRequest(
+        method="GET",
+        path=job.url,
+        remote_address=limits.CRON_REMOTE_ADDRESS,
+        headers=tuple(headers),
+    )
+    status = dispatcher.dispatch(request).status
+    level = logging.INFO if 200 <= status < 300 else logging.ERROR
+    log.log(level, "cron: %s answered %s", job.url, status)
+    return status
