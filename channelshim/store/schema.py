@@ -57,11 +57,11 @@ CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWI
 _CACHE = """
 CREATE TABLE cache (
     namespace TEXT NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,
-    flags INTEGER NOT NULL, cas_id INTEGER NOT NULL, expires_at REAL NOT NULL,
-    used_at REAL NOT NULL,
+    flags INTEGER NOT NULL, cas_id INTEGER NOT NULL, expires_at REAL,
+    is_locked INTEGER NOT NULL, written_at REAL NOT NULL,
     PRIMARY KEY (namespace, name)
 ) WITHOUT ROWID;
-CREATE INDEX cache_used_at ON cache (used_at);
+CREATE INDEX cache_written_at ON cache (written_at);
 """
 
 _TASKS = """

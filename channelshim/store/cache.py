@@ -1,0 +1,166 @@
+"""memcache's values in the store: one cache for all processes, bounded."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from channelshim import limits
+from channelshim.store.database import Database
+
+_BYTES: Final = "cache_bytes"
+_SIZE = "length(name) + length(value)"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A cached value.
+
+    Attributes:
+        value: its bytes; empty while it is locked.
+        flags: the client's.
+        cas_id: another one after each write.
+        expires_at: Unix seconds; None for never.
+        is_locked: deleted with a time during which it cannot be added.
+        written_at: Unix seconds.
+    """
+
+    value: bytes
+    flags: int = 0
+    cas_id: int = 0
+    expires_at: float | None = None
+    is_locked: bool = False
+    written_at: float = 0.0
+
+
+class CacheView:
+    """The cache within one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, now: float) -> None:
+        self._connection = connection
+        self._now = now
+
+    def get(self, namespace: str, name: bytes) -> Entry | None:
+        """Return an entry, locked ones too, or None; expired ones are none."""
+        row = self._connection.execute(
+            "SELECT value, flags, cas_id, expires_at, is_locked, written_at "
+            "FROM cache WHERE namespace = ? AND name = ? "
+            "AND (expires_at IS NULL OR expires_at > ?)",
+            (namespace, name, self._now),
+        ).fetchone()
+        if row is None:
+            return None
+        value, flags, cas_id, expires_at, is_locked, written_at = row
+        return Entry(value, flags, cas_id, expires_at, bool(is_locked), written_at)
+
+    def set(self, namespace: str, name: bytes, entry: Entry) -> None:
+        """Insert or replace an entry; it gets a new cas_id and time."""
+        self.delete(namespace, name)
+        self._connection.execute(
+            "INSERT INTO cache VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                namespace,
+                name,
+                entry.value,
+                entry.flags,
+                secrets.randbits(62) + 1,
+                entry.expires_at,
+                entry.is_locked,
+                self._now,
+            ),
+        )
+        self._count(len(name) + len(entry.value))
+
+    def delete(self, namespace: str, name: bytes) -> None:
+        """Take an entry out, if it is there."""
+        key = (namespace, name)
+        where = "WHERE namespace = ? AND name = ?"
+        row = self._connection.execute(
+            f"SELECT {_SIZE} FROM cache {where}", key
+        ).fetchone()
+        if row is not None:
+            self._connection.execute(f"DELETE FROM cache {where}", key)
+            self._count(-row[0])
+
+    def shrink(self, maximum_bytes: int) -> None:
+        """Take out what has expired, then the oldest, until the rest fits."""
+        self._take_out("expires_at <= ?", self._now)
+        while self.total_bytes() > maximum_bytes:
+            self._take_out(
+                "written_at <= (SELECT max(written_at) FROM (SELECT written_at "
+                "FROM cache ORDER BY written_at LIMIT ?))",
+                limits.CACHE_EVICTION_ROWS,
+            )
+
+    def clear(self) -> None:
+        """Take everything out."""
+        self._take_out("? IS NULL", None)
+
+    def total_bytes(self) -> int:
+        """Return the bytes of all names and values."""
+        row = self._connection.execute(
+            "SELECT next FROM counter WHERE name = ?", (_BYTES,)
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def statistics(self) -> tuple[int, float | None]:
+        """Return how many entries there are, and when the oldest was written."""
+        row: tuple[int, float | None] = self._connection.execute(
+            "SELECT count(*), min(written_at) FROM cache"
+        ).fetchone()
+        return row
+
+    def _take_out(self, condition: str, value: object) -> None:
+        (size,) = self._connection.execute(
+            f"SELECT coalesce(sum({_SIZE}), 0) FROM cache WHERE {condition}", (value,)
+        ).fetchone()
+        self._connection.execute(f"DELETE FROM cache WHERE {condition}", (value,))
+        self._count(-size)
+
+    def _count(self, size: int) -> None:
+        self._connection.execute(
+            "INSERT INTO counter VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET next = next + excluded.next",
+            (_BYTES, size),
+        )
+
+
+class SqliteCache:
+    """The cache of one store. Any thread, any number of processes.
+
+    Args:
+        database: where it is.
+        clock: Unix seconds.
+        maximum_bytes: of names and values together.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], float] = time.time,
+        maximum_bytes: int = limits.CACHE_BYTES,
+    ) -> None:
+        self.clock = clock
+        self._database = database
+        self._maximum_bytes = maximum_bytes
+
+    @contextmanager
+    def read(self) -> Iterator[CacheView]:
+        """Give the cache as it is now."""
+        with self._database.read() as connection:
+            yield CacheView(connection, self.clock())
+
+    @contextmanager
+    def write(self) -> Iterator[CacheView]:
+        """Give the cache to change; nobody else changes it meanwhile."""
+        with self._database.write() as connection:
+            view = CacheView(connection, self.clock())
+            yield view
+            if view.total_bytes() > self._maximum_bytes:
+                view.shrink(self._maximum_bytes)
