@@ -763,8 +763,15 @@
     });
   }
 
+  function startSleepers() {
+    asleep.splice(0).forEach(function (line) {
+      line.start();
+    });
+  }
+
   function wakeIfVisible() {
     if (!document.hidden) {
+      startSleepers();
       wakeAll(SILENCE_WHEN_WOKEN_MS);
     }
   }
@@ -785,11 +792,7 @@
     });
   });
 
-  window.addEventListener('pageshow', function () {
-    asleep.splice(0).forEach(function (line) {
-      line.start();
-    });
-  });
+  window.addEventListener('pageshow', startSleepers);
 
   window.setInterval(function () {
     lines.forEach(function (line) {

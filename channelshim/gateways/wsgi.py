@@ -114,7 +114,7 @@ class WsgiGateway:
         self, path: str, environ: dict[str, Any], loop: asyncio.AbstractEventLoop
     ) -> Reply:
         if path == limits.PATH_JSAPI:
-            return jsapi()
+            return jsapi(has_sockets=False)
         if path == limits.PATH_SOCKET:
             text = b"No WebSockets under this server: poll instead."
             return Reply(HTTPStatus.NOT_IMPLEMENTED, (), text)
