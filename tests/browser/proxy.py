@@ -32,12 +32,23 @@ class Proxy:
         self._idle_seconds = idle_seconds
         self.refused = 0
         self.cut = 0
+        self._passing: set[asyncio.Event] = set()
         self._thread = LoopThread()
         self._server = self._thread.call(
             asyncio.start_server(self._pass_on, "localhost", 0)
         )
         own_port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://localhost:{own_port}"
+
+    def cut_all(self, after_seconds: float) -> None:
+        """Cut every connection that is open after so long."""
+        self._thread.call(self._cut_all(after_seconds))
+
+    async def _cut_all(self, after_seconds: float) -> None:
+        await asyncio.sleep(after_seconds)
+        self.cut += len(self._passing)
+        for must_end in self._passing:
+            must_end.set()
 
     def end(self) -> None:
         """Take no more connections and stop passing on."""
@@ -66,7 +77,10 @@ class Proxy:
         there = await asyncio.open_connection("localhost", self._port)
         there[1].write(head)
         heard = [_now()]
+        must_end = asyncio.Event()
+        self._passing.add(must_end)
         ways = {
+            asyncio.create_task(must_end.wait()),
             asyncio.create_task(self._copy(reader, there[1], heard)),
             asyncio.create_task(self._copy(there[0], writer, heard)),
             asyncio.create_task(self._cut_when_idle(heard)),
@@ -74,7 +88,10 @@ class Proxy:
         _, rest = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in rest:
             way.cancel()
-        there[1].close()
+        self._passing.discard(must_end)
+        there[1].transport.abort()
+        if must_end.is_set():
+            writer.transport.abort()
 
     async def _copy(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -334,6 +335,35 @@ def test_a_proxy_that_cuts_what_is_idle(
     tab.wait_for_texts(*sent)
     assert tab.events() == ["open"] + ["message"] * len(sent)
     assert pages_server.presence(client_id) == ["connected"]
+
+
+@pytest.mark.parametrize("query", ["", "?poll"], ids=["websocket", "poll"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lines_that_are_cut_at_random_lose_and_repeat_nothing(
+    pages_server: PagesServer,
+    proxy: Callable[..., Proxy],
+    open_tab: OpenTab,
+    client_id: str,
+    query: str,
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    between = proxy(pages_server)
+    tab = open_tab(between.url, query)
+    tab.connect(pages_server.token(client_id))
+    sent: list[str] = []
+    for number in range(60):
+        # Sending first or cutting first: both meet the page in the middle of things.
+        if chance.random() < 0.4:
+            between.cut_all(after_seconds=chance.random() / 50)
+        texts = [f"{number}.{part}" for part in range(chance.randint(1, 20))]
+        pages_server.send(client_id, *texts)
+        sent += texts
+    tab.until("count => texts('s').length >= count", len(sent))
+    tab.settle()
+    assert tab.texts() == sent
+    assert between.cut > 5
+    assert tab.events() == ["open"] + ["message"] * len(sent)
 
 
 # --- Our own server -----------------------------------------------------------------
