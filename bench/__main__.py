@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
 from pathlib import Path
 
@@ -87,6 +88,8 @@ def _measure(arguments: argparse.Namespace) -> Session:
 
 def main() -> int:
     """Measure, or read a saved session; print tables, write plots."""
+    # Servers are ended by their context managers, whatever ends us.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     arguments = _arguments()
     failures: list[str] = []
     if arguments.saved:

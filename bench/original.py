@@ -16,6 +16,8 @@ from bench.places import ORIGINAL, on_server_core
 POLL_SECONDS = 0.5
 """The original's pages poll so often."""
 
+MAXIMUM_SECONDS = 90
+
 
 def command(app: Path, port: int, folder: Path) -> list[str]:
     """Return the command that serves app with SDK 1.9.88 on Python 2.7."""
@@ -120,7 +122,19 @@ class _Pages:
 
 
 async def chat(port: int, users: int, posts: int) -> Chat:
-    """Have `users` join and poll; the first of them posts; return what was seen."""
+    """Have `users` join and poll; the first of them posts; return what was seen.
+
+    Raises:
+        RuntimeError: it took longer than MAXIMUM_SECONDS: with more users, or with its
+            core shared, the original starts ever more instances and ends nothing.
+    """
+    try:
+        return await asyncio.wait_for(_chat(port, users, posts), MAXIMUM_SECONDS)
+    except asyncio.TimeoutError:
+        raise RuntimeError(f"the original collapsed under {users} users") from None
+
+
+async def _chat(port: int, users: int, posts: int) -> Chat:
     joined = await join_all(port, users)
     pages = _Pages(port, [token for _, token in joined])
     tasks = [asyncio.ensure_future(pages.poll(number)) for number in range(users)]

@@ -51,7 +51,7 @@ def run(peer: Peer, pages: int, patterns: Sequence[str], plan: Plan) -> Figures:
             load.tell(f"post_to {peer.post_port(server.port)}")
             opened = load.open(paths, peer.ready)
             if opened["pages"] != pages:
-                raise RuntimeError(f"{peer.name}: only {opened['pages']} of {pages}")
+                raise RuntimeError(f"{peer.name}: not all pages opened: {opened}")
             time.sleep(1.0)
             figures = {
                 "accepted_per_second": opened["per_second"],
