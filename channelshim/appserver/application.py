@@ -27,7 +27,12 @@ from channelshim.protocol.contracts import (
 )
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.environment import RequestScope
-from channelshim.runtime.variables import Application, User, request_variables
+from channelshim.runtime.variables import (
+    SERVER_SOFTWARE,
+    Application,
+    User,
+    request_variables,
+)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -249,7 +254,12 @@ class AppServer:
             self._serial.acquire()
             finished = self._serial.release
         environ["wsgi.multithread"] = self._serial is None
+        # deferred asks the WSGI environment, not os.environ.
+        environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
         scope = RequestScope(request_variables(self._application, environ, user))
+        namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
+        if namespace and guard.is_internal(environ):
+            scope.run(_set_namespace, namespace)
         application = self._scripts.lazy(script) if isinstance(script, str) else script
         try:
             return run_app(application, environ, start_response, scope, finished)
@@ -299,6 +309,12 @@ def _path_text(environ: Environ) -> str | None:
     if not path.startswith("/") or "\0" in path:
         return None
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _set_namespace(namespace: str) -> None:
+    from google.appengine.api import namespace_manager
+
+    namespace_manager.set_namespace(namespace)
 
 
 def _nothing() -> None:

@@ -1,0 +1,111 @@
+"""The work that an app does besides answering: tasks, cron jobs, warm-up."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from channelshim.appserver.cron import CronScheduler
+from channelshim.appserver.tasks import TaskRunner
+from channelshim.appyaml.config import AppConfig
+from channelshim.appyaml.cron import CronConfig, parse_cron
+from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.errors import ConfigurationError
+from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
+from channelshim.services import sdk
+from channelshim.store.database import Database
+from channelshim.store.tasks import TaskStore
+
+log = logging.getLogger("channelshim.appserver")
+
+
+class Work:
+    """Tasks, cron jobs and warm-up of one app.
+
+    Args:
+        directory: of the app; queue.yaml and cron.yaml are read there.
+        store_directory: blobs, mails and the search index go below it.
+        database: the store's.
+        clock: says now.
+
+    Raises:
+        ConfigurationError: queue.yaml or cron.yaml cannot be read; names the line.
+    """
+
+    def __init__(
+        self, directory: Path, store_directory: Path, database: Database, clock: Clock
+    ) -> None:
+        self._store_directory = store_directory
+        self._tasks = TaskStore(database)
+        self._clock = clock
+        self._queues = _read(directory / "queue.yaml", parse_queues, QueueConfig())
+        self._cron = _read(directory / "cron.yaml", parse_cron, CronConfig())
+        self._runner: TaskRunner | None = None
+        self._scheduler: CronScheduler | None = None
+
+    def factories(self) -> dict[str, Callable[[], Any]]:
+        """Return the services that need no more than this, for services.proxy."""
+        return {**sdk.factories(self._store_directory), "taskqueue": self._task_queue}
+
+    def start(
+        self, dispatcher: Dispatcher, config: AppConfig | None, *, runs_cron: bool
+    ) -> None:
+        """Begin to run tasks, and cron jobs if asked; warm the app up if it asks.
+
+        Args:
+            dispatcher: makes the requests.
+            config: app.yaml, or None.
+            runs_cron: off in the old server.
+        """
+        for warning in (*self._queues.warnings, *self._cron.warnings):
+            log.warning("%s", warning)
+        self._runner = TaskRunner(self._tasks, self._queues, dispatcher, self._clock)
+        self._runner.start()
+        if runs_cron:
+            self._scheduler = CronScheduler(self._cron, dispatcher, self._clock)
+            self._scheduler.start()
+        elif self._cron.jobs:
+            log.info("cron.yaml is not run; --cron=yes runs it")
+        if config is not None and "warmup" in config.inbound_services:
+            warm_up = InternalRequest("GET", "/_ah/warmup")
+            threading.Thread(
+                target=dispatcher.dispatch, args=(warm_up,), name="warmup", daemon=True
+            ).start()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Start nothing more and wait for what is in hand; the rest runs again."""
+        if self._scheduler is not None:
+            self._scheduler.stop(timeout_seconds)
+        if self._runner is not None and not self._runner.stop(timeout_seconds):
+            log.warning("tasks were interrupted; they run again after the next start")
+
+    def _task_queue(self) -> Any:
+        from channelshim.services.taskqueue import TaskQueueService
+
+        return TaskQueueService(
+            self._tasks,
+            self._queues,
+            self._clock,
+            lambda: f"task-{secrets.token_hex(12)}",
+            self._wake,
+        )
+
+    def _wake(self) -> None:
+        if self._runner is not None:
+            self._runner.wake()
+
+
+def _read(path: Path, parse: Callable[..., Any], missing: Any) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return missing
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"it cannot be read: {error}", path=str(path)
+        ) from None
+    return parse(text, path=str(path))
