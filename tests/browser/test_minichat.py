@@ -8,6 +8,7 @@ around its WSGI application (minichat_program.py).
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import urllib.parse
 import urllib.request
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from channelshim.project import TUTORIAL_FILES
 from tests.chromium import Pages
 from tests.lanes import ROOT
 from tests.programs import Program, running
@@ -135,8 +137,15 @@ def gateway(request: pytest.FixtureRequest) -> str:
 def chat(
     gateway: str, tmp_path: Path, pages: Pages, wait_until: Callable[..., Any]
 ) -> Iterator[Chat]:
-    """Return the tutorial's app at the repository's root, running."""
-    command = [sys.executable, str(PROGRAM), gateway, str(ROOT), str(tmp_path)]
+    """Return the tutorial's app at the repository's root, running.
+
+    In a folder of its own, lest it be reloaded when something else at the root changes.
+    """
+    folder = tmp_path / "minichat"
+    for name in TUTORIAL_FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+    command = [sys.executable, str(PROGRAM), gateway, str(folder), str(tmp_path)]
     with running(command, tmp_path) as program:
         yield Chat(program, pages, wait_until)
 

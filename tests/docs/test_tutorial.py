@@ -67,9 +67,14 @@ STEPS = list(dict.fromkeys(block.step for block in BLOCKS))
 
 def follow(folder: Path, last_step: str) -> None:
     """Write into folder what the page has one write up to and with last_step."""
-    steps = STEPS[: STEPS.index(last_step) + 1]
+    for step in STEPS[: STEPS.index(last_step) + 1]:
+        carry_out(folder, step)
+
+
+def carry_out(folder: Path, step: str) -> None:
+    """Write what the page has one write at one step."""
     for block in BLOCKS:
-        if block.step in steps and "file" in block.mark:
+        if block.step == step and "file" in block.mark:
             write(folder / block.mark["file"], block)
 
 
@@ -161,6 +166,34 @@ def test_step_shows_what_the_page_says(tmp_path: Path, folder: Path, step: str) 
         for block in seen(step, "post"):
             answer = visitor.ask(block.see.split(" ")[1], b"from=x")
             assert answer.status == int(block.text)
+
+
+def test_server_that_is_left_running_takes_in_every_step(
+    tmp_path: Path, folder: Path, wait_until: Any
+) -> None:
+    first = STEPS.index("MainHandler")
+    follow(folder, "MainHandler")
+    command = [*SERVE, "--storage_path", str(tmp_path / "storage")]
+
+    with running(command, folder) as program:
+        visitor = Visitor(program.wait_for_url())
+        visitor.log_in()
+        for step in STEPS[first:]:
+            if step != "MainHandler":
+                carry_out(folder, step)
+            for block in seen(step, "page"):
+                program.wait_until(lambda b=block: shows(visitor, b), f"at {step}")
+        script = (folder / "static" / "main.js").read_text(encoding="utf-8")
+        assert visitor.ask("/static/main.js").text == script
+
+
+def shows(visitor: Visitor, block: Block) -> bool:
+    """Return whether a page shows what it should; between two servers, none does."""
+    try:
+        answer = visitor.ask(block.see.split(" ")[1])
+    except OSError:
+        return False
+    return block.text.strip() in html.unescape(answer.text)
 
 
 def check_terminal(program: Program, block: Block) -> None:
