@@ -26,7 +26,7 @@ class Tab:
     def connect(self, token: str, name: str = "s") -> None:
         """Open a channel and wait for its onopen."""
         self.open(token, name)
-        self.wait_for_events("open", name=name)
+        self.until("name => sockets[name].readyState === 1", name)
 
     def until(self, condition: str, argument: Any = None, seconds: float = 20) -> None:
         """Wait until a JavaScript condition is true in the page."""

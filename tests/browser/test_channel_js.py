@@ -490,3 +490,77 @@ def test_a_channel_whose_marker_was_removed_is_silent_once_another_opens(
     tab.wait_for_texts("x", name="new")
     tab.settle()
     assert tab.events("old") == ["open"]
+
+
+# --- What apps built on top (contract 3.8) --------------------------------------------
+
+
+def test_an_app_renews_its_token_in_onerror(
+    tab: Tab, pages_server: PagesServer, client_id: str
+) -> None:
+    tab.run(
+        """id => {
+            var channel = new goog.appengine.Channel('of yesterday');
+            channel.open({onerror: function (error) {
+                if (error.description !== 'Invalid+token.') { return; }
+                fetch('/token?id=' + encodeURIComponent(id))
+                    .then(answer => answer.text()).then(token => open(token));
+            }});
+        }""",
+        client_id,
+    )
+    tab.wait_for_events("open")
+    pages_server.send(client_id, "x")
+    tab.wait_for_texts("x")
+
+
+def test_an_app_that_closes_and_rebuilds_does_not_go_round_in_circles(
+    tab: Tab, token: str, pages_server: PagesServer, client_id: str
+) -> None:
+    tab.run(
+        """token => {
+            window.built = 0;
+            window.build = function (token) {
+                built += 1;
+                var old = document.getElementById('wcs-iframe');
+                if (old) { old.parentNode.removeChild(old); }
+                var own = handler('s' + built);
+                own.onclose = function () { build(token); };
+                sockets['s' + built] = new goog.appengine.Channel(token).open(own);
+            };
+            build(token);
+        }""",
+        token,
+    )
+    tab.wait_for_events("open", name="s1")
+    tab.run("token => build(token)", token)
+    tab.wait_for_events("open", name="s2")
+    pages_server.send(client_id, "once")
+    tab.wait_for_texts("once", name="s2")
+    tab.settle()
+    assert tab.run("built") == 2
+    assert tab.events("s1") == ["open"]
+
+
+def test_an_app_that_pings_itself_in_onopen_hears_it(
+    tab: Tab, token: str, client_id: str
+) -> None:
+    tab.run(
+        """([token, id]) => {
+            var own = handler('s');
+            own.onopen = function () {
+                var form = new URLSearchParams({id: id, texts: '["ping"]'});
+                fetch('/send', {method: 'POST', body: form});
+            };
+            sockets.s = new goog.appengine.Channel(token).open(own);
+        }""",
+        [token, client_id],
+    )
+    tab.wait_for_texts("ping")
+
+
+def test_case_84_what_the_connected_handler_sends_arrives(
+    tab: Tab, pages_server: PagesServer, client_id: str
+) -> None:
+    tab.connect(pages_server.token(f"greet {client_id}"))
+    tab.wait_for_texts("welcome")

@@ -45,7 +45,10 @@ class Send(webapp2.RequestHandler):
 class Presence(webapp2.RequestHandler):
     def post(self):
         kind = self.request.path.strip("/").split("/")[-1]
-        presence.append([kind, self.request.get("from")])
+        client_id = self.request.get("from")
+        presence.append([kind, client_id])
+        if kind == "connected" and client_id.startswith("greet"):
+            channel.send_message(client_id, "welcome")
 
     def get(self):
         self.response.write(json.dumps(presence))
