@@ -98,6 +98,16 @@ class Snapshot:
         )
 
 
+def describe(summary: Mapping[tuple[str, str], int]) -> str:
+    """Return a summary in words: "3 entities (Account 1, Chat 2 in 'staff')"."""
+    named = [
+        f"{kind} {count}" + (f" in {namespace!r}" if namespace else "")
+        for (namespace, kind), count in sorted(summary.items())
+    ]
+    total = sum(summary.values())
+    return f"{total} entit{'y' if total == 1 else 'ies'} ({', '.join(named) or 'none'})"
+
+
 class SqliteEntities:
     """The entities of one store. Any thread, any number of processes.
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from google.appengine.datastore import datastore_stub_util
 
+from channelshim.errors import ConfigurationError
 from channelshim.store.entities import SqliteEntities
 
 IdPolicy = Literal["scattered", "sequential"]
@@ -30,9 +31,16 @@ class IdSource:
     Args:
         entities: where the counters are.
         policy: of the ids that puts without one get.
+
+    Raises:
+        ConfigurationError: the policy is another word.
     """
 
     def __init__(self, entities: SqliteEntities, policy: IdPolicy) -> None:
+        if policy not in (SCATTERED, SEQUENTIAL):
+            raise ConfigurationError(
+                f"auto_id_policy must be scattered or sequential, not {policy!r}"
+            )
         self._entities = entities
         self._policy = policy
         self._lock = threading.Lock()

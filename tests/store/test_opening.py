@@ -1,0 +1,49 @@
+"""The store as a person's settings say."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from channelshim.errors import ConfigurationError
+from channelshim.protocol.contracts import Account
+from channelshim.store.entities import EntityKey, SqliteEntities, Write, describe
+from channelshim.store.opening import open_store
+from channelshim.store.ordering import encode_path
+
+KEY = EntityKey("", "A", encode_path([("A", 1)]))
+
+
+@pytest.mark.parametrize(("word", "number"), [("normal", 1), ("FULL", 2)])
+def test_synchronous_reaches_sqlite(tmp_path, word, number):
+    store = open_store(tmp_path, synchronous=word)
+    connection = store.database.connection()
+    assert connection.execute("PRAGMA synchronous").fetchone() == (number,)
+    store.close()
+
+
+def test_other_word_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="normal or full"):
+        open_store(tmp_path, synchronous="off")
+
+
+def test_clearing_says_what_it_clears_and_keeps_the_rest(tmp_path, caplog):
+    store = open_store(tmp_path)
+    account = Account("ann@example.com", "1" * 21, False, 1.0)
+    store.remember_account(account)
+    secrets = store.secrets("token")
+    SqliteEntities(store.database, lambda body: {}).apply([Write(KEY, b"body")])
+    store.close()
+    with caplog.at_level(logging.WARNING):
+        store = open_store(tmp_path, is_cleared=True)
+    assert "clearing 1 entity (A 1)" in caplog.text
+    assert SqliteEntities(store.database, lambda body: {}).summary() == {}
+    assert store.accounts() == [account]
+    assert store.secrets("token") == secrets
+    store.close()
+
+
+def test_summary_in_words():
+    assert describe({}) == "0 entities (none)"
+    assert describe({("n", "B"): 2, ("", "A"): 1}) == "3 entities (A 1, B 2 in 'n')"
