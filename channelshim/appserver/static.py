@@ -53,11 +53,9 @@ def is_servable(relative: str, app_config: AppConfig) -> bool:
         for part in parts
     ):
         return False
-    path = "/".join(parts)
-    return not any(
-        pattern.match(path) and not path.startswith(".well-known/")
-        for pattern in app_config.skip_files
-    )
+    # Google's default list skips every name with a dot before it.
+    path = "/".join(part.lstrip(".") for part in parts)
+    return not any(pattern.match(path) for pattern in app_config.skip_files)
 
 
 def find_file(

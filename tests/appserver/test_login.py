@@ -1,0 +1,184 @@
+"""The login pages: contract 7.5 to 7.7, without the original's holes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from webtest import TestApp
+
+from channelshim.appserver.login import (
+    CookieIdentity,
+    make_login_app,
+    safe_destination,
+)
+from channelshim.protocol.cookies import CookieSigner
+from channelshim.runtime.variables import User, user_id_of
+
+SIGNER = CookieSigner([b"s" * 32])
+IDENTITY = CookieIdentity(SIGNER)
+
+
+@pytest.fixture
+def remembered() -> list[User]:
+    return []
+
+
+@pytest.fixture
+def client(remembered: list[User]) -> TestApp:
+    return TestApp(make_login_app(SIGNER, IDENTITY, remembered.append))
+
+
+def log_in(client: TestApp, query: str) -> str:
+    """Return the Set-Cookie header that a login answers with."""
+    answer = client.get(f"/_ah/login?action=Login&{query}", status=302)
+    assert answer.status == "302 Redirecting to continue URL"
+    return str(answer.headers.get("Set-Cookie", ""))
+
+
+def test_form_has_the_inputs_that_drivers_fill(client: TestApp) -> None:
+    page = client.get("/_ah/login?continue=http://localhost/x%22%3E")
+    assert "Not logged in" in page.text
+    assert "<title>Login</title>" in page.text
+    form = page.forms[0]
+    assert (form.method.lower(), form.action) == ("get", "http://localhost/_ah/login")
+    assert form["email"].value == "test@example.com"
+    assert form["continue"].value == 'http://localhost/x">'
+    assert not form["admin"].checked
+    for fragment in ('id="submit-login"', 'id="submit-logout"', 'id="admin"'):
+        assert fragment in page.text
+
+
+def test_login_is_remembered_and_shown(client: TestApp, remembered: list[User]) -> None:
+    cookie = log_in(client, "email=Ann@example.com&admin=TRUE&continue=/")
+    assert cookie.startswith('dev_appserver_login="Ann@example.com:True:1371248703')
+    for attribute in ("Path=/", "HttpOnly", "SameSite=Lax"):
+        assert attribute in cookie
+    assert remembered == [User("Ann@example.com", True, user_id_of("ann@example.com"))]
+    page = client.get("/_ah/login")
+    assert "Logged in" in page.text
+    assert page.forms[0]["email"].value == "Ann@example.com"
+    assert page.forms[0]["admin"].checked
+
+
+@pytest.mark.parametrize("path", ["/_ah/logout", "/_ah/login?action=LOGOUT"])
+def test_logout_clears_the_cookie(client: TestApp, path: str) -> None:
+    log_in(client, "email=a@b")
+    answer = client.get(path, status=302)
+    assert "Max-Age=0" in answer.headers["Set-Cookie"]
+    assert "Not logged in" in client.get("/_ah/login").text
+
+
+@pytest.mark.parametrize(
+    "query", ["email=", "email=a:b@c", "email=a%0d%0ab@c", "email=" + "a" * 255]
+)
+def test_no_cookie_for_what_is_no_email(client: TestApp, query: str) -> None:
+    assert log_in(client, query) == ""
+
+
+def test_email_without_an_at_sign_is_nobody(
+    client: TestApp, remembered: list[User]
+) -> None:
+    assert log_in(client, "email=ann") != ""
+    assert "Not logged in" in client.get("/_ah/login").text
+    assert remembered == []
+
+
+def test_unknown_action_redirects_without_a_cookie(client: TestApp) -> None:
+    answer = client.get("/_ah/login?action=dance&email=a@b", status=302)
+    assert "Set-Cookie" not in answer.headers
+    assert answer.location == "http://localhost/_ah/login"
+
+
+def test_only_get_on_the_exact_paths(client: TestApp) -> None:
+    client.post("/_ah/login", status=405)
+    client.get("/_ah/login/", status=404)
+    client.get("/_ah/loginx", status=404)
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "https://evil.example/",
+        "http://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "http:/evil.example",
+        "http:evil.example",
+        "javascript:alert(1)",
+        "http://localhost@evil.example/",
+        "http://localhost.evil.example/",
+        "http://evil.example#http://localhost/",
+        "/x%0d%0aSet-Cookie: a=b".replace("%0d%0a", "\r\n"),
+        "\thttp://evil.example/",
+        "/\t/evil.example",
+        "http://[evil",
+        "relative",
+    ],
+)
+def test_continue_stays_on_this_server(client: TestApp, destination: str) -> None:
+    answer = client.get(
+        "/_ah/login",
+        {"action": "Login", "email": "a@b", "continue": destination},
+        status=302,
+    )
+    assert answer.location == "http://localhost/"
+    assert answer.headers.getall("Set-Cookie")[0].startswith("dev_appserver_login=")
+
+
+@pytest.mark.parametrize(
+    ("destination", "location"),
+    [
+        ("/a?b=c#d", "http://localhost/a?b=c#d"),
+        ("http://localhost/a b".replace(" ", "%20"), "http://localhost/a%20b"),
+        ("http://localhost:80/", "http://localhost:80/"),
+        ("/é", "http://localhost/%C3%A9"),
+    ],
+)
+def test_continue_on_this_server_is_followed(
+    client: TestApp, destination: str, location: str
+) -> None:
+    host = "localhost:80" if ":80" in destination else "localhost"
+    answer = client.get(
+        "/_ah/logout", {"continue": destination}, headers={"Host": host}, status=302
+    )
+    assert answer.location.replace("localhost:80/", "localhost/") == location.replace(
+        "localhost:80/", "localhost/"
+    )
+
+
+@given(st.text())
+def test_no_destination_leaves_this_server(text: str) -> None:
+    found = safe_destination(text, "localhost:8080")
+    assert found.isascii()
+    assert found.isprintable()
+    assert found.startswith(("/", "http://localhost:8080", "https://localhost:8080"))
+    assert not found.startswith(("//", "/\\"))
+
+
+def test_forged_cookie_is_nobody() -> None:
+    for value in (
+        "x@y:True:1",
+        '"x@y:True:1"',
+        '"x@y:True:1:AAAA"',
+        "",
+        '"',
+        "\\",
+        "é",
+    ):
+        environ = {"HTTP_COOKIE": f"dev_appserver_login={value}"}
+        assert IDENTITY.user(environ) is None
+
+
+def test_cookie_is_found_among_others() -> None:
+    value = SIGNER.sign("ann@example.com", True, "1")
+    environ = {"HTTP_COOKIE": f'a=b; dev_appserver_login="{value}"; c="d; e"'}
+    user = IDENTITY.user(environ)
+    assert user == User("ann@example.com", True, user_id_of("ann@example.com"))
+
+
+@given(st.text())
+def test_any_cookie_header_is_read(header: str) -> None:
+    assert IDENTITY.user({"HTTP_COOKIE": f"dev_appserver_login={header}"}) is None
+    assert IDENTITY.user({"HTTP_COOKIE": header}) is None

@@ -1,0 +1,226 @@
+"""Static files: what is served, how, and what never is."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from webtest import TestApp
+
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.static import is_servable
+from channelshim.appyaml.app import parse_app
+from channelshim.protocol.cookies import CookieSigner
+from channelshim.runtime.variables import Application
+
+YAML = r"""
+runtime: python27
+default_expiration: 1h
+handlers:
+- url: /own
+  static_dir: files
+  expiration: 2d
+  mime_type: text/x-own
+  http_headers:
+    X-Own: "1"
+    Cache-Control: private
+- url: /private
+  static_dir: files
+  login: required
+- url: /pictures/(.*)\.(gif|png)
+  static_files: pictures/\1.\2
+  upload: pictures/.*\.gif
+- url: /maybe/(.*)
+  static_files: files/\1
+  upload: files/.*
+  require_matching_file: true
+- url: /maybe/(.*)
+  static_files: other/\1
+  upload: other/.*
+- url: /never
+  static_dir: files
+  expiration: 0s
+- url: /here
+  static_dir: .
+- url: /
+  static_dir: files
+"""
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> TestApp:
+    root = tmp_path_factory.mktemp("outer") / "app"
+    for name, content in {
+        "files/a.txt": b"0123456789",
+        "files/empty.txt": b"",
+        "files/one.txt": b"1",
+        "files/big.bin": bytes(range(256)) * 64,
+        "files/.hidden": b"secret",
+        "files/.git/config": b"secret",
+        "files/.well-known/x": b"known",
+        "files/a.pyc": b"secret",
+        "files/a.txt~": b"secret",
+        "files/é.txt": b"accent",
+        "pictures/a.gif": b"GIF",
+        "pictures/a.png": b"PNG",
+        "other/b.txt": b"other",
+        "app.yaml": b"yaml",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    (root.parent / "outside.txt").write_text("secret")
+    (root.parent / "linked").mkdir()
+    (root.parent / "linked" / "l.txt").write_text("linked")
+    (root / "files" / "link").symlink_to(root.parent / "linked")
+    os.mkfifo(root / "files" / "fifo")
+    config = parse_app(YAML, read=lambda path: None)
+    server = AppServer(root, config, Application("t"), CookieSigner([b"s" * 32]))
+    return TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+
+
+def test_file_is_served_with_the_headers_that_are_said(client: TestApp) -> None:
+    plain = client.get("/a.txt")
+    assert plain.body == b"0123456789"
+    assert plain.headers["Content-Type"] == "text/plain"
+    assert plain.headers["Cache-Control"] == "public, max-age=3600"
+    assert plain.headers["Last-Modified"].endswith("GMT")
+    assert "Content-Range" not in plain.headers
+    own = client.get("/own/a.txt")
+    assert own.headers["Content-Type"] == "text/x-own"
+    assert own.headers["X-Own"] == "1"
+    assert own.headers["Cache-Control"] == "private"
+    assert client.get("/never/a.txt").headers["Cache-Control"] == "no-cache"
+
+
+def test_groups_upload_and_fall_through(client: TestApp) -> None:
+    assert client.get("/pictures/a.gif").body == b"GIF"
+    client.get("/pictures/a.png", status=404)
+    assert client.get("/maybe/a.txt").body == b"0123456789"
+    assert client.get("/maybe/b.txt").body == b"other"
+    client.get("/maybe/c.txt", status=404)
+
+
+def test_what_has_not_changed_is_304(client: TestApp) -> None:
+    first = client.get("/a.txt")
+    for name, header in (
+        ("If-None-Match", "ETag"),
+        ("If-Modified-Since", "Last-Modified"),
+    ):
+        again = client.get("/a.txt", headers={name: first.headers[header]}, status=304)
+        assert again.body == b""
+    client.get("/a.txt", headers={"If-None-Match": '"other"'}, status=200)
+    client.get("/a.txt", headers={"If-Modified-Since": "nonsense"}, status=[200, 400])
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body"),
+    [
+        ("bytes=0-3", 206, b"0123"),
+        ("bytes=4-", 206, b"456789"),
+        ("bytes=-3", 206, b"789"),
+        ("bytes=-99", 206, b"0123456789"),
+        ("bytes=8-99", 206, b"89"),
+        ("bytes=10-", 416, b""),
+        ("bytes=-0", 416, b""),
+        ("bytes=3-1", 200, b"0123456789"),
+        ("bytes=0-1,4-5", 200, b"0123456789"),
+        ("lines=0-1", 200, b"0123456789"),
+        ("bytes=x", 200, b"0123456789"),
+        ("bytes=" + "9" * 40 + "-", 200, b"0123456789"),
+    ],
+)
+def test_range(client: TestApp, asked: str, status: int, body: bytes) -> None:
+    answer = client.get("/a.txt", headers={"Range": asked}, status=status)
+    assert answer.body == body
+    assert ("Content-Range" in answer.headers) == (status in (206, 416))
+
+
+def test_range_of_a_large_and_of_a_tiny_file(client: TestApp) -> None:
+    part = client.get("/big.bin", headers={"Range": "bytes=5000-5003"}, status=206)
+    assert part.body == bytes([136, 137, 138, 139])
+    assert client.get("/big.bin").body == bytes(range(256)) * 64
+    assert client.get("/one.txt", headers={"Range": "bytes=0-0"}, status=206).body
+    assert client.get("/empty.txt").body == b""
+    client.get("/empty.txt", headers={"Range": "bytes=0-"}, status=416)
+
+
+def test_head_has_the_headers_alone(client: TestApp) -> None:
+    for path, length in (("/a.txt", "10"), ("/big.bin", "16384"), ("/empty.txt", "0")):
+        answer = client.head(path)
+        assert answer.headers["Content-Length"] == length
+        assert answer.body == b""
+
+
+def test_only_get_and_head(client: TestApp) -> None:
+    for path in ("/a.txt", "/empty.txt"):
+        client.post(path, status=405)
+        client.delete(path, status=405)
+
+
+def test_links_are_followed_and_accents_read(client: TestApp) -> None:
+    assert client.get("/link/l.txt").body == b"linked"
+    assert client.get("/%C3%A9.txt").body == b"accent"
+    assert client.get("/.well-known/x").body == b"known"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../app.yaml",
+        "/%2e%2e/app.yaml",
+        "/..%2fapp.yaml",
+        "/..%2f..%2foutside.txt",
+        "/own/../../outside.txt",
+        "/own/..%5c..%5coutside.txt",
+        "/own//etc/passwd",
+        "/own/%2fetc/passwd",
+        "/maybe//etc/passwd",
+        "/maybe/../app.yaml",
+        "/here/../outside.txt",
+        "/.hidden",
+        "/.git/config",
+        "/.git%2fconfig",
+        "/link/../.hidden",
+        "/./.hidden",
+        "/a.pyc",
+        "/a.txt~",
+        "/a.txt/",
+        "/a.txt%00.gif",
+        "/link",
+        "/link/",
+        "/",
+        "/fifo",
+        "/nothing.txt",
+        "/own",
+        "/\\..\\app.yaml",
+    ],
+)
+def test_what_is_never_served(client: TestApp, path: str) -> None:
+    assert client.get(path, status=[400, 404]).body.find(b"secret") == -1
+
+
+def test_login_is_needed_where_it_is_said(client: TestApp) -> None:
+    client.get("/private/a.txt", status=302)
+    client.get("/_ah/login?action=Login&email=a@b&continue=/a.txt")
+    answer = client.get("/private/a.txt")
+    assert answer.headers["Cache-Control"] == "private, max-age=3600"
+    client.reset()
+
+
+CONFIG = parse_app(YAML, read=lambda path: None)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["/", "..", ".", "\\", "%2e", "\0", "a", ".git", " ", "~", "é", ":", "//"]
+        )
+    ).map("".join)
+)
+def test_servable_path_stays_below_its_folder(path: str) -> None:
+    if is_servable(path, CONFIG):
+        normal = os.path.normpath(path)
+        assert not normal.startswith(("/", ".."))
+        assert not any(part.startswith(".") for part in normal.split("/"))
