@@ -13,9 +13,21 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Final
 
+from channelshim.appengine.ext.testbed import mend_testbed
+from channelshim.runtime.imports import after_import
+
+_OUR_CHANNEL: Final = "channelshim.appengine.api.channel"
+
 OURS: Final = {
-    "google.appengine.api.channel": "channelshim.appengine.api.channel",
-    "google.appengine.api.channel.channel": "channelshim.appengine.api.channel.channel",
+    "google.appengine.api.channel": _OUR_CHANNEL,
+    "google.appengine.api.channel.channel": f"{_OUR_CHANNEL}.channel",
+    "google.appengine.api.channel.channel_service_pb": (
+        f"{_OUR_CHANNEL}.channel_service_pb"
+    ),
+    "google.appengine.api.channel.channel_service_stub": (
+        f"{_OUR_CHANNEL}.channel_service_stub"
+    ),
+    "google.appengine.api.xmpp": "channelshim.appengine.api.xmpp",
 }
 """Google's dotted name to the module that answers for it."""
 
@@ -50,6 +62,10 @@ _alias = _Alias()
 
 
 def install() -> None:
-    """Make Google's names importable. Idempotent; imports nothing."""
+    """Make Google's names importable and its testbed whole. Idempotent.
+
+    Imports nothing.
+    """
     if not any(finder is _alias for finder in sys.meta_path):
         sys.meta_path.insert(0, _alias)
+    after_import("google.appengine.ext.testbed", mend_testbed)

@@ -1,0 +1,1 @@
+"""What google.appengine.ext lacks, or has without what it once could."""
