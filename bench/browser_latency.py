@@ -5,23 +5,30 @@
 Ann and Bob, each in a browser context of their own, have the tutorial's app open. Ann's
 page notes the time and sends, as its form does; a MutationObserver in either page notes
 when the text stands in the document. Once on our own server, over WebSockets, and once
-as `channelshim.wrap(app)` under paste.httpserver, over polls. Prints a Markdown table.
+as `channelshim.wrap(app)` under paste.httpserver, over polls. Prints a Markdown table,
+and below it how long after the closing of a tab its ActiveUser was gone.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
 import statistics
 import sys
 import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.chromium import open_browser  # noqa: E402 -- the path is set above
+from channelshim.project import write_tutorial_app  # noqa: E402 -- path set above
+from tests.chromium import open_browser  # noqa: E402
 from tests.programs import running  # noqa: E402
 
 PROGRAM = ROOT / "tests" / "browser" / "minichat_program.py"
@@ -57,21 +64,27 @@ def main() -> None:
     print(f"{os.getloadavg()[0]:.1f} before the start\n")
     print("| ms from POST to the page | p50 | p95 | p99 | most |")
     print("|---|---|---|---|---|")
+    gone: list[str] = []
     with open_browser() as browser:
         for gateway, name in GATEWAYS.items():
-            own, other = measure(browser, gateway, arguments.messages)
+            with chat(gateway) as url:
+                ann, bob = (enter(browser, url, email) for email in PEOPLE)
+                own, other = exchange(ann, bob, arguments.messages)
+                gone.append(f"{name}: {close(bob, url):.1f} s")
             print(row(f"{name}: the other's page", other))
             print(row(f"{name}: the sender's own page", own))
+    print("\nA tab was closed, its ActiveUser was gone after:", "; ".join(gone))
 
 
-def measure(browser: Any, gateway: str, messages: int) -> tuple[list[float], ...]:
-    """Return milliseconds until the sender's own and until the other's page had it."""
+@contextlib.contextmanager
+def chat(gateway: str) -> Iterator[str]:
+    """Serve the tutorial's app while the block lasts; gives its address."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(PROGRAM), gateway, str(ROOT), folder]
+        app = Path(folder) / "minichat"
+        write_tutorial_app(app)
+        command = [sys.executable, str(PROGRAM), gateway, str(app), folder]
         with running(command, Path(folder)) as program:
-            url = program.wait_for_url()
-            ann, bob = (enter(browser, url, email) for email in PEOPLE)
-            return exchange(ann, bob, messages)
+            yield program.wait_for_url()
 
 
 def enter(browser: Any, url: str, email: str) -> Any:
@@ -94,6 +107,17 @@ def exchange(ann: Any, bob: Any, messages: int) -> tuple[list[float], ...]:
             page.wait_for_function(f"{number} in window.seen")
             times.append(page.evaluate(f"window.seen[{number}]") - began)
     return took
+
+
+def close(page: Any, url: str) -> float:
+    """Close somebody's only page; return seconds until one ActiveUser is left."""
+    page.close()
+    began = time.monotonic()
+    while True:
+        with urllib.request.urlopen(f"{url}/_probe") as answer:
+            if len(json.load(answer)["active"]) < len(PEOPLE):
+                return time.monotonic() - began
+        time.sleep(0.02)
 
 
 def row(name: str, times: list[float]) -> str:
