@@ -249,3 +249,8 @@ CACHE_BYTES: Final = 64 << 20
 
 CACHE_EVICTION_ROWS: Final = 64
 """Entries taken out together when the cache is full."""
+
+# --- Doctor ---------------------------------------------------------------------------
+
+DOCTOR_FILES: Final = 10_000
+"""Files that `channelshim doctor` reads."""

@@ -68,6 +68,14 @@ def missing_libraries(libraries: Iterable[Library]) -> list[MissingLibrary]:
     return missing
 
 
+def package_of(module: str) -> str:
+    """Return the package that pip installs for a module, or "" when unknown."""
+    for found, package in _PACKAGES.values():
+        if found == module:
+            return package
+    return ""
+
+
 def _is_there(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None

@@ -1,0 +1,112 @@
+"""`channelshim doctor` says what an app uses and what of it works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from channelshim import doctor, limits
+from tests.lanes import ROOT
+
+YAML = "runtime: python27\nhandlers:\n- url: /.*\n  script: main.app\n"
+
+
+def write(app_dir: Path, **files: str) -> Path:
+    (app_dir / "app.yaml").write_text(YAML)
+    for name, text in files.items():
+        (app_dir / f"{name}.py").write_text(text)
+    return app_dir
+
+
+def test_tutorial_misses_nothing(tmp_path: Path) -> None:
+    for name in ("app.yaml", "server.py"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    text, status = doctor.report(tmp_path)
+    assert status == doctor.OK, text
+
+
+def test_folder_without_an_app_is_one_sentence(tmp_path: Path) -> None:
+    text, status = doctor.report(tmp_path)
+    assert (status, "no app.yaml" in text) == (doctor.UNREADABLE, True)
+
+
+def test_services_and_libraries_are_told(tmp_path: Path) -> None:
+    (tmp_path / "own_package").mkdir()
+    (tmp_path / "own_package" / "__init__.py").write_text("")
+    app_dir = write(
+        tmp_path,
+        main="import os, webapp2, helper, own_package\n"
+        "from google.appengine.api import channel, mail, made_up\n"
+        "from google.appengine.ext import ndb\n"
+        "import a_library_that_nobody_has.part\n",
+        helper="from google.appengine.api import channel\nfrom . import x\n",
+    )
+    text, status = doctor.report(app_dir)
+    assert status == doctor.SOMETHING_MISSING
+    lines = {line.split("  ")[0]: line for line in text.splitlines()}
+    assert "works" in lines["google.appengine.api.channel"]
+    assert "helper.py, main.py" in lines["google.appengine.api.channel"]
+    assert "none is sent" in lines["google.appengine.api.mail"]
+    assert "missing" in lines["google.appengine.api.made_up"]
+    assert "works" in lines["google.appengine.ext.ndb"]
+    assert "pip install" in lines["a_library_that_nobody_has"]
+    assert not {"os", "helper", "own_package"} & lines.keys()
+    assert "1 to install, 1 missing here." in text
+
+
+def test_app_that_misses_nothing_is_fit_for_ci(tmp_path: Path) -> None:
+    app_dir = write(tmp_path, main="from google.appengine.api import users\n")
+    (app_dir / "queue.yaml").write_text("queue:\n- name: a\n  colour: red\n")
+    text, status = doctor.report(app_dir)
+    assert status == doctor.OK
+    assert "Nothing is missing." in text
+    assert "queue: colour is not known" in text
+
+
+def test_missing_library_of_app_yaml_names_the_command(tmp_path: Path) -> None:
+    app_dir = write(tmp_path)
+    with (app_dir / "app.yaml").open("a") as file:
+        file.write("libraries:\n- name: a_library_that_nobody_has\n- name: webapp2\n")
+    text, status = doctor.report(app_dir)
+    assert status == doctor.SOMETHING_MISSING
+    assert "library a_library_that_nobody_has" in text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import urllib2\nprint 'hello'\n",
+        "from urllib2 import urlopen, quote\nprint 'hello'\n",
+    ],
+)
+def test_python_2_is_seen(
+    tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app_dir = write(tmp_path, main=source)
+    monkeypatch.setattr(doctor, "_is_there", lambda module: False)
+    text, status = doctor.report(app_dir)
+    assert status == doctor.SOMETHING_MISSING
+    assert "Python 2 syntax  missing  main.py" in text
+    assert "urllib2" in text
+    monkeypatch.setattr(doctor, "_is_there", lambda module: True)
+    assert doctor.report(app_dir)[1] == doctor.OK
+
+
+def test_broken_app_yaml_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_text("handlers:\n- url: /(\n  script: x\n")
+    text, status = doctor.report(tmp_path)
+    assert status == doctor.UNREADABLE
+    assert "line 2" in text
+
+
+def test_walk_is_bounded_and_follows_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app_dir = write(tmp_path, a="import webapp2\n", b="import made_up_b\n")
+    (app_dir / "loop").symlink_to(app_dir)
+    (app_dir / ".venv").mkdir()
+    (app_dir / ".venv" / "c.py").write_text("import made_up_c\n")
+    monkeypatch.setattr(limits, "DOCTOR_FILES", 1)
+    text, status = doctor.report(app_dir)
+    assert (status, "made_up" in text) == (doctor.OK, False)
