@@ -21,6 +21,7 @@ from typing import Any
 
 from channelshim import appengine, limits, reloading
 from channelshim.appserver.application import AppServer
+from channelshim.appserver.work import Work
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
 from channelshim.errors import BrokerError, ConfigurationError, StorageError
@@ -35,10 +36,10 @@ from channelshim.protocol.cookies import CookieSigner
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.runtime import environment, legacy_modules
 from channelshim.runtime.variables import SERVER_SOFTWARE, Application
-from channelshim.services import proxy
+from channelshim.services import ndb_tuning, proxy
 from channelshim.settings import Settings, read_settings
+from channelshim.store.opening import open_store
 from channelshim.store.place import store_directory
-from channelshim.store.sqlite import SqliteStore
 
 _logger = logging.getLogger("channelshim")
 
@@ -162,9 +163,16 @@ class Parts:
         )
         self.store_directory = store_directory(application_id, settings.storage_path)
         install_runtime(application_id)
-        self.store = SqliteStore(self.store_directory)
+        self.store = open_store(
+            self.store_directory,
+            synchronous=settings.store_synchronous,
+            is_cleared=settings.clear_datastore,
+        )
         self.tokens = TokenSigner(self.store.secrets(_TOKENS))
         self.broker = self._make_broker()
+        self.work = Work(
+            directory, self.store_directory, self.store.database, self.clock
+        )
         self._install_services()
         self.app_server = AppServer(
             directory,
@@ -227,6 +235,7 @@ class Parts:
         if was_connected:
             wait = max(self.settings.grace_seconds, limits.RETURN_SECONDS)
             self.hub.await_return(was_connected, wait)
+        self.work.start(self.app_server, self.config, runs_cron=self.settings.cron)
 
     def stop_hub(self) -> None:
         """Tell pages to come back and keep what they will ask for. Loop thread."""
@@ -234,6 +243,7 @@ class Parts:
 
     def close(self) -> None:
         """Save the windows, finish the journal and give the store back."""
+        self.work.stop(limits.INTERRUPT_SECONDS)
         self.reports.stop(limits.INTERRUPT_SECONDS)
         try:
             self.store.save_windows(self.broker.save())
@@ -254,6 +264,8 @@ class Parts:
         )
 
     def _install_services(self) -> None:
+        ndb_tuning.apply(uses_memcache=self.settings.ndb_memcache)
+
         def channel() -> Any:
             from channelshim.services.channel import ChannelService
 
@@ -265,10 +277,14 @@ class Parts:
             )
 
         def datastore() -> Any:
-            from google.appengine.api import datastore_file_stub
+            from channelshim.services.datastore_v3 import DatastoreService
 
-            return datastore_file_stub.DatastoreFileStub(
-                f"dev~{self.application.application_id}", None, trusted=True
+            return DatastoreService(
+                self.store,
+                f"dev~{self.application.application_id}",
+                require_indexes=self.settings.require_indexes,
+                index_yaml=self.directory / "index.yaml",
+                auto_id_policy=self.settings.auto_id_policy,
             )
 
         def user() -> Any:
@@ -277,9 +293,10 @@ class Parts:
             return make_user_service()
 
         def memcache() -> Any:
-            from google.appengine.api.memcache import memcache_stub
+            from channelshim.services.memcache import MemcacheService
+            from channelshim.store.cache import SqliteCache
 
-            return memcache_stub.MemcacheServiceStub()
+            return MemcacheService(SqliteCache(self.store.database))
 
         made: dict[str, Any] = {}
 
@@ -291,12 +308,32 @@ class Parts:
 
         proxy.install(
             {
+                **self.work.factories(),
                 "channel": once,
                 "xmpp": once,
                 "datastore_v3": datastore,
                 "user": user,
                 "memcache": memcache,
             }
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a server that listens on host."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def refuse_open_login(settings: Settings) -> None:
+    """Refuse to listen beyond this machine while anybody can log in as anybody.
+
+    Raises:
+        ConfigurationError: names the setting that allows it.
+    """
+    if not is_loopback(settings.host) and not settings.allow_dev_login:
+        raise ConfigurationError(
+            f"the login page asks for no password, so nobody but this machine should "
+            f"reach it, and {settings.host} is reached by others: listen on localhost, "
+            "or say --allow_dev_login"
         )
 
 
@@ -332,6 +369,11 @@ def serve_parts(
     """
     settings = parts.settings
     port = listener.getsockname()[1]
+    server_host = "[::1]" if settings.host == "::1" else settings.host
+    parts.app_server.host = f"{server_host}:{port}"
+    if is_loopback(settings.host):
+        parts.app_server.allowed_hosts = frozenset(settings.allowed_hosts)
+        parts.app_server.show_tracebacks = True
     bridge = make_bridge(parts.app_server, worker_count(settings, parts.config))
     acceptor = Acceptor(
         parts.hub,
@@ -346,8 +388,10 @@ def serve_parts(
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
         parts.start_hub(loop)
-        host = "[::1]" if settings.host == "::1" else settings.host
-        say(f"{parts.application.application_id} is running at http://{host}:{port}/")
+        say(
+            f"{parts.application.application_id} is running at "
+            f"http://{server_host}:{port}/"
+        )
         say("Press Ctrl-C to stop.")
 
     server = Server(

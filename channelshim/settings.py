@@ -46,6 +46,30 @@ SETTINGS = (
     ),
     Setting("clear_datastore", bool, False, "Delete the app's data before starting."),
     Setting(
+        "store_synchronous",
+        str,
+        "normal",
+        "normal: what is stored survives kill -9; full: a power cut too, and slower.",
+    ),
+    Setting(
+        "require_indexes",
+        bool,
+        False,
+        "Refuse queries whose index index.yaml does not define.",
+    ),
+    Setting(
+        "auto_id_policy",
+        str,
+        "scattered",
+        "How the datastore gives ids to new entities: scattered or sequential.",
+    ),
+    Setting(
+        "ndb_memcache",
+        bool,
+        False,
+        "Let ndb keep entities in memcache, as on App Engine; slower here.",
+    ),
+    Setting(
         "log_level", str, "info", "Least severe: debug, info, warning, error, critical."
     ),
     Setting(
@@ -59,6 +83,19 @@ SETTINGS = (
         bool,
         True,
         "Reload when a file of the app changes; the commands only.",
+    ),
+    Setting("cron", bool, False, "Run the jobs of cron.yaml when they are due."),
+    Setting(
+        "allow_dev_login",
+        bool,
+        False,
+        "Listen beyond this machine although the login page asks for no password.",
+    ),
+    Setting(
+        "allowed_hosts",
+        tuple,
+        (),
+        "Host names besides this machine's own that a server on loopback answers for.",
     ),
     Setting(
         "threads",
