@@ -67,6 +67,7 @@ class Poller:
         self._tokens = tokens
         self._clock = clock
         self._grace_seconds = grace_seconds
+        self._waiting: dict[bytes, set[_Waiter]] = {}
 
     # --- The fallback -------------------------------------------------------------
 
@@ -89,7 +90,7 @@ class Poller:
         except TokenError as error:
             return _error(error.http_status, error.description)
         if query.get("leave") == "1":
-            self._hub.release(claims.client_id, claims.nonce)
+            self._leave(claims)
             return _answer(parse_after(query.get("after")) or 0, (), 0)
         wait = _seconds(query.get("wait")) if may_hold else 0.0
         return await self._wait(claims, query, wait, gone, may_hold=may_hold)
@@ -108,15 +109,20 @@ class Poller:
             self._hub.attach(waiter, claims.number, parse_after(query.get("after")))
         except RemoteProtocolError as error:
             return _error(error.http_status, error.reason)
-        has_left = False
+        self._waiting.setdefault(claims.nonce, set()).add(waiter)
         try:
-            if wait > 0 and not waiter.ended.is_set():
-                has_left = await _first(waiter.ended.wait(), gone, wait)
+            if (
+                wait > 0
+                and not waiter.ended.is_set()
+                and await _first(waiter.ended.wait(), gone, wait)
+            ):
+                waiter.has_left = True
         except asyncio.CancelledError:
-            has_left = True
+            waiter.has_left = True
             raise
         finally:
-            if has_left:
+            self._forget(waiter)
+            if waiter.has_left:
                 self._hub.release(claims.client_id, claims.nonce)
             elif waiter.error is None:
                 self._lease(claims, query, 0 if may_hold else _BUSY)
@@ -126,6 +132,19 @@ class Poller:
         is_busy = not may_hold and not waiter.texts
         retry = _BUSY if is_busy or waiter.must_come_back else _NOW
         return _answer(waiter.number, waiter.texts, retry)
+
+    def _leave(self, claims: TokenClaims) -> None:
+        self._hub.release(claims.client_id, claims.nonce)
+        # Under a WSGI server nothing else ends the poll that the page has dropped.
+        for waiter in self._waiting.get(claims.nonce, ()):
+            waiter.has_left = True
+            waiter.ended.set()
+
+    def _forget(self, waiter: _Waiter) -> None:
+        waiting = self._waiting[waiter.nonce]
+        waiting.discard(waiter)
+        if not waiting:
+            del self._waiting[waiter.nonce]
 
     def _lease(self, claims: TokenClaims, query: Mapping[str, str], retry: int) -> None:
         seconds = retry / 1000 + limits.POLL_PRESENCE_MARGIN_SECONDS
@@ -169,7 +188,7 @@ _BUSY = limits.POLL_BUSY_RETRY_MILLISECONDS
 class _Waiter(Connection):
     """A poll that waits for its first texts."""
 
-    __slots__ = ("ended", "error", "must_come_back", "texts")
+    __slots__ = ("ended", "error", "has_left", "must_come_back", "texts")
 
     def __init__(self, claims: TokenClaims) -> None:
         super().__init__(claims.client_id, claims.nonce, claims.expires_at)
@@ -177,6 +196,7 @@ class _Waiter(Connection):
         self.texts: list[str] = []
         self.error: str | None = None
         self.must_come_back = False
+        self.has_left = False
 
     def open(self, number: int, batch: Batch | None) -> None:
         if batch is not None:

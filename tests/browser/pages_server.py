@@ -14,33 +14,15 @@ from tests.servers import Server
 APP = ROOT / "tests" / "browser" / "apps" / "pages"
 
 
-class PagesServer:
-    """A server that keeps its port and its data over a restart.
+class PagesApp:
+    """The app of apps/pages, wherever it is served.
 
     Args:
-        storage_path: its data folder.
+        url: its address, without a slash at the end.
     """
 
-    def __init__(self, storage_path: Path) -> None:
-        self._storage_path = storage_path
-        self.server: Server
-        self.start()
-
-    @property
-    def url(self) -> str:
-        """The address, without a slash at the end."""
-        return self.server.url.rstrip("/")
-
-    def start(self, port: int = 0) -> None:
-        """Start it; 0 takes a free port."""
-        self.server = Server(APP, self._storage_path, (f"--port={port}",), {})
-        self.server.wait_until_listening()
-
-    def stop(self, *, kill: bool = False) -> int:
-        """End it, in order or not, and return its port for the next start."""
-        port = self.server.port
-        self.server.stop(signal.SIGKILL if kill else signal.SIGTERM)
-        return port
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     def token(self, client_id: str, minutes: int = 120) -> str:
         """Return what the app's create_channel gave."""
@@ -61,3 +43,29 @@ class PagesServer:
         with urllib.request.urlopen(f"{self.url}/presence") as answer:
             posts = json.load(answer)
         return [kind for kind, who in posts if who == client_id]
+
+
+class PagesServer(PagesApp):
+    """A server that keeps its port and its data over a restart.
+
+    Args:
+        storage_path: its data folder.
+    """
+
+    def __init__(self, storage_path: Path) -> None:
+        super().__init__("")
+        self._storage_path = storage_path
+        self.server: Server
+        self.start()
+
+    def start(self, port: int = 0) -> None:
+        """Start it; 0 takes a free port."""
+        self.server = Server(APP, self._storage_path, (f"--port={port}",), {})
+        self.server.wait_until_listening()
+        self.url = self.server.url.rstrip("/")
+
+    def stop(self, *, kill: bool = False) -> int:
+        """End it, in order or not, and return its port for the next start."""
+        port = self.server.port
+        self.server.stop(signal.SIGKILL if kill else signal.SIGTERM)
+        return port
