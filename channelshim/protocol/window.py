@@ -87,8 +87,10 @@ class ReplayWindow:
         self.number += count
         self.count += count
         self.bytes += size
-        while self.count > maximum_count or self.bytes > maximum_bytes:
-            self._drop_oldest_text()
+        while self.count > maximum_count:
+            self._drop_oldest(self.count - maximum_count)
+        while self.bytes > maximum_bytes:
+            self._drop_oldest(1)
 
     def drop(self, chunk: Chunk) -> None:
         """Drop chunk when it is the oldest one here; do nothing otherwise."""
@@ -121,12 +123,14 @@ class ReplayWindow:
             wanted -= len(piece)
         return tuple(text for piece in reversed(pieces) for text in piece)
 
-    def _drop_oldest_text(self) -> None:
+    def _drop_oldest(self, wanted: int) -> None:
+        """Drop the oldest `wanted` texts, or those of the oldest chunk if fewer."""
         assert self._chunks
         chunk = self._chunks[0]
-        self.bytes -= chunk.sizes[self._skipped]
-        self.count -= 1
-        self._skipped += 1
-        if self._skipped == len(chunk.texts):
-            self._chunks.popleft()
-            self._skipped = 0
+        end = self._skipped + wanted
+        if end >= len(chunk.texts):
+            self.drop(chunk)
+            return
+        self.bytes -= sum(chunk.sizes[self._skipped : end])
+        self.count -= wanted
+        self._skipped = end
