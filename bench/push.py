@@ -82,8 +82,11 @@ def _checked(report: dict[str, Any], pattern: str) -> Figures:
 
 
 def _fanout(server: ServerProcess, load: Load, plan: Plan) -> Figures:
+    cpu = server.cpu_seconds()
     report = load.tell(f"fanout {plan.fanouts} {plan.pause_ms}")
+    spent = server.cpu_seconds() - cpu
     return {
+        "fanout_cpu_us": 1e6 * spent / max(1, report["delivered"]),
         "fanout_p50_ms": report["fanout_p50_ms"],
         "fanout_p99_ms": report["fanout_p99_ms"],
         "fanout_answer_p50_ms": report["answer_p50_ms"],
@@ -94,13 +97,14 @@ def _fanout(server: ServerProcess, load: Load, plan: Plan) -> Figures:
 def _saturate(server: ServerProcess, load: Load, plan: Plan) -> Figures:
     cpu, begun = server.cpu_seconds(), time.monotonic()
     report = load.tell(f"saturate {plan.writers} {plan.seconds}")
-    spent = (server.cpu_seconds() - cpu) / (time.monotonic() - begun)
+    spent = server.cpu_seconds() - cpu
     return {
+        "delivered_per_cpu_second": report["delivered"] / max(spent, 0.01),
         "delivered_per_second": report["per_second"],
         "delivery_p50_ms": report["latency_p50_ms"],
         "delivery_p99_ms": report["latency_p99_ms"],
         "texts_per_read": report["delivered"] / max(1, report["reads"]),
-        "saturate_server_cpu": spent,
+        "saturate_server_cpu": spent / (time.monotonic() - begun),
         **_checked(report, "saturate"),
     }
 

@@ -9,10 +9,12 @@ from bench.peers import PEERS
 
 _COLUMNS = (
     ("delivered/s", "delivered_per_second"),
+    ("per CPU second", "delivered_per_cpu_second"),
     ("delivery p50 ms", "delivery_p50_ms"),
     ("delivery p99 ms", "delivery_p99_ms"),
     ("one to all p50 ms", "fanout_p50_ms"),
     ("one to all p99 ms", "fanout_p99_ms"),
+    ("CPU µs each", "fanout_cpu_us"),
     ("accepted/s", "accepted_per_second"),
     ("KiB per connection", "kib_per_connection"),
     ("lost", "saturate_lost"),
