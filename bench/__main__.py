@@ -81,6 +81,8 @@ def _measure(arguments: argparse.Namespace) -> Session:
     for block in _blocks(arguments):
         session.push(block)
     is_chosen = arguments.peer or arguments.pages or arguments.pattern
+    if not is_chosen:
+        session.steps()
     if not (is_chosen or arguments.no_tutorial):
         session.minichat(1 if arguments.quick else 3, 8 if arguments.quick else 24)
     return session

@@ -29,15 +29,25 @@ def text(medians: Medians) -> str:
     for pages in counts:
         table = runs_table(medians, pages)
         parts += [f"{pages:,} page{'' if pages == 1 else 's'}:\n", table]
-    parts += [_start(medians), _large(medians)]
+    parts += [_steps(medians), _start(medians), _large(medians)]
     return "\n".join(part for part in parts if part)
+
+
+def _steps(medians: Medians) -> str:
+    steps = medians.get(("steps", 0))
+    if steps is None:
+        return ""
+    lines = [(step, number(cost)) for step, cost in steps.items()]
+    return "The send path, processor time per message:\n\n" + table(
+        ("step", "µs"), lines
+    )
 
 
 def _start(medians: Medians) -> str:
     lines = [
         (name, number(got.get("start_seconds")), number(got.get("start_memory_mib")))
         for (name, pages), got in medians.items()
-        if pages == 0
+        if pages == 0 and "start_seconds" in got
     ]
     if not lines:
         return ""

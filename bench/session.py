@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import minichat
+from bench import minichat, send_path
 from bench.peers import PEERS
 from bench.places import RESULTS
 from bench.push import Figures, Plan, medians, run
@@ -108,6 +108,10 @@ class Session:
         self.add("original", 100, lambda: minichat.theirs(100, max(3, posts // 4)))
         self.add("original", 1, lambda: minichat.theirs(1, max(5, posts // 2)))
         self.add("original", 0, lambda: minichat.start(is_original=True))
+
+    def steps(self) -> None:
+        """Time the steps of the send path; kept under the peer "steps"."""
+        self.add("steps", 0, send_path.run)
 
     def medians(self) -> dict[tuple[str, int], Figures]:
         """Return the median of each figure for each peer and number of pages."""
