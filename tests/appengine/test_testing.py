@@ -79,5 +79,5 @@ def test_first_word_chooses_the_runner() -> None:
 
 
 def test_missing_pytest_leaves_unittest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(testing.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert testing._choose(["-v"]) == ("unittest", ["-v"])

@@ -192,9 +192,7 @@ def case_006(t):
 
 
 def case_007(t):
-    raises(
-        t.channel.InvalidChannelTokenDurationError, t.channel.create_channel, "", 0
-    )
+    raises(t.channel.InvalidChannelTokenDurationError, t.channel.create_channel, "", 0)
 
 
 def case_008(t):
@@ -298,9 +296,7 @@ def case_020(t):
 
 def case_021(t):
     t.channel.send_message("a", E_ACUTE * 16383)
-    raises(
-        t.channel.InvalidMessageError, t.channel.send_message, "a", E_ACUTE * 16384
-    )
+    raises(t.channel.InvalidMessageError, t.channel.send_message, "a", E_ACUTE * 16384)
 
 
 def case_022(t):

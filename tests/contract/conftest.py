@@ -1,0 +1,49 @@
+"""The two servers, started once for all HTTP cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+
+from tests.contract.sites import PROBE, Original, Site
+from tests.servers import Servers
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def shim_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Serve the probe app with channelshim."""
+    servers = Servers(lambda: tmp_path_factory.mktemp("storage"))
+    server = servers(PROBE)
+    yield Site("shim", server.port, lambda: server.output)
+    servers.stop()
+
+
+@pytest.fixture(scope="session")
+def original_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Serve the probe app with Google's last dev_appserver."""
+    original = Original(PROBE, tmp_path_factory.mktemp("original"))
+    yield Site("original", original.port, original.output)
+    original.stop()
+
+
+@pytest.fixture(
+    params=["shim", pytest.param("original", marks=pytest.mark.original)],
+)
+def site(request: pytest.FixtureRequest) -> Site:
+    """Run a case against the shim and against the original."""
+    found: Site = request.getfixturevalue(f"{request.param}_site")
+    return found
+
+
+@pytest.fixture
+def new_id(request: pytest.FixtureRequest) -> Callable[..., str]:
+    """Make client ids that no other test uses."""
+
+    def make(prefix: str = "id") -> str:
+        return f"{prefix}-{next(_numbers)}"
+
+    return make
