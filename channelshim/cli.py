@@ -163,9 +163,14 @@ def _configure_logging(level: str) -> None:
         raise ConfigurationError(
             f"log_level must be debug, info, warning, error or critical, not {level!r}"
         )
+    from channelshim.appserver.request_names import RequestNames
+
     logging.basicConfig(
-        level=number, format="%(levelname)-8s %(asctime)s %(name)s] %(message)s"
+        level=number,
+        format="%(levelname)-8s %(asctime)s %(name)s] %(request)s%(message)s",
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RequestNames())
     for noisy in ("uvicorn", "asyncio", "watchfiles"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from channelshim import appengine, limits, reloading
+from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer
 from channelshim.appserver.work import Work
 from channelshim.appyaml.app import AppConfig, parse_app
@@ -374,7 +375,8 @@ def serve_parts(
     if is_loopback(settings.host):
         parts.app_server.allowed_hosts = frozenset(settings.allowed_hosts)
         parts.app_server.show_tracebacks = True
-    bridge = make_bridge(parts.app_server, worker_count(settings, parts.config))
+    logged = AccessLog(parts.app_server)
+    bridge = make_bridge(logged, worker_count(settings, parts.config))
     acceptor = Acceptor(
         parts.hub,
         parts.tokens,

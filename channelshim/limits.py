@@ -71,6 +71,12 @@ CRON_REMOTE_ADDRESS: Final = "0.1.0.1"
 PRESENCE_RUNNERS: Final = 4
 """Threads that make presence POSTs; one id's POSTs never overlap."""
 
+PRESENCE_GATHER_SECONDS: Final = 0.005
+"""How long changes of presence are gathered for one commit of the journal."""
+
+PRESENCE_PATIENCE_SECONDS: Final = 0.01
+"""How long an id waits for a runner before another one is woken."""
+
 # --- Heartbeat and replay window (design decision 4) ----------------------------------
 
 PING_INTERVAL_SECONDS: Final = 20.0
@@ -254,3 +260,8 @@ CACHE_EVICTION_ROWS: Final = 64
 
 DOCTOR_FILES: Final = 10_000
 """Files that `channelshim doctor` reads."""
+
+# --- Logs -----------------------------------------------------------------------------
+
+LOGGED_PATH_LENGTH: Final = 200
+"""Characters of a request's path that stand before its lines in the log."""

@@ -109,6 +109,8 @@ class AppServer:
             return
         self._scripts.enter_folder()
         self._scripts.load_configuration()
+        for warning in self.config.warnings:
+            log.warning("%s", warning)
         for missing in missing_libraries(self.config.libraries):
             log.warning("%s", missing)
         self._scripts.load_all(

@@ -75,6 +75,8 @@ def find_file(
     # A trailing slash asks for a folder, and folders have no listing.
     if relative.endswith("/") or not os.path.isfile(path):
         return None
+    if not os.access(path, os.R_OK):
+        return None
     return path
 
 

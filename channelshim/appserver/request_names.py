@@ -1,0 +1,29 @@
+"""Which request a line of the log belongs to."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from typing import Final
+
+from channelshim import limits
+from channelshim.runtime.environment import is_in_request
+
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class RequestNames(logging.Filter):
+    """Gives each record a `request`: "GET /path: ", or "" outside of requests.
+
+    The app's threads are part of the request that started them.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Name the request; every record passes."""
+        name = ""
+        if is_in_request():
+            path = os.environ.get("PATH_INFO", "")[: limits.LOGGED_PATH_LENGTH]
+            name = f"{os.environ.get('REQUEST_METHOD', '')} {path}: "
+        record.request = _CONTROLS.sub("?", name)
+        return True
