@@ -1,15 +1,18 @@
 """Presence reports: journal first, then POSTs, in order for each client id.
 
-The loop only appends. One thread writes the journal, many changes in one commit, and
-hands the ids on; a few runners make the POSTs. A slow handler holds up its own runner.
+The loop only appends. One thread gathers changes for a moment, writes the journal in
+one commit and hands the ids on; runners make the POSTs. One runner does while handlers
+are quick, since threads that compute only get in each other's way; another is woken
+when ids wait, so that a slow handler holds up its own runner alone.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from urllib.parse import urlencode
 
@@ -73,7 +76,9 @@ class PresenceReports:
         # Guards what follows: the journal thread, the runners and the loop share it.
         self._lock = threading.Lock()
         self._pending: dict[str, deque[bool]] = {}
-        self._ready: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._ready: deque[str] = deque()
+        self._alarm = threading.Semaphore(0)
+        self._idle = 0
         self._threads: list[threading.Thread] = []
         self._is_stopping = False
 
@@ -89,38 +94,52 @@ class PresenceReports:
         """Write the journal and let POSTs in hand finish, for at most that long."""
         self._is_stopping = True
         self._has_changes.set()
+        deadline = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join(seconds / max(1, len(self._threads)))
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _changed(self, client_id: str, change: _Change) -> None:
         if not self._threads:
-            self._start()
+            self._start(self._keep_journal)
         self._changes.append((client_id, change))
-        self._has_changes.set()
+        if not self._has_changes.is_set():
+            self._has_changes.set()
 
-    def _start(self) -> None:
-        # The runners are daemons: a handler that never returns must not keep the
-        # process alive after its stop.
-        work = [self._keep_journal] + [self._post_all] * self._runners
-        self._threads = [
-            threading.Thread(target=target, name=f"presence-{number}", daemon=True)
-            for number, target in enumerate(work)
-        ]
-        for thread in self._threads:
-            thread.start()
+    def _start(self, target: Callable[[], None]) -> None:
+        # Daemons: a handler that never returns must not keep the process alive after
+        # its stop.
+        name = f"presence-{len(self._threads)}"
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    # --- The journal's thread -----------------------------------------------------
 
     def _keep_journal(self) -> None:
-        while True:
-            self._has_changes.wait()
+        while not self._is_stopping or self._changes:
+            waiting = limits.PRESENCE_PATIENCE_SECONDS if self._ready else None
+            if self._has_changes.wait(waiting) and not self._is_stopping:
+                time.sleep(limits.PRESENCE_GATHER_SECONDS)
+            # Cleared before the changes are taken: one that comes later sets it again.
             self._has_changes.clear()
             changes = [self._changes.popleft() for _ in range(len(self._changes))]
             if changes:
                 self._journal(changes)
                 self._queue(changes)
-            if self._is_stopping and not self._changes:
-                for _ in range(self._runners):
-                    self._ready.put(None)
+            if self._ready:
+                self._wake_runner()
+        for _ in range(self._runners):
+            self._alarm.release()
+
+    def _wake_runner(self) -> None:
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+                self._alarm.release()
                 return
+            has_all = len(self._threads) > self._runners
+        if not has_all:
+            self._start(self._post_all)
 
     def _journal(self, changes: list[tuple[str, _Change]]) -> None:
         added: dict[str, None] = {}
@@ -152,15 +171,28 @@ class PresenceReports:
                 pending = self._pending.get(client_id)
                 if pending is None:
                     self._pending[client_id] = deque([is_connected])
-                    self._ready.put(client_id)
+                    self._ready.append(client_id)
                 elif is_connected and pending and pending[-1] is False:
                     # It came back before anybody was told that it had gone.
                     pending.pop()
                 else:
                     pending.append(is_connected)
 
+    # --- The runners --------------------------------------------------------------
+
     def _post_all(self) -> None:
-        while (client_id := self._ready.get()) is not None:
+        while True:
+            try:
+                client_id = self._ready.popleft()
+            except IndexError:
+                with self._lock:
+                    if self._ready:
+                        continue
+                    if self._is_stopping:
+                        return
+                    self._idle += 1
+                self._alarm.acquire()
+                continue
             while (is_connected := self._next(client_id)) is not None:
                 self._post(client_id, is_connected=is_connected)
 
