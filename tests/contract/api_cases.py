@@ -402,11 +402,44 @@ def case_033(t):
         assert not is_valid(t, wrong), wrong
 
 
+def case_034(t):
+    token = t.channel.create_channel("ann", duration_minutes=1)
+    t.clock[0] += 62
+    for wrong in altered(token):
+        try:
+            t.stub.connect_channel(wrong)
+        except Exception as error:
+            # The service's own class, or the stub's.
+            assert type(error).__name__ in ("InvalidToken", "InvalidTokenError"), error
+        else:
+            raise AssertionError("connected")
+
+
 def case_036(t):
     token = t.channel.create_channel("a")
     t.end()
     t.begin()
     assert is_valid(t, token)
+
+
+# --- H. Users -------------------------------------------------------------------------
+
+
+def case_104(t):
+    from google.appengine.api import users
+
+    one, other = users.User("a@b.c"), users.User("a@b.c", _user_id="1")
+    assert one == other
+    equal(hash(one), hash(other))
+    assert one != users.User("A@b.c")
+
+
+def case_105(t):
+    from google.appengine.api import users
+
+    raises(users.UserNotFoundError, users.User, "")
+    raises(users.UserNotFoundError, users.User)
+    equal(users.get_current_user(), None)
 
 
 # --- I. Testbed -----------------------------------------------------------------------

@@ -93,9 +93,7 @@ class Site:
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
-            return Answer(
-                answer.status, answer.reason, answer.headers, answer.read()
-            )
+            return Answer(answer.status, answer.reason, answer.headers, answer.read())
         finally:
             connection.close()
 
