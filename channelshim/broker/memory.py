@@ -1,7 +1,8 @@
 """The broker of one process, and the reference for every other one.
 
-Publishing is an append and, when none is pending, one wake-up; numbering and
-bookkeeping happen in `collect`, once for all that has come together since.
+Publishing is an append and, when none is pending, one wake-up. Numbering happens in
+`collect`, once for all that has come together since; keeping it for those who come
+back happens after it was written, in `settle`.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class MemoryBroker:
         self._wake: Callable[[], None] = _nobody
         # Guards everything below: create_channel numbers too, in the app's threads.
         self._lock = threading.Lock()
-        self._uncollected: dict[str, list[str]] = {}
+        self._uncollected: dict[str, tuple[ReplayWindow, tuple[str, ...]]] = {}
+        self._unsettled: list[tuple[ReplayWindow, tuple[str, ...]]] = []
         self._kept: deque[tuple[Chunk, int, list[ReplayWindow]]] = deque()
         self._kept_bytes = 0
         self._expected: deque[tuple[float, str]] = deque()
@@ -89,7 +91,7 @@ class MemoryBroker:
         """See contracts.Broker."""
         with self._lock:
             now = self._clock.monotonic()
-            self._number(now)
+            self._settle(now)
             channel = self._known(client_id)
             channel.expected_until = now + self._window_seconds
             self._expected.append((channel.expected_until, client_id))
@@ -98,14 +100,14 @@ class MemoryBroker:
     def connect(self, client_id: str) -> None:
         """See contracts.Broker."""
         with self._lock:
-            self._number(self._clock.monotonic())
+            self._settle(self._clock.monotonic())
             self._known(client_id).is_connected = True
 
     def disconnect(self, client_id: str) -> None:
         """See contracts.Broker."""
         with self._lock:
             now = self._clock.monotonic()
-            self._number(now)
+            self._settle(now)
             channel = self._channels.get(client_id)
             if channel is not None:
                 channel.is_connected = False
@@ -115,7 +117,7 @@ class MemoryBroker:
     def replay(self, client_id: str, after: int | None) -> Replay:
         """See contracts.Broker."""
         with self._lock:
-            self._number(self._clock.monotonic())
+            self._settle(self._clock.monotonic())
             return self._known(client_id).window.replay(after)
 
     def collect(self) -> Sequence[Delivery]:
@@ -123,27 +125,26 @@ class MemoryBroker:
         # Cleared before the inbox is emptied: what comes later wakes again.
         self._is_woken = False
         with self._lock:
-            self._number(self._clock.monotonic())
+            self._number()
             uncollected = self._uncollected
             if not uncollected:
                 return ()
             self._uncollected = {}
-            channels = self._channels
-            shared: dict[tuple[str, ...], tuple[str, ...]] = {}
-            deliveries = []
-            for client_id, texts in uncollected.items():
-                channel = channels.get(client_id)
-                if channel is not None:
-                    key = tuple(texts)
-                    key = shared.setdefault(key, key)
-                    deliveries.append(Delivery(client_id, channel.window.number, key))
-            return deliveries
+            return [
+                Delivery(client_id, window.number, texts)
+                for client_id, (window, texts) in uncollected.items()
+            ]
+
+    def settle(self) -> None:
+        """See contracts.Broker."""
+        with self._lock:
+            self._settle(self._clock.monotonic())
 
     def save(self) -> bytes:
         """See contracts.Broker."""
         with self._lock:
             now = self._clock.monotonic()
-            self._number(now)
+            self._settle(now)
             channels = []
             for client_id, channel in self._channels.items():
                 replay = channel.window.replay(0)
@@ -175,6 +176,7 @@ class MemoryBroker:
         channel.expected_until = now + self._window_seconds
         self._expected.append((channel.expected_until, client_id))
         if texts:
+            channel.window.number += len(texts)
             self._keep(tuple(texts), [channel.window], now)
 
     def _known(self, client_id: str) -> _Channel:
@@ -184,42 +186,53 @@ class MemoryBroker:
             channel = self._channels[client_id] = _Channel(number)
         return channel
 
-    def _number(self, now: float) -> None:
-        """Number what was published, keep it, and drop what is too old."""
+    def _number(self) -> None:
+        """Number what was published; keeping it is put off until `_settle`."""
         inbox = self._inbox
-        if inbox:
-            owed: dict[str, list[str]] = {}
-            pop = inbox.popleft
-            for _ in range(len(inbox)):
-                client_id, text = pop()
-                texts = owed.get(client_id)
-                if texts is None:
-                    owed[client_id] = [text]
-                else:
-                    texts.append(text)
-            self._keep_all(owed, now)
-        self._drop_old(now)
-
-    def _keep_all(self, owed: dict[str, list[str]], now: float) -> None:
-        groups: dict[tuple[str, ...], list[ReplayWindow]] = {}
+        if not inbox:
+            return
+        owed: dict[str, list[str]] = {}
+        pop = inbox.popleft
+        for _ in range(len(inbox)):
+            client_id, text = pop()
+            texts = owed.get(client_id)
+            if texts is None:
+                owed[client_id] = [text]
+            else:
+                texts.append(text)
         uncollected = self._uncollected
+        # One tuple for equal lists: the hub and the windows share it.
+        shared: dict[tuple[str, ...], tuple[str, ...]] = {}
         for client_id, texts in owed.items():
             channel = self._channels.get(client_id)
             if channel is None:
                 continue
             key = tuple(texts)
-            windows = groups.get(key)
-            if windows is None:
-                groups[key] = [channel.window]
-            else:
-                windows.append(channel.window)
+            key = shared.setdefault(key, key)
+            window = channel.window
+            window.number += len(key)
+            self._unsettled.append((window, key))
             waiting = uncollected.get(client_id)
-            if waiting is None:
-                uncollected[client_id] = texts
-            else:
-                waiting.extend(texts)
-        for key, windows in groups.items():
-            self._keep(key, windows, now)
+            if waiting is not None:
+                key = waiting[1] + key
+            uncollected[client_id] = (window, key)
+
+    def _settle(self, now: float) -> None:
+        """Keep what was numbered, and drop what is too old."""
+        self._number()
+        unsettled = self._unsettled
+        if unsettled:
+            self._unsettled = []
+            groups: dict[tuple[str, ...], list[ReplayWindow]] = {}
+            for window, texts in unsettled:
+                windows = groups.get(texts)
+                if windows is None:
+                    groups[texts] = [window]
+                else:
+                    windows.append(window)
+            for texts, windows in groups.items():
+                self._keep(texts, windows, now)
+        self._drop_old(now)
 
     def _keep(
         self, texts: tuple[str, ...], windows: list[ReplayWindow], now: float
@@ -228,7 +241,7 @@ class MemoryBroker:
         size = sum(sizes)
         chunk = Chunk(texts, sizes, now)
         for window in windows:
-            window.append(chunk, size, self._window_messages, self._window_bytes)
+            window.keep(chunk, size, self._window_messages, self._window_bytes)
         cost = size + len(texts) * _TEXT_BYTES + len(windows) * _REFERENCE_BYTES
         self._kept.append((chunk, cost, windows))
         self._kept_bytes += cost

@@ -210,6 +210,7 @@ class Hub:
         """Write what was published since the last pass: one write per connection."""
         begun = self._clock.monotonic()
         self._deliver()
+        self._broker.settle()
         spent = self._clock.monotonic() - begun
         if self._loop is not None:
             self._next_pass = self._loop.time() + min(spent, self._pause_seconds)

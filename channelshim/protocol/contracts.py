@@ -103,6 +103,13 @@ class Broker(Protocol):
         Loop thread only. Each message is returned once; order within an id is kept.
         """
 
+    def settle(self) -> None:
+        """Do the bookkeeping that `collect` has put off. Loop thread.
+
+        Called once the deliveries are written; a replay that is asked for earlier
+        is right all the same.
+        """
+
     def subscribe(self, wake: Callable[[], None]) -> None:
         """Have `wake` called, from any thread, when `collect` has something.
 

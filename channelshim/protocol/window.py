@@ -52,7 +52,9 @@ class Chunk:
 class ReplayWindow:
     """The last messages of one client id, bounded in count and bytes.
 
-    Bounds in time and in total are its owner's, who drops the oldest chunk.
+    Bounds in time and in total are its owner's, who drops the oldest chunk. So is the
+    count: the owner adds to `number` when messages are published, and has them kept
+    before anyone asks for a replay.
 
     Args:
         number: the number of the last message before the first one to come.
@@ -69,10 +71,10 @@ class ReplayWindow:
         # is shared, so it is never cut.
         self._skipped = 0
 
-    def append(
+    def keep(
         self, chunk: Chunk, size: int, maximum_count: int, maximum_bytes: int
     ) -> None:
-        """Number the chunk's texts and keep what fits into the bounds.
+        """Keep what fits into the bounds of texts that `number` counts already.
 
         Args:
             chunk: the texts; may be shared with other windows.
@@ -83,9 +85,7 @@ class ReplayWindow:
         if self._chunks is None:
             self._chunks = deque()
         self._chunks.append(chunk)
-        count = len(chunk.texts)
-        self.number += count
-        self.count += count
+        self.count += len(chunk.texts)
         self.bytes += size
         while self.count > maximum_count:
             self._drop_oldest(self.count - maximum_count)

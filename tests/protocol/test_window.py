@@ -20,6 +20,14 @@ def chunk_of(texts: list[str]) -> tuple[Chunk, int]:
     return Chunk(tuple(texts), sizes, 0.0), sum(sizes)
 
 
+def publish(
+    window: ReplayWindow, chunk: Chunk, size: int, maximum_count: int, most_bytes: int
+) -> None:
+    """Count and keep, as the broker does, in two steps."""
+    window.number += len(chunk.texts)
+    window.keep(chunk, size, maximum_count, most_bytes)
+
+
 @given(
     st.lists(st.lists(st.text(max_size=5), min_size=1, max_size=6), max_size=12),
     st.integers(1, 8),
@@ -32,7 +40,7 @@ def test_what_is_kept_is_the_longest_tail_within_both_bounds(
     everything: list[str] = []
     for texts in published:
         chunk, size = chunk_of(texts)
-        window.append(chunk, size, maximum_count, maximum_bytes)
+        publish(window, chunk, size, maximum_count, maximum_bytes)
         everything += texts
     kept = everything[-maximum_count:]
     while sum(len(text.encode("utf-8")) for text in kept) > maximum_bytes:
@@ -48,7 +56,7 @@ def test_what_is_kept_is_the_longest_tail_within_both_bounds(
 def test_a_page_is_owed_what_comes_after_its_number() -> None:
     window = ReplayWindow(10)
     for texts in (["a", "b"], ["c"], ["d", "e"]):
-        window.append(*chunk_of(texts), 100, 100)
+        publish(window, *chunk_of(texts), 100, 100)
     assert window.replay(11).texts == ("b", "c", "d", "e")
     assert window.replay(14).texts == ("e",)
     assert window.replay(11).number == 11
@@ -57,7 +65,7 @@ def test_a_page_is_owed_what_comes_after_its_number() -> None:
 @pytest.mark.parametrize("after", [None, 15, 99])
 def test_from_now_owes_nothing(after: int | None) -> None:
     window = ReplayWindow(10)
-    window.append(*chunk_of(["a", "b", "c", "d", "e"]), 100, 100)
+    publish(window, *chunk_of(["a", "b", "c", "d", "e"]), 100, 100)
     replay = window.replay(after)
     assert (replay.number, replay.texts) == (15, ())
 
@@ -66,8 +74,8 @@ def test_the_oldest_chunk_is_dropped_by_its_owner_and_no_other() -> None:
     window = ReplayWindow(0)
     old, old_size = chunk_of(["a", "b", "c"])
     new, new_size = chunk_of(["d", "e"])
-    window.append(old, old_size, 4, 100)
-    window.append(new, new_size, 4, 100)
+    publish(window, old, old_size, 4, 100)
+    publish(window, new, new_size, 4, 100)
     window.drop(new)
     assert window.replay(0).texts == ("b", "c", "d", "e")
     window.drop(old)
