@@ -7,6 +7,7 @@ stands below gets plain arguments.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import os
@@ -417,6 +418,9 @@ def serve_parts(
     # Handlers that compute hold the interpreter for 5 ms at a time by default: the
     # loop's first message would wait as long.
     sys.setswitchinterval(SWITCH_SECONDS)
+    # What is loaded now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     # A duplicate: closing the server's own must not close what the next one inherits.
     kept = listener.dup() if reloads else None
     server.run()
