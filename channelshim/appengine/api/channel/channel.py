@@ -105,7 +105,8 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
 
 
 _checked_ids: set[str] = set()
-_checked_message: str | None = None
+# Not None: that is a message which somebody may send.
+_checked_message: object = object()
 
 
 def _send_checked(client_id: Any, message: Any) -> None:
@@ -130,7 +131,7 @@ def _resolve(service: Any, client_id: Any) -> str:
         resolved: str = service.resolve(raw)
         if resolved != raw:
             return resolved
-    text = client_id_text(_validate_client_id(client_id))
+    text = client_id_text(_validate_client_id(client_id, is_token_allowed=True))
     if not service.may_be_token(text):
         if len(_checked_ids) >= _CHECKED_IDS:
             _checked_ids.clear()
