@@ -1,0 +1,83 @@
+"""Forwarded headers: believed from proxies that a setting names, gone otherwise.
+
+A client that sends X-Forwarded-For: 0.1.0.10 must not become the presence service.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from channelshim.errors import ConfigurationError
+
+Environ = dict[str, Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_FORWARDED: Final = re.compile(r"HTTP_(X_FORWARDED(_.*)?|FORWARDED|X_REAL_IP)\Z")
+_PLATFORM: Final = ipaddress.ip_network("0.0.0.0/8")
+"""App Engine's own requests came from 0.1.0.x, and apps believe that."""
+
+_MAXIMUM_HOPS: Final = 32
+
+
+def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Return the networks of proxies.
+
+    Args:
+        texts: addresses or networks: "10.0.0.1", "10.0.0.0/8", "::1".
+
+    Raises:
+        ConfigurationError: neither; names the text.
+    """
+    networks = []
+    for text in texts:
+        try:
+            networks.append(ipaddress.ip_network(text.strip(), strict=False))
+        except ValueError:
+            raise ConfigurationError(
+                f"trusted_proxies: {text!r} is no address or network"
+            ) from None
+    return tuple(networks)
+
+
+def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
+    """Put the client's own address and scheme into the environment, in place.
+
+    The last address of X-Forwarded-For that is no proxy's own is the client's: what
+    stands before it the client may have written itself. Forwarded headers are taken
+    out, since frameworks believe them.
+
+    Args:
+        environ: of an outside request.
+        proxies: from `parse_networks`; without any, nothing is believed.
+    """
+    said = {key: environ.pop(key) for key in list(environ) if _FORWARDED.match(key)}
+    if not said or not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
+        return
+    hops = str(said.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
+    for hop in reversed(hops):
+        address = _address(hop)
+        if address is None:
+            break
+        environ["REMOTE_ADDR"] = str(address)
+        if not _is_in(str(address), proxies):
+            break
+    scheme = str(said.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
+    if scheme.lower() in ("http", "https"):
+        environ["wsgi.url_scheme"] = scheme.lower()
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return None if plain in _PLATFORM else plain
+
+
+def _is_in(text: str, networks: tuple[Network, ...]) -> bool:
+    address = _address(text)
+    return address is not None and any(address in network for network in networks)
