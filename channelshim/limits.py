@@ -68,6 +68,9 @@ TASK_REMOTE_ADDRESS: Final = "0.1.0.2"
 CRON_REMOTE_ADDRESS: Final = "0.1.0.1"
 """The addresses from which App Engine made internal requests; apps check them."""
 
+MAXIMUM_PAGE_REPORT_BYTES: Final = 4096
+"""Body of a page's report about itself: an id and a token need a tenth of it."""
+
 PRESENCE_RUNNERS: Final = 4
 """Threads that make presence POSTs; one id's POSTs never overlap."""
 
