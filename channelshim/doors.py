@@ -23,6 +23,8 @@ from typing import Any
 from channelshim import appengine, limits, reloading
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer
+from channelshim.appserver.page_reports import PageReports
+from channelshim.appserver.proxies import parse_networks
 from channelshim.appserver.work import Work
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
@@ -184,10 +186,15 @@ class Parts:
             wsgi_app=wsgi_app,
             remember=self.store.remember_account,
             clock=self.clock,
-            allowed_hosts=(settings.host,),
-            show_tracebacks=True,
+            trusted_proxies=parse_networks(settings.trusted_proxies),
+            # A server that is not ours may have any name; ours looks closer below.
+            allowed_hosts=settings.allowed_hosts or None,
         )
-        self.reports = PresenceReports(self.app_server, self.store)
+        if settings.allow_page_reports:
+            self.app_server.page_reports = PageReports(self.tokens, self.clock)
+        self.reports = PresenceReports(
+            self.app_server, self.store, is_posting=_posts_presence(settings, config)
+        )
         self.hub = Hub(
             self.broker,
             self.clock,
@@ -320,6 +327,12 @@ class Parts:
         )
 
 
+def _posts_presence(settings: Settings, config: AppConfig | None) -> bool:
+    """Return whether the app hears who is connected (contract case 86)."""
+    services = config.inbound_services if config is not None else ()
+    return not settings.require_inbound_services or "channel_presence" in services
+
+
 def is_loopback(host: str) -> bool:
     """Return whether only this machine reaches a server that listens on host."""
     return host in ("localhost", "::1") or host.startswith("127.")
@@ -378,14 +391,15 @@ def serve_parts(
         parts.app_server.show_tracebacks = True
     logged = AccessLog(parts.app_server)
     bridge = make_bridge(logged, worker_count(settings, parts.config))
+    is_host_allowed = parts.app_server.is_host_allowed
+    is_origin_allowed = same_origin(settings.allowed_origins)
     acceptor = Acceptor(
         parts.hub,
         parts.tokens,
         parts.clock,
-        same_origin(settings.allowed_origins),
+        lambda origin, host: is_host_allowed(host) and is_origin_allowed(origin, host),
         send_buffer_bytes=settings.send_buffer_bytes,
     )
-    is_host_allowed = parts.app_server.is_host_allowed
     application = AsgiApplication(bridge, parts.poller, is_host_allowed)
     changed: list[str] = []
 

@@ -98,6 +98,12 @@ SETTINGS = (
         "Host names besides this machine's own that a server on loopback answers for.",
     ),
     Setting(
+        "trusted_proxies",
+        tuple,
+        (),
+        "Addresses or networks of proxies whose X-Forwarded-For and -Proto count.",
+    ),
+    Setting(
         "threads",
         int,
         0,
@@ -120,6 +126,18 @@ SETTINGS = (
         float,
         limits.PING_TIMEOUT_SECONDS,
         "Time after a heartbeat without an answer until the peer counts as dead.",
+    ),
+    Setting(
+        "require_inbound_services",
+        bool,
+        False,
+        "Report presence only if app.yaml's inbound_services say channel_presence.",
+    ),
+    Setting(
+        "allow_page_reports",
+        bool,
+        False,
+        "Let a page report its own client id disconnected, by its login or token.",
     ),
     Setting(
         "window_messages",

@@ -14,7 +14,9 @@ from channelshim import limits
 from channelshim.appserver import guard, login, static
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.libraries import missing_libraries
+from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.pages import error_html, not_found_text, own_error_page
+from channelshim.appserver.proxies import Network, settle_client
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts, WsgiApp
 from channelshim.appyaml import config as kinds
@@ -55,6 +57,7 @@ class AppServer:
         clock: says when a login was; needed with remember.
         identity: turns a request into a user; None means the cookie.
         allowed_hosts: names besides loopback's that Host may say; None allows all.
+        trusted_proxies: from proxies.parse_networks; whose forwarded headers count.
         enforces_secure: whether `secure:` redirects; off, as in the old server, since
             a server on loopback speaks http alone.
         host: Host header of the platform's own requests; settable.
@@ -64,6 +67,7 @@ class AppServer:
     Attributes:
         wsgi_app: the application in the place of app.yaml's scripts, or None; may be
             set before serving, as may allowed_hosts and show_tracebacks.
+        page_reports: admits what pages report about themselves; None refuses all.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class AppServer:
         clock: Clock | None = None,
         identity: login.Identity | None = None,
         allowed_hosts: Collection[str] | None = None,
+        trusted_proxies: tuple[Network, ...] = (),
         enforces_secure: bool = False,
         host: str = "localhost",
         show_tracebacks: bool = False,
@@ -91,9 +96,11 @@ class AppServer:
             cookies, self._identity, _rememberer(remember, clock)
         )
         self.allowed_hosts = allowed_hosts
+        self._trusted_proxies = trusted_proxies
         self._enforces_secure = enforces_secure
         self.host = host
         self.show_tracebacks = show_tracebacks
+        self.page_reports: PageReports | None = None
         self._scripts = Scripts(self._root)
         self._serial = None if self.config.is_threadsafe else threading.Lock()
 
@@ -124,13 +131,17 @@ class AppServer:
     ) -> Iterable[bytes]:
         """Answer a request from outside."""
         environ = guard.clean(environ)
+        settle_client(environ, self._trusted_proxies)
         if not self.is_host_allowed(str(environ.get("HTTP_HOST", ""))):
             return answer(
                 start_response,
                 HTTPStatus.BAD_REQUEST,
                 "This server does not answer for the host that the request names.\n",
             )
-        if guard.is_reserved(environ):
+        user = self._identity.user(environ)
+        if guard.is_reserved(environ) and not (
+            self.page_reports is not None and self.page_reports.admits(environ, user)
+        ):
             return answer(
                 start_response,
                 HTTPStatus.FORBIDDEN,
@@ -139,7 +150,7 @@ class AppServer:
         if environ.get("PATH_INFO") in (limits.PATH_LOGIN, limits.PATH_LOGOUT):
             pages: Iterable[bytes] = self._login_app(environ, start_response)
             return pages
-        return self._serve(environ, start_response, self._identity.user(environ))
+        return self._serve(environ, start_response, user)
 
     def is_host_allowed(self, host: str) -> bool:
         """Return whether a Host header names a host that is served here."""

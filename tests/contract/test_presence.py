@@ -198,3 +198,15 @@ def test_case_086_presence_needs_no_inbound_services(site: Site, new_id: NewId) 
     name = new_id()
     site.dev("connect", site.token(name))
     await_told(site, name, ["connected"])
+
+
+def test_case_086_production_rule_is_a_setting(server: Servers, tmp_path: Path) -> None:
+    silent = Site("shim", server(PROBE, "--require_inbound_services=yes").port, None)
+    app = shutil.copytree(PROBE, tmp_path / "present")
+    with (app / "app.yaml").open("a") as file:
+        file.write("inbound_services:\n- channel_presence\n")
+    told = Site("shim", server(app, "--require_inbound_services=yes").port, None)
+    for one in (silent, told):
+        one.dev("connect", one.token("ann"))
+    await_told(told, "ann", ["connected", "disconnected"])
+    assert silent.told("ann") == []

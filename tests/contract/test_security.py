@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import await_condition
-from tests.contract.sites import Site
+from tests.contract.sites import PROBE, Site
+from tests.servers import Servers
 
 NewId = Callable[..., str]
 
@@ -113,3 +114,18 @@ def test_foreign_host_is_refused(site: Site) -> None:
     for path in ("/", "/_ah/channel/jsapi", "/_ah/login"):
         answer = site.ask(path, headers={"Host": "evil.example.com"})
         assert answer.status == 400, path
+
+
+def test_case_091_page_reports_are_a_setting(server: Servers, new_id: NewId) -> None:
+    site = Site("shim", server(PROBE, "--allow_page_reports=yes").port, None)
+    cookie = {"Cookie": site.log_in("ann@example.com")}
+    ann, path = "137124870312556742271", "/_ah/channel/disconnected/"
+    assert site.ask(path, form={"from": ann}, headers=cookie).status == 200
+    assert site.told(ann) == ["disconnected"]
+    token = site.token("room/1")
+    assert site.ask(path, form={"from": "room/1", "token": token}).status == 200
+    assert site.told("room/1") == ["disconnected"]
+    for form in ({"from": "bob"}, {"from": "bob", "token": token}):
+        assert site.ask(path, form=form, headers=cookie).status == 403
+    assert site.ask(PRESENCE[0], form={"from": ann}, headers=cookie).status == 403
+    assert site.told("bob") == []
