@@ -23,13 +23,14 @@ Synchronous = Literal["NORMAL", "FULL"]
 
 _BUSY_CODES = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
 _REASONS = {
-    "SQLITE_FULL": "the disk is full",
-    "SQLITE_READONLY": "it is read-only",
-    "SQLITE_CANTOPEN": "it cannot be opened",
-    "SQLITE_IOERR": "the disk refuses",
-    "SQLITE_CORRUPT": "the file is damaged",
-    "SQLITE_NOTADB": "the file is no database",
+    "SQLITE_FULL": ("is full", "the disk is full"),
+    "SQLITE_READONLY": ("readonly", "it is read-only"),
+    "SQLITE_CANTOPEN": ("unable to open", "it cannot be opened"),
+    "SQLITE_IOERR": ("disk I/O", "the disk refuses"),
+    "SQLITE_CORRUPT": ("malformed", "the file is damaged"),
+    "SQLITE_NOTADB": ("not a database", "the file is no database"),
 }
+"""SQLite's code, what its text says (all that Python 3.10 hands on), and what we say."""
 
 
 class Database:
@@ -175,12 +176,9 @@ def explain(error: sqlite3.Error, path: Path) -> StorageError:
     text = str(error)
     if any(name.startswith(code) for code in _BUSY_CODES) or "locked" in text:
         return StoreBusy(f"the store {path} was busy for too long")
-    for code, reason in _REASONS.items():
-        if name.startswith(code):
+    for code, (words, reason) in _REASONS.items():
+        if name.startswith(code) or (not name and words in text):
             return StorageError(f"the store {path} refused: {reason}")
-    if "full" in text:
-        # Python 3.10 has no error names.
-        return StorageError(f"the store {path} refused: {_REASONS['SQLITE_FULL']}")
     return StorageError(f"the store {path} refused: {text}")
 
 

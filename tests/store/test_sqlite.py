@@ -172,7 +172,15 @@ def test_busy_store_is_told_apart(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("database or disk is full", "disk is full"), ("something new", "something new")],
+    [
+        ("database or disk is full", "disk is full"),
+        ("attempt to write a readonly database", "read-only"),
+        ("unable to open database file", "cannot be opened"),
+        ("disk I/O error", "disk refuses"),
+        ("database disk image is malformed", "damaged"),
+        ("file is not a database", "no database"),
+        ("something new", "something new"),
+    ],
 )
 def test_errors_without_a_name_are_explained(tmp_path, text, sentence):
     assert sentence in str(explain(sqlite3.OperationalError(text), tmp_path))
