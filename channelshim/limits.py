@@ -177,6 +177,8 @@ INTERRUPT_SECONDS: Final = 0.5
 LOGIN_COOKIE: Final = "dev_appserver_login"
 AUTH_DOMAIN: Final = "gmail.com"
 MAXIMUM_COOKIE_LENGTH: Final = 1024
+COOKIES_REMEMBERED: Final = 4096
+"""Cookie headers whose user is known without verifying again, newest kept: 4 MiB."""
 MAXIMUM_EMAIL_LENGTH: Final = 254
 """Characters (RFC 5321 4.5.3.1.3 and its erratum 1690)."""
 

@@ -60,6 +60,8 @@ def is_reserved(environ: Environ) -> bool:
     reading of the path is tried.
     """
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    if "%" not in path and "_ah" not in path.lower():
+        return False
     readings = {path, environ.get("PATH_INFO", "")}
     for _ in range(3):
         path = unquote(path, "latin-1")

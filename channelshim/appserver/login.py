@@ -6,6 +6,7 @@ unsigned cookie (7.7).
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -47,12 +48,19 @@ class CookieIdentity:
 
     def __init__(self, signer: CookieSigner) -> None:
         self._signer = signer
+        # The same pages ask again and again; verifying costs as much as a small app.
+        self._user_of = functools.lru_cache(limits.COOKIES_REMEMBERED)(self._read)
 
     def user(self, environ: dict[str, Any]) -> User | None:
         """Return who the cookie names, or None."""
         header = environ.get("HTTP_COOKIE", "")
         if limits.LOGIN_COOKIE not in header:
             return None
+        if len(header) > limits.MAXIMUM_COOKIE_LENGTH:
+            return self._read(header)
+        return self._user_of(header)
+
+    def _read(self, header: str) -> User | None:
         login = self._signer.read(_cookie_value(header))
         if login is None:
             return None
