@@ -30,7 +30,7 @@ _REASONS = {
     "SQLITE_CORRUPT": ("malformed", "the file is damaged"),
     "SQLITE_NOTADB": ("not a database", "the file is no database"),
 }
-"""SQLite's code, what its text says (all that Python 3.10 hands on), and what we say."""
+"""SQLite's code, its text (all that Python 3.10 hands on), and what we say."""
 
 
 class Database:
