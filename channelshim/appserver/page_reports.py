@@ -42,6 +42,8 @@ class PageReports:
         if (
             environ.get("REQUEST_METHOD") != "POST"
             or environ.get("PATH_INFO") != limits.PATH_DISCONNECTED
+            or environ.get("QUERY_STRING")
+            or not _is_form(environ)
         ):
             return False
         body = _small_body(environ)
@@ -53,7 +55,7 @@ class PageReports:
         except ValueError:
             return False
         # One reading only: which of two an app would take is its framework's affair.
-        if len(form.get("from", [])) != 1 or "from=" in environ.get("QUERY_STRING", ""):
+        if len(form.get("from", [])) != 1:
             return False
         client_id = form["from"][0]
         return client_id in _names(user) or any(
@@ -71,6 +73,16 @@ class PageReports:
 def _names(user: User | None) -> tuple[str, ...]:
     """Return the client ids that are a user's beyond doubt."""
     return () if user is None else (user.user_id, user.email)
+
+
+def _is_form(environ: dict[str, Any]) -> bool:
+    """Return whether an app reads the body as we do.
+
+    A multipart body can hold another `from` for the app than for us, and so can a
+    query, quoted.
+    """
+    content_type = str(environ.get("CONTENT_TYPE", "")).partition(";")[0]
+    return content_type.strip().lower() == "application/x-www-form-urlencoded"
 
 
 def _small_body(environ: dict[str, Any]) -> bytes | None:
