@@ -168,6 +168,38 @@ def test_two_tokens_of_one_id_share_or_compete(site: Site, new_id: NewId) -> Non
     assert site.dev("poll", second).body == (b"" if site.is_original else b"x")
 
 
+def test_message_between_creating_and_connecting(site: Site, new_id: NewId) -> None:
+    """D12: it waits for the page; the original drops it."""
+    name = new_id()
+    token = site.token(name)
+    site.send(name, "early")
+    site.dev("connect", token)
+    assert site.dev("poll", token).body == (b"" if site.is_original else b"early")
+
+
+@pytest.mark.parametrize("suffix", ["&b=c", "+b", "%41b", "#b", ";b", "é", " b/c?"])
+def test_case_039_every_id_is_spoken_for(
+    shim_site: Site, new_id: NewId, suffix: str
+) -> None:
+    """D3: the original makes ids with & + % # ; unusable, and refuses é."""
+    name = new_id() + suffix
+    token = shim_site.token(name)
+    # As the original's own script sends it: not quoted.
+    url = f"/_ah/channel/dev?command=connect&channel={token}"
+    assert shim_site.ask(url).status == 200
+    shim_site.send(name, "x")
+    assert shim_site.dev("poll", token).body == b"x"
+
+
+@pytest.mark.original
+def test_case_039_original_refuses_an_ampersand(
+    original_site: Site, new_id: NewId
+) -> None:
+    token = original_site.token(f"{new_id()}&b=c")
+    url = f"/_ah/channel/dev?command=connect&channel={token}"
+    assert original_site.ask(url).status == 401
+
+
 def test_case_036_token_outlives_a_restart(server: Servers, shim_site: Site) -> None:
 
     first = server(PROBE)
