@@ -411,13 +411,22 @@ def serve_parts(
         )
         say("Press Ctrl-C to stop.")
 
+    # A duplicate: closing the server's own must not close what the next one inherits.
+    kept = listener.dup() if reloads else None
+
+    def stopping() -> None:
+        if kept is not None and not changed:
+            # The end: nobody should wait for a next one.
+            kept.close()
+        parts.stop_hub()
+
     server = Server(
         listener,
         application,
         acceptor,
         bridge,
         on_started=started,
-        on_stopping=parts.stop_hub,
+        on_stopping=stopping,
     )
 
     def on_change(path: str) -> None:
@@ -435,8 +444,6 @@ def serve_parts(
     # What is loaded now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    # A duplicate: closing the server's own must not close what the next one inherits.
-    kept = listener.dup() if reloads else None
     server.run()
     watcher.stop()
     parts.close()

@@ -78,12 +78,18 @@ class WsgiBridge:
                 await send_whole(send, status, retry, text)
                 return
             self._in_hand.add(exchange)
+            is_stopping = False
             try:
                 await exchange.answer(send)
+            except asyncio.CancelledError:
+                # The stop's bound is over: the worker goes on alone.
+                is_stopping = True
+                raise
             finally:
                 self._in_hand.discard(exchange)
-                # The body's file lives until the app is done with it.
-                await exchange.wait_for_worker()
+                if not is_stopping:
+                    # The body's file lives until the app is done with it.
+                    await exchange.wait_for_worker()
 
 
 class _Exchange:

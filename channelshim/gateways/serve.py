@@ -243,6 +243,8 @@ class Server:
         if left:
             _logger.warning("stopped with %d requests still running", left)
         await _until(lambda: not self._acceptor.connections, limits.INTERRUPT_SECONDS)
+        # uvicorn would log each as a failure of the app.
+        logging.getLogger("uvicorn.error").disabled = True
         tasks = list(self._uvicorn.server_state.tasks)
         for task in tasks:
             task.cancel()
@@ -264,15 +266,22 @@ class Server:
         finally:
             for number in caught:
                 loop.remove_signal_handler(number)
-                signal.signal(number, before[number])
+                # What is left to do after a signal takes a moment; a second one means
+                # now until the process has ended.
+                was_stopped = self._signal is not None
+                signal.signal(number, _end_now if was_stopped else before[number])
 
     def _on_signal(self, number: int) -> None:
         if self._signal is not None:
-            # The second one means now: no clean-up that a handler could hold up.
-            sys.stdout.flush()
-            os._exit(0)
+            _end_now()
         self._signal = number
         self._stop.set()
+
+
+def _end_now(*_: object) -> None:
+    """End the process without a clean-up that a handler could hold up."""
+    sys.stdout.flush()
+    os._exit(0)
 
 
 async def _until(is_true: Callable[[], bool], seconds: float) -> None:
