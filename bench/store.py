@@ -2,9 +2,9 @@
 
     python -m bench.store [--quick] [--rounds N]
 
-Each side runs in a process of its own, by turns, and the best of its rounds counts: what
-disturbs a measurement only ever makes it slower. "SDK" is Google's stub with ndb as it
-comes, memcache included; "ours" is what `channelshim serve` runs.
+Each side runs in a process of its own, by turns, and the best of its rounds counts:
+what disturbs a measurement only ever makes it slower. "SDK" is Google's stub with ndb
+as it comes, memcache included; "ours" is what `channelshim serve` runs.
 """
 
 from __future__ import annotations
@@ -39,12 +39,16 @@ OPERATIONS = 1_000_000
 
 
 def best_of(repeats: int, function: Callable[[], object]) -> float:
-    """Return the shortest of several durations, in milliseconds."""
+    """Return the least processor time of several runs, in milliseconds.
+
+    Of this process, all its threads: on a shared machine the clock on the wall tells
+    more about the neighbours. Neither side waits for a disk here.
+    """
     durations = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         function()
-        durations.append(time.perf_counter() - start)
+        durations.append(time.process_time() - start)
     return min(durations) * 1000
 
 
@@ -98,9 +102,10 @@ def fresh_request() -> None:
 
 
 def load(service: Any, kind: str, count: int) -> None:
-    """Put entities `value` = 0, 1, 2... by the hundred, past ndb."""
-    from google.appengine.datastore import datastore_pb
+    """Put entities `value` = 0, 1, 2... by the hundred, past ndb; not measured."""
+    from google.appengine.datastore import datastore_pb, datastore_stub_util
 
+    is_sdk = isinstance(service, datastore_stub_util.BaseDatastore)
     for start in range(0, count, 100):
         request = datastore_pb.PutRequest()
         for number in range(start, min(start + 100, count)):
@@ -112,7 +117,18 @@ def load(service: Any, kind: str, count: int) -> None:
             prop = entity.property.add()
             prop.name, prop.multiple = "value", False
             prop.value.int64Value = number
+        if is_sdk:
+            # Past its transactions, whose book-keeping makes 100,000 puts take minutes.
+            for entity in request.entity:
+                fill_group(entity)
+                service._Put(datastore_stub_util.EntityRecord(entity), False)
+            continue
         service.MakeSyncCall("datastore_v3", "Put", request, datastore_pb.PutResponse())
+
+
+def fill_group(entity: Any) -> None:
+    """Name the entity's group, which a put through the service does itself."""
+    entity.entity_group.element.add().CopyFrom(entity.key.path.element[0])
 
 
 def measure_ndb(side: str, directory: Path, large: int) -> Mapping[str, float]:
@@ -143,8 +159,9 @@ def measure_ndb(side: str, directory: Path, large: int) -> Mapping[str, float]:
             Small.get_by_id(number + 1)
 
     def find() -> None:
-        fresh_request()
-        assert Small.query(Small.value == 500).count(2) == 1
+        for number in range(20):
+            fresh_request()
+            assert Small.query(Small.value == 480 + number).get() is not None
 
     def newest() -> None:
         fresh_request()
@@ -154,7 +171,7 @@ def measure_ndb(side: str, directory: Path, large: int) -> Mapping[str, float]:
         "iterate 1,000": best_of(7, iterate),
         "put": best_of(7, put) / 100,
         "get": best_of(7, get) / 100,
-        "equality, 1 of 1,000": best_of(9, find),
+        "equality, 1 of 1,000": best_of(9, find) / 20,
     }
     load(service, "Large", large)
     figures["order desc, limit 10 of 100,000"] = best_of(3, newest)
@@ -188,7 +205,9 @@ def measure_chat(side: str, directory: Path) -> Mapping[str, float]:
         apiproxy_stub_map.apiproxy.ReplaceStub("datastore_v3", stub)
         apiproxy_stub_map.apiproxy.ReplaceStub("memcache", memcache_stub())
     cookie = log_in(app)
-    ndb.put_multi([server.ActiveUser(id=f"user{n}") for n in range(1000)])
+    ndb.put_multi(
+        [server.ActiveUser(id=f"user{n}", userid=f"user{n}") for n in range(1000)]
+    )
     return {"POST /chat, 1,000 users": best_of(15, lambda: post(app, cookie))}
 
 
@@ -214,7 +233,7 @@ def post(app: Any, cookie: str) -> None:
         headers={"Cookie": cookie},
     )
     response = request.get_response(app)
-    assert response.status_int == 200, response.status
+    assert response.status_int == 200, response.text
 
 
 def measure_growth(directory: Path, huge: int) -> Mapping[str, float]:
@@ -292,6 +311,11 @@ def run_part(part: str, side: str, *, is_quick: bool) -> Mapping[str, float]:
         os.environ["APPLICATION_ID"] = APP
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
+        if part == "ndb" and side == "ours":
+            # As the server does it: a request has an environment of its own.
+            from channelshim.runtime.environment import RequestScope
+
+            return RequestScope({}).run(measure_ndb, side, directory, LARGE)
         if part == "ndb":
             return measure_ndb(side, directory, LARGE)
         if part == "chat":
@@ -324,7 +348,7 @@ def compare(rounds: int, *, is_quick: bool) -> dict[str, dict[str, float]]:
 def report(best: Mapping[str, Mapping[str, float]], alone: Mapping[str, float]) -> str:
     """Return the figures as a table in Markdown."""
     lines = [
-        "| milliseconds | SDK | ours | times faster | wanted |",
+        "| milliseconds of processor time | SDK | ours | times faster | wanted |",
         "|---|---|---|---|---|",
     ]
     for name, theirs in best["sdk"].items():
