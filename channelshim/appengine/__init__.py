@@ -18,6 +18,8 @@ from channelshim.runtime.imports import after_import
 
 _OUR_CHANNEL: Final = "channelshim.appengine.api.channel"
 
+_OUR_WEBAPP: Final = "channelshim.appengine.ext.webapp"
+
 OURS: Final = {
     "google.appengine.api.channel": _OUR_CHANNEL,
     "google.appengine.api.channel.channel": f"{_OUR_CHANNEL}.channel",
@@ -28,6 +30,10 @@ OURS: Final = {
         f"{_OUR_CHANNEL}.channel_service_stub"
     ),
     "google.appengine.api.xmpp": "channelshim.appengine.api.xmpp",
+    "google.appengine.ext.vendor": "channelshim.appengine.ext.vendor",
+    "google.appengine.ext.webapp": _OUR_WEBAPP,
+    "google.appengine.ext.webapp.template": f"{_OUR_WEBAPP}.template",
+    "google.appengine.ext.webapp.util": f"{_OUR_WEBAPP}.util",
 }
 """Google's dotted name to the module that answers for it."""
 
