@@ -41,6 +41,12 @@ static uint64_t from_hex(const unsigned char *text, unsigned digits) {
     return value;
 }
 
+/* Say why the first few pages ended: a load test must not lose pages in silence. */
+static void say_why(const struct page *page, const char *why, unsigned code) {
+    static unsigned said;
+    if (said++ < 5) fprintf(stderr, "page %ld ended: %s %u\n", (long)(page - pages), why, code);
+}
+
 static void page_close(struct page *page) {
     if (page->state == PAGE_CLOSED) return;
     if (page->state == PAGE_READY) ready--;
@@ -106,7 +112,10 @@ static void page_take_frame(struct page *page, int opcode, const unsigned char *
     switch (opcode) {
     case 1: page_take_text(page, payload, bytes, now); break;
     case 9: page_send(page, 10, payload, bytes > 125 ? 125 : (unsigned)bytes); break;
-    case 8: page_close(page); break;
+    case 8:
+        say_why(page, "close frame", bytes >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0);
+        page_close(page);
+        break;
     default: break;
     }
 }
@@ -159,6 +168,7 @@ static void page_readable(struct page *page) {
     ssize_t got = recv(page->source.fd, buffer + kept, BUFFER_BYTES - kept, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) {
+        say_why(page, got < 0 ? strerror(errno) : "end of file, state", page->state);
         page_close(page);
         return;
     }

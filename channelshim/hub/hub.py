@@ -317,10 +317,13 @@ class Hub:
         return self._ping_interval_seconds / len(self._ring)
 
     def _beat(self) -> None:
-        """Ping the connections of one slot and drop those that did not answer."""
+        """Drop those that did not answer in time; ping the connections of a slot."""
         assert self._loop is not None
         self._beat_timer = self._loop.call_later(self._beat_seconds, self._beat)
         now = self._clock.monotonic()
+        # Before the new pings: one sent now is not answered yet.
+        while self._pinged and self._pinged[0][0] <= now:
+            self._drop_silent(self._pinged.popleft()[1])
         self._slot = (self._slot + 1) % len(self._ring)
         slot = self._ring[self._slot]
         pinged = []
@@ -329,16 +332,18 @@ class Hub:
                 del slot[connection]
                 continue
             self._arm_expiry(connection, self._ping_interval_seconds)
-            if connection.ping():
+            # One that is still owed an answer keeps its first deadline.
+            if connection.has_answered() and connection.ping():
                 pinged.append(connection)
         if pinged:
             self._pinged.append((now + self._ping_timeout_seconds, pinged))
-        while self._pinged and self._pinged[0][0] <= now:
-            for connection in self._pinged.popleft()[1]:
-                if connection.is_attached and not connection.has_answered():
-                    _logger.info("a connection is dead: no answer to a ping")
-                    self.detach(connection)
-                    connection.abort()
+
+    def _drop_silent(self, pinged: list[Connection]) -> None:
+        for connection in pinged:
+            if connection.is_attached and not connection.has_answered():
+                _logger.info("a connection is dead: no answer to a ping")
+                self.detach(connection)
+                connection.abort()
 
     def _arm_expiry(self, connection: Connection, within_seconds: float) -> None:
         """Time the end of a token that comes before the next visit."""
