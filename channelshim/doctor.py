@@ -38,8 +38,6 @@ _PARTLY: Final = {
     "google.appengine.api.search": "Google's local stand-in; slow",
     "google.appengine.api.taskqueue": "push queues; pull queues are refused",
     "google.appengine.api.xmpp": "importable; nothing is sent",
-    "google.appengine.api.files": "importable; nothing is written",
-    "google.appengine.api.logservice": "importable; no logs are kept",
 }
 _IMPORT: Final = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t]+)"
