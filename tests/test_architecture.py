@@ -230,9 +230,10 @@ BANNED_MODULE_NAMES = re.compile(r"(utils?|helpers?|common|misc)\.py")
 
 
 def test_no_module_is_a_drawer() -> None:
+    # Google's own names stand in appengine/.
     drawers = [
         path
         for _, path in modules_of(ROOT / PACKAGE)
-        if BANNED_MODULE_NAMES.fullmatch(path.name)
+        if BANNED_MODULE_NAMES.fullmatch(path.name) and "appengine" not in path.parts
     ]
     assert drawers == []
