@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any
 
 from google.appengine.api import datastore_errors
-from google.appengine.ext.ndb import query, tasklets
+from google.appengine.ext.ndb import model, query, tasklets
 
 
 class _Arrivals:
@@ -55,6 +55,7 @@ class BatchIterator(query.QueryIterator):  # type: ignore[misc]
         self._context = tasklets.get_context()
         self._options = asked._make_options(options)
         self._arrivals = _Arrivals()
+        self._cached_kinds: dict[str, bool] = {}
         self._upcoming: tuple[Any, int, Any] | None = None
         self._current: tuple[Any, int] | None = None
         asked.run_to_queue(self._arrivals, self._context._conn, self._options)
@@ -107,10 +108,37 @@ class BatchIterator(query.QueryIterator):  # type: ignore[misc]
         while self._upcoming is None and results:
             batch, index, found = results.popleft()
             # None: this request has deleted it, or holds another entity in its place.
-            found = self._context._update_cache_from_query_result(found, self._options)
+            if not isinstance(found, model.Key) and not found._projection:
+                found = self._replace_by_cached(found)
             if found is not None:
                 self._upcoming = (batch, index, found)
         return self._upcoming is not None
+
+    def _replace_by_cached(self, found: Any) -> Any:
+        """Return the request's own copy of an entity, which the first found becomes."""
+        key = found._key
+        if not self._is_cached(key):
+            return found
+        cache = self._context._cache
+        cached = cache.setdefault(key, found)
+        if cached is None or cached is found:
+            return cached
+        if cached.key == key and cached.__class__ is found.__class__:
+            return cached
+        cache[key] = found
+        return found
+
+    def _is_cached(self, key: Any) -> bool:
+        """Ask ndb's policy; once for each kind where it goes by the kind."""
+        kind = key.kind()
+        known = self._cached_kinds.get(kind)
+        if known is not None:
+            return known
+        answer = bool(self._context._use_cache(key, self._options))
+        by_model = getattr(model.Model._kind_map.get(kind), "_use_cache", None)
+        if "_cache_policy" not in vars(self._context) and not callable(by_model):
+            self._cached_kinds[kind] = answer
+        return answer
 
     def _has_ended(self) -> bool:
         if self._arrivals.error is not None:

@@ -174,11 +174,9 @@ def _write_rows(app: str, plan: Plan, result: Any, rows: list[Row]) -> None:
     elif shape.is_keys_only:
         bodies = [writer.bare_entity(row[1]) for row in rows]
     else:
-        result.MergeFromString(
-            wire.query_results((row[3] for row in rows), (row[2] for row in rows))
-        )
-        return
-    result.MergeFromString(wire.query_results(bodies, ()))
+        bodies = [row[3] for row in rows]
+        result.version.extend([row[2] for row in rows])
+    result.MergeFromString(wire.query_results(bodies))
 
 
 def _project(app: str, plan: Plan, row: Row) -> Any:

@@ -51,13 +51,11 @@ class KeyWriter:
         return _sized(b"\x6a", self.reference(path)) + _ENTITY_GROUP
 
 
-def query_results(bodies: Iterable[bytes], versions: Iterable[int]) -> bytes:
-    """Return the fields `result` and `version` of a QueryResult."""
+def query_results(bodies: Iterable[bytes]) -> bytes:
+    """Return the field `result` of a QueryResult."""
     parts: list[bytes] = []
     for body in bodies:
         parts += (b"\x12", varint(len(body)), body)
-    for version in versions:
-        parts += (b"\x58", varint(version))
     return b"".join(parts)
 
 
