@@ -40,6 +40,8 @@ class Work:
         self, directory: Path, store_directory: Path, database: Database, clock: Clock
     ) -> None:
         self._store_directory = store_directory
+        if (directory / "dispatch.yaml").is_file():
+            log.info("dispatch.yaml has no effect: one module runs here")
         self._tasks = TaskStore(database)
         self._clock = clock
         self._queues = _read(directory / "queue.yaml", parse_queues, QueueConfig())
