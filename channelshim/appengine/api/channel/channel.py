@@ -65,6 +65,10 @@ def create_channel(client_id: str | bytes, duration_minutes: int | None = None) 
     key = _validate_client_id(client_id)
     if duration_minutes is not None:
         _validate_duration(duration_minutes)
+    service = getattr(apiproxy_stub_map.apiproxy, "direct_channel", None)
+    if service is not None and key:
+        direct: str = service.create(client_id_text(key), duration_minutes)
+        return direct
     request = messages.CreateChannelRequest(application_key=key)
     if duration_minutes is not None:
         request.duration_minutes = int(duration_minutes)
