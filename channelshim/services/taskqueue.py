@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from channelshim import limits
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.protocol.contracts import Clock
 from channelshim.services.eager import EagerRPC
+from channelshim.store.database import Database
 from channelshim.store.tasks import Added, Task, TaskStore
 
 log = logging.getLogger("channelshim.services")
@@ -68,6 +70,32 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
     def CreateRPC(self) -> EagerRPC:
         """Return a call that runs at once: an add that nobody waits for is kept."""
         return EagerRPC(stub=self)
+
+    def keeps_in(self, database: Database) -> bool:
+        """Return whether its tasks stand in this database."""
+        return self._tasks.is_in(database)
+
+    def keeper(self, requests: Sequence[Any]) -> Callable[[sqlite3.Connection], None]:
+        """Return what writes a transaction's tasks in the commit of its entities.
+
+        Args:
+            requests: as they came by AddActions, with names.
+        """
+        now = self._clock.time()
+        tasks = [_task(each, _text(each.task_name), now) for each in requests]
+
+        def keep(connection: sqlite3.Connection) -> None:
+            for task, added in zip(
+                tasks, self._tasks.add_within(connection, tasks), strict=True
+            ):
+                if added is not Added.DONE:
+                    log.warning("the task %s is dropped: %s", task.name, added.value)
+
+        return keep
+
+    def wake(self) -> None:
+        """Say that there are new tasks."""
+        self._added()
 
     def _Dynamic_Add(self, request: Any, response: Any) -> None:
         """Add one task; the datastore does so for each of a transaction's."""

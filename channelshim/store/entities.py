@@ -141,13 +141,17 @@ class SqliteEntities:
         return Snapshot(connection, self._catalogue.state(connection))
 
     def apply(
-        self, writes: Iterable[Write], expected: Mapping[Group, int] | None = None
+        self,
+        writes: Iterable[Write],
+        expected: Mapping[Group, int] | None = None,
+        together_with: Callable[[sqlite3.Connection], object] | None = None,
     ) -> Sequence[int]:
         """Write all in one commit and return the new versions, in order.
 
         Args:
             writes: at most one for each key.
             expected: versions that groups must still have.
+            together_with: writes what else the same commit holds: tasks.
 
         Raises:
             Conflict: a group has another version.
@@ -159,7 +163,10 @@ class SqliteEntities:
                 if _group_version(connection, group) != version:
                     raise Conflict(f"the group {group!r} has changed")
             batch = _Batch(connection, draft, self._values_of, self._clock())
-            return [batch.write(write) for write in writes]
+            versions = [batch.write(write) for write in writes]
+            if together_with is not None:
+                together_with(connection)
+            return versions
 
     def build_index(
         self, namespace: str, kind: str, definition: IndexDefinition

@@ -86,6 +86,16 @@ class TaskStore:
             connection.execute("DELETE FROM task_tombstone WHERE ends_at <= ?", (now,))
             return [_add(connection, task) for task in tasks]
 
+    def add_within(
+        self, connection: sqlite3.Connection, tasks: Iterable[Task]
+    ) -> list[Added]:
+        """Add tasks in a write transaction of the same database that has begun."""
+        return [_add(connection, task) for task in tasks]
+
+    def is_in(self, database: Database) -> bool:
+        """Return whether the tasks stand in this database."""
+        return self._database is database
+
     def take(
         self,
         now: float,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,4 +165,27 @@ def test_transactional_task_is_added_with_the_commit(queues: Queues) -> None:
 
     in_request(lambda: ndb.transaction(commit))
     in_request(lambda: ndb.transaction(roll_back))
+    assert [task.path for task in queues.all()] == ["/committed"]
+
+
+def test_task_and_entities_are_one_commit(
+    queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other(ndb.Model):
+        pass
+
+    def commit() -> None:
+        Other(id="one").put()
+        taskqueue.add(url="/committed", transactional=True)
+
+    def fail(*arguments: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queues.tasks, "add_within", fail)
+        with pytest.raises(Exception, match="full"):
+            in_request(lambda: ndb.transaction(commit, retries=0))
+    assert in_request(lambda: Other.get_by_id("one")) is None
+    assert queues.all() == []
+    in_request(lambda: ndb.transaction(commit))
     assert [task.path for task in queues.all()] == ["/committed"]

@@ -30,7 +30,8 @@ from channelshim.services.datastore_v3.indexes import CompositeIndexes
 from channelshim.services.datastore_v3.running import RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
 from channelshim.services.eager import EagerRPC
-from channelshim.store.database import explain
+from channelshim.services.taskqueue import TaskQueueService
+from channelshim.store.database import Database, explain
 from channelshim.store.definitions import TooManyIndexRows
 from channelshim.store.entities import (
     Conflict,
@@ -182,8 +183,13 @@ class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
 
     def _Dynamic_Commit(self, request: Any, response: Any) -> None:
         transaction = self._find(request)
+        actions = transaction.actions
+        queue = _queue_in(self.entities.database) if actions else None
         try:
-            written = transaction.commit()
+            if queue is None:
+                written = transaction.commit()
+            else:
+                written = transaction.commit(queue.keeper(actions))
         finally:
             self._transactions.end(transaction)
         for key, version in written:
@@ -192,7 +198,10 @@ class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
                 values.make_reference(transaction.app, key.namespace, key.path)
             )
             told.version = version
-        _add_tasks(transaction.actions)
+        if queue is None:
+            _add_tasks(actions)
+        else:
+            queue.wake()
 
     def _Dynamic_Rollback(self, request: Any, _response: Any) -> None:
         self._transactions.end(self._find(request))
@@ -285,6 +294,18 @@ def _translate(error: Exception, path: Path) -> Exception:
     _logger.error("%s", error)
     translated: Exception = apiproxy_errors.ApplicationError(code, str(error))
     return translated
+
+
+def _queue_in(database: Database) -> TaskQueueService | None:
+    """Return the task queue service if its tasks stand in the same file.
+
+    Then they are written in the entities' own commit, and a crash between the two
+    loses none.
+    """
+    stub = apiproxy_stub_map.apiproxy.GetStub("taskqueue")
+    if isinstance(stub, TaskQueueService) and stub.keeps_in(database):
+        return stub
+    return None
 
 
 def _add_tasks(actions: Iterable[Any]) -> None:

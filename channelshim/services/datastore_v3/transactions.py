@@ -134,8 +134,13 @@ class Transaction:
             )
             self.actions.extend(actions)
 
-    def commit(self) -> Sequence[tuple[EntityKey, int]]:
+    def commit(
+        self, together_with: Callable[[Connection], object] | None = None
+    ) -> Sequence[tuple[EntityKey, int]]:
         """Write everything, or raise and have written nothing.
+
+        Args:
+            together_with: writes what else the same commit holds: tasks.
 
         Returns:
             The keys written, with their new versions.
@@ -146,7 +151,7 @@ class Transaction:
             if not self.writes and not self.actions:
                 return []
             writes = list(self.writes.values())
-            versions = self._entities.apply(writes, self._versions)
+            versions = self._entities.apply(writes, self._versions, together_with)
             return list(zip(self.writes, versions, strict=True))
 
     def close(self) -> None:
