@@ -231,7 +231,13 @@ class Parts:
         return [self.store_directory, *(self.directory / name for name in static)]
 
     def start_hub(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start delivering on this loop, in its thread; resume what was."""
+        """Start delivering on this loop, in its thread; resume what was.
+
+        Raises:
+            StoreInUse: another worker process of a forking server does so already: two
+                would each keep half of the messages from the other.
+        """
+        self.store.claim()
         saved = self.store.load_windows()
         if saved is not None:
             try:

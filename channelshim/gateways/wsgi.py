@@ -7,6 +7,7 @@ request of the process, so that servers which fork their workers are safe.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -15,8 +16,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from channelshim import limits
+from channelshim.errors import ChannelShimError
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
 from channelshim.gateways.script import jsapi
+
+_logger = logging.getLogger("channelshim.gateways")
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
@@ -35,7 +39,11 @@ class LoopThread:
         self._process_id = 0
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """Return the running loop of this process."""
+        """Return the running loop of this process.
+
+        Raises:
+            ChannelShimError: what on_started raised.
+        """
         if self._loop is None or self._process_id != os.getpid():
             with self._lock:
                 if self._loop is None or self._process_id != os.getpid():
@@ -46,10 +54,16 @@ class LoopThread:
     def _start(self) -> None:
         loop = asyncio.new_event_loop()
         has_started = threading.Event()
+        failures: list[ChannelShimError] = []
 
         def begin() -> None:
-            self._on_started(loop)
-            has_started.set()
+            try:
+                self._on_started(loop)
+            except ChannelShimError as error:
+                failures.append(error)
+                loop.stop()
+            finally:
+                has_started.set()
 
         def run() -> None:
             asyncio.set_event_loop(loop)
@@ -58,6 +72,8 @@ class LoopThread:
 
         threading.Thread(target=run, name="channels", daemon=True).start()
         has_started.wait()
+        if failures:
+            raise failures[0]
         self._process_id = os.getpid()
         self._loop = loop
 
@@ -95,7 +111,10 @@ class WsgiGateway:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        loop = self._loop_thread.loop()
+        try:
+            loop = self._loop_thread.loop()
+        except ChannelShimError as error:
+            return _refuse(error, start_response)
         path = environ.get("PATH_INFO", "")
         if path not in _OURS:
             return self._app(environ, start_response)
@@ -145,6 +164,15 @@ class WsgiGateway:
                 return False
             self._held += 1
             return True
+
+
+def _refuse(error: ChannelShimError, start_response: Callable[..., Any]) -> list[bytes]:
+    """Answer 503: another process must serve, or messages would be lost."""
+    _logger.error("%s; this worker process answers nothing", error)
+    text = b"This worker process cannot serve; the server's log says why.\n"
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
+    start_response("503 Service Unavailable", headers)
+    return [text]
 
 
 _OURS = frozenset(

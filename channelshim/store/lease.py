@@ -16,17 +16,24 @@ if sys.platform == "win32":
         os.lseek(descriptor, 1 << 20, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
+    def _claim(descriptor: int) -> None:
+        """Do nothing: no process is forked here."""
+
 else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def _claim(descriptor: int) -> None:
+        # A lock of the other kind, which belongs to one process, forked or not.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 class Lease:
     """A file lock that ends with the process, however it ends.
 
-    Processes forked by the holder share it.
+    Processes forked by the holder share it; `claim` tells them apart.
 
     Args:
         path: the lock file; it must exist, and stays.
@@ -50,8 +57,25 @@ class Lease:
             holder = _read_holder(descriptor)
             os.close(descriptor)
             raise StoreInUse(str(store), holder) from error
+        self._store = store
         self._descriptor: int | None = descriptor
         _write_holder(descriptor)
+
+    def claim(self) -> None:
+        """Make this process the one that serves, of all that the holder forked.
+
+        Idempotent.
+
+        Raises:
+            StoreInUse: another one does.
+        """
+        assert self._descriptor is not None
+        try:
+            _claim(self._descriptor)
+        except OSError as error:
+            holder = _read_holder(self._descriptor)
+            raise StoreInUse(str(self._store), holder) from error
+        _write_holder(self._descriptor)
 
     def close(self) -> None:
         """Give the lease back. Idempotent."""

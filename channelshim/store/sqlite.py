@@ -137,6 +137,15 @@ class SqliteStore:
             ).fetchone()
         return None if row is None else bytes(row[0])
 
+    def claim(self) -> None:
+        """Make this process the one that serves, after a fork; see Lease.claim.
+
+        Raises:
+            StoreInUse: another process forked by the same one does.
+        """
+        if self._lease is not None:
+            self._lease.claim()
+
     def close(self) -> None:
         """Close the file and give the lease back. Idempotent."""
         self.database.close()
