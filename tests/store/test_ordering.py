@@ -102,3 +102,9 @@ def test_range_of_a_path_holds_its_descendants_and_no_others(a, b):
 )
 def test_after_prefix_is_the_least_beyond(prefix, after):
     assert ordering.after_prefix(prefix) == after
+
+
+@given(paths, st.binary(max_size=4))
+def test_end_of_a_path_is_found(path, rest):
+    code = ordering.encode_path(path)
+    assert ordering.path_end(b"?" + code + ordering.END + rest, 1) == len(code) + 1
