@@ -132,4 +132,5 @@ def test_any_request_is_answered(
     list(body)
     getattr(body, "close", lambda: None)()
     assert len(statuses) == 1
-    assert not statuses[0].startswith("5")
+    # 501 is what a method is answered that nobody knows.
+    assert not statuses[0].startswith("5") or statuses[0].startswith("501")
