@@ -33,6 +33,19 @@ _REASONS = {
 """SQLite's code, its text (all that Python 3.10 hands on), and what we say."""
 
 
+class _Held:
+    """A thread's connection, closed when the thread ends."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._process_id = os.getpid()
+
+    def __del__(self) -> None:
+        # In a forked child it is the parent's to close.
+        if self._process_id == os.getpid():
+            self.connection.close()
+
+
 class Database:
     """The file, opened and brought to the newest schema.
 
@@ -61,10 +74,10 @@ class Database:
         """Return this thread's connection, opened at its first use."""
         if self._process_id != os.getpid():
             self._leave_parent()
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self.open()
-        return connection
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None:
+            held = self._local.held = _Held(self.open())
+        return held.connection
 
     def open(self) -> sqlite3.Connection:
         """Open a further connection in autocommit mode; the caller closes it."""
@@ -147,11 +160,12 @@ class Database:
         if self._is_closed:
             return
         self._is_closed = True
-        connection = getattr(self._local, "connection", None)
         if self._process_id == os.getpid():
-            for each in [connection, *self._idle]:
-                if each is not None:
-                    each.close()
+            for each in self._idle:
+                each.close()
+            held: _Held | None = getattr(self._local, "held", None)
+            if held is not None:
+                held.connection.close()
         self._local, self._idle = threading.local(), []
 
     def _leave_parent(self) -> None:

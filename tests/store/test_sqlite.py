@@ -231,3 +231,14 @@ def test_forked_child_opens_connections_of_its_own(tmp_path):
     assert store.connected_client_ids() == ["child", "parent"]
     store.note_presence([], ["child"])
     store.close()
+
+
+def test_connection_closes_with_its_thread(tmp_path):
+    store = SqliteStore(tmp_path)
+    opened = []
+    thread = threading.Thread(target=lambda: opened.append(store.database.connection()))
+    thread.start()
+    thread.join()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
+    store.close()
