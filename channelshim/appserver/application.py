@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pathlib
 import re
 import threading
@@ -28,6 +29,7 @@ from channelshim.protocol.contracts import (
     InternalResponse,
 )
 from channelshim.protocol.cookies import CookieSigner
+from channelshim.runtime import ndb_state
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.variables import (
     SERVER_SOFTWARE,
@@ -115,16 +117,32 @@ class AppServer:
         if self.wsgi_app is not None:
             return
         self._scripts.enter_folder()
+        self._set_process_variables()
         self._scripts.load_configuration()
         for warning in self.config.warnings:
             log.warning("%s", warning)
         for missing in missing_libraries(self.config.libraries):
             log.warning("%s", missing)
-        self._scripts.load_all(
-            handler.target
-            for handler in self.config.handlers
-            if handler.kind == kinds.SCRIPT and "\\" not in handler.target
-        )
+        try:
+            self._scripts.load_all(
+                handler.target
+                for handler in self.config.handlers
+                if handler.kind == kinds.SCRIPT and "\\" not in handler.target
+            )
+        finally:
+            # Modules that query while they are imported leave ndb's state behind.
+            ndb_state.finish()
+
+    def _set_process_variables(self) -> None:
+        """Put into the process's own environment what modules read at import.
+
+        No user, and no time zone: other programs' ideas of those stay as they are.
+        """
+        name, _, port = self.host.partition(":")
+        bare = {"SERVER_NAME": name, "SERVER_PORT": port or "80"}
+        for key, value in request_variables(self._application, bare, None).items():
+            if key != "TZ" and not key.startswith("USER_"):
+                os.environ[key] = value
 
     def __call__(
         self, environ: Environ, start_response: StartResponse

@@ -190,6 +190,23 @@ def test_variables_of_app_yaml_are_in_the_environment(folder: AppFolder) -> None
     assert client.get("/").text == "red"
 
 
+def test_modules_see_the_variables_while_they_are_imported(folder: AppFolder) -> None:
+    folder.write(
+        f"{folder.name}.py",
+        "import os\n"
+        "SEEN = ' '.join([os.environ['COLOUR'], os.environ['APPLICATION_ID'],\n"
+        "                 os.environ['CURRENT_VERSION_ID']])\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [SEEN.encode()]\n",
+    )
+    client = folder.client(
+        "env_variables:\n  COLOUR: blue\n"
+        + handlers(f"{{url: /, script: {folder.name}.app}}")
+    )
+    assert client.get("/").text == "blue dev~test 1.1"
+
+
 def test_secure_redirects_where_it_is_enforced(folder: AppFolder) -> None:
     folder.write(f"{folder.name}.py", HELLO.format("app"))
     yaml = handlers(
