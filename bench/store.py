@@ -109,14 +109,7 @@ def load(service: Any, kind: str, count: int) -> None:
     for start in range(0, count, 100):
         request = datastore_pb.PutRequest()
         for number in range(start, min(start + 100, count)):
-            entity = request.entity.add()
-            entity.key.app = APP
-            entity.entity_group.SetInParent()
-            element = entity.key.path.element.add()
-            element.type, element.id = kind, number + 1
-            prop = entity.property.add()
-            prop.name, prop.multiple = "value", False
-            prop.value.int64Value = number
+            fill_entity(request.entity.add(), kind, number + 1, number)
         if is_sdk:
             # Past its transactions, whose book-keeping makes 100,000 puts take minutes.
             for entity in request.entity:
@@ -124,6 +117,21 @@ def load(service: Any, kind: str, count: int) -> None:
                 service._Put(datastore_stub_util.EntityRecord(entity), False)
             continue
         service.MakeSyncCall("datastore_v3", "Put", request, datastore_pb.PutResponse())
+
+
+def fill_key(reference: Any, kind: str, number: int) -> None:
+    """Name an entity of the benchmark's app."""
+    reference.app = APP
+    element = reference.path.element.add()
+    element.type, element.id = kind, number
+
+
+def fill_entity(entity: Any, kind: str, id: int, value: int) -> None:
+    """Fill an entity with one indexed number."""
+    fill_key(entity.key, kind, id)
+    entity.entity_group.SetInParent()
+    prop = entity.property.add()
+    prop.name, prop.multiple, prop.value.int64Value = "value", False, value
 
 
 def fill_group(entity: Any) -> None:
@@ -265,31 +273,57 @@ def measure_growth(directory: Path, huge: int) -> Mapping[str, float]:
 
 
 def measure_memory(directory: Path, operations: int) -> Mapping[str, float]:
-    """Return megabytes after a tenth, and after all, of many mixed operations."""
-    register("ours", directory)
-    from google.appengine.ext import ndb
+    """Return megabytes after a tenth, and after all, of many mixed operations.
 
-    class Thing(ndb.Model):
-        value = ndb.IntegerProperty()
+    Past ndb, whose cache a request throws away at its end anyhow.
+    """
+    from google.appengine.datastore import datastore_pb
 
-    def step(number: int) -> None:
-        key = ndb.Key(Thing, number % 500 + 1)
-        if number % 5 == 0:
-            Thing(key=key, value=number).put()
-        elif number % 5 == 1:
-            Thing.query(Thing.value == number % 700).get(keys_only=True)
-        elif number % 50 == 2:
-            ndb.transaction(lambda: Thing(key=key, value=number).put())
-        elif number % 50 == 7:
-            key.delete()
-        else:
-            key.get()
+    service = register("ours", directory)
 
+    def call(name: str, request: Any, response: Any) -> Any:
+        service.MakeSyncCall("datastore_v3", name, request, response)
+        return response
+
+    def put(number: int, transaction: Any = None) -> None:
+        request = datastore_pb.PutRequest()
+        if transaction is not None:
+            request.transaction.CopyFrom(transaction)
+        fill_entity(request.entity.add(), "Thing", number % 5000 + 1, number)
+        call("Put", request, datastore_pb.PutResponse())
+
+    def get(number: int) -> None:
+        request = datastore_pb.GetRequest()
+        fill_key(request.key.add(), "Thing", number % 5000 + 1)
+        call("Get", request, datastore_pb.GetResponse())
+
+    def delete(number: int) -> None:
+        request = datastore_pb.DeleteRequest()
+        fill_key(request.key.add(), "Thing", number % 5000 + 1)
+        call("Delete", request, datastore_pb.DeleteResponse())
+
+    def find(number: int) -> None:
+        query = datastore_pb.Query()
+        query.app, query.kind, query.count = APP, "Thing", 1
+        condition = query.filter.add()
+        condition.op = datastore_pb.Query.Filter.GREATER_THAN
+        prop = condition.property.add()
+        prop.name, prop.multiple, prop.value.int64Value = "value", False, number - 9000
+        # Left with more to come, as by a loop that stops early.
+        call("RunQuery", query, datastore_pb.QueryResult())
+
+    def transact(number: int) -> None:
+        begin = datastore_pb.BeginTransactionRequest()
+        begin.app = APP
+        transaction = call("BeginTransaction", begin, datastore_pb.Transaction())
+        put(number, transaction)
+        if number % 3:
+            call("Commit", transaction, datastore_pb.CommitResponse())
+
+    steps = (put, get, find, get, find, get, find, get, delete, transact)
     figures = {}
-    for number in range(operations + 1):
-        if number % 100 == 0:
-            fresh_request()
-        step(number)
+    for number in range(1, operations + 1):
+        steps[number % len(steps)](number)
         if number in (operations // 10, operations):
             figures[f"resident after {number:,} operations"] = resident_megabytes()
     return figures

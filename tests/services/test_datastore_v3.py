@@ -232,6 +232,17 @@ def test_composite_index_is_built_once_and_then_used(monkeypatch, service):
         assert snapshot.state.index(kind_id, definition).is_ready
 
 
+def test_cursors_move_on_over_list_properties():
+    for number in range(6):
+        Greeting(id=number + 1, author="ann", tags=[str(number), "z"]).put()
+    query = Greeting.query(Greeting.author == "ann").order(Greeting.tags)
+    cursor, seen = None, []
+    for _ in range(3):
+        found, cursor, _ = query.fetch_page(2, start_cursor=cursor)
+        seen += [each.key.id() for each in found]
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
 def test_few_candidates_are_sorted_without_an_index(monkeypatch):
     fill(5, author="ann")
     plans = kinds_of_plans(monkeypatch)

@@ -39,10 +39,12 @@ class Missing:
     Attributes:
         definition: the one that would.
         candidates: the smallest range that holds all results, to be sorted.
+        is_repeated: an order's property has several values in some entity.
     """
 
     definition: IndexDefinition
     candidates: Plan
+    is_repeated: bool
 
 
 def make_plan(snapshot: Snapshot, shape: Shape) -> Plan | Missing:
@@ -89,6 +91,13 @@ def _has_properties(snapshot: Snapshot, kind_id: int, shape: Shape) -> bool:
     )
 
 
+def _built_in(snapshot: Snapshot, kind_id: int, name: str) -> Index:
+    """Return the index of a property that `_has_properties` has found."""
+    index = snapshot.state.index(kind_id, IndexDefinition.single(name))
+    assert index is not None
+    return index
+
+
 def _plan_all_kinds(snapshot: Snapshot, shape: Shape) -> Plan:
     scans = [
         _scan_keys(kind_id, shape)
@@ -112,8 +121,7 @@ def _plan_keys(snapshot: Snapshot, kind_id: int, shape: Shape) -> Plan:
         return Plan(shape, (keys,))
     found = []
     for name, code in shape.equalities:
-        index = snapshot.state.index(kind_id, IndexDefinition.single(name))
-        assert index is not None
+        index = _built_in(snapshot, kind_id, name)
         found.append(replace(keys, index_id=index.id, low=code))
     if len(found) > 1:
         found = _shortest_first(snapshot, found)
@@ -141,16 +149,17 @@ def _plan_orders(snapshot: Snapshot, kind_id: int, shape: Shape) -> Plan | Missi
     definition = definition_for(shape)
     index = snapshot.state.index(kind_id, definition)
     if index is None or not index.is_ready:
-        return Missing(definition, candidates(snapshot, shape))
+        is_repeated = any(
+            _built_in(snapshot, kind_id, name).is_repeated for name, _ in shape.orders
+        )
+        return Missing(definition, candidates(snapshot, shape), is_repeated)
     prefix, rest = _prefix(shape)
     if definition.is_built_in:
         return _plan_built_in(kind_id, shape, index)
     low, high = shape.value_range(prefix)
     probes = []
     for name, code in rest:
-        other = snapshot.state.index(kind_id, IndexDefinition.single(name))
-        assert other is not None
-        probes.append((other.id, code))
+        probes.append((_built_in(snapshot, kind_id, name).id, code))
     whole = replace(
         _scan_keys(kind_id, shape),
         index_id=index.id,

@@ -132,7 +132,7 @@ class RunningQueries:
             direction = question.implied_orders[0].direction
             batches = Batches.begin(query, plan, direction)
             return _Running(query.app, plan, batches, None, transaction)
-        if transaction is None and _is_long(snapshot, plan):
+        if transaction is None and _is_index_due(snapshot, plan, query):
             return None
         return self._sort(question, snapshot, plan.candidates, transaction)
 
@@ -243,7 +243,15 @@ def _ask(query: Any) -> _Question:
     return _Question(query, filters, orders, implied, shape_of(query, filters, implied))
 
 
-def _is_long(snapshot: Snapshot, missing: Missing) -> bool:
+def _is_index_due(snapshot: Snapshot, missing: Missing, query: Any) -> bool:
+    """Return whether sorting in memory is too slow, or cannot tell its places.
+
+    The SDK's own cursors do not match their query where an order's property has
+    several values.
+    """
+    has_places = query.compile or query.HasField("compiled_cursor")
+    if has_places and missing.is_repeated:
+        return True
     most = limits.QUERY_SORTED_ROWS
     return any(
         scan.count(snapshot.connection, each, most + 1) > most
