@@ -22,6 +22,7 @@ from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts, WsgiApp
 from channelshim.appyaml import config as kinds
 from channelshim.appyaml.config import AppConfig, Handler
+from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.protocol.contracts import (
     Account,
     Clock,
@@ -193,7 +194,12 @@ class AppServer:
     ) -> Iterable[bytes]:
         """Answer a request that may be believed, made by user."""
         if self.wsgi_app is not None:
-            return self._run(self.wsgi_app, environ, start_response, user)
+            # Without an app.yaml there is no `builtins: deferred`; it just works.
+            is_deferred = environ.get("PATH_INFO") == DEFERRED_PATH
+            application: str | WsgiApp = self.wsgi_app
+            if is_deferred and guard.is_internal(environ):
+                application = DEFERRED_APPLICATION
+            return self._run(application, environ, start_response, user)
         path = _path_text(environ)
         if path is None:
             return answer(start_response, HTTPStatus.BAD_REQUEST, "No such path.\n")

@@ -16,7 +16,11 @@ from channelshim.appyaml.config import (
     Library,
     Warning,
 )
-from channelshim.appyaml.handlers import DEFERRED_APPLICATION, parse_handler
+from channelshim.appyaml.handlers import (
+    DEFERRED_APPLICATION,
+    DEFERRED_PATH,
+    parse_handler,
+)
 from channelshim.appyaml.nodes import Node, parse_yaml
 from channelshim.appyaml.parsing import parse_pattern, parse_period, parse_switch
 
@@ -239,9 +243,9 @@ class _Reader:
 
 def deferred_handler(node: Node) -> Handler:
     """Return the handler that `builtins: - deferred: on` stands for."""
-    url = Node(node.path, node.line, "/_ah/queue/deferred")
+    url = Node(node.path, node.line, DEFERRED_PATH)
     return Handler(
-        url="/_ah/queue/deferred",
+        url=DEFERRED_PATH,
         kind=config.SCRIPT,
         target=DEFERRED_APPLICATION,
         pattern=parse_pattern(url, "url"),

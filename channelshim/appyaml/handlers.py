@@ -11,6 +11,7 @@ from channelshim.appyaml.config import Handler
 from channelshim.appyaml.nodes import Node
 from channelshim.appyaml.parsing import parse_pattern, parse_period, parse_switch
 
+DEFERRED_PATH: Final = "/_ah/queue/deferred"
 DEFERRED_APPLICATION: Final = "google.appengine.ext.deferred.deferred.application"
 
 Warn = Callable[[Node, str], None]

@@ -63,11 +63,25 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppServe
     apiproxy_stub_map.apiproxy = before
 
 
+def test_deferred_works_around_a_plain_wsgi_app_too(
+    server: AppServer, wait_until: Callable[..., Any]
+) -> None:
+    import deferring_app
+
+    server.wsgi_app = deferring_app.app
+    deferring_app.ran.clear()
+    client = TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+    client.get("/")
+    wait_until(lambda: deferring_app.ran)
+    client.post("/_ah/queue/deferred", b"", status=403)
+
+
 def test_deferred_function_runs_in_its_namespace_without_a_user(
     server: AppServer, wait_until: Callable[..., Any]
 ) -> None:
     import deferring_app
 
+    deferring_app.ran.clear()
     client = TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
     client.get("/")
     wait_until(lambda: deferring_app.ran)
