@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from google.appengine.api import apiproxy_stub_map, datastore_errors
 from google.appengine.ext import ndb
 
 from channelshim.errors import StorageError
+from channelshim.store.sqlite import SqliteStore
 from tests.lanes import timeout_factor
 from tests.services import datastore_worker as worker
 
@@ -200,14 +202,26 @@ def test_file_that_turned_read_only_is_an_internal_error(service):
     worker.Entry(id=2, number=2).put()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_read_only_folder_is_told_at_the_start(tmp_path):
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(StorageError, match="cannot be written"):
-            worker.open_service(tmp_path / "store")
-    finally:
-        tmp_path.chmod(0o700)
+def test_read_only_folder_is_told_at_the_start():
+    """In a child that is nobody in particular: root may write everywhere."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        child = os.fork()
+        if child == 0:
+            try:
+                if os.geteuid() == 0:
+                    os.setuid(65534)
+                SqliteStore(folder)
+            except StorageError as error:
+                os._exit(
+                    0 if "cannot be written: Permission denied" in str(error) else 2
+                )
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert not any(folder.iterdir())
+        folder.chmod(0o700)
 
 
 def test_busy_store_is_a_timeout(service, monkeypatch, tmp_path):
