@@ -74,7 +74,7 @@ def install_python() -> None:
     if not PYTHON.exists():
         _run(_newest_python(), "-m", "venv", CACHE / "venv")
     stamp = CACHE / "venv" / "installed"
-    wanted = (ROOT / "pyproject.toml").read_text() + repr(PYTHON_PEERS)
+    wanted = f"{ROOT}\n{PYTHON_PEERS}\n" + (ROOT / "pyproject.toml").read_text()
     if stamp.exists() and stamp.read_text() == wanted:
         return
     _run(PYTHON, "-m", "pip", "install", "-q", "-e", ROOT, *PYTHON_PEERS)
