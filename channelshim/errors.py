@@ -69,13 +69,13 @@ class TokenError(ChannelShimError):
         return self.description
 
 
-class InvalidToken(TokenError):  # noqa: N818 -- the contract's own word
+class InvalidToken(TokenError):
     """The token is malformed, altered or signed with no secret of ours."""
 
     description = limits.DESCRIPTION_INVALID_TOKEN
 
 
-class TokenExpired(TokenError):  # noqa: N818 -- the contract's own word
+class TokenExpired(TokenError):
     """The token is genuine and its time is over.
 
     Args:
@@ -128,7 +128,7 @@ class StorageError(ChannelShimError):
     """The store could not do what was asked; nothing is half done."""
 
 
-class StoreInUse(StorageError):  # noqa: N818 -- says the state, as TokenExpired does
+class StoreInUse(StorageError):
     """Another process holds the lease of the store.
 
     Args:
@@ -149,7 +149,7 @@ class StoreInUse(StorageError):  # noqa: N818 -- says the state, as TokenExpired
         )
 
 
-class StoreBusy(StorageError):  # noqa: N818 -- says the state, as TokenExpired does
+class StoreBusy(StorageError):
     """Another process was writing for too long; trying again is right."""
 
 
