@@ -291,6 +291,9 @@ class AppServer:
             self._serial.acquire()
             finished = self._serial.release
         environ["wsgi.multithread"] = self._serial is None
+        scheme = str(environ.get("wsgi.url_scheme", "http"))
+        environ["REQUEST_SCHEME"] = scheme
+        environ["HTTPS"] = "on" if scheme == "https" else "off"
         # deferred asks the WSGI environment, not os.environ.
         environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
         scope = RequestScope(request_variables(self._application, environ, user))

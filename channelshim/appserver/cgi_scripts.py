@@ -107,7 +107,6 @@ def _set_variables(environ: dict[str, Any], path: pathlib.Path) -> None:
         )
     variables["GATEWAY_INTERFACE"] = "CGI/1.1"
     variables["PATH_TRANSLATED"] = str(path)
-    variables["REQUEST_SCHEME"] = str(environ.get("wsgi.url_scheme", "http"))
 
 
 def parse_output(output: bytes) -> tuple[str, list[tuple[str, str]], bytes]:

@@ -16,11 +16,14 @@ from channelshim.appserver.libraries import (
     missing_libraries,
     package_of,
 )
+from channelshim.appserver.proxies import parse_networks
 from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import Library
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
+from channelshim.services import proxy
+from channelshim.services.user import make_user_service
 
 _numbers = itertools.count()
 
@@ -223,6 +226,27 @@ def test_secure_redirects_where_it_is_enforced(folder: AppFolder) -> None:
     client.get("/always", extra_environ=over_tls, status=200)
     answer = client.get("/never", extra_environ=over_tls, status=302)
     assert answer.location.startswith("http://localhost")
+
+
+def test_login_url_keeps_the_scheme_of_the_request(folder: AppFolder) -> None:
+    folder.write(
+        f"{folder.name}.py",
+        "import os\n"
+        "from google.appengine.api import users\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    url = users.create_login_url('/x')\n"
+        "    return [(os.environ['HTTPS'] + ' ' + url).encode()]\n",
+    )
+    proxy.install({"user": make_user_service})
+    client = folder.client(
+        handlers(f"{{url: /, script: {folder.name}.app}}"),
+        trusted_proxies=parse_networks(["192.0.2.1"]),
+    )
+    secure = client.get("/", headers={"X-Forwarded-Proto": "https"})
+    assert secure.text == "on /_ah/login?continue=https%3A//localhost%3A80/x"
+    plain = client.get("/")
+    assert plain.text == "off /_ah/login?continue=http%3A//localhost%3A80/x"
 
 
 def test_missing_library_is_one_line_with_the_command(
