@@ -72,6 +72,20 @@ def _init(directory: str) -> None:
     click.echo(f"Now run: dev_appserver.py {directory}")
 
 
+@_group.command("rotate-secrets")
+@click.argument("app_dir", default=".")
+@_with_settings
+def _rotate_secrets(app_dir: str, **settings: Any) -> None:
+    """Sign with new secrets from the next start of the app in APP_DIR on.
+
+    Tokens and logins that the old ones signed stay good until the next rotation.
+    """
+    from channelshim import doors
+
+    folder = doors.rotate_secrets(Path(app_dir), read_settings(settings, os.environ))
+    click.echo(f"the next start signs with new secrets, kept in {folder}")
+
+
 @_group.command("doctor")
 @click.argument("app_dir", default=".")
 def _doctor(app_dir: str) -> None:

@@ -16,7 +16,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ class Parts:
             synchronous=settings.store_synchronous,
             is_cleared=settings.clear_datastore,
         )
-        self.tokens = TokenSigner(self.store.secrets(_TOKENS))
+        self.tokens = TokenSigner(self._secrets(_TOKENS))
         self.broker = self._make_broker()
         self.work = Work(
             directory, self.store_directory, self.store.database, self.clock
@@ -182,7 +182,7 @@ class Parts:
             directory,
             config,
             self.application,
-            CookieSigner(self.store.secrets(_COOKIES)),
+            CookieSigner(self._secrets(_COOKIES)),
             wsgi_app=wsgi_app,
             remember=self.store.remember_account,
             clock=self.clock,
@@ -266,6 +266,18 @@ class Parts:
             _logger.error("the messages of the last seconds are lost: %s", error)
         self.store.close()
 
+    def _secrets(self, purpose: str) -> Sequence[bytes]:
+        """Return what signs, oldest first: what a setting says, else the store's."""
+        said = self.settings.signing_secrets
+        if any(len(secret) < limits.SHORTEST_SECRET for secret in said):
+            raise ConfigurationError(
+                "each of signing_secrets must have at least "
+                f"{limits.SHORTEST_SECRET} characters"
+            )
+        if said:
+            return [secret.encode("utf-8") for secret in said]
+        return self.store.secrets(purpose)
+
     def _make_broker(self) -> MemoryBroker:
         settings = self.settings
         return MemoryBroker(
@@ -337,6 +349,29 @@ def _posts_presence(settings: Settings, config: AppConfig | None) -> bool:
     """Return whether the app hears who is connected (contract case 86)."""
     services = config.inbound_services if config is not None else ()
     return not settings.require_inbound_services or "channel_presence" in services
+
+
+def rotate_secrets(directory: Path, settings: Settings) -> Path:
+    """Sign with new secrets from the next start on; the old ones still verify.
+
+    Returns:
+        the store's folder.
+
+    Raises:
+        ConfigurationError: there is no app.yaml, or it is broken.
+        StorageError: the store is in use.
+    """
+    config = read_app(directory)
+    application_id = application_id_of(directory, config, settings.application)
+    folder = store_directory(application_id, settings.storage_path)
+    store = open_store(folder, synchronous=settings.store_synchronous, is_cleared=False)
+    try:
+        for purpose in (_TOKENS, _COOKIES):
+            store.secrets(purpose)
+            store.rotate_secret(purpose)
+    finally:
+        store.close()
+    return folder
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,9 @@ MAXIMUM_TOKEN_DURATION_MINUTES: Final = 24 * 60
 
 DEFAULT_TOKEN_MINUTES: Final = 120
 
+SHORTEST_SECRET: Final = 32
+"""Characters of a signing secret that a setting gives."""
+
 MAXIMUM_TOKEN_LENGTH: Final = 512
 """Characters. Ours are the id and 24 bytes in base64, a dot and 43 of signature: 418
 for the longest id. Longer text is refused before any work is done on it."""

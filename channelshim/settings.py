@@ -175,6 +175,12 @@ SETTINGS = (
         (),
         "Origins besides the server's own whose pages may open channels.",
     ),
+    Setting(
+        "signing_secrets",
+        tuple,
+        (),
+        "Secrets that sign tokens and cookies, oldest first; empty: the store's own.",
+    ),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
