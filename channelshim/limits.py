@@ -113,6 +113,9 @@ MAXIMUM_CONNECTIONS: Final = 100_000
 PASS_PAUSE_SECONDS: Final = 0.05
 """Longest pause between two passes over the connections under load."""
 
+PASS_SWITCH_SECONDS: Final = 0.02
+"""sys.setswitchinterval during a pass over many connections."""
+
 SEND_BUFFER_BYTES: Final = 1 << 20
 """Bytes waiting for one slow reader before it is told to come back."""
 

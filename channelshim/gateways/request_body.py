@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 import tempfile
 from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
@@ -66,14 +67,38 @@ async def read_body(
 
 
 async def _piece(receive: Receive, seconds: float) -> tuple[bytes, bool]:
-    try:
-        event = await asyncio.wait_for(receive(), seconds)
-    except asyncio.TimeoutError:
-        raise _refusal(HTTPStatus.REQUEST_TIMEOUT) from None
+    event = await _within(receive, seconds)
     if event["type"] == "http.disconnect":
         # Cut short: an error, never a short body.
         raise _refusal(HTTPStatus.BAD_REQUEST)
     return event.get("body", b""), not event.get("more_body")
+
+
+async def _within(receive: Receive, seconds: float) -> Any:
+    """Return what receive gives; asyncio.wait_for costs ten times as much.
+
+    Almost always the piece is here already and nothing is waited for.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    is_late = False
+
+    def expire() -> None:
+        nonlocal is_late
+        is_late = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, expire)
+    try:
+        return await receive()
+    except asyncio.CancelledError:
+        if not is_late:
+            raise
+        if sys.version_info >= (3, 11):
+            task.uncancel()
+        raise _refusal(HTTPStatus.REQUEST_TIMEOUT) from None
+    finally:
+        timer.cancel()
 
 
 def _refusal(status: HTTPStatus) -> RemoteProtocolError:

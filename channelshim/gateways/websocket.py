@@ -92,8 +92,8 @@ class Acceptor:
             transport.write(_refusal_bytes(*refusal))
             transport.close()
             return
-        transport.write(_switching_protocols(named[b"sec-websocket-key"]))
-        protocol = WebSocketProtocol(transport, self)
+        switching = _switching_protocols(named[b"sec-websocket-key"])
+        protocol = WebSocketProtocol(transport, self, switching)
         transport.set_protocol(protocol)
         self._attach(protocol, parse_qs(url.query))
         if rest:
@@ -135,8 +135,10 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     """One open WebSocket.
 
     Args:
-        transport: the connection, its handshake already answered.
+        transport: the connection.
         acceptor: whose connection it is.
+        switching: the answer to the handshake; goes out with the first frame, in one
+            write.
     """
 
     __slots__ = (
@@ -146,11 +148,15 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         "_closing_timer",
         "_is_closing",
         "_parser",
+        "_switching",
         "_transport",
     )
 
-    def __init__(self, transport: asyncio.Transport, acceptor: Acceptor) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, acceptor: Acceptor, switching: bytes
+    ) -> None:
         super().__init__("", b"", 0)
+        self._switching = switching
         self._transport = transport
         self._acceptor = acceptor
         self._parser: _FrameParser | None = None
@@ -164,7 +170,9 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     def open(self, number: int, batch: Batch | None) -> None:
         """See Connection.open."""
         hello = frames.text_frame(frames.hello_text(number))
-        self._transport.write(hello if batch is None else hello + batch.frames)
+        first = self._switching + hello
+        self._switching = b""
+        self._transport.write(first if batch is None else first + batch.frames)
 
     def deliver(self, batch: Batch) -> None:
         """See Connection.deliver; a reader behind its bound is told to come back."""
@@ -236,7 +244,9 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         if self._is_closing:
             return
         self._is_closing = True
-        self._transport.write(frames.close_frame(code, reason))
+        last = self._switching + frames.close_frame(code, reason)
+        self._switching = b""
+        self._transport.write(last)
         loop = asyncio.get_running_loop()
         self._closing_timer = loop.call_later(limits.CLOSE_SECONDS, self._drop)
 

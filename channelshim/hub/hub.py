@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import deque
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.connections import Batch, Connection, FrameCache
 from channelshim.hub.reports import PresenceReports
-from channelshim.protocol.contracts import Broker, Clock, Replay
+from channelshim.protocol.contracts import Broker, Clock, Delivery, Replay
 from channelshim.protocol.presence import PresenceBook
 
 _logger = logging.getLogger("channelshim.hub")
+
+_LONG_PASS = 64
+"""Deliveries from which on a pass keeps the interpreter."""
 
 
 class Hub:
@@ -216,11 +221,24 @@ class Hub:
             self._next_pass = self._loop.time() + min(spent, self._pause_seconds)
 
     def _deliver(self) -> None:
-        connections_of = self._connections
-        batches: dict[int, Batch] = {}
-        # Texts are compared by identity: the broker hands out one tuple for equal
-        # lists, and the deliveries keep it alive for the pass.
         deliveries = self._broker.collect()
+        if len(deliveries) >= _LONG_PASS:
+            # Handlers that compute would take the interpreter away again and again,
+            # each for as long as all the others want it too.
+            usual = sys.getswitchinterval()
+            sys.setswitchinterval(max(usual, limits.PASS_SWITCH_SECONDS))
+            try:
+                self._write(deliveries)
+            finally:
+                sys.setswitchinterval(usual)
+        else:
+            self._write(deliveries)
+
+    def _write(self, deliveries: Sequence[Delivery]) -> None:
+        connections_of = self._connections
+        # By identity: the broker hands out one tuple for equal lists, and the
+        # deliveries keep it alive for the pass.
+        batches: dict[int, Batch] = {}
         for client_id, last_number, texts in deliveries:
             connections = connections_of.get(client_id)
             if connections is None:
