@@ -98,7 +98,7 @@ class Interval:
         if self.start is None or self.end is None:
             return after + step
         # The window that began yesterday may reach past midnight.
-        for offset in (-1, 0, 1, 2):
+        for offset in (-1, 0):
             first = _at(after, self.start, offset)
             last = _at(after, self.end, offset + (self.end <= self.start))
             run = first

@@ -234,9 +234,10 @@ libraries:
     )
 
 
-def test_skip_files_may_be_one_text() -> None:
-    read = parse("runtime: python27\nskip_files: ^x$\n")
-    assert [bool(pattern.match("x")) for pattern in read.skip_files] == [True]
+def test_skip_files_may_be_one_text_and_those_of_includes_are_added() -> None:
+    text = "runtime: python27\nskip_files: ^x$\nincludes: [more.yaml]\n"
+    read = parse(text, {"more.yaml": "skip_files: [^y$]"})
+    assert [bool(pattern.match("x")) for pattern in read.skip_files] == [True, False]
 
 
 def test_included_handlers_go_to_the_head_or_the_tail() -> None:
@@ -262,6 +263,19 @@ handlers:
     assert [handler.url for handler in read.handlers] == ["/first", "/own", "/last"]
     assert read.application == ""
     assert "$PYTHON_LIB/y has no effect" in sentences(read)
+
+
+def test_scripts_of_googles_folder() -> None:
+    read = parse(
+        "runtime: python27\nhandlers:\n"
+        "- url: /_ah/queue/deferred\n"
+        "  script: $PYTHON_LIB/google/appengine/ext/deferred/handler.py\n"
+        "- url: /stats.*\n"
+        "  script: $PYTHON_LIB/google/appengine/ext/appstats/ui.py\n"
+    )
+    (handler,) = read.handlers
+    assert handler.target.endswith("deferred.application")
+    assert "appstats/ui.py, which is not here: ignored" in sentences(read)
 
 
 def test_endless_includes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ queue:
     min_backoff_seconds: 10
     max_backoff_seconds: 200.5
     max_doublings: 0
+    shape: round
 - name: paused
   rate: 0
 - name: pulled
@@ -46,7 +47,7 @@ def test_queues_are_read() -> None:
     assert config.find("paused") == Queue("paused", 0.0)
     assert config.find("pulled") == Queue("pulled", mode="pull")
     assert config.find("other") is None
-    assert [warning.line for warning in config.warnings] == [11, 22]
+    assert [warning.line for warning in config.warnings] == [11, 23]
 
 
 def test_default_queue_is_always_there() -> None:

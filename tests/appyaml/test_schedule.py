@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, time, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelshim.appyaml.cron import parse_cron
-from channelshim.appyaml.schedule import parse_schedule
+from channelshim.appyaml.schedule import Times, parse_schedule
 from channelshim.errors import ConfigurationError
 
 
@@ -84,6 +84,12 @@ def test_runs(schedule: str, after: str, expected: list[str]) -> None:
 def test_time_of_day_is_kept_over_a_change_of_clocks() -> None:
     found = runs("every day 09:00", "2015-03-28 10:00", 2, "Europe/Berlin")
     assert found == ["Sun 2015-03-29 09:00", "Mon 2015-03-30 09:00"]
+
+
+def test_day_that_comes_too_seldom_is_refused() -> None:
+    schedule = Times(time(9, 0), weekdays=frozenset())
+    with pytest.raises(ConfigurationError, match="no day"):
+        schedule.next_run(datetime(2015, 3, 2, tzinfo=timezone.utc))
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,24 @@ def test_purged_names_are_free_at_once(tasks: TaskStore) -> None:
     assert tasks.add([TASK], 90.0) == [Added.DONE]
 
 
+def test_task_joins_a_commit_of_others(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, takes_lease=False)
+    tasks = TaskStore(store.database)
+    assert tasks.is_in(store.database)
+
+    def add_and_fail() -> None:
+        with store.database.write() as both:
+            assert tasks.add_within(both, [TASK]) == [Added.DONE]
+            raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        add_and_fail()
+    assert tasks.next_eta() is None
+    with store.database.write() as both:
+        tasks.add_within(both, [TASK])
+    assert tasks.next_eta() == 100.0
+
+
 def test_tasks_outlive_the_process(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     TaskStore(store.database).add([TASK], 90.0)
