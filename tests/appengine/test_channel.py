@@ -292,7 +292,7 @@ def test_names_are_googles() -> None:
     appengine.install()
     appengine.install()
     assert len([one for one in sys.meta_path if one is appengine._alias]) == 1
-    for name in appengine.OURS:
+    for name in (one for one in appengine.OURS if "webapp" not in one):
         assert importlib.import_module(name) is sys.modules[name]
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("google.appengine.api.channel.nothing")
