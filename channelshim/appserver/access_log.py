@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from paste.translogger import TransLogger
@@ -32,6 +33,14 @@ class AccessLog(TransLogger):  # type: ignore[misc]
             setup_console_handler=False,
             set_logger_level=None,
         )
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request, and log it if anybody listens."""
+        if not self.logger.isEnabledFor(self.logging_level):
+            unlogged: Iterable[bytes] = self.application(environ, start_response)
+            return unlogged
+        answer: Iterable[bytes] = super().__call__(environ, start_response)
+        return answer
 
     def write_log(
         self,

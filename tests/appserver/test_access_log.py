@@ -31,6 +31,14 @@ def test_query_of_a_channel_is_left_out(caplog: pytest.LogCaptureFixture) -> Non
     assert messages == ['192.0.2.1 "GET /_ah/channel/poll" 204']
 
 
+def test_nothing_is_made_that_nobody_reads(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AccessLog, "write_log", None)
+    caplog.set_level(logging.WARNING, "channelshim.access")
+    assert TestApp(AccessLog(app)).get("/").status_int == 204
+
+
 def test_forwarded_address_is_not_believed(caplog: pytest.LogCaptureFixture) -> None:
     messages = log_of(caplog, "/", HTTP_X_FORWARDED_FOR="0.1.0.10")
     assert messages == ['192.0.2.1 "GET /" 204']
