@@ -40,10 +40,12 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         if stub is not None or service not in self._factories:
             return stub
         with self._lock:
-            factory = self._factories.pop(service, None)
+            # Gone only when the stub is there: another thread may ask in between.
+            factory = self._factories.get(service)
             if factory is not None:
                 made = factory()
                 self.RegisterStub(service, made)
+                self._factories.pop(service, None)
                 if service == "channel":
                     self._go_direct(made)
         return super().GetStub(service)
