@@ -152,9 +152,10 @@ class LoginPage(_Page):
         registry = self.app.registry
         user = User(email, is_admin, user_id_of(email))
         value = registry["signer"].sign(email, is_admin, user.user_id)
+        secure = "; Secure" if self.request.scheme == "https" else ""
         self.response.headers.add(
             "Set-Cookie",
-            f'{limits.LOGIN_COOKIE}="{value}"; Path=/; HttpOnly; SameSite=Lax',
+            f'{limits.LOGIN_COOKIE}="{value}"; Path=/; HttpOnly; SameSite=Lax{secure}',
         )
         if "@" in email and registry["remember"] is not None:
             registry["remember"](user)

@@ -61,6 +61,14 @@ def test_login_is_remembered_and_shown(client: TestApp, remembered: list[User]) 
     assert page.forms[0]["admin"].checked
 
 
+def test_cookie_of_a_secure_page_stays_secure(client: TestApp) -> None:
+    path = "/_ah/login?action=Login&email=a@b"
+    plain = client.get(path, status=302)
+    secure = client.get(path, status=302, extra_environ={"wsgi.url_scheme": "https"})
+    assert "Secure" not in plain.headers["Set-Cookie"]
+    assert secure.headers["Set-Cookie"].endswith("; Secure")
+
+
 @pytest.mark.parametrize("path", ["/_ah/logout", "/_ah/login?action=LOGOUT"])
 def test_logout_clears_the_cookie(client: TestApp, path: str) -> None:
     log_in(client, "email=a@b")
