@@ -21,7 +21,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-APP = "dev~bench"
+from bench.store_sides import (
+    APP,
+    fresh_request,
+    load,
+    memcache_stub,
+    register,
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 WANTED = {
@@ -50,93 +57,6 @@ def best_of(repeats: int, function: Callable[[], object]) -> float:
         function()
         durations.append(time.process_time() - start)
     return min(durations) * 1000
-
-
-def register(side: str, directory: Path) -> Any:
-    """Put a side's services behind the API proxy and return its datastore."""
-    if side == "ours":
-        from channelshim.services import ndb_tuning
-
-        ndb_tuning.apply()
-    from google.appengine.api import apiproxy_stub_map
-
-    proxy = apiproxy_stub_map.APIProxyStubMap()
-    apiproxy_stub_map.apiproxy = proxy
-    service = our_service(directory) if side == "ours" else sdk_stub()
-    proxy.RegisterStub("datastore_v3", service)
-    proxy.RegisterStub("memcache", memcache_stub())
-    return service
-
-
-def our_service(directory: Path) -> Any:
-    """Return our datastore over a fresh store."""
-    from channelshim.services.datastore_v3 import DatastoreService
-    from channelshim.store.sqlite import SqliteStore
-
-    return DatastoreService(SqliteStore(directory), APP)
-
-
-def sdk_stub() -> Any:
-    """Return the SDK's datastore as its testbed makes it: in memory."""
-    from google.appengine.api import datastore_file_stub
-
-    return datastore_file_stub.DatastoreFileStub(
-        APP, None, save_changes=False, use_atexit=False
-    )
-
-
-def memcache_stub() -> Any:
-    """Return the SDK's memcache."""
-    from google.appengine.api.memcache import memcache_stub as stub
-
-    return stub.MemcacheServiceStub()
-
-
-def fresh_request() -> None:
-    """Forget what ndb has cached, as the next request does."""
-    from google.appengine.ext import ndb
-
-    ndb.tasklets._state.reset(None)
-    for name in ("__CONTEXT__", "__EVENT_LOOP__", "__CALLBACK__"):
-        os.environ.pop(name, None)
-
-
-def load(service: Any, kind: str, count: int) -> None:
-    """Put entities `value` = 0, 1, 2... by the hundred, past ndb; not measured."""
-    from google.appengine.datastore import datastore_pb, datastore_stub_util
-
-    is_sdk = isinstance(service, datastore_stub_util.BaseDatastore)
-    for start in range(0, count, 100):
-        request = datastore_pb.PutRequest()
-        for number in range(start, min(start + 100, count)):
-            fill_entity(request.entity.add(), kind, number + 1, number)
-        if is_sdk:
-            # Past its transactions, whose book-keeping makes 100,000 puts take minutes.
-            for entity in request.entity:
-                fill_group(entity)
-                service._Put(datastore_stub_util.EntityRecord(entity), False)
-            continue
-        service.MakeSyncCall("datastore_v3", "Put", request, datastore_pb.PutResponse())
-
-
-def fill_key(reference: Any, kind: str, number: int) -> None:
-    """Name an entity of the benchmark's app."""
-    reference.app = APP
-    element = reference.path.element.add()
-    element.type, element.id = kind, number
-
-
-def fill_entity(entity: Any, kind: str, id: int, value: int) -> None:
-    """Fill an entity with one indexed number."""
-    fill_key(entity.key, kind, id)
-    entity.entity_group.SetInParent()
-    prop = entity.property.add()
-    prop.name, prop.multiple, prop.value.int64Value = "value", False, value
-
-
-def fill_group(entity: Any) -> None:
-    """Name the entity's group, which a put through the service does itself."""
-    entity.entity_group.element.add().CopyFrom(entity.key.path.element[0])
 
 
 def measure_ndb(side: str, directory: Path, large: int) -> Mapping[str, float]:
@@ -277,50 +197,12 @@ def measure_memory(directory: Path, operations: int) -> Mapping[str, float]:
 
     Past ndb, whose cache a request throws away at its end anyhow.
     """
-    from google.appengine.datastore import datastore_pb
-
     service = register("ours", directory)
+    from bench.store_calls import Calls
 
-    def call(name: str, request: Any, response: Any) -> Any:
-        service.MakeSyncCall("datastore_v3", name, request, response)
-        return response
-
-    def put(number: int, transaction: Any = None) -> None:
-        request = datastore_pb.PutRequest()
-        if transaction is not None:
-            request.transaction.CopyFrom(transaction)
-        fill_entity(request.entity.add(), "Thing", number % 5000 + 1, number)
-        call("Put", request, datastore_pb.PutResponse())
-
-    def get(number: int) -> None:
-        request = datastore_pb.GetRequest()
-        fill_key(request.key.add(), "Thing", number % 5000 + 1)
-        call("Get", request, datastore_pb.GetResponse())
-
-    def delete(number: int) -> None:
-        request = datastore_pb.DeleteRequest()
-        fill_key(request.key.add(), "Thing", number % 5000 + 1)
-        call("Delete", request, datastore_pb.DeleteResponse())
-
-    def find(number: int) -> None:
-        query = datastore_pb.Query()
-        query.app, query.kind, query.count = APP, "Thing", 1
-        condition = query.filter.add()
-        condition.op = datastore_pb.Query.Filter.GREATER_THAN
-        prop = condition.property.add()
-        prop.name, prop.multiple, prop.value.int64Value = "value", False, number - 9000
-        # Left with more to come, as by a loop that stops early.
-        call("RunQuery", query, datastore_pb.QueryResult())
-
-    def transact(number: int) -> None:
-        begin = datastore_pb.BeginTransactionRequest()
-        begin.app = APP
-        transaction = call("BeginTransaction", begin, datastore_pb.Transaction())
-        put(number, transaction)
-        if number % 3:
-            call("Commit", transaction, datastore_pb.CommitResponse())
-
-    steps = (put, get, find, get, find, get, find, get, delete, transact)
+    calls = Calls(service)
+    rest = (calls.get, calls.find) * 3
+    steps = (calls.put, *rest, calls.get, calls.delete, calls.transact)
     figures = {}
     for number in range(1, operations + 1):
         steps[number % len(steps)](number)
