@@ -61,6 +61,7 @@ def create_channel(client_id: str | bytes, duration_minutes: int | None = None) 
         InvalidChannelTokenDurationError: not an int, or out of bounds.
 
     Source: SDK 1.9.88, api/channel/channel.py, create_channel; contract 1.2.
+    Differs: D1, D17, D19.
     """
     key = _validate_client_id(client_id)
     if duration_minutes is not None:
@@ -93,6 +94,7 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
         InvalidMessageError: not text, too long or empty.
 
     Source: SDK 1.9.88, api/channel/channel.py, send_message; contract 1.3.
+    Differs: D2, D12, D19, D20.
     """
     try:
         publish = apiproxy_stub_map.apiproxy.direct_publish
