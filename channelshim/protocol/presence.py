@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import heapq
 
+from channelshim import limits
+
 
 class _Presence:
     """One connected client id.
@@ -81,9 +83,14 @@ class PresenceBook:
         is_new = presence is None
         if presence is None:
             presence = self._present[client_id] = _Presence()
-        if presence.leases is None:
-            presence.leases = {}
-        presence.leases[key] = until
+        leases = presence.leases
+        if leases is None:
+            leases = presence.leases = {}
+        if key not in leases and len(leases) >= limits.MAXIMUM_TOKEN_POSITIONS:
+            # Bounded, yet nobody goes early: the first to end counts as a grace.
+            first = min(leases, key=leases.__getitem__)
+            presence.until = max(presence.until, leases.pop(first))
+        leases[key] = until
         self._arm(client_id, presence)
         return is_new
 
