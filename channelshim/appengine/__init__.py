@@ -32,6 +32,10 @@ OURS: Final = {
     "google.appengine.api.xmpp": "channelshim.appengine.api.xmpp",
     "google.appengine.ext.vendor": "channelshim.appengine.ext.vendor",
     "google.appengine.ext.webapp": _OUR_WEBAPP,
+    "google.appengine.ext.webapp.blobstore_handlers": (
+        f"{_OUR_WEBAPP}.blobstore_handlers"
+    ),
+    "google.appengine.ext.webapp.mail_handlers": f"{_OUR_WEBAPP}.mail_handlers",
     "google.appengine.ext.webapp.template": f"{_OUR_WEBAPP}.template",
     "google.appengine.ext.webapp.util": f"{_OUR_WEBAPP}.util",
 }

@@ -17,8 +17,10 @@ from channelshim.appyaml.app import parse_app
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime import legacy_modules
 from channelshim.runtime.variables import Application
-from channelshim.services import proxy
+from channelshim.services import proxy, sdk
+from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.services.user import make_user_service
+from channelshim.store.sqlite import SqliteStore
 
 CLASSIC = """
 from google.appengine.ext import webapp
@@ -93,6 +95,74 @@ def test_login_required_sends_visitors_to_the_login_page(client: TestApp) -> Non
     assert "/_ah/login?continue=http%3A//localhost" in answer.location
     client.get("/_ah/login?action=Login&email=a@b&continue=/")
     assert client.get("/private").text == "secret"
+
+
+def test_blob_is_served_whole_or_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from google.appengine.api import apiproxy_stub_map
+
+    store = SqliteStore(tmp_path, takes_lease=False)
+    proxy.install(
+        {
+            **sdk.factories(tmp_path),
+            "user": make_user_service,
+            "datastore_v3": lambda: DatastoreService(store, "dev~test"),
+        }
+    )
+    handlers = importlib.import_module("google.appengine.ext.webapp.blobstore_handlers")
+    webapp = importlib.import_module("google.appengine.ext.webapp")
+    data = bytes(range(256)) * 1000
+
+    class Serve(handlers.BlobstoreDownloadHandler):  # type: ignore[misc, name-defined]
+        def get(self, key: str) -> None:
+            if key == "make":
+                stub = apiproxy_stub_map.apiproxy.GetStub("blobstore")
+                stub.CreateBlob("blob", data)
+            elif key == "part":
+                self.send_blob("blob", "image/png", save_as="ü.png", start=5, end=7)
+            elif key == "tail":
+                self.send_blob("blob", start=-2)
+            else:
+                self.send_blob(key)
+
+    class Upload(handlers.BlobstoreUploadHandler):  # type: ignore[misc, name-defined]
+        def post(self) -> None:
+            self.response.write(str(len(self.get_uploads("file"))))
+
+    application = webapp.WSGIApplication([("/upload", Upload), ("/(.*)", Serve)])
+    server = AppServer(
+        None,
+        None,
+        Application("test"),
+        CookieSigner([b"s" * 32]),
+        wsgi_app=application,
+    )
+    client = TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+    client.get("/make")
+    assert client.get("/blob").body == data
+    part = client.get("/part", status=206)
+    assert part.body == b"\5\6\7"
+    assert part.content_type == "image/png"
+    assert part.headers["Content-Range"] == f"bytes 5-7/{len(data)}"
+    assert part.headers["Content-Disposition"].endswith("UTF-8''%C3%BC.png")
+    assert client.get("/tail", status=206).body == b"\xfe\xff"
+    client.get("/nothing", status=404)
+    assert client.post("/upload").text == "0"
+
+
+def test_mail_handler_takes_a_message() -> None:
+    handlers = importlib.import_module("google.appengine.ext.webapp.mail_handlers")
+    webapp = importlib.import_module("google.appengine.ext.webapp")
+    taken: list[str] = []
+
+    class Inbox(handlers.InboundMailHandler):  # type: ignore[misc, name-defined]
+        def receive(self, mail_message: object) -> None:
+            taken.append(mail_message.subject)  # type: ignore[attr-defined]
+
+    client = TestApp(webapp.WSGIApplication([Inbox.mapping()]))
+    client.post("/_ah/mail/a@b.c", b"From: x@y.z\nTo: a@b.c\nSubject: hello\n\nbody")
+    assert taken == ["hello"]
 
 
 def webapp_template() -> ModuleType:
