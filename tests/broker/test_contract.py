@@ -1,0 +1,304 @@
+"""What every broker keeps to, back end by back end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from channelshim import errors, limits
+from channelshim.broker.memory import MemoryBroker
+from channelshim.protocol.contracts import Broker, Replay
+from tests.stepped_clock import SteppedClock
+
+WINDOW_SECONDS = 60.0
+
+Open = Callable[..., Broker]
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture(params=["memory"])
+def open_broker(request: pytest.FixtureRequest, clock: SteppedClock) -> Open:
+    """Return a function that opens a broker of the back end, with its bounds."""
+
+    def open_memory(**bounds: int) -> Broker:
+        return MemoryBroker(clock, window_seconds=WINDOW_SECONDS, **bounds)
+
+    return {"memory": open_memory}[request.param]
+
+
+@pytest.fixture
+def broker(open_broker: Open) -> Broker:
+    return open_broker()
+
+
+def texts_of(broker: Broker) -> dict[str, tuple[str, ...]]:
+    return {one.client_id: one.texts for one in broker.collect()}
+
+
+def test_messages_are_collected_once_in_order_by_id(broker: Broker) -> None:
+    first = broker.expect("a")
+    broker.expect("b")
+    for client_id, text in (("a", "1"), ("b", "2"), ("a", "3")):
+        broker.publish(client_id, text)
+    assert sorted(broker.collect()) == [
+        ("a", first + 2, ("1", "3")),
+        ("b", broker.expect("b"), ("2",)),
+    ]
+    assert list(broker.collect()) == []
+
+
+def test_a_message_to_an_unknown_id_is_dropped(broker: Broker) -> None:
+    broker.publish("nobody", "lost")
+    assert texts_of(broker) == {}
+    number = broker.expect("nobody")
+    assert broker.replay("nobody", number - 1).texts == ()
+
+
+def test_numbers_grow_by_one_and_start_at_the_clock(
+    broker: Broker, clock: SteppedClock
+) -> None:
+    number = broker.expect("a")
+    assert number == int(clock.time() * 1_000_000)
+    for count in range(1, 4):
+        broker.publish("a", "x")
+        assert broker.expect("a") == number + count
+
+
+def test_what_is_published_after_expect_has_a_higher_number(broker: Broker) -> None:
+    broker.expect("a")
+    broker.publish("a", "before")
+    number = broker.expect("a")
+    broker.publish("a", "after")
+    assert broker.replay("a", number) == Replay(number, ("after",))
+
+
+def test_a_replay_owes_nothing_from_now_and_what_is_left_from_long_ago(
+    open_broker: Open,
+) -> None:
+    broker = open_broker(window_messages=2)
+    number = broker.expect("a")
+    for text in "1234":
+        broker.publish("a", text)
+    assert broker.replay("a", None) == Replay(number + 4, ())
+    assert broker.replay("a", number + 99) == Replay(number + 4, ())
+    # The gap shows in the number.
+    assert broker.replay("a", number) == Replay(number + 2, ("3", "4"))
+
+
+def test_a_replay_is_right_before_the_bookkeeping_and_after_it(broker: Broker) -> None:
+    number = broker.expect("a")
+    broker.publish("a", "1")
+    broker.collect()
+    assert broker.replay("a", number).texts == ("1",)
+    broker.publish("a", "2")
+    # Asked for between two collects: the message is still collected once.
+    assert broker.replay("a", number).texts == ("1", "2")
+    assert texts_of(broker) == {"a": ("2",)}
+    broker.settle()
+    assert broker.replay("a", number).texts == ("1", "2")
+
+
+def test_one_wake_up_stands_for_all_that_is_published(broker: Broker) -> None:
+    wakes: list[None] = []
+    broker.subscribe(lambda: wakes.append(None))
+    broker.expect("a")
+    for number in range(1000):
+        broker.publish("a", str(number))
+    assert len(wakes) == 1
+    broker.collect()
+    broker.publish("a", "again")
+    assert len(wakes) == 2
+
+
+def test_what_was_published_before_the_subscription_wakes_at_once(
+    broker: Broker,
+) -> None:
+    broker.expect("a")
+    broker.publish("a", "early")
+    wakes: list[None] = []
+    broker.subscribe(lambda: wakes.append(None))
+    assert len(wakes) == 1
+    assert texts_of(broker) == {"a": ("early",)}
+
+
+def test_a_message_is_kept_for_the_windows_seconds(
+    broker: Broker, clock: SteppedClock
+) -> None:
+    broker.connect("a")
+    number = broker.expect("a")
+    broker.publish("a", "old")
+    broker.collect()
+    broker.settle()
+    clock.step(WINDOW_SECONDS - 1)
+    assert broker.replay("a", number).texts == ("old",)
+    clock.step(2)
+    broker.publish("a", "new")
+    assert broker.replay("a", number) == Replay(number + 1, ("new",))
+
+
+def test_an_expected_id_is_forgotten_after_the_window(
+    broker: Broker, clock: SteppedClock
+) -> None:
+    broker.expect("a")
+    clock.step(WINDOW_SECONDS + 1)
+    broker.settle()
+    broker.publish("a", "late")
+    assert texts_of(broker) == {}
+
+
+def test_expecting_again_lengthens_it(broker: Broker, clock: SteppedClock) -> None:
+    number = broker.expect("a")
+    clock.step(WINDOW_SECONDS - 1)
+    broker.expect("a")
+    clock.step(WINDOW_SECONDS - 1)
+    broker.publish("a", "in time")
+    assert broker.replay("a", number).texts == ("in time",)
+
+
+def test_a_connected_id_stays_known_and_a_disconnected_one_does_not(
+    broker: Broker, clock: SteppedClock
+) -> None:
+    broker.connect("a")
+    broker.connect("a")
+    clock.step(10 * WINDOW_SECONDS)
+    broker.publish("a", "1")
+    assert texts_of(broker) == {"a": ("1",)}
+    broker.disconnect("a")
+    broker.publish("a", "2")
+    assert texts_of(broker) == {}
+    broker.disconnect("never here")
+
+
+def test_a_disconnected_id_that_is_expected_keeps_its_window(
+    broker: Broker, clock: SteppedClock
+) -> None:
+    broker.connect("a")
+    number = broker.expect("a")
+    broker.disconnect("a")
+    broker.publish("a", "while away")
+    assert broker.replay("a", number).texts == ("while away",)
+    clock.step(WINDOW_SECONDS)
+    broker.settle()
+    broker.publish("a", "too late")
+    broker.collect()
+    assert broker.replay("a", number).texts == ()
+
+
+def test_numbers_never_go_back_when_an_id_is_forgotten(
+    broker: Broker, clock: SteppedClock
+) -> None:
+    broker.expect("a")
+    for _ in range(100):
+        broker.publish("a", "x")
+    last = broker.expect("a")
+    clock.step(WINDOW_SECONDS + 1)
+    broker.settle()
+    assert broker.expect("a") > last
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [{"window_messages": 3}, {"window_bytes": 3}, {"window_total_bytes": 1100}],
+)
+def test_windows_are_bounded_and_the_oldest_goes_first(
+    open_broker: Open, bounds: dict[str, int]
+) -> None:
+    broker = open_broker(**bounds)
+    number = broker.expect("a")
+    for text in "123456":
+        broker.publish("a", text)
+        broker.collect()
+        broker.settle()
+    replay = broker.replay("a", number)
+    assert replay.texts == ("4", "5", "6")
+    assert replay.number == number + 3
+
+
+def test_the_bound_over_all_ids_takes_the_oldest_of_any(open_broker: Open) -> None:
+    broker = open_broker(window_total_bytes=700)
+    before = {client_id: broker.expect(client_id) for client_id in "abc"}
+    for client_id in "abc":
+        broker.publish(client_id, f"to {client_id}")
+        broker.settle()
+    left = {c: broker.replay(c, number).texts for c, number in before.items()}
+    assert left == {"a": (), "b": ("to b",), "c": ("to c",)}
+
+
+def test_ids_that_are_sent_one_text_share_it(broker: Broker) -> None:
+    before = {name: broker.expect(name) for name in map(str, range(50))}
+    for name in before:
+        broker.publish(name, "to all")
+    deliveries = broker.collect()
+    assert len({id(one.texts) for one in deliveries}) == 1
+    broker.settle()
+    assert all(broker.replay(n, before[n]).texts == ("to all",) for n in before)
+
+
+def test_windows_outlive_an_orderly_restart(
+    broker: Broker, open_broker: Open, clock: SteppedClock
+) -> None:
+    broker.connect("a")
+    number = broker.expect("a")
+    broker.expect("silent")
+    for text in ("1", "é中😀"):
+        broker.publish("a", text)
+    saved = broker.save()
+    clock.step(5)
+    later = open_broker()
+    later.load(saved)
+    assert later.replay("a", number) == Replay(number, ("1", "é中😀"))
+    later.publish("a", "3")
+    assert later.replay("a", number + 1).texts == ("é中😀", "3")
+    # An id that is known already keeps what it has.
+    later.load(saved)
+    assert later.replay("a", number).texts == ("1", "é中😀", "3")
+
+
+def test_windows_that_are_too_old_are_left_out(
+    broker: Broker, open_broker: Open, clock: SteppedClock
+) -> None:
+    number = broker.expect("a")
+    broker.publish("a", "1")
+    saved = broker.save()
+    clock.step(WINDOW_SECONDS + 1)
+    later = open_broker()
+    later.load(saved)
+    assert later.replay("a", number).texts == ()
+
+
+@pytest.mark.parametrize(
+    "saved", [b"", b"\xff", b"[]", b"{}", b'{"at": 1, "channels": [[1]]}']
+)
+def test_damaged_windows_are_an_error_of_ours(broker: Broker, saved: bytes) -> None:
+    with pytest.raises(errors.BrokerError):
+        broker.load(saved)
+
+
+def test_threads_that_send_at_once_lose_nothing_and_keep_their_order(
+    broker: Broker,
+) -> None:
+    broker.connect("a")
+    number = broker.expect("a")
+    count = min(200, limits.WINDOW_MESSAGES // 4)
+
+    def send(name: str) -> None:
+        for one in range(count):
+            broker.publish("a", f"{name}{one}")
+
+    threads = [threading.Thread(target=send, args=(name,)) for name in "wxyz"]
+    for thread in threads:
+        thread.start()
+    got: list[str] = []
+    while any(thread.is_alive() for thread in threads):
+        got += texts_of(broker).get("a", ())
+    got += texts_of(broker).get("a", ())
+    for name in "wxyz":
+        own = [text for text in got if text.startswith(name)]
+        assert own == [f"{name}{one}" for one in range(count)]
+    assert broker.replay("a", number).texts == tuple(got)
