@@ -37,6 +37,8 @@ _PARTLY: Final = {
     "google.appengine.api.modules": "one module; starting others has no effect",
     "google.appengine.api.search": "Google's local stand-in; slow",
     "google.appengine.api.taskqueue": "push queues; pull queues are refused",
+    "google.appengine.api.logservice": "importable; no logs are kept",
+    "google.appengine.api.quota": "importable; nothing is counted",
     "google.appengine.api.xmpp": "importable; nothing is sent",
 }
 _IMPORT: Final = re.compile(

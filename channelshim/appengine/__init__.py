@@ -29,6 +29,10 @@ OURS: Final = {
     "google.appengine.api.channel.channel_service_stub": (
         f"{_OUR_CHANNEL}.channel_service_stub"
     ),
+    "google.appengine.api.labs": "channelshim.appengine.api.labs",
+    "google.appengine.api.labs.taskqueue": "google.appengine.api.taskqueue",
+    "google.appengine.api.logservice": "channelshim.appengine.api.logservice",
+    "google.appengine.api.quota": "channelshim.appengine.api.quota",
     "google.appengine.api.xmpp": "channelshim.appengine.api.xmpp",
     "google.appengine.ext.vendor": "channelshim.appengine.ext.vendor",
     "google.appengine.ext.webapp": _OUR_WEBAPP,

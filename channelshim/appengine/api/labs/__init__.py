@@ -1,0 +1,1 @@
+"""google.appengine.api.labs: where taskqueue stood before it was finished."""
