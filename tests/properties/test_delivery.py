@@ -1,0 +1,291 @@
+"""The guarantees of delivery and presence, under any order of events.
+
+A machine of hypothesis drives protocol, broker and hub with sends, tokens, tabs, lines
+that drop at once or only when a ping finds them dead, resumes, reloads, restarts and
+clock steps. Beside them runs a model of a few lines that knows what everyone is owed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from channelshim import limits
+from channelshim.broker.memory import MemoryBroker
+from channelshim.hub.connections import Batch
+from channelshim.hub.hub import Hub
+from channelshim.hub.reports import PresenceReports
+from tests.hub.parts import Page, RecordedReports
+from tests.stepped_clock import SteppedClock, SteppedLoop
+
+GRACE = 2.0
+PING_INTERVAL = 5.0
+PING_TIMEOUT = 3.0
+WINDOW = PING_INTERVAL + PING_TIMEOUT + GRACE + 1.0
+"""As the doors set it, with one second for the heartbeat's slots."""
+
+CLIENT_IDS = ("a", "b")
+
+
+class Line(Page):
+    """A page's connection; once cut, writes vanish until the ping finds out."""
+
+    def __init__(self, client_id: str, nonce: bytes, visit: Visit) -> None:
+        super().__init__(client_id, nonce)
+        self.visit = visit
+        self.is_cut = False
+
+    def open(self, number: int, batch: Batch | None) -> None:
+        """The hello: a number ahead of the page's own is a gap that it can see."""
+        self.visit.hello(number)
+        if batch is not None:
+            self.deliver(batch)
+
+    def deliver(self, batch: Batch) -> None:
+        """Reach the page, unless the line is dead without anybody knowing."""
+        if not self.is_cut:
+            self.visit.receive(batch.texts)
+
+    def has_answered(self) -> bool:
+        """A dead line answers no ping."""
+        return not (self.is_cut and self.pings)
+
+    def ping(self) -> bool:
+        """See Page."""
+        self.pings += 1
+        return True
+
+
+@dataclass(eq=False)
+class Visit:
+    """One page: what channel.js keeps, and every text that reached it.
+
+    Attributes:
+        start: how many messages of its id were sent before its token was made.
+        number: of the last message seen; None before the first hello.
+        gaps: hellos that showed that something was skipped.
+        away_since: when it last had no line.
+        is_late: whether it was ever away for longer than the window.
+    """
+
+    client_id: str
+    nonce: bytes
+    token_number: int
+    start: int
+    number: int | None = None
+    texts: list[str] = field(default_factory=list)
+    gaps: int = 0
+    line: Line | None = None
+    away_since: float = 0.0
+    is_late: bool = False
+
+    def hello(self, number: int) -> None:
+        """Take the server's number, and note whether it jumps."""
+        if self.number is not None and number != self.number:
+            self.gaps += 1
+        self.number = number
+
+    def receive(self, texts: tuple[str, ...]) -> None:
+        """Count each text."""
+        assert self.number is not None
+        self.number += len(texts)
+        self.texts += texts
+
+
+class Delivery(RuleBasedStateMachine):
+    """Protocol, broker and hub, and the model beside them."""
+
+    visits = Bundle("visits")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = SteppedClock()
+        self.everything: list[Visit] = []
+        self.sent: dict[str, list[str]] = {client_id: [] for client_id in CLIENT_IDS}
+        self.told: dict[str, bool] = dict.fromkeys(CLIENT_IDS, False)
+        self.count = 0
+        self.start(None, [])
+
+    def start(self, saved: bytes | None, connected: list[str]) -> None:
+        """Start a process, with what an earlier one has saved."""
+        self.loop = SteppedLoop(self.clock)
+        self.reports = RecordedReports()
+        self.seen_changes = 0
+        self.broker = MemoryBroker(self.clock, window_seconds=WINDOW)
+        if saved is not None:
+            self.broker.load(saved)
+        self.hub = Hub(
+            self.broker,
+            self.clock,
+            cast(PresenceReports, self.reports),
+            grace_seconds=GRACE,
+            ping_interval_seconds=PING_INTERVAL,
+            ping_timeout_seconds=PING_TIMEOUT,
+        )
+        self.hub.start(cast(Any, self.loop))
+        self.hub.await_return(connected, limits.RETURN_SECONDS)
+
+    # --- What happens -----------------------------------------------------------------
+
+    @rule(target=visits, client_id=st.sampled_from(CLIENT_IDS))
+    def create_channel(self, client_id: str) -> Visit:
+        """A page is rendered with a token of its own."""
+        self.count += 1
+        number = self.broker.expect(client_id)
+        # What was sent before the token is none of this page's business.
+        start = len(self.sent[client_id])
+        visit = Visit(client_id, b"%d" % self.count, number, start)
+        visit.away_since = self.clock.monotonic()
+        self.everything.append(visit)
+        return visit
+
+    @rule(client_id=st.sampled_from(CLIENT_IDS), count=st.integers(1, 4))
+    def send(self, client_id: str, count: int) -> None:
+        """The app sends; whether the loop turns in between is another rule's."""
+        for _ in range(count):
+            self.count += 1
+            text = f"{client_id}{self.count}"
+            self.sent[client_id].append(text)
+            self.broker.publish(client_id, text)
+
+    @rule(visit=visits)
+    def connect(self, visit: Visit) -> None:
+        """A page opens its socket, or comes back with its number."""
+        if visit.line is not None and not visit.line.is_cut:
+            return
+        away = self.clock.monotonic() - visit.away_since
+        visit.is_late = visit.is_late or away >= WINDOW - 1.0
+        visit.line = Line(visit.client_id, visit.nonce, visit)
+        self.hub.attach(visit.line, visit.token_number, visit.number)
+
+    @rule(visit=visits)
+    def drop(self, visit: Visit) -> None:
+        """The line ends and both sides notice at once."""
+        line, visit.line = visit.line, None
+        if line is not None and not line.is_cut:
+            visit.away_since = self.clock.monotonic()
+            self.hub.detach(line)
+
+    @rule(visit=visits)
+    def cut(self, visit: Visit) -> None:
+        """The line dies; the server will notice at the ping's end, or a resume."""
+        if visit.line is not None and not visit.line.is_cut:
+            visit.line.is_cut = True
+            visit.away_since = self.clock.monotonic()
+
+    @rule(visit=consumes(visits))
+    def leave(self, visit: Visit) -> None:
+        """The tab is closed for good."""
+        self.drop(visit)
+
+    @rule()
+    def turn(self) -> None:
+        """The loop runs what is due now."""
+        self.loop.run()
+
+    @rule(seconds=st.sampled_from([0.1, 0.9, 1.9, 2.1, 3.0, 5.0, 12.0]))
+    def pass_time(self, seconds: float) -> None:
+        """Time goes on."""
+        self.loop.run(seconds)
+
+    @rule(seconds=st.sampled_from([1.0, 3600.0]))
+    def set_clock_back(self, seconds: float) -> None:
+        """Somebody corrects the wall clock."""
+        self.clock.set_back(seconds)
+
+    @rule(seconds=st.sampled_from([0.0, 0.5]))
+    def restart(self, seconds: float) -> None:
+        """An orderly stop, and another process that takes the windows over."""
+        self.hub.stop()
+        saved = self.broker.save()
+        self.note_changes()
+        for visit in self.everything:
+            if visit.line is not None:
+                if not visit.line.is_cut:
+                    visit.away_since = self.clock.monotonic()
+                visit.line = None
+        self.clock.step(seconds)
+        self.start(saved, [c for c, is_told in self.told.items() if is_told])
+
+    # --- What must be so --------------------------------------------------------------
+
+    def note_changes(self) -> None:
+        """Reports alternate: connected, disconnected, connected and so on."""
+        for change, client_id in self.reports.changes[self.seen_changes :]:
+            is_connected = change == "connected"
+            assert self.told[client_id] != is_connected, f"{client_id}: {change} twice"
+            self.told[client_id] = is_connected
+        self.seen_changes = len(self.reports.changes)
+
+    @invariant()
+    def presence_is_never_wrong(self) -> None:
+        """An id with an open line is never reported as gone."""
+        self.note_changes()
+        for visit in self.everything:
+            if visit.line is not None and visit.line.is_attached:
+                assert self.told[visit.client_id]
+
+    @invariant()
+    def texts_come_in_order_and_at_most_once(self) -> None:
+        """What a page got is part of what was sent, in its order."""
+        for visit in self.everything:
+            places = {text: at for at, text in enumerate(self.sent[visit.client_id])}
+            got = [places[text] for text in visit.texts]
+            assert got == sorted(set(got))
+            assert not got or got[0] >= visit.start
+
+    @invariant()
+    def nothing_is_skipped_within_the_window(self) -> None:
+        """A page that was never away too long has got all of it, without a gap."""
+        for visit in self.everything:
+            line = visit.line
+            if visit.is_late or line is None or line.is_cut or not line.is_attached:
+                continue
+            sent = self.sent[visit.client_id][visit.start :]
+            assert visit.gaps == 0
+            assert visit.texts == sent[: len(visit.texts)]
+
+    def teardown(self) -> None:
+        """When all is still, everybody has got everything, and then all go."""
+        self.loop.run()
+        for visit in self.everything:
+            line = visit.line
+            if visit.is_late or line is None or line.is_cut or not line.is_attached:
+                continue
+            assert visit.texts == self.sent[visit.client_id][visit.start :]
+        for visit in self.everything:
+            self.drop(visit)
+        self.loop.run(PING_INTERVAL + PING_TIMEOUT + GRACE + limits.RETURN_SECONDS + 2)
+        self.note_changes()
+        assert not any(self.told.values())
+        assert self.hub.connection_count == 0
+
+
+def run(examples: int, steps: int) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Delivery,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None
+        ),
+    )
+
+
+def test_the_guarantees_hold_under_any_order_of_events() -> None:
+    run(150, 40)
+
+
+@pytest.mark.slow
+def test_the_guarantees_hold_for_long() -> None:
+    run(5000, 100)
