@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from tests.contract.sites import PROBE, Original, Site
+from tests.contract.sites import PROBE, SHIM_GRACE_SECONDS, Original, Site
 from tests.servers import Servers
 
 _numbers = count(1)
@@ -17,7 +17,7 @@ _numbers = count(1)
 def shim_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Serve the probe app with channelshim."""
     servers = Servers(lambda: tmp_path_factory.mktemp("storage"))
-    server = servers(PROBE)
+    server = servers(PROBE, f"--grace_seconds={SHIM_GRACE_SECONDS}")
     yield Site("shim", server.port, lambda: server.output)
     servers.stop()
 

@@ -23,6 +23,11 @@ from tests.lanes import ORIGINAL_SDK, find_python27, timeout_factor
 PROBE = Path(__file__).parent / "apps" / "probe"
 PATIENCE_SECONDS = 20.0
 
+SHIM_GRACE_SECONDS = 1.0
+"""Half of the default, so that the tests of presence take half the time."""
+
+ORIGINAL_GRACE_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -59,6 +64,11 @@ class Site:
     def is_original(self) -> bool:
         """Return whether this is Google's own server."""
         return self.name == "original"
+
+    @property
+    def grace_seconds(self) -> float:
+        """Return how long an id may be gone before it is disconnected."""
+        return ORIGINAL_GRACE_SECONDS if self.is_original else SHIM_GRACE_SECONDS
 
     def ask(
         self,

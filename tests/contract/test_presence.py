@@ -16,8 +16,6 @@ from tests.servers import Servers
 
 NewId = Callable[..., str]
 
-GRACE_SECONDS = 2.0
-
 
 @pytest.fixture
 def keep(site: Site) -> Iterator[Callable[[str], threading.Event]]:
@@ -25,7 +23,7 @@ def keep(site: Site) -> Iterator[Callable[[str], threading.Event]]:
     closed: list[threading.Event] = []
 
     def poll(token: str, is_closed: threading.Event) -> None:
-        while not is_closed.wait(0.5):
+        while not is_closed.wait(site.grace_seconds / 4):
             site.dev("poll", token)
 
     def open_page(token: str) -> threading.Event:
@@ -61,7 +59,7 @@ def test_case_074_leaving_is_posted_after_the_grace(
     page = keep(site.token(name))
     await_told(site, name, ["connected"])
     # Longer than the grace, and still there.
-    threading.Event().wait(1.5 * GRACE_SECONDS * timeout_factor())
+    threading.Event().wait(1.5 * site.grace_seconds * timeout_factor())
     assert site.told(name) == ["connected"]
     page.set()
     await_told(site, name, ["connected", "disconnected"])
@@ -93,7 +91,7 @@ def test_case_077_and_078_only_the_last_tab_counts(
     first, second = keep(site.token(name)), keep(site.token(name))
     await_told(site, name, ["connected"])
     first.set()
-    threading.Event().wait(2 * GRACE_SECONDS * timeout_factor())
+    threading.Event().wait(2 * site.grace_seconds * timeout_factor())
     assert site.told(name) == ["connected"]
     second.set()
     await_told(site, name, ["connected", "disconnected"])
@@ -107,7 +105,7 @@ def test_case_080_expiry_is_followed_by_leaving(
     keep(site.token(name, minutes=1))
     await_condition(
         lambda: site.told(name) == ["connected", "disconnected"],
-        60 + 5 * GRACE_SECONDS,
+        70,
     )
 
 
