@@ -281,3 +281,35 @@ def test_idle_connections_are_kept_within_bounds(database, monkeypatch):
     database.close()
     with pytest.raises(StorageError, match="closed"):
         database.borrow()
+
+
+def test_builders_that_race_end_with_one_index(tmp_path, entities, monkeypatch):
+    """Another process finishes the index between two of our batches."""
+    monkeypatch.setattr(limits, "STORE_BUILD_BATCH", 1)
+    keys = [key("A", number) for number in range(1, 4)]
+    entities.apply([put(at, name=["x"], size=["1"]) for at in keys])
+    other = Database(tmp_path)
+    others = SqliteEntities(other, values_of)
+    build_batch = entities._build_batch
+
+    def finish_elsewhere(*arguments):
+        others.build_index("", "A", NAME_AND_SIZE)
+        return build_batch(*arguments)
+
+    monkeypatch.setattr(entities, "_build_batch", finish_elsewhere)
+    entities.build_index("", "A", NAME_AND_SIZE)
+    assert found(entities, NAME_AND_SIZE) == [at.path for at in keys]
+    other.close()
+
+
+def test_what_is_written_together_fails_together(entities):
+    def fail(_connection):
+        raise KeyError("task")
+
+    with pytest.raises(KeyError):
+        entities.apply([put(key("A", 1))], {}, fail)
+    with entities.read() as snapshot:
+        assert snapshot.get(key("A", 1)) is None
+    seen = []
+    entities.apply([put(key("A", 1))], {}, seen.append)
+    assert len(seen) == 1

@@ -15,6 +15,7 @@ from channelshim.errors import StorageError, StoreBusy, StoreInUse
 from channelshim.protocol.contracts import Account
 from channelshim.store import database, schema
 from channelshim.store.database import FILE_NAME, Database, explain
+from channelshim.store.lease import Lease
 from channelshim.store.sqlite import LEASE_FILE_NAME, SqliteStore
 
 HOLD = """
@@ -241,4 +242,60 @@ def test_connection_closes_with_its_thread(tmp_path):
     thread.join()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         opened[0].execute("SELECT 1")
+    store.close()
+
+
+def test_connections_of_before_a_fork_are_left_alone(tmp_path, monkeypatch):
+    """The fork itself is tested above; this is what its child does, seen from here."""
+    store = SqliteStore(tmp_path)
+    before = store.database.connection()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    borrowed = store.database.borrow()
+    assert store.database.connection() is not before
+    store.database.give_back(borrowed)
+    monkeypatch.undo()
+    assert store.database.connection() is not before
+    before.execute("SELECT 1")
+    store.close()
+
+
+def test_closing_in_a_forked_child_closes_nothing_of_the_parents(tmp_path, monkeypatch):
+    store = SqliteStore(tmp_path)
+    connection = store.database.connection()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    store.close()
+    monkeypatch.undo()
+    connection.execute("SELECT 1")
+    connection.close()
+
+
+def test_thread_that_has_not_used_the_store_may_close_it(tmp_path):
+    store = SqliteStore(tmp_path)
+    thread = threading.Thread(target=store.close)
+    thread.start()
+    thread.join()
+    with pytest.raises(StorageError, match="closed"):
+        store.database.borrow()
+
+
+def test_lease_holds_when_its_holder_cannot_be_noted(tmp_path, monkeypatch):
+    def refuse(*_arguments):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    store = SqliteStore(tmp_path)
+    with pytest.raises(StoreInUse) as caught:
+        SqliteStore(tmp_path)
+    assert caught.value.holder is None
+    store.close()
+
+
+def test_lease_file_that_vanishes_is_told(tmp_path):
+    with pytest.raises(StorageError, match="cannot be leased"):
+        Lease(tmp_path / "absent", tmp_path)
+
+
+def test_store_without_a_lease_has_nothing_to_claim(tmp_path):
+    store = SqliteStore(tmp_path, takes_lease=False)
+    store.claim()
     store.close()
