@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from websockets.exceptions import PayloadTooBig
 from websockets.exceptions import ProtocolError as WebSocketProtocolError
@@ -86,8 +86,9 @@ class Acceptor:
             rest: bytes that came behind the request.
         """
         named = dict(headers)
-        url = urlsplit(target.decode("ascii", "replace"))
-        refusal = self._refusal(url.path, named)
+        # Not urlsplit: it raises for some targets, and "//" would begin a host.
+        path, _, query = target.decode("ascii", "replace").partition("?")
+        refusal = self._refusal(path, named)
         if refusal is not None:
             transport.write(_refusal_bytes(*refusal))
             transport.close()
@@ -95,7 +96,7 @@ class Acceptor:
         switching = _switching_protocols(named[b"sec-websocket-key"])
         protocol = WebSocketProtocol(transport, self, switching)
         transport.set_protocol(protocol)
-        self._attach(protocol, parse_qs(url.query))
+        self._attach(protocol, parse_qs(query))
         if rest:
             protocol.data_received(rest)
 
@@ -146,6 +147,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         "_acceptor",
         "_awaits_answer",
         "_closing_timer",
+        "_is_broken",
         "_is_closing",
         "_parser",
         "_switching",
@@ -162,6 +164,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._parser: _FrameParser | None = None
         self._awaits_answer = False
         self._is_closing = False
+        self._is_broken = False
         self._closing_timer: asyncio.TimerHandle | None = None
         acceptor.connections.add(self)
 
@@ -211,7 +214,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read the page's frames; any byte is a sign of life."""
         self._awaits_answer = False
-        if self._is_closing and self._closing_timer is None:
+        if self._is_broken or (self._is_closing and self._closing_timer is None):
             return
         while data and self._parser is None:
             frame = frames.read_plain_frame(data)
@@ -269,8 +272,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         try:
             for frame in self._parser.feed(data):
                 if frame.opcode is Opcode.PING:
-                    pong = Frame(Opcode.PONG, frame.data)
-                    self._transport.write(pong.serialize(mask=False))
+                    self._answer_ping(bytes(frame.data))
                 elif frame.opcode is Opcode.CLOSE:
                     code = int.from_bytes(frame.data[:2], "big") or None
                     self._closed_by_peer(code)
@@ -280,7 +282,17 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         except WebSocketProtocolError:
             self._fail(limits.CLOSE_PROTOCOL_ERROR)
 
+    def _answer_ping(self, data: bytes) -> None:
+        transport = self._transport
+        if transport.get_write_buffer_size() > self._acceptor.send_buffer_bytes:
+            # It asks and asks, and reads no answer.
+            self._drop()
+        else:
+            transport.write(Frame(Opcode.PONG, data).serialize(mask=False))
+
     def _fail(self, code: int) -> None:
+        """Close; what comes behind a broken frame has no meaning."""
+        self._is_broken = True
         self._acceptor.hub.detach(self)
         self.close(code)
 
@@ -361,6 +373,6 @@ def same_origin(allowed: Sequence[str]) -> Callable[[str | None, str], bool]:
         if origin is None or "*" in further:
             return True
         origin = origin.lower()
-        return origin in further or urlsplit(origin).netloc == host.lower()
+        return origin in further or origin.partition("://")[2] == host.lower()
 
     return is_allowed
