@@ -157,6 +157,17 @@ BODY_MEMORY_BYTES: Final = 256 << 10
 BODY_SECONDS: Final = 30.0
 """Longest wait for the next piece of a body."""
 
+HEAD_SECONDS: Final = 30.0
+"""How long the request line and headers may take."""
+
+READER_SECONDS: Final = 20.0
+"""A reader must take READER_BYTES in this time, or all that is left for it."""
+
+READER_BYTES: Final = 16 << 10
+
+SWEEP_SECONDS: Final = 1.0
+"""Between two looks for connections that are too slow."""
+
 KEEP_ALIVE_SECONDS: Final = 60
 """An idle HTTP connection is kept so long: browsers keep theirs about as long."""
 

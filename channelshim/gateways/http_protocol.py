@@ -15,8 +15,9 @@ from channelshim.gateways.websocket import Acceptor
 class HttpProtocol(HttpToolsProtocol):
     """One HTTP connection.
 
-    httptools bounds no header; uvicorn answers an upgrade by writing the request anew
-    for another parser. Both are done here instead.
+    httptools bounds no header, uvicorn waits for ever for slow heads and slow readers,
+    and answers an upgrade by writing the request anew for another parser. All three
+    are done here instead.
     """
 
     # Filled in by `for_acceptor`: uvicorn makes protocols from a class.
@@ -25,6 +26,58 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._header_bytes = 0
+        # Since when the sweep has seen a head awaited, and a reader stalled; 0 means
+        # not. Times are monotonic seconds.
+        self._head_since = 0.0
+        self._stalled_since = 0.0
+        self._unread_bytes = 0
+        self._is_stalled = False
+
+    def sweep(self, now: float) -> None:
+        """End the connection when its peer is too slow; called now and then.
+
+        Args:
+            now: monotonic seconds.
+        """
+        self._sweep_reader(now)
+        has_own_bound = (
+            self.timeout_keep_alive_task is not None or self.transport.is_closing()
+        )
+        if has_own_bound or not (self.cycle is None or self.cycle.response_complete):
+            self._head_since = 0.0
+        elif not self._head_since:
+            self._head_since = now
+        elif now - self._head_since > limits.HEAD_SECONDS:
+            self._refuse("408 Request Timeout")
+
+    def _sweep_reader(self, now: float) -> None:
+        """Cut a reader that does not read: a worker may be waiting for it."""
+        if not (self._is_stalled or self.transport.is_closing()):
+            self._stalled_since = 0.0
+            return
+        unread = self.transport.get_write_buffer_size()
+        has_read = self._unread_bytes - unread >= limits.READER_BYTES
+        if not self._stalled_since or has_read:
+            self._stalled_since = now
+            self._unread_bytes = unread
+        elif now - self._stalled_since > limits.READER_SECONDS:
+            self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """Note that the reader is behind."""
+        self._is_stalled = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that the reader has caught up."""
+        self._is_stalled = False
+        self._stalled_since = 0.0
+        super().resume_writing()
+
+    def on_headers_complete(self) -> None:
+        """Note that the head is here."""
+        self._head_since = 0.0
+        super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; take the upgrade and what came behind it."""

@@ -26,7 +26,7 @@ import uvicorn
 from channelshim import limits
 from channelshim.errors import ConfigurationError
 from channelshim.gateways.bridge import Send, WsgiBridge, send_whole
-from channelshim.gateways.http_protocol import for_acceptor
+from channelshim.gateways.http_protocol import HttpProtocol, for_acceptor
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
 from channelshim.gateways.request_body import Receive, Scope
 from channelshim.gateways.script import jsapi
@@ -220,8 +220,10 @@ class Server:
             await server.startup(sockets=[self._listener])
             self._on_started(loop)
             dates = loop.create_task(self._keep_dates())
+            sweep = loop.create_task(self._sweep())
             await self._stop.wait()
             dates.cancel()
+            sweep.cancel()
             await self._shut_down()
 
     async def _keep_dates(self) -> None:
@@ -229,6 +231,16 @@ class Server:
         while True:
             await asyncio.sleep(1)
             await self._uvicorn.on_tick(0)
+
+    async def _sweep(self) -> None:
+        """End the HTTP connections whose peers are too slow."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(limits.SWEEP_SECONDS)
+            now = loop.time()
+            for connection in list(self._uvicorn.server_state.connections):
+                if isinstance(connection, HttpProtocol):
+                    connection.sweep(now)
 
     async def _shut_down(self) -> None:
         for server in self._uvicorn.servers:
