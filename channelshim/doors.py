@@ -178,6 +178,8 @@ class Parts:
             directory, self.store_directory, self.store.database, self.clock
         )
         self._install_services()
+        # Then an error page stands in for the app, and its tasks wait for the app.
+        self.is_app_broken = False
         self.app_server = AppServer(
             directory,
             config,
@@ -250,7 +252,8 @@ class Parts:
         if was_connected:
             wait = max(self.settings.grace_seconds, limits.RETURN_SECONDS)
             self.hub.await_return(was_connected, wait)
-        self.work.start(self.app_server, self.config, runs_cron=self.settings.cron)
+        if not self.is_app_broken:
+            self.work.start(self.app_server, self.config, runs_cron=self.settings.cron)
 
     def stop_hub(self) -> None:
         """Tell pages to come back and keep what they will ask for. Loop thread."""
@@ -442,6 +445,7 @@ def serve_parts(
         send_buffer_bytes=settings.send_buffer_bytes,
     )
     application = AsgiApplication(bridge, parts.poller, is_host_allowed)
+    parts.is_app_broken = is_app_broken
     changed: list[str] = []
 
     def started(loop: asyncio.AbstractEventLoop) -> None:

@@ -126,13 +126,18 @@ class Scripts:
             return self._applications[script]
 
     def load_all(self, scripts: Iterable[str]) -> None:
-        """Load each; log what cannot be loaded, unless nothing can.
+        """Load each; log what cannot be loaded, unless nothing of the app's can.
 
         Raises:
             AppImportError: of the first, when none can be loaded.
         """
         failures = []
-        distinct = list(dict.fromkeys(scripts))
+        # Google's own, as deferred's, say nothing about the app.
+        distinct = [
+            script
+            for script in dict.fromkeys(scripts)
+            if not script.startswith("google.")
+        ]
         for script in distinct:
             try:
                 self.load(script)

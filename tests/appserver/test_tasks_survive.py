@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,16 @@ def app(environ, start_response):
     return [b'']
 """
 
+ONCE = """
+def once_app(environ, start_response, usual=app):
+    if environ['PATH_INFO'] == '/once':
+        options = taskqueue.TaskRetryOptions(task_retry_limit=0)
+        deferred.defer(note, 'once', _countdown=1, _retry_options=options)
+    return usual(environ, start_response)
+
+app = once_app
+"""
+
 YAML = """
 runtime: python27
 builtins:
@@ -96,3 +107,23 @@ def test_tasks_run_and_survive_kill_9(
     wait_until(lambda: {"slow-0", "slow-1", "slow-2", "later"} <= set(ran()), 20)
     finished = [word for word in ran() if re.fullmatch(r"slow-\d", word)]
     assert len(finished) == len(set(finished))
+
+
+def test_task_waits_while_the_app_is_broken(
+    server: Servers, tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    app_dir = tmp_path / "app"
+    app_dir.mkdir()
+    (app_dir / "app.yaml").write_text(YAML)
+    script = app_dir / "surviving_app.py"
+    script.write_text(SOURCE + ONCE)
+    ran_file = tmp_path / "ran"
+    ran_file.touch()
+    running = server(app_dir, env={"RAN_FILE": str(ran_file)})
+    urllib.request.urlopen(running.url + "once").read()
+    script.write_text("this is no Python\n")
+    wait_until(lambda: "SyntaxError" in running.output, 20)
+    # It is due, and would be given up at its first failure.
+    time.sleep(1.5)
+    script.write_text(SOURCE + ONCE)
+    wait_until(lambda: ran_file.read_text() == "once\n", 20)
