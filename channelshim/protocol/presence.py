@@ -19,13 +19,15 @@ class _Presence:
         open_count: its open connections.
         until: when it counts as gone once nothing is open.
         leases: what pollers hold, by key.
+        armed: the deadline of its entry in the book's heap, or None without one.
     """
 
-    __slots__ = ("leases", "open_count", "until")
+    __slots__ = ("armed", "leases", "open_count", "until")
 
     def __init__(self) -> None:
         self.open_count = 0
         self.until = 0.0
+        self.armed: float | None = None
         self.leases: dict[bytes, float] | None = None
 
     def deadline(self) -> float:
@@ -119,19 +121,24 @@ class PresenceBook:
         """Return the client ids that are disconnected from now on, in due order."""
         gone: list[str] = []
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, client_id = heapq.heappop(self._deadlines)
+            armed, client_id = heapq.heappop(self._deadlines)
             presence = self._present.get(client_id)
-            if presence is None or presence.open_count:
+            if presence is None or presence.armed != armed:
                 continue
-            deadline = presence.deadline()
-            if deadline <= now:
+            presence.armed = None
+            if presence.open_count == 0 and presence.deadline() <= now:
                 del self._present[client_id]
                 gone.append(client_id)
             else:
-                heapq.heappush(self._deadlines, (deadline, client_id))
+                self._arm(client_id, presence)
         return gone
 
     def _arm(self, client_id: str, presence: _Presence) -> None:
         if presence.open_count:
             return
-        heapq.heappush(self._deadlines, (presence.deadline(), client_id))
+        deadline = presence.deadline()
+        # One entry for each id: a poller would add one with every poll. An earlier
+        # one finds the later deadline when it is reached.
+        if presence.armed is None or deadline < presence.armed:
+            presence.armed = deadline
+            heapq.heappush(self._deadlines, (deadline, client_id))
