@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from tests.contract.sites import PROBE, SHIM_GRACE_SECONDS, Original, Site
+from tests.programs import running
 from tests.servers import Servers
+
+WRAPPED = Path(__file__).with_name("wrapped_program.py")
 
 _numbers = count(1)
 
@@ -28,6 +33,16 @@ def original_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     original = Original(PROBE, tmp_path_factory.mktemp("original"))
     yield Site("original", original.port, original.output)
     original.stop()
+
+
+@pytest.fixture(scope="session")
+def wrapped_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Serve the probe app as channelshim.wrap() under a plain WSGI server."""
+    storage = tmp_path_factory.mktemp("wrapped")
+    command = [sys.executable, str(WRAPPED), str(PROBE), str(storage)]
+    with running([*command, str(SHIM_GRACE_SECONDS)], storage) as program:
+        port = int(program.wait_for_url().rpartition(":")[2])
+        yield Site("wrapped", port, lambda: program.output)
 
 
 @pytest.fixture(

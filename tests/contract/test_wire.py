@@ -13,6 +13,19 @@ from tests.servers import Servers
 NewId = Callable[..., str]
 
 
+@pytest.fixture(
+    params=[
+        "shim",
+        "wrapped",
+        pytest.param("original", marks=pytest.mark.original),
+    ],
+)
+def site(request: pytest.FixtureRequest) -> Site:
+    """Run a case against our server, a plain WSGI server and the original."""
+    found: Site = request.getfixturevalue(f"{request.param}_site")
+    return found
+
+
 def test_case_067_connect_answers_one(site: Site, new_id: NewId) -> None:
     answer = site.dev("connect", site.token(new_id()))
     assert (answer.status, answer.body) == (200, b"1")
@@ -57,6 +70,8 @@ def test_case_069_bad_token_is_refused(site: Site, command: str, token: str) -> 
     # Where the server below carries no reason phrase, the body says it.
     said = answer.reason if site.is_original else answer.body.decode()
     assert said == "Invalid+token."
+    if site.name == "wrapped":
+        assert answer.reason == said
 
 
 @pytest.mark.slow
