@@ -489,6 +489,15 @@ def test_key_of_an_entity_is_found_by_range():
     assert upwards.fetch(keys_only=True) == [keys[3]]
 
 
+def test_projection_may_be_sorted_by_key():
+    for number in range(3):
+        Greeting(id=number + 1, number=9 - number, tags=["b", "a"]).put()
+    found = Greeting.query().order(Greeting.key).fetch(projection=[Greeting.number])
+    assert [each.number for each in found] == [9, 8, 7]
+    found = Greeting.query().order(-Greeting.key).fetch(projection=[Greeting.tags])
+    assert [each.key.id() for each in found] == [3, 3, 2, 2, 1, 1]
+
+
 def test_get_of_a_datastore_key_type():
     key = datastore_types.Key.from_path("OldGreeting", 77, _app=APP)
     assert db.get(key) is None

@@ -94,7 +94,8 @@ def shape_of(query: Any, filters: Sequence[Any], orders: Sequence[Any]) -> Shape
         filters: normalized and checked.
         orders: normalized and checked, the implied ones included; the key is last.
     """
-    if query.shallow:
+    # A key before the last place: a projection that is sorted by key, then by value.
+    if query.shallow or any(order.property == KEY for order in orders[:-1]):
         return None
     shape = Shape(
         query.name_space,
