@@ -116,6 +116,14 @@ def safe_destination(text: str, host: str) -> str:
 
 
 class _Page(webapp2.RequestHandler):  # type: ignore[misc]
+    def handle_exception(self, exception: BaseException, debug: bool) -> None:
+        """Answer 400 to a query that is no UTF-8, which webob reads when asked."""
+        if not isinstance(exception, UnicodeDecodeError):
+            super().handle_exception(exception, debug)
+        self.response.status = 400
+        self.response.headers["Content-Type"] = "text/plain; charset=utf-8"
+        self.response.write("The query is no UTF-8.\n")
+
     def _redirect(self) -> None:
         destination = self.request.GET.get("continue", "")
         self.response.status = REDIRECT_STATUS

@@ -84,6 +84,18 @@ def test_no_cookie_for_what_is_no_email(client: TestApp, query: str) -> None:
     assert log_in(client, query) == ""
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_ah/login?continue=%ff",
+        "/_ah/login?action=login&email=%ff",
+        "/_ah/logout?continue=%ff",
+    ],
+)
+def test_query_that_is_no_utf8_is_refused(client: TestApp, path: str) -> None:
+    assert "no UTF-8" in client.get(path, status=400)
+
+
 def test_email_without_an_at_sign_is_nobody(
     client: TestApp, remembered: list[User]
 ) -> None:
