@@ -1,0 +1,224 @@
+"""Presence reports: the journal, the order of POSTs, slow handlers, the stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+import pytest
+
+from channelshim import limits
+from channelshim.errors import StorageError
+from channelshim.hub.reports import PresenceReports, presence_request
+from channelshim.protocol.contracts import InternalRequest, InternalResponse, Store
+from tests.lanes import timeout_factor
+
+PATIENCE_SECONDS = 10.0 * timeout_factor()
+
+Wait = Callable[[Callable[[], Any]], Any]
+
+
+class Journal:
+    """As much of a store as the reports ask for."""
+
+    def __init__(self) -> None:
+        self.connected: set[str] = set()
+        self.commits = 0
+        self.is_broken = False
+
+    def note_presence(
+        self, connected: Iterable[str], disconnected: Iterable[str]
+    ) -> None:
+        """See contracts.Store."""
+        if self.is_broken:
+            raise StorageError("the disk is full")
+        self.commits += 1
+        self.connected |= set(connected)
+        self.connected -= set(disconnected)
+
+
+class App:
+    """A dispatcher that writes down, and holds the POSTs of some ids."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.posts: list[tuple[str, str]] = []
+        self.held: dict[str, threading.Event] = {}
+        self.overlaps = 0
+        self.journalled: dict[str, bool] = {}
+        self._journal = journal
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        """See contracts.Dispatcher."""
+        client_id = parse_qs(request.body.decode("ascii"))["from"][0]
+        what = request.path.strip("/").rpartition("/")[2]
+        with self._lock:
+            self.overlaps += client_id in self._running
+            self._running.add(client_id)
+            self.journalled[client_id] = client_id in self._journal.connected
+        held = self.held.get(client_id)
+        if held is not None:
+            assert held.wait(PATIENCE_SECONDS)
+        with self._lock:
+            self._running.discard(client_id)
+            self.posts.append((what, client_id))
+        return InternalResponse(404, (), b"")
+
+    def of(self, client_id: str) -> list[str]:
+        """Return what was posted about one id, in order."""
+        return [what for what, posted in self.posts if posted == client_id]
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+@pytest.fixture
+def app(journal: Journal) -> App:
+    return App(journal)
+
+
+@pytest.fixture
+def reports(app: App, journal: Journal) -> Iterator[PresenceReports]:
+    opened = PresenceReports(app, cast(Store, journal))
+    yield opened
+    for held in app.held.values():
+        held.set()
+    opened.stop(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("client_id", ["a", "a&b=c d", "é中😀", "100%"])
+def test_from_is_encoded_so_that_any_id_arrives_whole(client_id: str) -> None:
+    request = presence_request(client_id, is_connected=True)
+    assert request.path == limits.PATH_CONNECTED
+    assert request.remote_address == limits.PRESENCE_REMOTE_ADDRESS
+    assert parse_qs(request.body.decode("ascii")) == {"from": [client_id]}
+    gone = presence_request(client_id, is_connected=False)
+    assert gone.path == limits.PATH_DISCONNECTED
+
+
+def test_posts_of_one_id_come_in_order_and_never_overlap(
+    reports: PresenceReports, app: App, wait_until: Wait
+) -> None:
+    held = app.held["a"] = threading.Event()
+    reports.connected("a")
+    wait_until(lambda: app.journalled)
+    reports.disconnected("a")
+    held.set()
+    wait_until(lambda: len(app.posts) == 2)
+    assert app.of("a") == ["connected", "disconnected"]
+    assert app.overlaps == 0
+
+
+def test_the_journal_is_written_before_the_app_is_told(
+    reports: PresenceReports, app: App, journal: Journal, wait_until: Wait
+) -> None:
+    held = app.held["a"] = threading.Event()
+    reports.connected("a")
+    wait_until(lambda: "a" in app.journalled)
+    assert app.journalled["a"]
+    reports.disconnected("a")
+    # It may forget the id only when the app knows: a crash now must report it.
+    assert "a" in journal.connected
+    held.set()
+    wait_until(lambda: not journal.connected)
+    assert app.of("a") == ["connected", "disconnected"]
+
+
+def test_who_comes_back_while_the_journal_forgets_stays_in_it(
+    reports: PresenceReports, app: App, journal: Journal, wait_until: Wait
+) -> None:
+    held = app.held["a"] = threading.Event()
+    reports.connected("a")
+    wait_until(lambda: "a" in app.journalled)
+    reports.disconnected("a")
+    reports.connected("a")
+    held.set()
+    reports.connected("b")
+    wait_until(lambda: "connected" in app.of("b"))
+    wait_until(lambda: app.of("a")[-1] == "connected")
+    assert "a" in journal.connected
+    # Either both or none: it came back before anybody was told that it had gone.
+    assert app.of("a") in (
+        ["connected"],
+        ["connected", "disconnected", "connected"],
+    )
+
+
+def test_a_slow_handler_holds_up_its_own_id_alone(
+    reports: PresenceReports, app: App, wait_until: Wait
+) -> None:
+    for name in ("slow1", "slow2", "slow3"):
+        app.held[name] = threading.Event()
+        reports.connected(name)
+    wait_until(lambda: len(app.journalled) == 3)
+    for number in range(20):
+        reports.connected(f"quick{number}")
+    wait_until(lambda: len(app.posts) == 20)
+    assert not any(app.of(name) for name in app.held)
+
+
+def test_many_changes_are_gathered_into_few_commits(
+    reports: PresenceReports, app: App, journal: Journal, wait_until: Wait
+) -> None:
+    for number in range(500):
+        reports.connected(str(number))
+    wait_until(lambda: len(app.posts) == 500)
+    assert len(journal.connected) == 500
+    assert journal.commits < 100
+
+
+def test_a_journal_that_cannot_be_written_silences_nobody(
+    reports: PresenceReports,
+    app: App,
+    journal: Journal,
+    wait_until: Wait,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journal.is_broken = True
+    reports.connected("a")
+    wait_until(lambda: app.of("a") == ["connected"])
+    assert "the disk is full" in caplog.text
+
+
+def test_production_rule_keeps_the_journal_and_posts_nothing(
+    app: App, journal: Journal, wait_until: Wait
+) -> None:
+    silent = PresenceReports(app, cast(Store, journal), is_posting=False)
+    silent.connected("a")
+    wait_until(lambda: "a" in journal.connected)
+    silent.disconnected("a")
+    wait_until(lambda: "a" not in journal.connected)
+    silent.stop(PATIENCE_SECONDS)
+    assert app.posts == []
+
+
+def test_stop_finishes_what_was_reported(app: App, journal: Journal) -> None:
+    reports = PresenceReports(app, cast(Store, journal))
+    for number in range(10):
+        reports.connected(str(number))
+    reports.stop(PATIENCE_SECONDS)
+    assert len(journal.connected) == 10
+    assert len(app.posts) == 10
+    assert not any(thread.is_alive() for thread in reports._threads)
+
+
+def test_stop_waits_for_a_stuck_handler_no_longer_than_it_may(
+    app: App, journal: Journal, wait_until: Wait
+) -> None:
+    held = app.held["stuck"] = threading.Event()
+    reports = PresenceReports(app, cast(Store, journal))
+    reports.connected("stuck")
+    wait_until(lambda: "stuck" in app.journalled)
+    reports.stop(0.05)
+    assert app.posts == []
+    held.set()
+    reports.stop(PATIENCE_SECONDS)
+
+
+def test_stop_without_any_report_is_no_error(app: App, journal: Journal) -> None:
+    PresenceReports(app, cast(Store, journal)).stop(1.0)
