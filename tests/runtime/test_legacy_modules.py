@@ -1,0 +1,59 @@
+"""Third-party modules, mended so that code of 2012 reads them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from channelshim.runtime import legacy_modules
+from channelshim.runtime.body import RequestBody
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def webapp2() -> Any:
+    legacy_modules.install()
+    import webapp2
+
+    return webapp2
+
+
+def test_the_body_of_a_request_is_text_and_bytes(webapp2: Any) -> None:
+    request = webapp2.Request.blank("/", POST=b"caf\xc3\xa9")
+    assert isinstance(request.body, RequestBody)
+    assert f"{request.body}" == "café"
+    request.body = "中"
+    assert request.body == "中".encode()
+    request.body = b"raw"
+    assert request.body == b"raw"
+
+
+def test_a_response_takes_text_bytes_and_bodies(webapp2: Any) -> None:
+    response = webapp2.Response()
+    response.write("é")
+    response.write(b"\x89PNG\xff")
+    response.write(RequestBody("ü".encode()))
+    response.write(5)
+    assert response.body == "é".encode() + b"\x89PNG\xff" + "ü5".encode()
+
+
+def test_jinjas_old_extensions_can_be_named(webapp2: Any) -> None:
+    import jinja2
+
+    environment = jinja2.Environment(
+        extensions=["jinja2.ext.autoescape", "jinja2.ext.with_"], autoescape=True
+    )
+    assert environment.from_string("{{ x }}").render(x="<") == "&lt;"
+
+
+def test_what_a_module_still_has_is_left_alone() -> None:
+    cgi: Any = SimpleNamespace()
+    legacy_modules.mend_cgi(cgi)
+    assert cgi.escape("<a href='\"'>") == "&lt;a href='\"'&gt;"
+    assert cgi.escape('"', quote=True) == "&quot;"
+    escape = cgi.escape
+    legacy_modules.mend_cgi(cgi)
+    assert cgi.escape is escape
