@@ -46,6 +46,7 @@ class Line(Page):
         super().__init__(client_id, nonce)
         self.visit = visit
         self.is_cut = False
+        self.awaits_answer = False
 
     def open(self, number: int, batch: Batch | None) -> None:
         """The hello: a number ahead of the page's own is a gap that it can see."""
@@ -59,13 +60,13 @@ class Line(Page):
             self.visit.receive(batch.texts)
 
     def has_answered(self) -> bool:
-        """A dead line answers no ping."""
-        return not (self.is_cut and self.pings)
+        """A dead line answers no ping that comes after its death."""
+        return not self.awaits_answer
 
     def ping(self) -> bool:
         """See Page."""
-        self.pings += 1
-        return True
+        self.awaits_answer = self.is_cut
+        return super().ping()
 
 
 @dataclass(eq=False)
