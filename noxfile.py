@@ -11,7 +11,16 @@ VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 # What the fast lanes import; the rest of the extra `test` would only cost time.
 FAST_REQUIREMENTS = ("pytest", "hypothesis", "Django", "Flask", "WebTest", "gunicorn")
 
-SLOW_LANES = ("browser", "original", "sdk", "redis", "postgres", "slow", "bench")
+SLOW_LANES = (
+    "served",
+    "browser",
+    "original",
+    "sdk",
+    "redis",
+    "postgres",
+    "slow",
+    "bench",
+)
 
 
 def _offer_pyenv() -> None:

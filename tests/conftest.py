@@ -27,6 +27,19 @@ _lanes_run: Counter[str] = Counter()
 _lanes_skipped: Counter[str] = Counter()
 
 
+_SERVED_ROOMS = frozenset({"contract", "docs", "gateways", "security"})
+"""Rooms whose tests start a server for almost each test; tests/doors starts them on
+every Python."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is too slow for a run on every Python."""
+    for item in items:
+        room = item.path.relative_to(lanes.ROOT / "tests").parts[0]
+        if room in _SERVED_ROOMS and item.path.name != "test_python_api.py":
+            item.add_marker("served")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or fail, a test whose lane is missing here."""
     expression = item.config.option.markexpr
