@@ -116,3 +116,13 @@ def test_ids_of_an_earlier_process_are_awaited_and_reported_when_they_stay_away(
     book.awaited("a", 1.0)
     assert book.due(5.0) == ["b"]
     assert "a" in book
+
+
+def test_an_entry_that_an_earlier_one_has_overtaken_is_passed_over() -> None:
+    book = PresenceBook(2.0)
+    book.leased("a", b"1", 50.0)
+    book.released("a", b"1", 10.0)
+    assert book.due(12.0) == ["a"]
+    book.leased("a", b"2", 80.0)
+    assert book.due(50.0) == []
+    assert book.due(80.0) == ["a"]
