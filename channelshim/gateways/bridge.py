@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
-from channelshim.gateways.request_body import Receive, Scope, read_body
+from channelshim.gateways.request_body import Receive, Scope, disconnected, read_body
 from channelshim.gateways.workers import Workers
 
 _logger = logging.getLogger("channelshim.gateways")
@@ -80,7 +80,7 @@ class WsgiBridge:
             self._in_hand.add(exchange)
             is_stopping = False
             try:
-                await exchange.answer(send)
+                await exchange.answer(receive, send)
             except asyncio.CancelledError:
                 # The stop's bound is over: the worker goes on alone.
                 is_stopping = True
@@ -183,7 +183,7 @@ class _Exchange:
         if not self._finished.done():
             self._finished.set_result(None)
 
-    async def answer(self, send: Send) -> None:
+    async def answer(self, receive: Receive, send: Send) -> None:
         """Send what the worker hands over, as it comes."""
         whole = await self._answered
         if self._head is None:
@@ -195,11 +195,20 @@ class _Exchange:
         if whole is not None:
             await send_whole(send, code, headers, whole)
             return
-        assert self._pieces is not None
         head = _header_bytes(headers, None)
         await send({"type": "http.response.start", "status": code, "headers": head})
+        # uvicorn drops what is sent to a peer that has hung up, and says nothing: an
+        # endless stream would keep its worker for ever.
+        gone = asyncio.ensure_future(disconnected(receive))
+        try:
+            await self._send_pieces(send, gone)
+        finally:
+            gone.cancel()
+
+    async def _send_pieces(self, send: Send, gone: asyncio.Future[None]) -> None:
+        assert self._pieces is not None
         is_last = False
-        while not is_last:
+        while not (is_last or gone.done()):
             piece, is_last = await self._pieces.get()
             self._room.release()
             more = not is_last

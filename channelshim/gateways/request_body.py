@@ -101,6 +101,12 @@ async def _within(receive: Receive, seconds: float) -> Any:
         timer.cancel()
 
 
+async def disconnected(receive: Receive) -> None:
+    """Wait until the peer has hung up, or has its whole answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def _refusal(status: HTTPStatus) -> RemoteProtocolError:
     return RemoteProtocolError(status.phrase, http_status=status)
 

@@ -28,7 +28,7 @@ from channelshim.errors import ConfigurationError
 from channelshim.gateways.bridge import Send, WsgiBridge, send_whole
 from channelshim.gateways.http_protocol import HttpProtocol, for_acceptor
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
-from channelshim.gateways.request_body import Receive, Scope
+from channelshim.gateways.request_body import Receive, Scope, disconnected
 from channelshim.gateways.script import jsapi
 from channelshim.gateways.websocket import Acceptor
 from channelshim.gateways.workers import Workers
@@ -120,7 +120,7 @@ class Application:
         )
         if path == limits.PATH_DEV:
             return self._poller.old_wire(query)
-        gone = asyncio.ensure_future(_disconnected(receive))
+        gone = asyncio.ensure_future(disconnected(receive))
         try:
             return await self._poller.poll(query, may_hold=True, gone=gone)
         finally:
@@ -138,11 +138,6 @@ def _host(scope: Scope) -> str:
             host: str = value.decode("latin-1")
             return host
     return ""
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 class Server:
