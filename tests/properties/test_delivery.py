@@ -78,7 +78,10 @@ class Visit:
         number: of the last message seen; None before the first hello.
         gaps: hellos that showed that something was skipped.
         away_since: when it last had no line.
-        is_late: whether it was ever away for longer than the window.
+        may_be_away: for how long its id is known for certain, so that what is sent is
+            kept: expected after its token was made, connected until a dead line is
+            noticed, then in grace.
+        is_late: whether it was ever away for longer than that.
     """
 
     client_id: str
@@ -90,6 +93,7 @@ class Visit:
     gaps: int = 0
     line: Line | None = None
     away_since: float = 0.0
+    may_be_away: float = WINDOW - 1.0
     is_late: bool = False
 
     def hello(self, number: int) -> None:
@@ -167,7 +171,7 @@ class Delivery(RuleBasedStateMachine):
         if visit.line is not None and not visit.line.is_cut:
             return
         away = self.clock.monotonic() - visit.away_since
-        visit.is_late = visit.is_late or away >= WINDOW - 1.0
+        visit.is_late = visit.is_late or away >= visit.may_be_away
         visit.line = Line(visit.client_id, visit.nonce, visit)
         self.hub.attach(visit.line, visit.token_number, visit.number)
 
@@ -177,6 +181,7 @@ class Delivery(RuleBasedStateMachine):
         line, visit.line = visit.line, None
         if line is not None and not line.is_cut:
             visit.away_since = self.clock.monotonic()
+            visit.may_be_away = GRACE - 0.05
             self.hub.detach(line)
 
     @rule(visit=visits)
@@ -185,6 +190,8 @@ class Delivery(RuleBasedStateMachine):
         if visit.line is not None and not visit.line.is_cut:
             visit.line.is_cut = True
             visit.away_since = self.clock.monotonic()
+            # A ping may go out at once.
+            visit.may_be_away = PING_TIMEOUT + GRACE - 0.05
 
     @rule(visit=consumes(visits))
     def leave(self, visit: Visit) -> None:
@@ -216,6 +223,7 @@ class Delivery(RuleBasedStateMachine):
             if visit.line is not None:
                 if not visit.line.is_cut:
                     visit.away_since = self.clock.monotonic()
+                    visit.may_be_away = GRACE - 0.05
                 visit.line = None
         self.clock.step(seconds)
         self.start(saved, [c for c, is_told in self.told.items() if is_told])
