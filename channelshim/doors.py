@@ -259,9 +259,9 @@ class Parts:
         """Tell pages to come back and keep what they will ask for. Loop thread."""
         self.hub.stop()
 
-    def close(self) -> None:
+    def close(self, task_seconds: float = limits.INTERRUPT_SECONDS) -> None:
         """Save the windows, finish the journal and give the store back."""
-        self.work.stop(limits.INTERRUPT_SECONDS)
+        self.work.stop(task_seconds)
         self.reports.stop(limits.INTERRUPT_SECONDS)
         try:
             self.store.save_windows(self.broker.save())
@@ -491,7 +491,9 @@ def serve_parts(
     gc.freeze()
     server.run()
     watcher.stop()
-    parts.close()
+    # Tasks in hand get what requests get; one that is cut off runs again.
+    waits = server.is_terminated
+    parts.close(limits.STOP_SECONDS if waits else limits.INTERRUPT_SECONDS)
     if changed and kept is not None:
         say(f"{os.path.relpath(changed[0], parts.directory)} has changed: reloading.")
         reloading.replace_process(kept)

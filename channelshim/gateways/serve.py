@@ -199,6 +199,11 @@ class Server:
             asyncio.set_event_loop(None)
             loop.close()
 
+    @property
+    def is_terminated(self) -> bool:
+        """Return whether SIGTERM asked for the stop: what is in hand may finish."""
+        return self._signal == signal.SIGTERM
+
     def stop(self) -> None:
         """Have `run` return, orderly. Any thread."""
         if self._loop is not None:

@@ -70,6 +70,15 @@ def test_sigterm_lets_a_handler_finish(
     assert answers == ["done"]
 
 
+def test_sigterm_lets_a_task_finish(
+    slow: Server, wait_until: Callable[..., Any]
+) -> None:
+    get(slow.url + "task")
+    wait_until(lambda: "the task has begun" in slow.output)
+    assert slow.stop(signal.SIGTERM) == 0
+    assert "the task is done" in slow.output
+
+
 def test_a_second_signal_means_now(
     slow: Server, wait_until: Callable[..., Any]
 ) -> None:

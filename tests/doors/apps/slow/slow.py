@@ -1,10 +1,9 @@
 """A handler that does not return for a long time, and a channel to listen to."""
 
-import threading
 import time
 
 import webapp2
-from google.appengine.api import channel
+from google.appengine.api import channel, taskqueue
 
 
 class SlowHandler(webapp2.RequestHandler):
@@ -24,9 +23,14 @@ class SendHandler(webapp2.RequestHandler):
         channel.send_message("ann", self.request.body)
 
 
-class StuckHandler(webapp2.RequestHandler):
+class TaskHandler(webapp2.RequestHandler):
     def get(self):
-        threading.Event().wait()
+        taskqueue.add(url="/task")
+
+    def post(self):
+        print("the task has begun", flush=True)
+        time.sleep(1)
+        print("the task is done", flush=True)
 
 
 app = webapp2.WSGIApplication(
@@ -34,6 +38,6 @@ app = webapp2.WSGIApplication(
         ("/slow", SlowHandler),
         ("/token", TokenHandler),
         ("/send", SendHandler),
-        ("/stuck", StuckHandler),
+        ("/task", TaskHandler),
     ]
 )
