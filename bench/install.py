@@ -43,10 +43,15 @@ def _run(*command: str | Path, folder: Path = CACHE) -> None:
 
 def _newest_python() -> str:
     for minor in (13, 12, 11, 10):
-        found = shutil.which(f"python3.{minor}") or _pyenv_python(f"3.{minor}.")
-        if found:
-            return found
+        # pyenv's shims are on PATH and start nothing that is not chosen.
+        for found in (_pyenv_python(f"3.{minor}."), shutil.which(f"python3.{minor}")):
+            if found and _starts(found):
+                return found
     return sys.executable
+
+
+def _starts(python: str) -> bool:
+    return subprocess.run([python, "-V"], capture_output=True).returncode == 0
 
 
 def _pyenv_python(prefix: str) -> str | None:
@@ -61,10 +66,7 @@ def _pyenv_python(prefix: str) -> str | None:
 def python27() -> str | None:
     """Return a Python 2.7 that starts, or None."""
     for candidate in (_pyenv_python("2.7."), shutil.which("python2.7")):
-        if (
-            candidate
-            and subprocess.run([candidate, "-V"], capture_output=True).returncode == 0
-        ):
+        if candidate and _starts(candidate):
             return candidate
     return None
 
