@@ -36,7 +36,7 @@ _PARTLY: Final = {
     "google.appengine.api.mail": "mails are kept as files, none is sent",
     "google.appengine.api.modules": "one module; starting others has no effect",
     "google.appengine.api.search": "Google's local stand-in; slow",
-    "google.appengine.api.taskqueue": "push queues; pull queues are refused",
+    "google.appengine.api.taskqueue": "push and pull queues",
     "google.appengine.api.logservice": "importable; no logs are kept",
     "google.appengine.api.quota": "importable; nothing is counted",
     "google.appengine.api.xmpp": "importable; nothing is sent",

@@ -254,6 +254,12 @@ QUERY_SORTED_ROWS: Final = 50
 MAXIMUM_TASK_BYTES: Final = 100 << 10
 """Of one push task (taskqueue.MAX_PUSH_TASK_SIZE_BYTES)."""
 
+MAXIMUM_PULL_TASK_BYTES: Final = 1 << 20
+"""Of one pull task (taskqueue.MAX_PULL_TASK_SIZE_BYTES)."""
+
+MAXIMUM_TASK_TAG_BYTES: Final = 500
+"""Of a pull task's tag (taskqueue.MAX_TAG_LENGTH)."""
+
 MAXIMUM_TASK_ETA_SECONDS: Final = 30 * 86400
 """How far ahead an eta may be (taskqueue_stub.MAX_ETA)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from queue import SimpleQueue
 
 from channelshim import limits
@@ -54,6 +55,7 @@ class TaskRunner:
         dispatcher: makes the requests.
         clock: says now.
         runners: threads, and tasks that run at once.
+        started: called with the queue of each task that starts.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class TaskRunner:
         clock: Clock,
         *,
         runners: int = limits.TASK_RUNNERS,
+        started: Callable[[str], None] = lambda queue: None,
     ) -> None:
         self._tasks = tasks
         self._queues = {queue.name: queue for queue in queues.queues}
         self._dispatcher = dispatcher
         self._clock = clock
         self._runners = runners
+        self._started = started
         self._buckets = {
             queue.name: _Bucket(queue, clock.monotonic()) for queue in queues.queues
         }
@@ -165,6 +169,7 @@ class TaskRunner:
             bucket = self._buckets.get(task.queue)
         if bucket is not None:
             bucket.spend()
+        self._started(task.queue)
         self._due.put(task)
 
     def _run_all(self) -> None:
@@ -214,14 +219,7 @@ def retry_parameters(task: Task, queue: Queue | None) -> RetryParameters:
     """Return a task's own retry parameters, else its queue's."""
     if task.retry is None:
         return queue.retry if queue is not None else RetryParameters()
-    given = dict(task.retry)
-    limit = given.pop("limit", None)
-    doublings = given.pop("max_doublings", RetryParameters().max_doublings)
-    return RetryParameters(
-        limit=None if limit is None else int(limit),
-        max_doublings=int(doublings),
-        **given,
-    )
+    return RetryParameters.of(task.retry)
 
 
 def task_request(task: Task) -> InternalRequest:

@@ -17,7 +17,9 @@ from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.errors import ConfigurationError
 from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
 from channelshim.services import sdk
+from channelshim.services.executions import Executions
 from channelshim.store.database import Database
+from channelshim.store.pull_tasks import PullTaskStore
 from channelshim.store.tasks import TaskStore
 
 log = logging.getLogger("channelshim.appserver")
@@ -43,6 +45,8 @@ class Work:
         if (directory / "dispatch.yaml").is_file():
             log.info("dispatch.yaml has no effect: one module runs here")
         self._tasks = TaskStore(database)
+        self._pulled = PullTaskStore(database)
+        self._executions = Executions(clock)
         self._clock = clock
         self._queues = _read(directory / "queue.yaml", parse_queues, QueueConfig())
         self._cron = _read(directory / "cron.yaml", parse_cron, CronConfig())
@@ -65,7 +69,13 @@ class Work:
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
             log.warning("%s", warning)
-        self._runner = TaskRunner(self._tasks, self._queues, dispatcher, self._clock)
+        self._runner = TaskRunner(
+            self._tasks,
+            self._queues,
+            dispatcher,
+            self._clock,
+            started=self._executions.count,
+        )
         self._runner.start()
         if runs_cron:
             self._scheduler = CronScheduler(self._cron, dispatcher, self._clock)
@@ -90,10 +100,12 @@ class Work:
 
         return TaskQueueService(
             self._tasks,
+            self._pulled,
             self._queues,
             self._clock,
             lambda: f"task-{secrets.token_hex(12)}",
             self._wake,
+            self._executions,
         )
 
     def _wake(self) -> None:

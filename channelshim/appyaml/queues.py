@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,17 @@ class RetryParameters:
     min_backoff_seconds: float = 0.1
     max_backoff_seconds: float = 3600.0
     max_doublings: int = 16
+
+    @classmethod
+    def of(cls, given: Mapping[str, float]) -> RetryParameters:
+        """Return parameters by their names here, numbers of any kind."""
+        whole = {"limit", "max_doublings"}
+        return cls(
+            **{
+                key: int(value) if key in whole else value
+                for key, value in given.items()
+            }  # type: ignore[arg-type]
+        )
 
     def backoff_seconds(self, retry: int) -> float:
         """Return the wait before a retry.
@@ -85,6 +97,11 @@ class Queue:
     max_concurrent: int | None = None
     mode: str = "push"
     retry: RetryParameters = RetryParameters()
+
+    @property
+    def is_pull(self) -> bool:
+        """Whether the app leases its tasks; else they are requests to the app."""
+        return self.mode == "pull"
 
 
 @dataclass(frozen=True, slots=True)

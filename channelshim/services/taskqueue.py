@@ -16,11 +16,15 @@ from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as messag
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
-from channelshim.appyaml.queues import QueueConfig
+from channelshim.appyaml.queues import Queue, QueueConfig
 from channelshim.protocol.contracts import Clock
+from channelshim.services import pull_queues
 from channelshim.services.eager import EagerRPC
+from channelshim.services.executions import Executions
 from channelshim.store.database import Database
-from channelshim.store.tasks import Added, Task, TaskStore
+from channelshim.store.pull_tasks import PullTask, PullTaskStore
+from channelshim.store.task_names import Added
+from channelshim.store.tasks import Task, TaskStore
 
 log = logging.getLogger("channelshim.services")
 
@@ -45,27 +49,33 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
     """The stub for the service `taskqueue`.
 
     Args:
-        tasks: where they are kept.
+        tasks: where those of push queues are kept.
+        pulled: where those of pull queues are kept; in the same database.
         queues: queue.yaml.
         clock: says now.
         make_name: returns a new name for a task that has none.
         added: called after tasks were kept; wakes who runs them. Any thread.
+        executions: how many tasks were begun lately.
     """
 
     def __init__(
         self,
         tasks: TaskStore,
+        pulled: PullTaskStore,
         queues: QueueConfig,
         clock: Clock,
         make_name: Callable[[], str],
         added: Callable[[], None],
+        executions: Executions,
     ) -> None:
         super().__init__("taskqueue")
         self._tasks = tasks
+        self._pulled = pulled
         self._queues = queues
         self._clock = clock
         self._make_name = make_name
         self._added = added
+        self._executions = executions
 
     def CreateRPC(self) -> EagerRPC:
         """Return a call that runs at once: an add that nobody waits for is kept."""
@@ -85,13 +95,17 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         tasks = [_task(each, _text(each.task_name), now) for each in requests]
 
         def keep(connection: sqlite3.Connection) -> None:
-            for task, added in zip(
-                tasks, self._tasks.add_within(connection, tasks), strict=True
-            ):
+            for task in tasks:
+                added = self._keep(connection, task)
                 if added is not Added.DONE:
                     log.warning("the task %s is dropped: %s", task.name, added.value)
 
         return keep
+
+    def _keep(self, connection: sqlite3.Connection, task: Task | PullTask) -> Added:
+        if isinstance(task, PullTask):
+            return self._pulled.add_within(connection, [task])[0]
+        return self._tasks.add_within(connection, [task])[0]
 
     def wake(self) -> None:
         """Say that there are new tasks."""
@@ -120,22 +134,46 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
                 told.chosen_task_name = name.encode("ascii")
 
     def _Dynamic_Delete(self, request: Any, response: Any) -> None:
-        queue = self._queue_name(request)
+        queue = self._queue(request)
         names = [_text(name) for name in request.task_name]
-        found = self._tasks.delete(queue, names, self._clock.time())
+        found = self._kept(queue).delete(queue.name, names, self._clock.time())
         for was_there in found:
             response.result.append(_Error.OK if was_there else _Error.UNKNOWN_TASK)
 
     def _Dynamic_PurgeQueue(self, request: Any, _response: Any) -> None:
-        self._tasks.purge(self._queue_name(request))
+        queue = self._queue(request)
+        self._kept(queue).purge(queue.name)
+
+    def _Dynamic_QueryAndOwnTasks(self, request: Any, response: Any) -> None:
+        queue, now = self._pull_queue(request), self._clock.time()
+        leased = pull_queues.lease_tasks(self._pulled, queue, now, request, response)
+        self._executions.count(queue.name, leased)
+
+    def _Dynamic_ModifyTaskLease(self, request: Any, response: Any) -> None:
+        queue, now = self._pull_queue(request), self._clock.time()
+        pull_queues.modify_lease(self._pulled, queue, now, request, response)
 
     def _Dynamic_FetchQueueStats(self, request: Any, response: Any) -> None:
-        for name in request.queue_name:
-            found = self._tasks.statistics(_text(name))
+        now = self._clock.time()
+        for asked in request.queue_name:
             told = response.queuestats.add()
+            told.oldest_eta_usec = -1
+            queue = self._queues.find(_text(asked))
+            if queue is None:
+                told.num_tasks = 0
+                continue
+            found = self._kept(queue).statistics(queue.name, now)
             told.num_tasks = found.tasks
-            eta = found.oldest_eta
-            told.oldest_eta_usec = -1 if eta is None else int(eta * 1_000_000)
+            if found.oldest_eta is not None:
+                told.oldest_eta_usec = round(found.oldest_eta * 1_000_000)
+            info = told.scanner_info
+            info.executed_last_minute = self._executions.last_minute(queue.name)
+            # The message requires them; Google's client reads neither.
+            info.executed_last_hour = 0
+            info.sampling_duration_seconds = 60.0
+            info.requests_in_flight = found.in_hand
+            if queue.per_second is not None:
+                info.enforced_rate = queue.per_second
 
     def _Dynamic_FetchQueues(self, _request: Any, response: Any) -> None:
         for queue in self._queues.queues:
@@ -145,12 +183,23 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             told.bucket_capacity = float(queue.bucket_size)
             told.user_specified_rate = b""
             told.paused = queue.per_second == 0
+            if queue.is_pull:
+                told.mode = messages.TaskQueueMode.PULL
 
-    def _queue_name(self, request: Any) -> str:
-        name = _text(request.queue_name)
-        if self._queues.find(name) is None:
+    def _queue(self, request: Any) -> Queue:
+        queue = self._queues.find(_text(request.queue_name))
+        if queue is None:
             raise apiproxy_errors.ApplicationError(_Error.UNKNOWN_QUEUE)
-        return name
+        return queue
+
+    def _pull_queue(self, request: Any) -> Queue:
+        queue = self._queue(request)
+        if not queue.is_pull:
+            raise apiproxy_errors.ApplicationError(_Error.INVALID_QUEUE_MODE)
+        return queue
+
+    def _kept(self, queue: Queue) -> TaskStore | PullTaskStore:
+        return self._pulled if queue.is_pull else self._tasks
 
     def _check(self, request: Any, now: float) -> int:
         queue = self._queues.find(_text(request.queue_name))
@@ -159,13 +208,17 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             return int(_Error.INVALID_ETA)
         if queue is None:
             return int(_Error.UNKNOWN_QUEUE)
-        if request.mode or queue.mode != "push":
+        is_pull = request.mode == messages.TaskQueueMode.PULL
+        if is_pull != queue.is_pull:
             return int(_Error.INVALID_QUEUE_MODE)
-        if request.ByteSize() > limits.MAXIMUM_TASK_BYTES:
+        most = limits.MAXIMUM_PULL_TASK_BYTES if is_pull else limits.MAXIMUM_TASK_BYTES
+        if request.ByteSize() > most:
             return int(_Error.TASK_TOO_LARGE)
         if request.task_name and not _NAME.fullmatch(_text(request.task_name)):
             return int(_Error.INVALID_TASK_NAME)
-        if not request.url.startswith(b"/"):
+        if len(request.tag) > limits.MAXIMUM_TASK_TAG_BYTES:
+            return int(_Error.INVALID_TAG)
+        if not is_pull and not request.url.startswith(b"/"):
             return int(_Error.INVALID_URL)
         return int(_Error.OK)
 
@@ -180,7 +233,8 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             _task(request, name, now)
             for request, name in zip(requests, names, strict=True)
         ]
-        added = self._tasks.add(tasks, now)
+        with self._tasks.writing(now) as connection:
+            added = [self._keep(connection, task) for task in tasks]
         self._added()
         return [_ADDED[each] for each in added], names
 
@@ -214,7 +268,15 @@ def _text(value: bytes | str) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _task(request: Any, name: str, now: float) -> Task:
+def _task(request: Any, name: str, now: float) -> Task | PullTask:
+    if request.mode == messages.TaskQueueMode.PULL:
+        return PullTask(
+            queue=_text(request.queue_name),
+            name=name,
+            eta_microseconds=request.eta_usec or int(now * 1_000_000),
+            body=bytes(request.body),
+            tag=bytes(request.tag) if request.HasField("tag") else None,
+        )
     retry = None
     if request.HasField("retry_parameters"):
         given = request.retry_parameters

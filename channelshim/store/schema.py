@@ -80,7 +80,17 @@ CREATE TABLE task_tombstone (
 CREATE INDEX task_tombstone_ends_at ON task_tombstone (ends_at);
 """
 
-MIGRATIONS: Final = (_ACCOUNTS_AND_CHANNELS, _ENTITIES, _CACHE, _TASKS)
+_PULL_TASKS = """
+CREATE TABLE pull_task (
+    queue TEXT NOT NULL, name TEXT NOT NULL, eta INTEGER NOT NULL,
+    body BLOB NOT NULL, tag BLOB, leases INTEGER NOT NULL,
+    PRIMARY KEY (queue, name)
+) WITHOUT ROWID;
+CREATE INDEX pull_task_eta ON pull_task (queue, eta, name);
+CREATE INDEX pull_task_tag ON pull_task (queue, tag, eta, name)
+"""
+
+MIGRATIONS: Final = (_ACCOUNTS_AND_CHANNELS, _ENTITIES, _CACHE, _TASKS, _PULL_TASKS)
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 
 VERSION: Final = len(MIGRATIONS)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
-from channelshim import limits
+from channelshim.store import task_names
 from channelshim.store.database import Database
+from channelshim.store.task_names import Added, QueueStatistics
 
 _COLUMNS: Final = (
     "queue, name, eta, method, path, headers, body, retry, retries, first_tried_at"
@@ -50,22 +51,6 @@ class Task:
     first_tried_at: float | None = None
 
 
-class Added(Enum):
-    """What became of a task that was to be added."""
-
-    DONE = "done"
-    EXISTS = "a task of this name is waiting"
-    TOMBSTONED = "a task of this name has run lately"
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStatistics:
-    """How many tasks wait, and the eta of the oldest (None when none does)."""
-
-    tasks: int
-    oldest_eta: float | None
-
-
 class TaskStore:
     """The tasks in the store's SQLite file. Any thread.
 
@@ -82,9 +67,15 @@ class TaskStore:
         Raises:
             StorageError: none was added.
         """
+        with self.writing(now) as connection:
+            return self.add_within(connection, tasks)
+
+    @contextmanager
+    def writing(self, now: float) -> Iterator[sqlite3.Connection]:
+        """Give a write transaction for `add_within`, names that have rested freed."""
         with self._database.write() as connection:
-            connection.execute("DELETE FROM task_tombstone WHERE ends_at <= ?", (now,))
-            return [_add(connection, task) for task in tasks]
+            task_names.forget_rested(connection, now)
+            yield connection
 
     def add_within(
         self, connection: sqlite3.Connection, tasks: Iterable[Task]
@@ -142,19 +133,8 @@ class TaskStore:
 
     def delete(self, queue: str, names: Sequence[str], now: float) -> list[bool]:
         """Remove tasks; return for each whether it was there."""
-        found = []
         with self._database.write() as connection:
-            for name in names:
-                cursor = connection.execute(
-                    "DELETE FROM task WHERE queue = ? AND name = ?", (queue, name)
-                )
-                found.append(cursor.rowcount > 0)
-                if cursor.rowcount:
-                    connection.execute(
-                        "INSERT OR REPLACE INTO task_tombstone VALUES (?, ?, ?)",
-                        (queue, name, now + limits.TASK_TOMBSTONE_SECONDS),
-                    )
-        return found
+            return task_names.remove(connection, "task", queue, names, now)
 
     def purge(self, queue: str) -> None:
         """Remove all tasks of a queue; their names are free at once."""
@@ -177,25 +157,22 @@ class TaskStore:
             ).fetchone()
         return None if eta is None else float(eta)
 
-    def statistics(self, queue: str) -> QueueStatistics:
-        """Return how many tasks of a queue wait or run."""
+    def statistics(self, queue: str, now: float) -> QueueStatistics:
+        """Return what a queue holds."""
         with self._database.read() as connection:
-            count, oldest = connection.execute(
-                "SELECT count(*), min(eta) FROM task WHERE queue = ?", (queue,)
+            count, oldest, running = connection.execute(
+                "SELECT count(*), min(eta), total(leased_until > ?) "
+                "FROM task WHERE queue = ?",
+                (now, queue),
             ).fetchone()
-        return QueueStatistics(count, oldest)
+        return QueueStatistics(count, oldest, int(running))
 
 
 def _add(connection: sqlite3.Connection, task: Task) -> Added:
     key = (task.queue, task.name)
-    if connection.execute(
-        "SELECT 1 FROM task WHERE queue = ? AND name = ?", key
-    ).fetchone():
-        return Added.EXISTS
-    if connection.execute(
-        "SELECT 1 FROM task_tombstone WHERE queue = ? AND name = ?", key
-    ).fetchone():
-        return Added.TOMBSTONED
+    added = task_names.look_up(connection, "task", *key)
+    if added is not Added.DONE:
+        return added
     connection.execute(
         f"INSERT INTO task ({_COLUMNS}, leased_until) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
@@ -211,7 +188,7 @@ def _add(connection: sqlite3.Connection, task: Task) -> Added:
             task.first_tried_at,
         ),
     )
-    return Added.DONE
+    return added
 
 
 def _task(row: Sequence[object]) -> Task:

@@ -72,7 +72,7 @@ def test_due_tasks_run_once_and_are_gone(bench: Bench, wait_until: Wait) -> None
     bench.add(task("/before"))
     bench.start()
     bench.add(task("/after"), task("/later", delay=0.2), task("/far", delay=3600))
-    wait_until(lambda: bench.tasks.statistics("default").tasks == 1)
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 1)
     assert sorted(bench.app.paths()) == ["/after", "/before", "/later"]
 
 
@@ -80,7 +80,7 @@ def test_failed_task_runs_again_after_a_pause(bench: Bench, wait_until: Wait) ->
     bench.app.status = lambda request: 200 if len(bench.app.seen) > 2 else 500
     bench.start()
     bench.add(task("/flaky", retry={"min_backoff_seconds": 0.01}))
-    wait_until(lambda: bench.tasks.statistics("default").tasks == 0)
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
     counts = [dict(seen.headers) for seen in bench.app.seen]
     retries = [headers["X-AppEngine-TaskRetryCount"] for headers in counts]
     assert retries == ["0", "1", "2"]
@@ -90,7 +90,7 @@ def test_hopeless_task_is_given_up(bench: Bench, wait_until: Wait) -> None:
     bench.app.status = lambda request: 500
     bench.start()
     bench.add(task("/bad", retry={"limit": 1, "min_backoff_seconds": 0.01}))
-    wait_until(lambda: bench.tasks.statistics("default").tasks == 0)
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
     assert bench.app.paths() == ["/bad", "/bad"]
 
 
@@ -109,7 +109,7 @@ def test_slow_task_holds_up_nobody(bench: Bench, wait_until: Wait) -> None:
     bench.add(task("/quick"))
     wait_until(lambda: "/quick" in bench.app.paths())
     free.set()
-    wait_until(lambda: bench.tasks.statistics("default").tasks == 0)
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
 
 
 def test_queue_keeps_its_bounds(bench: Bench, wait_until: Wait) -> None:
@@ -133,15 +133,15 @@ def test_queue_keeps_its_bounds(bench: Bench, wait_until: Wait) -> None:
     bench.app.status = status
     bench.start(queues)
     bench.add(*[task(f"/single{number}", "single") for number in range(5)])
-    wait_until(lambda: bench.tasks.statistics("single").tasks == 0)
+    wait_until(lambda: bench.tasks.statistics("single", time.time()).tasks == 0)
     assert at_once[1] == 1
     started = time.monotonic()
     bench.add(*[task(f"/rated{number}", "rated") for number in range(5)])
     bench.add(*[task(f"/paused{number}", "paused") for number in range(3)])
-    wait_until(lambda: bench.tasks.statistics("rated").tasks == 0)
+    wait_until(lambda: bench.tasks.statistics("rated", time.time()).tasks == 0)
     assert time.monotonic() - started > 0.15
     # The bucket of a paused queue is never filled again.
-    assert bench.tasks.statistics("paused").tasks == 2
+    assert bench.tasks.statistics("paused", time.time()).tasks == 2
 
 
 def test_task_in_hand_at_a_crash_runs_after_the_next_start(
@@ -169,7 +169,7 @@ def test_stop_waits_for_the_task_in_hand(bench: Bench, wait_until: Wait) -> None
     assert not bench.runner.stop(0.01)
     free.set()
     assert bench.runner.stop(10)
-    assert bench.tasks.statistics("default").tasks == 0
+    assert bench.tasks.statistics("default", time.time()).tasks == 0
 
 
 def test_request_says_what_apps_read() -> None:

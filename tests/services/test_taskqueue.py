@@ -18,7 +18,9 @@ from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.runtime.environment import RequestScope
 from channelshim.services import proxy
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.executions import Executions
 from channelshim.services.taskqueue import TaskQueueService
+from channelshim.store.pull_tasks import PullTaskStore
 from channelshim.store.sqlite import SqliteStore
 from channelshim.store.tasks import Task, TaskStore
 
@@ -34,7 +36,13 @@ class Queues:
         self.woken = 0
         names = (f"name-{number}" for number in itertools.count(1))
         self.service = TaskQueueService(
-            self.tasks, queues, time, lambda: next(names), self._wake
+            self.tasks,
+            PullTaskStore(self.store.database),
+            queues,
+            time,
+            lambda: next(names),
+            self._wake,
+            Executions(time),
         )
 
     def _wake(self) -> None:

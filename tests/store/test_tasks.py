@@ -8,7 +8,8 @@ import pytest
 
 from channelshim import limits
 from channelshim.store.sqlite import SqliteStore
-from channelshim.store.tasks import Added, QueueStatistics, Task, TaskStore
+from channelshim.store.task_names import Added, QueueStatistics
+from channelshim.store.tasks import Task, TaskStore
 
 TASK = Task(
     "default",
@@ -72,7 +73,7 @@ def test_name_is_refused_while_it_waits_and_rests(tasks: TaskStore) -> None:
     tasks.add([TASK], 90.0)
     assert tasks.add([TASK, TASK], 90.0) == [Added.EXISTS, Added.EXISTS]
     tasks.finish(TASK, 100.0)
-    assert tasks.statistics("default") == QueueStatistics(0, None)
+    assert tasks.statistics("default", 100.0) == QueueStatistics(0, None)
     assert tasks.add([TASK], 101.0) == [Added.TOMBSTONED]
     later = 100.0 + limits.TASK_TOMBSTONE_SECONDS
     assert tasks.add([TASK], later) == [Added.DONE]
@@ -85,7 +86,7 @@ def test_delete_says_what_was_there(tasks: TaskStore) -> None:
 
 def test_purged_names_are_free_at_once(tasks: TaskStore) -> None:
     tasks.add([TASK], 90.0)
-    assert tasks.statistics("default") == QueueStatistics(1, 100.0)
+    assert tasks.statistics("default", 100.0) == QueueStatistics(1, 100.0)
     tasks.purge("default")
     assert tasks.next_eta() is None
     assert tasks.add([TASK], 90.0) == [Added.DONE]

@@ -1,0 +1,88 @@
+"""Leases of pull queues, for the task queue service.
+
+Source: taskqueue_stub._Queue, QueryAndOwnTasks_Rpc and ModifyTaskLease_Rpc.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as messages
+from google.appengine.runtime import apiproxy_errors
+
+from channelshim.appyaml.queues import Queue
+from channelshim.store.pull_tasks import Lease, PullTask, PullTaskStore
+
+log = logging.getLogger("channelshim.services")
+
+_Error: Final = messages.TaskQueueServiceError
+_REFUSED: Final = {
+    Lease.EXPIRED: _Error.TASK_LEASE_EXPIRED,
+    Lease.TOMBSTONED: _Error.TOMBSTONED_TASK,
+    Lease.UNKNOWN: _Error.UNKNOWN_TASK,
+}
+
+
+def lease_tasks(
+    tasks: PullTaskStore, queue: Queue, now: float, request: Any, response: Any
+) -> int:
+    """Answer QueryAndOwnTasks; return how many tasks were leased.
+
+    Raises:
+        ApplicationError: INVALID_REQUEST.
+    """
+    if request.lease_seconds < 0 or request.max_tasks <= 0:
+        raise apiproxy_errors.ApplicationError(_Error.INVALID_REQUEST)
+    if request.HasField("tag") and not request.group_by_tag:
+        raise apiproxy_errors.ApplicationError(
+            _Error.INVALID_REQUEST, "a tag needs group_by_tag"
+        )
+
+    def may_lease(task: PullTask) -> bool:
+        # Its age does not count, as in the original.
+        if not queue.retry.gives_up(task.leases + 1, 0.0):
+            return True
+        log.warning("task %s is given up after %s leases", task.name, task.leases)
+        return False
+
+    leased = tasks.lease(
+        queue.name,
+        now,
+        request.lease_seconds,
+        request.max_tasks,
+        is_grouped=request.group_by_tag,
+        tag=request.tag or None,
+        may_lease=may_lease,
+    )
+    for task in leased:
+        told = response.task.add()
+        told.task_name = task.name.encode("ascii")
+        told.eta_usec = task.eta_microseconds
+        told.retry_count = task.leases
+        told.body = task.body
+        if task.tag is not None:
+            told.tag = task.tag
+    return len(leased)
+
+
+def modify_lease(
+    tasks: PullTaskStore, queue: Queue, now: float, request: Any, response: Any
+) -> None:
+    """Answer ModifyTaskLease.
+
+    Raises:
+        ApplicationError: INVALID_REQUEST, or why the lease is not the caller's.
+    """
+    if request.lease_seconds < 0:
+        raise apiproxy_errors.ApplicationError(_Error.INVALID_REQUEST)
+    lease, eta = tasks.renew(
+        queue.name,
+        request.task_name.decode("utf-8", "replace"),
+        request.eta_usec,
+        now,
+        request.lease_seconds,
+    )
+    if lease is not Lease.HELD:
+        raise apiproxy_errors.ApplicationError(_REFUSED[lease])
+    response.updated_eta_usec = eta

@@ -1,0 +1,231 @@
+"""Tasks of pull queues: the app leases them, does them and deletes them.
+
+A lease is an eta in the future, as it was at Google: it stands in the file, so it
+outlives the process, and no two processes hold the same task.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from channelshim.store import task_names
+from channelshim.store.database import Database
+from channelshim.store.task_names import Added, QueueStatistics
+
+_COLUMNS: Final = "queue, name, eta, body, tag, leases"
+_MICROSECONDS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PullTask:
+    """One task of a pull queue.
+
+    Attributes:
+        queue: its queue's name.
+        name: unique within the queue.
+        eta_microseconds: since the epoch; before it nobody may lease the task, and who
+            has leased it holds it until then.
+        body: its payload.
+        tag: what lease_tasks_by_tag asks for, or None.
+        leases: how often it has been leased, the present lease included.
+    """
+
+    queue: str
+    name: str
+    eta_microseconds: int
+    body: bytes
+    tag: bytes | None = None
+    leases: int = 0
+
+
+class Lease(Enum):
+    """What became of a lease that was to be changed."""
+
+    HELD = "held"
+    EXPIRED = "it has ended, or somebody else has it"
+    TOMBSTONED = "the task has been deleted"
+    UNKNOWN = "there was never such a task"
+
+
+class PullTaskStore:
+    """The pull tasks in the store's SQLite file. Any thread, any process.
+
+    Args:
+        database: the store's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, tasks: Iterable[PullTask], now: float) -> list[Added]:
+        """Add tasks in one commit; one that cannot be added stops no other.
+
+        Raises:
+            StorageError: none was added.
+        """
+        with self._database.write() as connection:
+            task_names.forget_rested(connection, now)
+            return self.add_within(connection, tasks)
+
+    def add_within(
+        self, connection: sqlite3.Connection, tasks: Iterable[PullTask]
+    ) -> list[Added]:
+        """Add tasks in a write transaction of the same database that has begun."""
+        return [_add(connection, task) for task in tasks]
+
+    def lease(
+        self,
+        queue: str,
+        now: float,
+        lease_seconds: float,
+        most: int,
+        *,
+        is_grouped: bool = False,
+        tag: bytes | None = None,
+        may_lease: Callable[[PullTask], bool] = lambda task: True,
+    ) -> list[PullTask]:
+        """Lease tasks whose eta has come, oldest first.
+
+        Args:
+            queue: its name.
+            now: Unix seconds.
+            lease_seconds: for which nobody else gets them.
+            most: how many at most.
+            is_grouped: whether all have one tag: `tag`, else that of the oldest.
+            tag: None for that of the oldest, which may be none.
+            may_lease: a task for which it says False is removed instead.
+
+        Returns:
+            the tasks as they stand now.
+        """
+        until = int((now + lease_seconds) * _MICROSECONDS)
+        leased = []
+        with self._database.write() as connection:
+            rows = _find(connection, queue, now, most, is_grouped, tag)
+            for task in map(_task, rows):
+                if may_lease(task):
+                    leased.append(
+                        replace(task, eta_microseconds=until, leases=task.leases + 1)
+                    )
+                else:
+                    _remove(connection, queue, [task.name], now)
+            connection.executemany(
+                "UPDATE pull_task SET eta = ?, leases = ? WHERE queue = ? AND name = ?",
+                [(until, task.leases, queue, task.name) for task in leased],
+            )
+        return leased
+
+    def renew(
+        self,
+        queue: str,
+        name: str,
+        eta_microseconds: int,
+        now: float,
+        lease_seconds: float,
+    ) -> tuple[Lease, int]:
+        """Let a lease end lease_seconds from now; return what became of it, its eta.
+
+        Args:
+            queue: its name.
+            name: the task's.
+            eta_microseconds: as the lease said it; another means another's lease.
+            now: Unix seconds.
+            lease_seconds: 0 gives the task up for others.
+        """
+        until = int((now + lease_seconds) * _MICROSECONDS)
+        with self._database.write() as connection:
+            found = connection.execute(
+                "SELECT eta FROM pull_task WHERE queue = ? AND name = ?", (queue, name)
+            ).fetchone()
+            if found is None:
+                is_resting = task_names.is_resting(connection, queue, name)
+                return (Lease.TOMBSTONED if is_resting else Lease.UNKNOWN), 0
+            if found[0] != eta_microseconds or found[0] < now * _MICROSECONDS:
+                return Lease.EXPIRED, 0
+            connection.execute(
+                "UPDATE pull_task SET eta = ? WHERE queue = ? AND name = ?",
+                (until, queue, name),
+            )
+        return Lease.HELD, until
+
+    def delete(self, queue: str, names: Sequence[str], now: float) -> list[bool]:
+        """Remove tasks, leased or not; return for each whether it was there."""
+        with self._database.write() as connection:
+            return _remove(connection, queue, names, now)
+
+    def purge(self, queue: str) -> None:
+        """Remove all tasks of a queue; their names are free at once."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM pull_task WHERE queue = ?", (queue,))
+
+    def statistics(self, queue: str, now: float) -> QueueStatistics:
+        """Return what a queue holds."""
+        with self._database.read() as connection:
+            count, oldest, leased = connection.execute(
+                "SELECT count(*), min(eta), total(leases > 0 AND eta > ?) "
+                "FROM pull_task WHERE queue = ?",
+                (int(now * _MICROSECONDS), queue),
+            ).fetchone()
+        eta = None if oldest is None else oldest / _MICROSECONDS
+        return QueueStatistics(count, eta, int(leased))
+
+
+def _find(
+    connection: sqlite3.Connection,
+    queue: str,
+    now: float,
+    most: int,
+    is_grouped: bool,
+    tag: bytes | None,
+) -> list[Sequence[object]]:
+    due = "FROM pull_task WHERE queue = ? AND eta <= ?"
+    order = "ORDER BY eta, name LIMIT"
+    values: tuple[object, ...] = (queue, int(now * _MICROSECONDS))
+    if is_grouped and tag is None:
+        oldest = connection.execute(f"SELECT tag {due} {order} 1", values).fetchone()
+        tag = oldest[0] if oldest is not None else None
+    if is_grouped:
+        due, values = f"{due} AND tag IS ?", (*values, tag)
+    return connection.execute(
+        f"SELECT {_COLUMNS} {due} {order} ?", (*values, most)
+    ).fetchall()
+
+
+def _remove(
+    connection: sqlite3.Connection, queue: str, names: Sequence[str], now: float
+) -> list[bool]:
+    return task_names.remove(connection, "pull_task", queue, names, now)
+
+
+def _add(connection: sqlite3.Connection, task: PullTask) -> Added:
+    added = task_names.look_up(connection, "pull_task", task.queue, task.name)
+    if added is not Added.DONE:
+        return added
+    connection.execute(
+        f"INSERT INTO pull_task ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            task.queue,
+            task.name,
+            task.eta_microseconds,
+            task.body,
+            task.tag,
+            task.leases,
+        ),
+    )
+    return added
+
+
+def _task(row: Sequence[object]) -> PullTask:
+    queue, name, eta, body, tag, leases = row
+    return PullTask(
+        queue=str(queue),
+        name=str(name),
+        eta_microseconds=int(eta),  # type: ignore[call-overload]
+        body=bytes(body),  # type: ignore[call-overload]
+        tag=tag,  # type: ignore[arg-type]
+        leases=int(leases),  # type: ignore[call-overload]
+    )

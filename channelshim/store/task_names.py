@@ -1,0 +1,84 @@
+"""What push and pull tasks share: each name once per queue, and its rest afterwards.
+
+Source: taskqueue.Task, the paragraph on names; the rest is taskqueue's tombstone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from channelshim import limits
+
+Table = Literal["task", "pull_task"]
+
+
+class Added(Enum):
+    """What became of a task that was to be added."""
+
+    DONE = "done"
+    EXISTS = "a task of this name is waiting"
+    TOMBSTONED = "a task of this name has run lately"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatistics:
+    """What a queue holds.
+
+    Attributes:
+        tasks: that wait, run or are leased.
+        oldest_eta: Unix seconds; None when there is no task.
+        in_hand: how many of them run or are leased.
+    """
+
+    tasks: int
+    oldest_eta: float | None
+    in_hand: int = 0
+
+
+def look_up(connection: sqlite3.Connection, table: Table, *key: str) -> Added:
+    """Return whether a task may be added under key: its queue and its name."""
+    where = "WHERE queue = ? AND name = ?"
+    if connection.execute(f"SELECT 1 FROM {table} {where}", key).fetchone():
+        return Added.EXISTS
+    if is_resting(connection, *key):
+        return Added.TOMBSTONED
+    return Added.DONE
+
+
+def is_resting(connection: sqlite3.Connection, *key: str) -> bool:
+    """Return whether the name has been used lately."""
+    found = connection.execute(
+        "SELECT 1 FROM task_tombstone WHERE queue = ? AND name = ?", key
+    )
+    return found.fetchone() is not None
+
+
+def forget_rested(connection: sqlite3.Connection, now: float) -> None:
+    """Free the names that have rested long enough."""
+    connection.execute("DELETE FROM task_tombstone WHERE ends_at <= ?", (now,))
+
+
+def remove(
+    connection: sqlite3.Connection,
+    table: Table,
+    queue: str,
+    names: Sequence[str],
+    now: float,
+) -> list[bool]:
+    """Remove tasks and let their names rest; return for each whether it was there."""
+    found = []
+    for name in names:
+        cursor = connection.execute(
+            f"DELETE FROM {table} WHERE queue = ? AND name = ?", (queue, name)
+        )
+        found.append(cursor.rowcount > 0)
+        if cursor.rowcount:
+            connection.execute(
+                "INSERT OR REPLACE INTO task_tombstone VALUES (?, ?, ?)",
+                (queue, name, now + limits.TASK_TOMBSTONE_SECONDS),
+            )
+    return found
