@@ -273,6 +273,22 @@ TASK_LEASE_SECONDS: Final = 15 * 60.0
 TASK_RUNNERS: Final = 8
 """Tasks that run at once: one slow task holds up nobody."""
 
+# --- Blobs ----------------------------------------------------------------------------
+
+PREFIX_UPLOAD: Final = "/_ah/upload/"
+
+UPLOAD_SESSION_SECONDS: Final = 3600.0
+"""How long an address of create_upload_url is good; the original's had no end."""
+
+UPLOAD_SESSIONS_FORGOTTEN: Final = 100
+"""Ended sessions that go when one is made, so that they do not pile up."""
+
+MAXIMUM_UPLOAD_FIELDS: Final = 1000
+"""Of one upload form."""
+
+MAXIMUM_UPLOAD_NAME_LENGTH: Final = 500
+"""Characters of a file's name or content type (blob_upload._MAX_STRING_NAME_LENGTH)."""
+
 # --- Mail -----------------------------------------------------------------------------
 
 MAILS_KEPT: Final = 100

@@ -8,11 +8,13 @@ import pathlib
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from channelshim import limits
-from channelshim.appserver import guard, login, static
+from channelshim.appserver import guard, login, static, uploads
+from channelshim.appserver.blob_answers import put_blob
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.libraries import missing_libraries
 from channelshim.appserver.page_reports import PageReports
@@ -38,6 +40,7 @@ from channelshim.runtime.variables import (
     User,
     request_variables,
 )
+from channelshim.services import upload_guard
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -106,6 +109,7 @@ class AppServer:
         self.page_reports: PageReports | None = None
         self._scripts = Scripts(self._root)
         self._serial = None if self.config.is_threadsafe else threading.Lock()
+        upload_guard.install()
 
     def load(self) -> None:
         """Enter the app's folder and import every script that app.yaml names.
@@ -169,6 +173,14 @@ class AppServer:
         if environ.get("PATH_INFO") in (limits.PATH_LOGIN, limits.PATH_LOGOUT):
             pages: Iterable[bytes] = self._login_app(environ, start_response)
             return pages
+        if uploads.is_upload(environ):
+            variables = request_variables(self._application, environ, user)
+            return uploads.answer_upload(
+                environ,
+                start_response,
+                RequestScope(variables),
+                partial(self._serve, user=user),
+            )
         return self._serve(environ, start_response, user)
 
     def is_host_allowed(self, host: str) -> bool:
@@ -231,6 +243,8 @@ class AppServer:
                 status = HTTPStatus(handler.redirect_status)
                 return answer(start_response, status, "", [("Location", location)])
         if handler.login == "optional" or guard.is_internal(environ):
+            return None
+        if uploads.follows_upload(environ):
             return None
         if user is None and handler.auth_fail_action == "redirect":
             return answer(
@@ -296,13 +310,21 @@ class AppServer:
         environ["HTTPS"] = "on" if scheme == "https" else "off"
         # deferred asks the WSGI environment, not os.environ.
         environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
-        scope = RequestScope(request_variables(self._application, environ, user))
+        variables = request_variables(self._application, environ, user)
+        scope = RequestScope({**variables, **upload_guard.variables(environ)})
         namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
         if namespace and guard.is_internal(environ):
             scope.run(_set_namespace, namespace)
         application = self._scripts.lazy(script) if isinstance(script, str) else script
         try:
-            return run_app(application, environ, start_response, scope, finished)
+            return run_app(
+                application,
+                environ,
+                start_response,
+                scope,
+                finished,
+                partial(put_blob, environ),
+            )
         except Exception:
             log.exception(
                 "%s %s failed", environ["REQUEST_METHOD"], environ.get("PATH_INFO")

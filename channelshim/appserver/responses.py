@@ -107,12 +107,22 @@ def run_app(
     start_response: StartResponse,
     scope: RequestScope,
     finished: Callable[[], None],
+    replace_body: Callable[[Collected], Iterable[bytes] | None] = lambda said: None,
 ) -> Iterable[bytes]:
     """Run a WSGI application in a scope, and start the response when it has begun.
 
     Raises what the application raises before its first bytes; then `finished` has been
     called. An answer that is a list is complete, ndb's writes included, before
     anything is sent.
+
+    Args:
+        application: the app's.
+        environ: of the request.
+        start_response: of the request.
+        scope: of the request; closed at the end of the answer.
+        finished: called last, outside of the scope.
+        replace_body: called in the scope when the app's headers are known; may change
+            them, and returns what is sent instead of the app's body, or None.
     """
     collected = Collected()
     result: Any = None
@@ -126,6 +136,10 @@ def run_app(
             chunks = scope.run(_until_first, rest, collected.written)
         if not collected.status:
             raise AssertionError("the application did not call start_response")
+        instead = scope.run(replace_body, collected)
+        if instead is not None:
+            _close(scope, result)
+            result, rest, chunks = instead, iter(instead), []
         if rest is None:
             _close(scope, result)
             scope.close()

@@ -50,15 +50,9 @@ def _make_app_identity() -> Any:
 
 
 def _make_blobstore(directory: Path) -> Any:
-    import os
+    from channelshim.services.blobstore import BlobstoreService
 
-    from google.appengine.api.blobstore import blobstore_stub, file_blob_storage
-
-    folder = directory / "blobs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    application = os.environ.get("APPLICATION_ID", "app")
-    storage = file_blob_storage.FileBlobStorage(str(folder), application)
-    return blobstore_stub.BlobstoreServiceStub(storage, request_data=RequestInfo())
+    return BlobstoreService(directory / "blobs")
 
 
 def _make_capabilities() -> Any:

@@ -1,0 +1,131 @@
+"""Answers that name a blob: its bytes take the place of the app's body.
+
+Source: SDK 1.9.88, blob_download.blobstore_download_rewriter.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from channelshim.appserver.responses import Collected, Headers
+
+Environ = dict[str, Any]
+
+log = logging.getLogger("channelshim.appserver")
+
+_KEY_HEADER: Final = "x-appengine-blobkey"
+_RANGE_HEADER: Final = "x-appengine-blobrange"
+_AUTOMATIC_TYPE: Final = "application/vnd.google.appengine.auto"
+_UNKNOWN_TYPE: Final = "application/octet-stream"
+_RANGE: Final = re.compile(r"bytes=\s*(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))\s*", re.A)
+_SAFE_TYPE: Final = re.compile(r"[\x20-\x7e]+")
+
+
+def put_blob(environ: Environ, said: Collected) -> Iterable[bytes] | None:
+    """Return the body in the place of the app's, when its headers name a blob.
+
+    Args:
+        environ: of the request.
+        said: the app's status and headers; made to fit the blob.
+
+    Returns:
+        None when they name none. Headers for the platform are gone in any case.
+    """
+    asked: dict[str, str] = {}
+    kept: Headers = []
+    for name, value in said.headers:
+        lower = name.lower()
+        if lower in (_KEY_HEADER, _RANGE_HEADER):
+            asked[lower] = value
+        else:
+            kept.append((name, value))
+    if not asked:
+        return None
+    said.headers = kept
+    if _KEY_HEADER not in asked:
+        return None
+    byte_range = asked.get(_RANGE_HEADER, environ.get("HTTP_RANGE"))
+    return _answer(environ, said, asked[_KEY_HEADER], byte_range)
+
+
+def _answer(
+    environ: Environ, said: Collected, key: str, byte_range: str | None
+) -> Iterable[bytes]:
+    # Here, since it imports Google's stub, which few apps need.
+    from channelshim.services import blobstore
+
+    facts = blobstore.blob_facts(key)
+    if not said.status.startswith("200"):
+        log.error("a blob is sent with status 200, not %s", said.status)
+        return _empty(said, "500 Internal Server Error", None)
+    if facts is None:
+        # As documented; the original's code says 500 and its words 404.
+        log.error("the app sends a blob that is not there")
+        return _empty(said, "404 Not Found", None)
+    size, content_type = facts
+    first, last = 0, size - 1
+    if byte_range:
+        found = parse_range(byte_range, size)
+        if found is None:
+            return _empty(said, "416 Requested Range Not Satisfiable", size)
+        first, last = found
+        said.status = "206 Partial Content"
+        _put(said, "Content-Range", f"bytes {first}-{last}/{size}")
+    length = last - first + 1
+    _put(said, "Content-Length", str(length))
+    # Frameworks add a charset of their own.
+    if _get(said, "Content-Type").partition(";")[0] in ("", _AUTOMATIC_TYPE):
+        is_safe = _SAFE_TYPE.fullmatch(content_type)
+        _put(said, "Content-Type", content_type if is_safe else _UNKNOWN_TYPE)
+    if environ.get("REQUEST_METHOD") == "HEAD":
+        return []
+    return blobstore.read_blob(key, first, length)
+
+
+def parse_range(text: str, size: int) -> tuple[int, int] | None:
+    """Return the first and last byte of a Range header, or None.
+
+    Args:
+        text: one range of bytes; several are not understood.
+        size: bytes there are.
+
+    Returns:
+        None for what is malformed, or has no byte in it.
+    """
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        return None
+    if match[3] is not None:
+        first, last = max(0, size - int(match[3])), size - 1
+    else:
+        first = int(match[1])
+        last = min(size - 1, int(match[2] or size))
+    return (first, last) if first <= last else None
+
+
+def _empty(said: Collected, status: str, size: int | None) -> list[bytes]:
+    said.status = status
+    said.headers = [
+        (name, value) for name, value in said.headers if name.lower() != "content-type"
+    ]
+    _put(said, "Content-Length", "0")
+    if size is not None:
+        _put(said, "Content-Range", f"bytes */{size}")
+    return []
+
+
+def _get(said: Collected, header: str) -> str:
+    for name, value in said.headers:
+        if name.lower() == header.lower():
+            return value
+    return ""
+
+
+def _put(said: Collected, header: str, value: str) -> None:
+    said.headers = [
+        *((name, old) for name, old in said.headers if name.lower() != header.lower()),
+        (header, value),
+    ]
