@@ -85,7 +85,7 @@ def measure() -> dict[str, float]:
                     channel.create_channel(client_id), parts.clock.time()
                 )
                 transport: Any = _NoTransport()
-                protocol = WebSocketProtocol(transport, acceptor)
+                protocol = WebSocketProtocol(transport, acceptor, b"")
                 protocol.client_id, protocol.nonce = client_id, claims.nonce
                 protocol.expires_at = claims.expires_at
                 parts.hub.attach(protocol, claims.number, None)

@@ -2,11 +2,13 @@
 
 Publishing is an append and, when none is pending, one wake-up. Numbering happens in
 `collect`, once for all that has come together since; keeping it for those who come
-back happens after it was written, in `settle`.
+back happens after it was written, in `settle`. Between two writes the kernel empties
+the processor's caches, so what counts is how few objects each message touches.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections import deque
@@ -14,8 +16,8 @@ from collections.abc import Callable, Sequence
 
 from channelshim import limits
 from channelshim.errors import BrokerError
-from channelshim.protocol.contracts import Clock, Delivery, Replay
-from channelshim.protocol.window import Chunk, ReplayWindow, first_number
+from channelshim.protocol.contracts import Channel, Clock, Delivery, Replay
+from channelshim.protocol.window import Chunk, first_number, replay
 
 _TEXT_BYTES = 320
 """What a kept text costs beside its own bytes: its object, its chunk, its tuples."""
@@ -24,13 +26,21 @@ _REFERENCE_BYTES = 16
 """What one more window that shares a chunk costs."""
 
 
-class _Channel:
-    """A known client id."""
+class _Known(Channel):
+    """A known client id.
 
-    __slots__ = ("expected_until", "is_connected", "window")
+    Attributes:
+        waiting: what was published since the last collect: one text, or a list; None
+            for nothing. Most are sent one text at a time, and a list costs more.
+        chunks: the replay window; None while it is empty.
+    """
 
-    def __init__(self, number: int) -> None:
-        self.window = ReplayWindow(number)
+    __slots__ = ("chunks", "expected_until", "is_connected", "waiting")
+
+    def __init__(self, client_id: str, number: int) -> None:
+        super().__init__(client_id, number)
+        self.waiting: str | list[str] | None = None
+        self.chunks: deque[Chunk] | None = None
         self.expected_until = 0.0
         self.is_connected = False
 
@@ -61,15 +71,15 @@ class MemoryBroker:
         self._window_messages = window_messages
         self._window_bytes = window_bytes
         self._window_total_bytes = window_total_bytes
-        self._channels: dict[str, _Channel] = {}
+        self._channels: dict[str, _Known] = {}
         self._inbox: deque[tuple[str, str]] = deque()
         self._is_woken = False
         self._wake: Callable[[], None] = _nobody
         # Guards everything below: create_channel numbers too, in the app's threads.
         self._lock = threading.Lock()
-        self._uncollected: dict[str, tuple[ReplayWindow, tuple[str, ...]]] = {}
-        self._unsettled: list[tuple[ReplayWindow, tuple[str, ...]]] = []
-        self._kept: deque[tuple[Chunk, int, list[ReplayWindow]]] = deque()
+        self._touched: list[_Known] = []
+        self._unsettled: list[tuple[tuple[str, ...], list[_Known]]] = []
+        self._kept: deque[tuple[Chunk, int, list[_Known]]] = deque()
         self._kept_bytes = 0
         self._expected: deque[tuple[float, str]] = deque()
 
@@ -95,13 +105,15 @@ class MemoryBroker:
             channel = self._known(client_id)
             channel.expected_until = now + self._window_seconds
             self._expected.append((channel.expected_until, client_id))
-            return channel.window.number
+            return channel.number + len(_texts(channel.waiting))
 
-    def connect(self, client_id: str) -> None:
+    def connect(self, client_id: str) -> Channel:
         """See contracts.Broker."""
         with self._lock:
             self._settle(self._clock.monotonic())
-            self._known(client_id).is_connected = True
+            channel = self._known(client_id)
+            channel.is_connected = True
+            return channel
 
     def disconnect(self, client_id: str) -> None:
         """See contracts.Broker."""
@@ -118,22 +130,35 @@ class MemoryBroker:
         """See contracts.Broker."""
         with self._lock:
             self._settle(self._clock.monotonic())
-            return self._known(client_id).window.replay(after)
+            return self._replay(self._known(client_id), after)
 
     def collect(self) -> Sequence[Delivery]:
         """See contracts.Broker."""
         # Cleared before the inbox is emptied: what comes later wakes again.
         self._is_woken = False
         with self._lock:
-            self._number()
-            uncollected = self._uncollected
-            if not uncollected:
+            self._sort()
+            touched = self._touched
+            if not touched:
                 return ()
-            self._uncollected = {}
-            return [
-                Delivery(client_id, window.number, texts)
-                for client_id, (window, texts) in uncollected.items()
-            ]
+            self._touched = []
+            groups: dict[tuple[str, ...], list[_Known]] = {}
+            group: list[_Known] = []
+            count = 0
+            last: str | list[str] | None = None
+            for channel in touched:
+                waiting = channel.waiting
+                channel.waiting = None
+                # One after the other, most are owed the same.
+                if waiting != last:
+                    last = waiting
+                    texts = _texts(waiting)
+                    count = len(texts)
+                    group = groups.setdefault(texts, [])
+                group.append(channel)
+                channel.number += count
+            self._unsettled += groups.items()
+            return [Delivery(texts, channels) for texts, channels in groups.items()]
 
     def settle(self) -> None:
         """See contracts.Broker."""
@@ -147,7 +172,7 @@ class MemoryBroker:
             self._settle(now)
             channels = []
             for client_id, channel in self._channels.items():
-                replay = channel.window.replay(0)
+                replay = self._replay(channel, 0)
                 channels.append([client_id, replay.number, list(replay.texts)])
             saved = {"at": self._clock.time(), "channels": channels}
             return json.dumps(saved).encode("ascii")
@@ -172,78 +197,77 @@ class MemoryBroker:
     ) -> None:
         if client_id in self._channels:
             return
-        channel = self._channels[client_id] = _Channel(number)
+        channel = self._channels[client_id] = _Known(client_id, number)
         channel.expected_until = now + self._window_seconds
         self._expected.append((channel.expected_until, client_id))
         if texts:
-            channel.window.number += len(texts)
-            self._keep(tuple(texts), [channel.window], now)
+            channel.number += len(texts)
+            self._keep(tuple(texts), [channel], now)
 
-    def _known(self, client_id: str) -> _Channel:
+    def _known(self, client_id: str) -> _Known:
         channel = self._channels.get(client_id)
         if channel is None:
             number = first_number(self._clock.time())
-            channel = self._channels[client_id] = _Channel(number)
+            channel = self._channels[client_id] = _Known(client_id, number)
         return channel
 
-    def _number(self) -> None:
-        """Number what was published; keeping it is put off until `_settle`."""
-        inbox = self._inbox
-        if not inbox:
-            return
-        owed: dict[str, list[str]] = {}
-        pop = inbox.popleft
-        for _ in range(len(inbox)):
+    def _replay(self, channel: _Known, after: int | None) -> Replay:
+        waiting = _texts(channel.waiting)
+        kept = reversed(channel.chunks or ())
+        return replay(
+            itertools.chain([Chunk(waiting, 0.0)], kept),
+            channel.number + len(waiting),
+            after,
+            self._window_messages,
+            self._window_bytes,
+        )
+
+    def _sort(self) -> None:
+        """Hand what was published to its channels."""
+        pop = self._inbox.popleft
+        known = self._channels.get
+        touch = self._touched.append
+        for _ in range(len(self._inbox)):
             client_id, text = pop()
-            texts = owed.get(client_id)
-            if texts is None:
-                owed[client_id] = [text]
-            else:
-                texts.append(text)
-        uncollected = self._uncollected
-        # One tuple for equal lists: the hub and the windows share it.
-        shared: dict[tuple[str, ...], tuple[str, ...]] = {}
-        for client_id, texts in owed.items():
-            channel = self._channels.get(client_id)
+            channel = known(client_id)
             if channel is None:
                 continue
-            key = tuple(texts)
-            key = shared.setdefault(key, key)
-            window = channel.window
-            window.number += len(key)
-            self._unsettled.append((window, key))
-            waiting = uncollected.get(client_id)
-            if waiting is not None:
-                key = waiting[1] + key
-            uncollected[client_id] = (window, key)
+            waiting = channel.waiting
+            if waiting is None:
+                channel.waiting = text
+                touch(channel)
+            elif isinstance(waiting, list):
+                waiting.append(text)
+            else:
+                channel.waiting = [waiting, text]
 
     def _settle(self, now: float) -> None:
-        """Keep what was numbered, and drop what is too old."""
-        self._number()
+        """Keep what was collected, and drop what is too old."""
+        self._sort()
         unsettled = self._unsettled
         if unsettled:
             self._unsettled = []
-            groups: dict[tuple[str, ...], list[ReplayWindow]] = {}
-            for window, texts in unsettled:
-                windows = groups.get(texts)
-                if windows is None:
-                    groups[texts] = [window]
-                else:
-                    windows.append(window)
-            for texts, windows in groups.items():
-                self._keep(texts, windows, now)
+            for texts, channels in unsettled:
+                self._keep(texts, channels, now)
         self._drop_old(now)
 
-    def _keep(
-        self, texts: tuple[str, ...], windows: list[ReplayWindow], now: float
-    ) -> None:
-        sizes = tuple([len(text.encode("utf-8")) for text in texts])
-        size = sum(sizes)
-        chunk = Chunk(texts, sizes, now)
-        for window in windows:
-            window.keep(chunk, size, self._window_messages, self._window_bytes)
-        cost = size + len(texts) * _TEXT_BYTES + len(windows) * _REFERENCE_BYTES
-        self._kept.append((chunk, cost, windows))
+    def _keep(self, texts: tuple[str, ...], channels: list[_Known], now: float) -> None:
+        chunk = Chunk(texts, now)
+        most = self._window_messages
+        for channel in channels:
+            chunks = channel.chunks
+            if chunks is None:
+                channel.chunks = deque((chunk,))
+            else:
+                chunks.append(chunk)
+                if len(chunks) > most:
+                    chunks.popleft()
+        cost = (
+            sum(chunk.sizes)
+            + len(texts) * _TEXT_BYTES
+            + len(channels) * _REFERENCE_BYTES
+        )
+        self._kept.append((chunk, cost, channels))
         self._kept_bytes += cost
         while self._kept_bytes > self._window_total_bytes and self._kept:
             self._drop_oldest_chunk()
@@ -264,10 +288,20 @@ class MemoryBroker:
                 del self._channels[client_id]
 
     def _drop_oldest_chunk(self) -> None:
-        chunk, cost, windows = self._kept.popleft()
+        chunk, cost, channels = self._kept.popleft()
         self._kept_bytes -= cost
-        for window in windows:
-            window.drop(chunk)
+        for channel in channels:
+            chunks = channel.chunks
+            if chunks and chunks[0] is chunk:
+                chunks.popleft()
+                if not chunks:
+                    channel.chunks = None
+
+
+def _texts(waiting: str | list[str] | None) -> tuple[str, ...]:
+    if waiting is None:
+        return ()
+    return tuple(waiting) if isinstance(waiting, list) else (waiting,)
 
 
 def _nobody() -> None:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError, TokenError
-from channelshim.hub.connections import Batch, Connection
+from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 from channelshim.protocol import frames
 from channelshim.protocol.contracts import Clock
@@ -129,9 +129,10 @@ class Poller:
             self._hub.detach(waiter)
         if waiter.error is not None:
             return _error(HTTPStatus.UNAUTHORIZED, waiter.error)
-        is_busy = not may_hold and not waiter.texts
+        replay = self._hub.replay(claims.client_id, waiter.begins_at)
+        is_busy = not may_hold and not replay.texts
         retry = _BUSY if is_busy or waiter.must_come_back else _NOW
-        return _answer(waiter.number, waiter.texts, retry)
+        return _answer(replay.last_number, replay.texts, retry)
 
     def _leave(self, claims: TokenClaims) -> None:
         self._hub.release(claims.client_id, claims.nonce)
@@ -186,24 +187,26 @@ _BUSY = limits.POLL_BUSY_RETRY_MILLISECONDS
 
 
 class _Waiter(Connection):
-    """A poll that waits for its first texts."""
+    """A poll that waits until its page is owed something; the window says what."""
 
-    __slots__ = ("ended", "error", "has_left", "must_come_back", "texts")
+    __slots__ = ("begins_at", "ended", "error", "has_left", "must_come_back")
 
     def __init__(self, claims: TokenClaims) -> None:
-        super().__init__(claims.client_id, claims.nonce, claims.expires_at)
+        super().__init__(
+            claims.client_id, claims.nonce, claims.expires_at, self._is_owed
+        )
         self.ended = asyncio.Event()
-        self.texts: list[str] = []
+        self.begins_at = 0
         self.error: str | None = None
         self.must_come_back = False
         self.has_left = False
 
-    def open(self, number: int, batch: Batch | None) -> None:
-        if batch is not None:
-            self.deliver(batch)
+    def open(self, number: int, owed: bytes) -> None:
+        self.begins_at = number
+        if owed:
+            self.ended.set()
 
-    def deliver(self, batch: Batch) -> None:
-        self.texts.extend(batch.texts)
+    def _is_owed(self, frames: bytes) -> None:
         self.ended.set()
 
     def expire(self) -> None:
@@ -242,7 +245,7 @@ def _seconds(text: str | None) -> float:
     return min(seconds, limits.POLL_MAXIMUM_WAIT_SECONDS)
 
 
-def _answer(number: int, texts: tuple[str, ...] | list[str], retry: int) -> Reply:
+def _answer(number: int, texts: tuple[str, ...], retry: int) -> Reply:
     body = frames.poll_answer(number, texts, retry)
     return Reply(200, (_NO_CACHE, ("Content-Type", "application/json")), body)
 

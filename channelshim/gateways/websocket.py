@@ -23,7 +23,7 @@ from websockets.streams import StreamReader
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError, TokenError
-from channelshim.hub.connections import Batch, Connection
+from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 from channelshim.protocol import frames
 from channelshim.protocol.contracts import Clock
@@ -157,7 +157,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     def __init__(
         self, transport: asyncio.Transport, acceptor: Acceptor, switching: bytes
     ) -> None:
-        super().__init__("", b"", 0)
+        super().__init__("", b"", 0, transport.write)
         self._switching = switching
         self._transport = transport
         self._acceptor = acceptor
@@ -166,26 +166,17 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._is_closing = False
         self._is_broken = False
         self._closing_timer: asyncio.TimerHandle | None = None
+        transport.set_write_buffer_limits(acceptor.send_buffer_bytes)
         acceptor.connections.add(self)
 
     # --- Connection: what the hub calls -------------------------------------------
 
-    def open(self, number: int, batch: Batch | None) -> None:
+    def open(self, number: int, owed: bytes) -> None:
         """See Connection.open."""
         hello = frames.text_frame(frames.hello_text(number))
-        first = self._switching + hello
+        first = self._switching + hello + owed
         self._switching = b""
-        self._transport.write(first if batch is None else first + batch.frames)
-
-    def deliver(self, batch: Batch) -> None:
-        """See Connection.deliver; a reader behind its bound is told to come back."""
-        transport = self._transport
-        transport.write(batch.frames)
-        if transport.get_write_buffer_size() > self._acceptor.send_buffer_bytes:
-            _logger.warning("a reader is too slow: it is told to come back")
-            self._acceptor.hub.detach(self)
-            # A close frame would wait behind what it does not read.
-            self._drop()
+        self._transport.write(first)
 
     def expire(self) -> None:
         """See Connection.expire."""
@@ -210,6 +201,29 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._drop()
 
     # --- asyncio.Protocol: what the transport calls -------------------------------
+
+    def pause_writing(self) -> None:
+        """Look at each further write: more waits for the reader than its bound."""
+        self.write = self._write_behind
+
+    def resume_writing(self) -> None:
+        """Write straight again: the reader has caught up."""
+        self.write = self._transport.write
+
+    def _write_behind(self, frames: bytes) -> None:
+        """Write, or end a reader that still has more before it than its bound.
+
+        One burst may be longer than the bound, and so may a replay: otherwise a page
+        that comes back for it would be sent away again.
+        """
+        transport = self._transport
+        if transport.get_write_buffer_size() <= self._acceptor.send_buffer_bytes:
+            transport.write(frames)
+            return
+        _logger.warning("a reader is too slow: it is told to come back")
+        self._acceptor.hub.detach(self)
+        # A close frame would wait behind what it does not read.
+        self._drop()
 
     def data_received(self, data: bytes) -> None:
         """Read the page's frames; any byte is a sign of life."""
@@ -272,7 +286,8 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         try:
             for frame in self._parser.feed(data):
                 if frame.opcode is Opcode.PING:
-                    self._answer_ping(bytes(frame.data))
+                    pong = Frame(Opcode.PONG, bytes(frame.data))
+                    self.write(pong.serialize(mask=False))
                 elif frame.opcode is Opcode.CLOSE:
                     code = int.from_bytes(frame.data[:2], "big") or None
                     self._closed_by_peer(code)
@@ -281,14 +296,6 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
             self._fail(limits.CLOSE_TOO_BIG)
         except WebSocketProtocolError:
             self._fail(limits.CLOSE_PROTOCOL_ERROR)
-
-    def _answer_ping(self, data: bytes) -> None:
-        transport = self._transport
-        if transport.get_write_buffer_size() > self._acceptor.send_buffer_bytes:
-            # It asks and asks, and reads no answer.
-            self._drop()
-        else:
-            transport.write(Frame(Opcode.PONG, data).serialize(mask=False))
 
     def _fail(self, code: int) -> None:
         """Close; what comes behind a broken frame has no meaning."""

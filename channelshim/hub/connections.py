@@ -6,6 +6,7 @@ A gateway subclasses Connection; the hub alone changes `number`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from channelshim.protocol import frames
 
@@ -38,36 +39,11 @@ class FrameCache:
             self._bytes += len(frame)
         return frame
 
-
-class Batch:
-    """Texts that one or more connections are owed, in order.
-
-    Args:
-        texts: oldest first.
-        cache: where frames come from.
-    """
-
-    __slots__ = ("_cache", "_frames", "texts")
-
-    def __init__(self, texts: tuple[str, ...], cache: FrameCache) -> None:
-        self.texts = texts
-        self._cache = cache
-        self._frames: bytes | None = None
-
-    @property
-    def frames(self) -> bytes:
-        """Return the WebSocket frames of all texts, joined; built once."""
-        joined = self._frames
-        if joined is None:
-            frame = self._cache.frame
-            texts = self.texts
-            joined = (
-                frame(texts[0])
-                if len(texts) == 1
-                else b"".join([frame(text) for text in texts])
-            )
-            self._frames = joined
-        return joined
+    def joined(self, texts: tuple[str, ...]) -> bytes:
+        """Return the frames of texts, one behind the other; b"" for none."""
+        if len(texts) == 1:
+            return self.frame(texts[0])
+        return b"".join([self.frame(text) for text in texts])
 
 
 class Connection(ABC):
@@ -79,11 +55,20 @@ class Connection(ABC):
         expires_at: Unix seconds at which its token ends.
         number: the number of the last message handed to it; the hub's.
         is_attached: whether the hub knows it; the hub's.
+        write: takes frames and writes them at once; never waits for the reader. An
+            attribute, so that the hub calls the transport's own method.
     """
 
-    __slots__ = ("client_id", "expires_at", "is_attached", "nonce", "number")
+    __slots__ = ("client_id", "expires_at", "is_attached", "nonce", "number", "write")
 
-    def __init__(self, client_id: str, nonce: bytes, expires_at: int) -> None:
+    def __init__(
+        self,
+        client_id: str,
+        nonce: bytes,
+        expires_at: int,
+        write: Callable[[bytes], object],
+    ) -> None:
+        self.write = write
         self.client_id = client_id
         self.nonce = nonce
         self.expires_at = expires_at
@@ -91,12 +76,8 @@ class Connection(ABC):
         self.is_attached = False
 
     @abstractmethod
-    def open(self, number: int, batch: Batch | None) -> None:
-        """Say the number before what follows, then what is owed already."""
-
-    @abstractmethod
-    def deliver(self, batch: Batch) -> None:
-        """Write the batch at once, in one write; never wait for the reader."""
+    def open(self, number: int, owed: bytes) -> None:
+        """Say the number before what follows, then the frames that are owed already."""
 
     @abstractmethod
     def expire(self) -> None:

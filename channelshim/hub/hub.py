@@ -15,15 +15,15 @@ from http import HTTPStatus
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
-from channelshim.hub.connections import Batch, Connection, FrameCache
+from channelshim.hub.connections import Connection, FrameCache
 from channelshim.hub.reports import PresenceReports
-from channelshim.protocol.contracts import Broker, Clock, Delivery, Replay
+from channelshim.protocol.contracts import Broker, Channel, Clock, Delivery, Replay
 from channelshim.protocol.presence import PresenceBook
 
 _logger = logging.getLogger("channelshim.hub")
 
 _LONG_PASS = 64
-"""Deliveries from which on a pass keeps the interpreter."""
+"""Channels from which on a pass keeps the interpreter."""
 
 
 class Hub:
@@ -65,7 +65,8 @@ class Hub:
         self._pause_seconds = pause_seconds
         self._next_pass = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._connections: dict[str, tuple[Connection, ...]] = {}
+        # Of every client id that is connected, in grace or awaited.
+        self._channels: dict[str, Channel] = {}
         self._count = 0
         self._presence = PresenceBook(grace_seconds)
         self._presence_timer: asyncio.TimerHandle | None = None
@@ -98,7 +99,7 @@ class Hub:
         """
         until = self._clock.monotonic() + seconds
         for client_id in client_ids:
-            self._broker.connect(client_id)
+            self._channels[client_id] = self._broker.connect(client_id)
             self._presence.awaited(client_id, until)
         self._arm_presence()
 
@@ -109,11 +110,12 @@ class Hub:
         for timer in (self._beat_timer, self._presence_timer):
             if timer is not None:
                 timer.cancel()
-        for connections in list(self._connections.values()):
+        for channel in self._channels.values():
+            connections, channel.connections = channel.connections, ()
             for connection in connections:
                 connection.is_attached = False
                 connection.come_back()
-        self._connections.clear()
+        self._channels.clear()
         self._count = 0
 
     # --- Connections --------------------------------------------------------------
@@ -135,20 +137,18 @@ class Hub:
                 page should come back.
         """
         client_id = connection.client_id
-        others = self._connections.get(client_id, ())
-        self._check_room(others)
-        self._present(client_id, is_new=self._presence.opened(client_id))
+        self._check_room(self._connections(client_id))
+        channel = self._present(client_id, is_new=self._presence.opened(client_id))
         if after is None:
             after = self.position(client_id, connection.nonce, token_number)
         replay = self._broker.replay(client_id, after)
         connection.number = replay.last_number
         connection.is_attached = True
-        self._connections[client_id] = (*others, connection)
+        channel.connections = (*channel.connections, connection)
         self._count += 1
         self._ring[self._slot][connection] = None
         self._arm_expiry(connection, self._ping_interval_seconds)
-        batch = Batch(replay.texts, self.frames) if replay.texts else None
-        connection.open(replay.number, batch)
+        connection.open(replay.number, self.frames.joined(replay.texts))
 
     def detach(self, connection: Connection) -> None:
         """End delivery to connection; the grace of its client id begins. Idempotent."""
@@ -156,19 +156,18 @@ class Hub:
             return
         connection.is_attached = False
         client_id = connection.client_id
-        rest = tuple(
-            other
-            for other in self._connections.get(client_id, ())
-            if other is not connection
+        channel = self._channels[client_id]
+        channel.connections = tuple(
+            other for other in channel.connections if other is not connection
         )
-        if rest:
-            self._connections[client_id] = rest
-        else:
-            self._connections.pop(client_id, None)
         self._count -= 1
         self.note_position(client_id, connection.nonce, connection.number)
         self._presence.closed(client_id, self._clock.monotonic())
         self._arm_presence()
+
+    def _connections(self, client_id: str) -> tuple[Connection, ...]:
+        channel = self._channels.get(client_id)
+        return () if channel is None else channel.connections
 
     def _check_room(self, others: tuple[Connection, ...]) -> None:
         if self._is_stopped:
@@ -222,7 +221,7 @@ class Hub:
 
     def _deliver(self) -> None:
         deliveries = self._broker.collect()
-        if len(deliveries) >= _LONG_PASS:
+        if sum(len(delivery.channels) for delivery in deliveries) >= _LONG_PASS:
             # Handlers that compute would take the interpreter away again and again,
             # each for as long as all the others want it too.
             usual = sys.getswitchinterval()
@@ -235,36 +234,31 @@ class Hub:
             self._write(deliveries)
 
     def _write(self, deliveries: Sequence[Delivery]) -> None:
-        connections_of = self._connections
-        # By identity: the broker hands out one tuple for equal lists, and the
-        # deliveries keep it alive for the pass.
-        batches: dict[int, Batch] = {}
-        for client_id, last_number, texts in deliveries:
-            connections = connections_of.get(client_id)
-            if connections is None:
-                continue
-            batch = batches.get(id(texts))
-            if batch is None:
-                batch = batches[id(texts)] = Batch(texts, self.frames)
-            first_number = last_number - len(texts)
-            for connection in connections:
-                if connection.number == first_number:
-                    connection.number = last_number
-                    connection.deliver(batch)
-                elif connection.number < last_number:
-                    self._deliver_rest(connection, last_number, texts)
+        for texts, channels in deliveries:
+            count = len(texts)
+            frames = b""
+            for channel in channels:
+                last_number = channel.number
+                for connection in channel.connections:
+                    if connection.number + count == last_number:
+                        connection.number = last_number
+                        if not frames:
+                            frames = self.frames.joined(texts)
+                        connection.write(frames)
+                    elif connection.number < last_number:
+                        self._write_rest(connection, last_number, texts)
 
-    def _deliver_rest(
+    def _write_rest(
         self, connection: Connection, last_number: int, texts: tuple[str, ...]
     ) -> None:
-        """Deliver to a connection that attached while these were being published."""
+        """Write to a connection that attached while these were being published."""
         owed = last_number - connection.number
         if owed > len(texts):
             # A number was skipped: only a resume can tell the page so.
             self._end(connection)
             return
         connection.number = last_number
-        connection.deliver(Batch(texts[-owed:], self.frames))
+        connection.write(self.frames.joined(texts[-owed:]))
 
     def _end(self, connection: Connection) -> None:
         self.detach(connection)
@@ -290,7 +284,7 @@ class Hub:
 
     def position(self, client_id: str, nonce: bytes, token_number: int) -> int:
         """Return where a token stands that gave no number itself."""
-        others = self._connections.get(client_id, ())
+        others = self._connections(client_id)
         live = [other.number for other in others if other.nonce == nonce]
         known = self._positions.get(client_id, {}).get(nonce, 0)
         return max([token_number, known, *live])
@@ -304,11 +298,13 @@ class Hub:
 
     # --- Presence and timers ------------------------------------------------------
 
-    def _present(self, client_id: str, *, is_new: bool) -> None:
-        if is_new:
-            # The window first, then the POST: handlers send to the id at once.
-            self._broker.connect(client_id)
-            self._reports.connected(client_id)
+    def _present(self, client_id: str, *, is_new: bool) -> Channel:
+        if not is_new:
+            return self._channels[client_id]
+        # The window first, then the POST: handlers send to the id at once.
+        channel = self._channels[client_id] = self._broker.connect(client_id)
+        self._reports.connected(client_id)
+        return channel
 
     def _arm_presence(self) -> None:
         deadline = self._presence.next_deadline()
@@ -326,6 +322,7 @@ class Hub:
         self._presence_timer = None
         for client_id in self._presence.due(self._clock.monotonic()):
             self._positions.pop(client_id, None)
+            self._channels.pop(client_id, None)
             self._broker.disconnect(client_id)
             self._reports.disconnected(client_id)
         self._arm_presence()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, NewType, Protocol
+from typing import Any, NamedTuple, NewType, Protocol
 
 ClientId = NewType("ClientId", str)
 Token = NewType("Token", str)
@@ -45,20 +45,35 @@ class Replay:
         return self.number + len(self.texts)
 
 
-class Delivery(NamedTuple):
-    """New messages of one client id, in order.
-
-    A tuple, since one is made for each client id in each pass.
+class Channel:
+    """A known client id, as broker and hub share it: one look-up serves both.
 
     Attributes:
-        client_id: whose they are.
-        last_number: the number of the last of `texts`.
-        texts: at least one text.
+        client_id: whose messages these are.
+        number: the number of the last message collected; the broker's.
+        connections: this process's connections, in the order of their coming; the
+            hub's, and nobody else looks at them.
     """
 
-    client_id: str
-    last_number: int
+    __slots__ = ("client_id", "connections", "number")
+
+    def __init__(self, client_id: str, number: int) -> None:
+        self.client_id = client_id
+        self.number = number
+        self.connections: tuple[Any, ...] = ()
+
+
+class Delivery(NamedTuple):
+    """New messages, and every channel that they are for.
+
+    Attributes:
+        texts: at least one, oldest first.
+        channels: each was sent just these since the last collect; the number of each
+            is that of the last of texts.
+    """
+
     texts: tuple[str, ...]
+    channels: Sequence[Channel]
 
 
 class Broker(Protocol):
@@ -84,8 +99,11 @@ class Broker(Protocol):
         returned, messages published after it have higher ones.
         """
 
-    def connect(self, client_id: str) -> None:
-        """Keep client_id known until `disconnect`. Idempotent per process."""
+    def connect(self, client_id: str) -> Channel:
+        """Keep client_id known until `disconnect`; return its channel, until then.
+
+        Idempotent per process.
+        """
 
     def disconnect(self, client_id: str) -> None:
         """End what `connect` began: client_id's window is dropped unless expected."""
@@ -98,9 +116,10 @@ class Broker(Protocol):
         """
 
     def collect(self) -> Sequence[Delivery]:
-        """Return what was published since the last call, grouped by client id.
+        """Return what was published since the last call, one delivery for equal texts.
 
-        Loop thread only. Each message is returned once; order within an id is kept.
+        Loop thread only. Each message is returned once, and each channel stands in one
+        delivery; order within a channel is kept.
         """
 
     def settle(self) -> None:

@@ -2,13 +2,13 @@
 
 The window holds *chunks*: texts that were published together, in one object that all
 the client ids which were sent the same texts share. A thousand ids that get one text
-cost one chunk and a thousand references.
+cost one chunk and a thousand references. Its bounds are looked at when a page comes
+back, which is seldom, and not when a message is kept.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from channelshim import limits
 from channelshim.protocol.contracts import Replay
@@ -34,103 +34,56 @@ def parse_after(text: str | None) -> int | None:
     return number if number <= limits.MAXIMUM_MESSAGE_NUMBER else None
 
 
-@dataclass(slots=True, eq=False)
 class Chunk:
     """Texts published together.
 
     Attributes:
         texts: at least one, oldest first.
         sizes: bytes of each as UTF-8.
-        at: monotonic seconds when they were numbered.
+        at: monotonic seconds when they were published, or a little later.
     """
 
-    texts: tuple[str, ...]
-    sizes: tuple[int, ...]
-    at: float
+    __slots__ = ("at", "sizes", "texts")
+
+    def __init__(self, texts: tuple[str, ...], at: float) -> None:
+        self.texts = texts
+        self.sizes = [len(text.encode("utf-8")) for text in texts]
+        self.at = at
 
 
-class ReplayWindow:
-    """The last messages of one client id, bounded in count and bytes.
+def replay(
+    chunks: Iterable[Chunk],
+    number: int,
+    after: int | None,
+    maximum_count: int,
+    maximum_bytes: int,
+) -> Replay:
+    """Return what of chunks comes after the message numbered `after`.
 
-    Bounds in time and in total are its owner's, who drops the oldest chunk. So is the
-    count: the owner adds to `number` when messages are published, and has them kept
-    before anyone asks for a replay.
+    None, or a number ahead of the counter, means from now. A number older than the
+    window means what is left of it; the bounds are those of the window.
 
     Args:
-        number: the number of the last message before the first one to come.
+        chunks: newest first.
+        number: that of the newest text.
+        after: what the page has seen.
+        maximum_count: messages that are kept.
+        maximum_bytes: bytes that are kept.
     """
+    if after is None or after >= number:
+        return Replay(number, ())
+    wanted = min(number - after, maximum_count)
+    newest_first: list[str] = []
+    for chunk in chunks:
+        for text, size in zip(
+            reversed(chunk.texts), reversed(chunk.sizes), strict=True
+        ):
+            maximum_bytes -= size
+            if len(newest_first) == wanted or maximum_bytes < 0:
+                return _replay(number, newest_first)
+            newest_first.append(text)
+    return _replay(number, newest_first)
 
-    __slots__ = ("_chunks", "_skipped", "bytes", "count", "number")
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.count = 0
-        self.bytes = 0
-        self._chunks: deque[Chunk] | None = None
-        # How many texts of the oldest chunk the bounds have already dropped: a chunk
-        # is shared, so it is never cut.
-        self._skipped = 0
-
-    def keep(
-        self, chunk: Chunk, size: int, maximum_count: int, maximum_bytes: int
-    ) -> None:
-        """Keep what fits into the bounds of texts that `number` counts already.
-
-        Args:
-            chunk: the texts; may be shared with other windows.
-            size: the sum of its sizes.
-            maximum_count: messages kept.
-            maximum_bytes: bytes kept.
-        """
-        if self._chunks is None:
-            self._chunks = deque()
-        self._chunks.append(chunk)
-        self.count += len(chunk.texts)
-        self.bytes += size
-        while self.count > maximum_count:
-            self._drop_oldest(self.count - maximum_count)
-        while self.bytes > maximum_bytes:
-            self._drop_oldest(1)
-
-    def drop(self, chunk: Chunk) -> None:
-        """Drop chunk when it is the oldest one here; do nothing otherwise."""
-        chunks = self._chunks
-        if not chunks or chunks[0] is not chunk:
-            return
-        chunks.popleft()
-        self.count -= len(chunk.texts) - self._skipped
-        self.bytes -= sum(chunk.sizes[self._skipped :])
-        self._skipped = 0
-
-    def replay(self, after: int | None) -> Replay:
-        """Return what comes after the message numbered `after`.
-
-        None or a number ahead of the counter: from now. Older than the window: what
-        is left.
-        """
-        if after is None or after >= self.number:
-            return Replay(self.number, ())
-        texts = self._last(min(self.number - after, self.count))
-        return Replay(self.number - len(texts), texts)
-
-    def _last(self, wanted: int) -> tuple[str, ...]:
-        pieces: list[tuple[str, ...]] = []
-        for chunk in reversed(self._chunks or ()):
-            if wanted <= 0:
-                break
-            piece = chunk.texts[-wanted:]
-            pieces.append(piece)
-            wanted -= len(piece)
-        return tuple(text for piece in reversed(pieces) for text in piece)
-
-    def _drop_oldest(self, wanted: int) -> None:
-        """Drop the oldest `wanted` texts, or those of the oldest chunk if fewer."""
-        assert self._chunks
-        chunk = self._chunks[0]
-        end = self._skipped + wanted
-        if end >= len(chunk.texts):
-            self.drop(chunk)
-            return
-        self.bytes -= sum(chunk.sizes[self._skipped : end])
-        self.count -= wanted
-        self._skipped = end
+def _replay(number: int, newest_first: list[str]) -> Replay:
+    return Replay(number - len(newest_first), tuple(reversed(newest_first)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from channelshim.broker.memory import MemoryBroker
-from channelshim.hub.connections import Batch, Connection
+from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 from channelshim.hub.reports import PresenceReports
 from tests.stepped_clock import SteppedClock, SteppedLoop
@@ -43,7 +43,7 @@ class Page(Connection):
     def __init__(
         self, client_id: str, nonce: bytes = b"token", expires_at: int = 1 << 40
     ) -> None:
-        super().__init__(client_id, nonce, expires_at)
+        super().__init__(client_id, nonce, expires_at, self.take)
         self.opened: list[int] = []
         self.texts: list[str] = []
         self.frames = b""
@@ -52,17 +52,19 @@ class Page(Connection):
         self.answers = True
         self.pings = 0
 
-    def open(self, number: int, batch: Batch | None) -> None:
+    def open(self, number: int, owed: bytes) -> None:
         """See Connection."""
         self.opened.append(number)
-        if batch is not None:
-            self.deliver(batch)
+        if owed:
+            self.take(owed)
 
-    def deliver(self, batch: Batch) -> None:
-        """See Connection."""
-        self.texts += batch.texts
-        self.frames += batch.frames
+    def take(self, frames: bytes) -> None:
+        """Stand in for the transport's write."""
+        self.frames += frames
         self.writes += 1
+        while frames:
+            text, frames = cut_text(frames)
+            self.texts.append(text)
 
     def expire(self) -> None:
         """See Connection."""
@@ -84,6 +86,17 @@ class Page(Connection):
     def abort(self) -> None:
         """See Connection."""
         self.end = "dead"
+
+
+def cut_text(frames: bytes) -> tuple[str, bytes]:
+    """Return the text of the first frame, and what comes behind it."""
+    assert frames[0] == 0x81
+    length, start = frames[1], 2
+    if length == 126:
+        length, start = int.from_bytes(frames[2:4], "big"), 4
+    elif length == 127:
+        length, start = int.from_bytes(frames[2:10], "big"), 10
+    return frames[start : start + length].decode("utf-8"), frames[start + length :]
 
 
 class House:

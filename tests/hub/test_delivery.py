@@ -8,7 +8,7 @@ import pytest
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
-from channelshim.hub.connections import Batch, FrameCache
+from channelshim.hub.connections import FrameCache
 from tests.hub.parts import House, Page
 
 
@@ -147,7 +147,7 @@ def test_a_number_that_was_skipped_is_never_passed_over_in_silence(
 
 def test_a_reader_that_is_dropped_in_a_pass_disturbs_no_other(house: House) -> None:
     class Slow(Page):
-        def deliver(self, batch: Batch) -> None:
+        def take(self, frames: bytes) -> None:
             house.hub.detach(self)
 
     pages = [Page("a"), Slow("a"), Page("a")]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from channelshim.broker.memory import MemoryBroker
-from channelshim.hub.connections import Batch, Connection
+from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 from channelshim.hub.reports import PresenceReports
 
@@ -70,17 +70,14 @@ class Page(Connection):
     """A connection that answers each ping a tenth of a second later, or never."""
 
     def __init__(self, client_id: str, loop: SteppedLoop, *, answers: bool) -> None:
-        super().__init__(client_id, b"nonce", 10**9)
+        super().__init__(client_id, b"nonce", 10**9, lambda frames: None)
         self._loop = loop
         self._answers = answers
         self._is_owed = False
         self.pings = 0
         self.is_aborted = False
 
-    def open(self, number: int, batch: Batch | None) -> None:
-        pass
-
-    def deliver(self, batch: Batch) -> None:
+    def open(self, number: int, owed: bytes) -> None:
         pass
 
     def expire(self) -> None:

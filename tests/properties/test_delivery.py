@@ -24,10 +24,9 @@ from hypothesis.stateful import (
 
 from channelshim import limits
 from channelshim.broker.memory import MemoryBroker
-from channelshim.hub.connections import Batch
 from channelshim.hub.hub import Hub
 from channelshim.hub.reports import PresenceReports
-from tests.hub.parts import Page, RecordedReports
+from tests.hub.parts import Page, RecordedReports, cut_text
 from tests.stepped_clock import SteppedClock, SteppedLoop
 
 GRACE = 2.0
@@ -48,16 +47,16 @@ class Line(Page):
         self.is_cut = False
         self.awaits_answer = False
 
-    def open(self, number: int, batch: Batch | None) -> None:
+    def open(self, number: int, owed: bytes) -> None:
         """The hello: a number ahead of the page's own is a gap that it can see."""
         self.visit.hello(number)
-        if batch is not None:
-            self.deliver(batch)
+        self.take(owed)
 
-    def deliver(self, batch: Batch) -> None:
+    def take(self, frames: bytes) -> None:
         """Reach the page, unless the line is dead without anybody knowing."""
-        if not self.is_cut:
-            self.visit.receive(batch.texts)
+        while frames and not self.is_cut:
+            text, frames = cut_text(frames)
+            self.visit.receive((text,))
 
     def has_answered(self) -> bool:
         """A dead line answers no ping that comes after its death."""
