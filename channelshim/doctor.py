@@ -32,7 +32,6 @@ MISSING: Final = "missing"
 _PARTLY: Final = {
     "google.appengine.api.blobstore": "files up to 32 MB",
     "google.appengine.ext.blobstore": "files up to 32 MB",
-    "google.appengine.api.images": "get_serving_url's address is not served",
     "google.appengine.api.mail": "mails are kept as files, none is sent",
     "google.appengine.api.modules": "one module; starting others has no effect",
     "google.appengine.api.search": "Google's local stand-in; slow",

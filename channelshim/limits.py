@@ -277,6 +277,14 @@ TASK_RUNNERS: Final = 8
 
 PREFIX_UPLOAD: Final = "/_ah/upload/"
 
+PREFIX_IMAGE: Final = "/_ah/img/"
+
+MAXIMUM_SERVED_IMAGE_SIDE: Final = 1600
+"""Pixels (images.IMG_SERVING_SIZES_LIMIT)."""
+
+MAXIMUM_IMAGE_PIXELS: Final = 50_000_000
+"""Of an image that is resized; the Images service refused more."""
+
 UPLOAD_SESSION_SECONDS: Final = 3600.0
 """How long an address of create_upload_url is good; the original's had no end."""
 

@@ -15,6 +15,7 @@ from typing import Any
 from channelshim import limits
 from channelshim.appserver import guard, login, static, uploads
 from channelshim.appserver.blob_answers import put_blob
+from channelshim.appserver.blob_pages import find_page
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.libraries import missing_libraries
 from channelshim.appserver.page_reports import PageReports
@@ -173,14 +174,11 @@ class AppServer:
         if environ.get("PATH_INFO") in (limits.PATH_LOGIN, limits.PATH_LOGOUT):
             pages: Iterable[bytes] = self._login_app(environ, start_response)
             return pages
-        if uploads.is_upload(environ):
+        page = find_page(environ)
+        if page is not None:
             variables = request_variables(self._application, environ, user)
-            return uploads.answer_upload(
-                environ,
-                start_response,
-                RequestScope(variables),
-                partial(self._serve, user=user),
-            )
+            serve = partial(self._serve, user=user)
+            return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
 
     def is_host_allowed(self, host: str) -> bool:

@@ -25,11 +25,6 @@ log = logging.getLogger("channelshim.appserver")
 _STALE_KEYS = ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_MD5", "HTTP_CONTENT_TYPE")
 
 
-def is_upload(environ: Environ) -> bool:
-    """Return whether a request goes to an address of create_upload_url."""
-    return str(environ.get("PATH_INFO", "")).startswith(limits.PREFIX_UPLOAD)
-
-
 def follows_upload(environ: Environ) -> bool:
     """Return whether the app is asked because an upload has been stored."""
     return upload_guard.ENVIRON_KEY in environ
@@ -48,7 +43,7 @@ def answer_upload(
     """Store the files of an upload form and let the app answer.
 
     Args:
-        environ: of the POST; is_upload says True for it.
+        environ: of the POST; its path begins with limits.PREFIX_UPLOAD.
         start_response: of the POST.
         scope: the datastore is used in it; closed here.
         serve: answers the request that the app gets instead.

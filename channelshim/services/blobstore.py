@@ -32,6 +32,8 @@ from channelshim.services.user import RequestInfo
 log = logging.getLogger("channelshim.services")
 
 _SESSION_KIND: Final = "__BlobUploadSession__"
+# images_blob_stub's; its package would cost 40 MB.
+_SERVING_KIND: Final = "__BlobServingUrl__"
 _CHUNK_BYTES: Final = 1 << 16
 _TOKEN_BYTES: Final = 32
 _KEY_BYTES: Final = 24
@@ -211,6 +213,15 @@ def blob_facts(key: str) -> tuple[int, str] | None:
     except datastore_errors.EntityNotFoundError:
         return None
     return int(info["size"]), str(info.get("content_type") or "")
+
+
+def has_serving_url(key: str) -> bool:
+    """Return whether the app has asked for an address of this blob's image."""
+    try:
+        datastore.Get(datastore.Key.from_path(_SERVING_KIND, key, namespace=""))
+    except datastore_errors.EntityNotFoundError:
+        return False
+    return True
 
 
 def open_blob(key: str) -> IO[bytes]:

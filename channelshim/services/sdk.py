@@ -69,7 +69,15 @@ def _make_images() -> Any:
         Image.ANTIALIAS = Image.Resampling.LANCZOS  # type: ignore[attr-defined]
     from google.appengine.api.images import images_stub
 
-    return images_stub.ImagesServiceStub()
+    class ImagesService(images_stub.ImagesServiceStub):  # type: ignore[misc]
+        """Google's, which gives addresses without the server's name."""
+
+        def _Dynamic_GetUrlBase(self, request: Any, response: Any) -> None:
+            super()._Dynamic_GetUrlBase(request, response)
+            scheme, _, rest = RequestInfo().get_request_url("").partition("://")
+            response.url = f"{scheme}://{rest.partition('/')[0]}{response.url}"
+
+    return ImagesService()
 
 
 def _make_modules() -> Any:
