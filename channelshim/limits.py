@@ -273,6 +273,9 @@ TASK_LEASE_SECONDS: Final = 15 * 60.0
 TASK_RUNNERS: Final = 8
 """Tasks that run at once: one slow task holds up nobody."""
 
+MAXIMUM_CRON_RETRIES: Final = 5
+"""Of a failed job before its next run (cron.yaml reference, job_retry_limit)."""
+
 # --- Blobs ----------------------------------------------------------------------------
 
 PREFIX_UPLOAD: Final = "/_ah/upload/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Sequence
@@ -76,9 +77,30 @@ class CronScheduler:
     def _repeat(self, job: CronJob, run: datetime) -> None:
         zone = zone_of(job)
         while self._wait_until(run.timestamp()):
-            run_cron_job(self._dispatcher, job)
-            now = datetime.fromtimestamp(self._clock.time(), zone)
-            run = job.schedule.next_run(max(run, now))
+            started_at = self._clock.time()
+            status = run_cron_job(self._dispatcher, job)
+            next_run = job.schedule.next_run(max(run, self._now(zone)))
+            if not _is_success(status):
+                self._retry(job, started_at, next_run)
+            run = job.schedule.next_run(max(run, self._now(zone)))
+
+    def _now(self, zone: tzinfo) -> datetime:
+        return datetime.fromtimestamp(self._clock.time(), zone)
+
+    def _retry(self, job: CronJob, started_at: float, next_run: datetime) -> None:
+        """Try a failed job again until it succeeds, gives up, or runs anyway."""
+        if job.retry is None:
+            return
+        for retry in itertools.count(1):
+            now = self._clock.time()
+            if job.retry.gives_up(retry, now - started_at):
+                log.error("cron: %s is given up until its next run", job.url)
+                return
+            at = now + job.retry.backoff_seconds(retry)
+            if at >= next_run.timestamp() or not self._wait_until(at):
+                return
+            if _is_success(run_cron_job(self._dispatcher, job)):
+                return
 
     def _wait_until(self, moment: float) -> bool:
         """Return True when the moment has come, False at the stop."""
@@ -88,6 +110,10 @@ class CronScheduler:
                 return True
             self._stop.wait(min(rest, _LONGEST_WAIT_SECONDS))
         return False
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300
 
 
 def run_cron_job(dispatcher: Dispatcher, job: CronJob) -> int:
@@ -100,6 +126,6 @@ def run_cron_job(dispatcher: Dispatcher, job: CronJob) -> int:
         headers=tuple(headers),
     )
     status = dispatcher.dispatch(request).status
-    level = logging.INFO if 200 <= status < 300 else logging.ERROR
+    level = logging.INFO if _is_success(status) else logging.ERROR
     log.log(level, "cron: %s answered %s", job.url, status)
     return status

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from channelshim import limits
 from channelshim.appyaml.config import Warning
+from channelshim.appyaml.handlers import Warn, once
 from channelshim.appyaml.nodes import Node, parse_yaml
+from channelshim.appyaml.queues import RetryParameters, parse_retry
 from channelshim.appyaml.schedule import Schedule, parse_schedule
 from channelshim.errors import ConfigurationError
 
-_INERT: Final = frozenset({"target", "retry_parameters", "attempt_deadline"})
+_KNOWN: Final = frozenset(
+    {"url", "schedule", "timezone", "description", "retry_parameters"}
+)
+_INERT: Final = {
+    "target": "has no effect: all jobs come to this app",
+    "attempt_deadline": "has no effect here",
+}
+_RETRY: Final = RetryParameters(min_backoff_seconds=5.0, max_doublings=5)
+"""Cloud Scheduler, RetryConfig, the defaults of the back-off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,8 @@ class CronJob:
         schedule_text: as written.
         time_zone: a name of the tz database.
         description: for people.
+        retry: when and how often a failed job is tried again before its next run, or
+            None for never.
     """
 
     url: str
@@ -30,6 +43,7 @@ class CronJob:
     schedule_text: str
     time_zone: str = "UTC"
     description: str = ""
+    retry: RetryParameters | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +62,31 @@ def parse_cron(text: str, *, path: str = "cron.yaml") -> CronConfig:
             understood; names the line.
     """
     warnings: list[Warning] = []
+
+    def warn(node: Node, sentence: str) -> None:
+        warnings.append(Warning(sentence, node.path, node.line))
+
+    warn_once = once(warn)
     jobs = []
     for key, node in parse_yaml(text, path).pairs("cron.yaml"):
         if key != "cron":
-            warnings.append(Warning(f"{key} is not known and ignored", path, node.line))
+            warn(node, f"{key} is not known and ignored")
             continue
         for item in node.items("cron"):
-            jobs.append(_parse_job(item, warnings))
+            jobs.append(_parse_job(item, warn, warn_once))
     return CronConfig(tuple(jobs), tuple(warnings))
 
 
-def _parse_job(node: Node, warnings: list[Warning]) -> CronJob:
+def _parse_job(node: Node, warn: Warn, warn_once: Warn) -> CronJob:
     values = dict(node.pairs("a job"))
     for key in ("url", "schedule"):
         if key not in values:
             raise node.error(f"a job needs a {key}")
-    for key in values.keys() - {"url", "schedule", "timezone", "description"}:
-        word = "has no effect here" if key in _INERT else "is not known and ignored"
-        warnings.append(Warning(f"cron: {key} {word}", node.path, values[key].line))
+    for key in values.keys() - _KNOWN:
+        if key in _INERT:
+            warn_once(values[key], f"cron: {key} {_INERT[key]}")
+        else:
+            warn(values[key], f"cron: {key} is not known and ignored")
     url = values["url"].text("url").strip()
     if not url.startswith("/"):
         raise values["url"].error(f"url must begin with a slash, not {url!r}")
@@ -76,4 +97,16 @@ def _parse_job(node: Node, warnings: list[Warning]) -> CronJob:
         raise values["schedule"].error(error.sentence) from None
     zone = values["timezone"].text("timezone").strip() if "timezone" in values else ""
     description = values.get("description", Node("", 0, None)).text("description")
-    return CronJob(url, schedule, schedule_text, zone or "UTC", description)
+    given = values.get("retry_parameters")
+    retry = None if given is None else _parse_retry(given, warn)
+    return CronJob(url, schedule, schedule_text, zone or "UTC", description, retry)
+
+
+def _parse_retry(node: Node, warn: Warn) -> RetryParameters:
+    retry = parse_retry(node, "job", _RETRY)
+    if retry.limit is None and retry.age_limit_seconds is None:
+        return replace(retry, limit=limits.MAXIMUM_CRON_RETRIES)
+    if retry.limit is not None and retry.limit > limits.MAXIMUM_CRON_RETRIES:
+        warn(node, f"cron: job_retry_limit is {limits.MAXIMUM_CRON_RETRIES} at most")
+        return replace(retry, limit=limits.MAXIMUM_CRON_RETRIES)
+    return retry

@@ -16,6 +16,19 @@ DEFERRED_APPLICATION: Final = "google.appengine.ext.deferred.deferred.applicatio
 
 Warn = Callable[[Node, str], None]
 
+
+def once(warn: Warn) -> Warn:
+    """Return a function that hands each sentence on the first time it is said."""
+    said: set[str] = set()
+
+    def warn_once(node: Node, sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            warn(node, sentence)
+
+    return warn_once
+
+
 _KINDS: Final = (
     config.SCRIPT,
     config.STATIC_DIR,

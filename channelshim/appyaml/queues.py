@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from channelshim.appyaml.config import Warning
-from channelshim.appyaml.handlers import Warn
+from channelshim.appyaml.handlers import Warn, once
 from channelshim.appyaml.nodes import Node, parse_yaml
 from channelshim.appyaml.parsing import parse_period
 
@@ -17,7 +17,7 @@ DEFAULT_QUEUE: Final = "default"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE: Final = re.compile(r"(\d+(?:\.\d*)?)\s*(?:/\s*([smhd]))?")
 _NAME: Final = re.compile(r"[a-zA-Z0-9-]{1,100}")
-_INERT: Final = frozenset({"acl", "target", "user_email", "writer_email"})
+_INERT: Final = frozenset({"acl", "user_email", "writer_email"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +130,13 @@ def parse_queues(text: str, *, path: str = "queue.yaml") -> QueueConfig:
     def warn(node: Node, sentence: str) -> None:
         warnings.append(Warning(sentence, node.path, node.line))
 
+    warn_once = once(warn)
+
     queues: dict[str, Queue] = {}
     for key, node in parse_yaml(text, path).pairs("queue.yaml"):
         if key == "queue":
             for item in node.items("queue"):
-                queue = _parse_queue(item, warn)
+                queue = _parse_queue(item, warn, warn_once)
                 queues[queue.name] = queue
         elif key not in ("total_storage_limit", "application"):
             warn(node, f"{key} is not known and ignored")
@@ -142,7 +144,7 @@ def parse_queues(text: str, *, path: str = "queue.yaml") -> QueueConfig:
     return QueueConfig(tuple(queues.values()), tuple(warnings))
 
 
-def _parse_queue(node: Node, warn: Warn) -> Queue:
+def _parse_queue(node: Node, warn: Warn, warn_once: Warn) -> Queue:
     values = dict(node.pairs("a queue"))
     name = values["name"].text("name") if "name" in values else ""
     if not _NAME.fullmatch(name):
@@ -158,7 +160,9 @@ def _parse_queue(node: Node, warn: Warn) -> Queue:
         elif key == "mode":
             read["mode"] = value.text(key).strip().lower()
         elif key == "retry_parameters":
-            read["retry"] = _parse_retry(value)
+            read["retry"] = parse_retry(value, "task")
+        elif key == "target":
+            warn_once(value, "queue: target has no effect: all tasks come to this app")
         elif key != "name" and key not in _INERT:
             warn(value, f"queue: {key} is not known and ignored")
     return Queue(**read)  # type: ignore[arg-type]
@@ -176,18 +180,30 @@ def parse_rate(node: Node) -> float:
     return float(match[1]) / _UNITS[match[2] or "s"]
 
 
-def _parse_retry(node: Node) -> RetryParameters:
+def parse_retry(
+    node: Node, kind: str, defaults: RetryParameters = RetryParameters()
+) -> RetryParameters:
+    """Return what retry_parameters says.
+
+    Args:
+        node: its value.
+        kind: "task" or "job", with which the limits' names begin.
+        defaults: where it says nothing.
+
+    Raises:
+        ConfigurationError: no such number or period.
+    """
     read: dict[str, object] = {}
     for key, value in node.pairs("retry_parameters"):
-        if key == "task_retry_limit":
+        if key == f"{kind}_retry_limit":
             read["limit"] = _whole(value, key)
-        elif key == "task_age_limit":
+        elif key == f"{kind}_age_limit":
             read["age_limit_seconds"] = float(parse_period(value, key))
         elif key in ("min_backoff_seconds", "max_backoff_seconds"):
             read[key] = _number(value, key)
         elif key == "max_doublings":
             read["max_doublings"] = _whole(value, key)
-    return RetryParameters(**read)  # type: ignore[arg-type]
+    return replace(defaults, **read)  # type: ignore[arg-type]
 
 
 def _whole(node: Node, key: str) -> int:

@@ -62,3 +62,65 @@ def test_next_runs_are_told_and_an_unknown_zone_is_utc() -> None:
     (first, _), (second, _) = next_runs(CONFIG, 1_425_290_400)
     assert first.isoformat() == "2015-03-02T10:01:00+00:00"
     assert second.isoformat() == "2015-03-03T09:00:00+00:00"
+
+
+class FlakyApp(App):
+    """Fails its first requests, then succeeds."""
+
+    def __init__(self, failures: int, clock: FastClock) -> None:
+        super().__init__(500)
+        self.failures = failures
+        self.clock = clock
+        self.times: list[float] = []
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        self.times.append(self.clock.time())
+        self.status = 500 if len(self.times) <= self.failures else 200
+        return super().dispatch(request)
+
+
+def run_daily(
+    app: FlakyApp, retry: str, wait_until: Callable[..., Any], runs: int
+) -> None:
+    config = parse_cron(
+        f"cron:\n- url: /x\n  schedule: every 3 hours\n  retry_parameters: {retry}\n"
+    )
+    scheduler = CronScheduler(config, app, app.clock)
+    scheduler.start()
+    wait_until(lambda: len(app.seen) >= runs)
+    scheduler.stop(10)
+
+
+def test_failed_job_is_tried_again_until_it_succeeds(
+    wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
+    app = FlakyApp(2, FastClock())
+    run_daily(app, "{min_backoff_seconds: 600}", wait_until, 4)
+    first, second, third, fourth = app.times[:4]
+    assert second - first >= 600
+    assert third - second >= 1200
+    assert fourth - third > 3600
+
+
+def test_failed_job_is_given_up_at_its_limit(
+    wait_until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
+    app = FlakyApp(100, FastClock())
+    retry = "{job_retry_limit: 1, min_backoff_seconds: 600}"
+    run_daily(app, retry, wait_until, 3)
+    assert app.times[2] - app.times[1] > 3600
+    assert "/x is given up until its next run" in caplog.text
+
+
+def test_next_run_comes_instead_of_a_late_retry(
+    wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
+    app = FlakyApp(100, FastClock())
+    retry = "{min_backoff_seconds: 10900, max_backoff_seconds: 10900}"
+    run_daily(app, retry, wait_until, 3)
+    assert app.times[1] - app.times[0] < 10_850

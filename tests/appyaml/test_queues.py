@@ -47,7 +47,17 @@ def test_queues_are_read() -> None:
     assert config.find("paused") == Queue("paused", 0.0)
     assert config.find("pulled") == Queue("pulled", mode="pull")
     assert config.find("other") is None
-    assert [warning.line for warning in config.warnings] == [11, 23]
+    assert [warning.line for warning in config.warnings] == [10, 11, 23]
+
+
+def test_target_is_warned_of_once() -> None:
+    queue = "- name: {}\n  rate: 1/s\n  target: worker\n"
+    (warning,) = parse_queues(
+        f"queue:\n{queue.format('a')}{queue.format('b')}"
+    ).warnings
+    assert str(warning) == (
+        "queue.yaml, line 4: queue: target has no effect: all tasks come to this app"
+    )
 
 
 def test_default_queue_is_always_there() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelshim.appyaml.cron import parse_cron
+from channelshim.appyaml.queues import RetryParameters
 from channelshim.appyaml.schedule import Times, parse_schedule
 from channelshim.errors import ConfigurationError
 
@@ -147,14 +148,46 @@ def test_cron_yaml_is_read() -> None:
         "other: x\n"
     )
     (job,) = config.jobs
+    assert job.retry is None
     assert (job.url, job.time_zone) == ("/mail?a=b", "Australia/NSW")
     assert job.description == "daily mail"
     said = sorted(str(warning) for warning in config.warnings)
     assert said == [
-        "cron.yaml, line 6: cron: target has no effect here",
+        "cron.yaml, line 6: cron: target has no effect: all jobs come to this app",
         "cron.yaml, line 7: cron: colour is not known and ignored",
         "cron.yaml, line 8: other is not known and ignored",
     ]
+
+
+JOB = "- url: /x\n  schedule: every day 09:00\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "retry"),
+    [
+        ("", RetryParameters(5, None, 5.0, 3600.0, 5)),
+        ("job_retry_limit: 3", RetryParameters(3, None, 5.0, 3600.0, 5)),
+        ("job_age_limit: 1h", RetryParameters(None, 3600.0, 5.0, 3600.0, 5)),
+        ("min_backoff_seconds: 2.5", RetryParameters(5, None, 2.5, 3600.0, 5)),
+        (
+            "{job_retry_limit: 9, max_backoff_seconds: 7, max_doublings: 0}",
+            RetryParameters(5, None, 5.0, 7.0, 0),
+        ),
+    ],
+)
+def test_retry_parameters_of_a_job_are_read(text: str, retry: RetryParameters) -> None:
+    value = text if text.startswith("{") else f"{{{text}}}"
+    config = parse_cron(f"cron:\n{JOB}  retry_parameters: {value}\n")
+    assert config.jobs[0].retry == retry
+    said = [str(warning) for warning in config.warnings]
+    assert said == (
+        ["cron.yaml, line 4: cron: job_retry_limit is 5 at most"] if "9" in text else []
+    )
+
+
+def test_target_is_warned_of_once() -> None:
+    job = JOB + "  target: worker\n"
+    assert len(parse_cron(f"cron:\n{job}{job}").warnings) == 1
 
 
 @pytest.mark.parametrize(
