@@ -41,7 +41,7 @@ from channelshim.runtime.variables import (
     User,
     request_variables,
 )
-from channelshim.services import upload_guard
+from channelshim.services import access_tokens, upload_guard
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -111,6 +111,7 @@ class AppServer:
         self._scripts = Scripts(self._root)
         self._serial = None if self.config.is_threadsafe else threading.Lock()
         upload_guard.install()
+        access_tokens.install()
 
     def load(self) -> None:
         """Enter the app's folder and import every script that app.yaml names.

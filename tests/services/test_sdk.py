@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import http.server
-import io
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from google.appengine.api import (
     apiproxy_stub_map,
     app_identity,
@@ -22,7 +27,7 @@ from google.appengine.api import (
 
 from channelshim import limits
 from channelshim.runtime.environment import RequestScope
-from channelshim.services import proxy, sdk
+from channelshim.services import access_tokens, proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store.sqlite import SqliteStore
 
@@ -67,6 +72,39 @@ def test_mail_is_kept_and_the_oldest_forgotten(
     assert subjects == ["two", "three"]
 
 
+def test_mail_is_whole_and_readable(tmp_path: Path) -> None:
+    def send() -> None:
+        message = mail.EmailMessage(sender="a@example.com", subject="hé")
+        message.to = ["b@example.com", "c@example.com"]
+        message.cc = "d@example.com"
+        message.reply_to = "e@example.com"
+        message.body = "grüße"
+        message.html = "<b>grüße</b>"
+        message.attachments = [("a.txt", b"attached")]
+        message.send()
+
+    in_request(send)
+    (path,) = (tmp_path / "mail").iterdir()
+    read = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    assert (read["From"], read["Subject"]) == ("a@example.com", "hé")
+    assert read["To"] == "b@example.com, c@example.com"
+    assert (read["Cc"], read["Reply-To"]) == ("d@example.com", "e@example.com")
+    texts = [part.get_content() for part in read.walk() if not part.is_multipart()]
+    assert [text.strip() for text in texts] == ["grüße", "<b>grüße</b>", "attached"]
+    assert path.stat().st_mode & 0o077 == 0 or path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_mail_without_what_it_needs_is_refused() -> None:
+    with pytest.raises(mail.MissingRecipientsError):
+        in_request(lambda: mail.EmailMessage(sender="a@b.c", body="b").send())
+    with pytest.raises(mail.InvalidAttachmentTypeError):
+        in_request(
+            lambda: mail.send_mail(
+                "a@b.c", "d@e.f", "s", "b", attachments=[("a.exe", b"x")]
+            )
+        )
+
+
 def test_mail_counts_on_after_a_restart(tmp_path: Path) -> None:
     (tmp_path / "mail").mkdir()
     (tmp_path / "mail" / "000041.eml").write_bytes(b"")
@@ -74,31 +112,89 @@ def test_mail_counts_on_after_a_restart(tmp_path: Path) -> None:
     assert (tmp_path / "mail" / "000042.eml").exists()
 
 
-def test_image_is_resized_in_spite_of_a_new_pillow() -> None:
-    from google.appengine.api import images
-    from PIL import Image
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Says what it was asked; /away leads to /."""
 
-    picture = io.BytesIO()
-    Image.new("RGB", (20, 10), "red").save(picture, "PNG")
-    small = in_request(lambda: images.resize(picture.getvalue(), width=10))
-    assert Image.open(io.BytesIO(small)).size == (10, 5)
+    def do_GET(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        self.send_response(302 if self.path == "/away" else 200)
+        self.send_header("Location", "/")
+        self.end_headers()
+        own = self.headers.get("X-Own", "")
+        self.wfile.write(f"{self.command} {self.path} {own} ".encode() + body)
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments: object) -> None:
+        """Stay quiet."""
 
 
-def test_urlfetch_fetches() -> None:
-    class Hello(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"hello")
+@pytest.fixture
+def address() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
-        def log_message(self, *arguments: object) -> None:
-            pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Hello) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/"
-        answer = in_request(lambda: urlfetch.fetch(url))
-    assert (answer.status_code, answer.content) == (200, b"hello")
+def test_urlfetch_fetches(address: str) -> None:
+    answer = in_request(lambda: urlfetch.fetch(address + "/x"))
+    assert (answer.status_code, answer.content) == (200, b"GET /x  ")
+    headers = {"X-Own": "1"}
+    answer = in_request(
+        lambda: urlfetch.fetch(address, b"\xff", method="POST", headers=headers)
+    )
+    assert answer.content == b"POST / 1 \xff"
+
+
+def test_urlfetch_follows_redirects_unless_told(address: str) -> None:
+    answer = in_request(lambda: urlfetch.fetch(address + "/away"))
+    assert answer.content == b"GET /  "
+    answer = in_request(
+        lambda: urlfetch.fetch(address + "/away", follow_redirects=False)
+    )
+    assert answer.status_code == 302
+
+
+def test_urlfetch_of_several_at_once(address: str) -> None:
+    def fetch() -> list[bytes]:
+        calls = [urlfetch.create_rpc() for _ in range(3)]
+        for number, call in enumerate(calls):
+            urlfetch.make_fetch_call(call, f"{address}/{number}")
+        return [call.get_result().content for call in calls]
+
+    assert in_request(fetch) == [b"GET /0  ", b"GET /1  ", b"GET /2  "]
+
+
+def test_urlfetch_tells_of_failures_in_googles_errors() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    with pytest.raises(urlfetch.DownloadError):
+        in_request(lambda: urlfetch.fetch(f"http://127.0.0.1:{port}/"))
+    with pytest.raises(urlfetch.InvalidURLError):
+        in_request(lambda: urlfetch.fetch("ftp://127.0.0.1/"))
+
+
+def test_search_understands_its_query_language() -> None:
+    from google.appengine.api import search
+
+    def put(name: str, color: str, price: int) -> None:
+        fields = [search.AtomField("color", color), search.NumberField("price", price)]
+        search.Index("cars").put(search.Document(name, fields))
+
+    def find(query: str) -> list[str]:
+        found = search.Index("cars").search(query)
+        return sorted(each.doc_id for each in found)
+
+    for car in (("a", "red", 5), ("b", "red", 50), ("c", "blue", 500)):
+        in_request(partial(put, *car))
+    assert in_request(lambda: find("color:red")) == ["a", "b"]
+    assert in_request(lambda: find("color:red price < 10")) == ["a"]
+    assert in_request(lambda: find("price > 10")) == ["b", "c"]
+    in_request(lambda: search.Index("cars").delete("a"))
+    assert in_request(lambda: find("color:red")) == ["b"]
 
 
 def test_search_finds_and_survives_a_new_stub(tmp_path: Path) -> None:
@@ -137,6 +233,76 @@ def test_identity_modules_and_capabilities_answer() -> None:
     assert in_request(lambda: capabilities.CapabilitySet("datastore_v3").is_enabled())
 
 
+def test_app_has_an_identity_of_constants() -> None:
+    assert in_request(app_identity.get_service_account_name) == "test@localhost"
+    assert in_request(app_identity.get_default_gcs_bucket_name) == "app_default_bucket"
+    name, signature = in_request(lambda: app_identity.sign_blob(b"blob"))
+    (certificate,) = in_request(app_identity.get_public_certificates)
+    assert name == certificate.key_name
+    assert signature == in_request(lambda: app_identity.sign_blob(b"blob"))[1]
+    assert "BEGIN CERTIFICATE" in certificate.x509_certificate_pem
+
+
+def test_access_token_is_made_up_where_google_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise requests.ConnectionError("nobody there")
+
+    access_tokens.install()
+    monkeypatch.setattr(requests, "get", refuse)
+    token, expires_at = in_request(lambda: app_identity.get_access_token("scope"))
+    assert token == "InvalidToken"
+    assert expires_at > time.time()
+
+
+def test_one_module_runs_and_others_cannot_be_started() -> None:
+    assert in_request(modules.get_versions) == ["1"]
+    assert in_request(modules.get_default_version) == "1"
+    assert in_request(modules.get_hostname) == "localhost:8080"
+    with pytest.raises(modules.InvalidModuleError):
+        in_request(lambda: modules.get_versions("other"))
+    for change in (
+        lambda: modules.start_version("other", "1"),
+        lambda: modules.stop_version("default", "1"),
+        lambda: modules.set_num_instances(2),
+    ):
+        with pytest.raises(modules.Error):
+            in_request(change)
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        "blobstore",
+        "datastore_v3",
+        "images",
+        "mail",
+        "memcache",
+        "taskqueue",
+        "urlfetch",
+    ],
+)
+def test_service_is_said_to_be_enabled(package: str) -> None:
+    assert in_request(lambda: capabilities.CapabilitySet(package).is_enabled())
+    writes = capabilities.CapabilitySet("datastore_v3", capabilities=["write"])
+    assert in_request(writes.is_enabled)
+
+
+def test_namespace_divides_what_is_stored() -> None:
+    from google.appengine.api import datastore
+
+    def put(namespace: str) -> list[str]:
+        namespace_manager.set_namespace(namespace)
+        datastore.Put(datastore.Entity("Thing", name=f"of {namespace}"))
+        return [each.key().name() for each in datastore.Query("Thing").Run()]
+
+    assert in_request(lambda: put("a")) == ["of a"]
+    assert in_request(lambda: put("b")) == ["of b"]
+    with pytest.raises(namespace_manager.BadValueError):
+        in_request(lambda: namespace_manager.set_namespace("no such name"))
+
+
 def test_namespace_ends_with_its_request() -> None:
     in_request(lambda: namespace_manager.set_namespace("tenant"))
     assert in_request(namespace_manager.get_namespace) == ""
@@ -160,3 +326,17 @@ def test_background_thread_runs_with_the_environment_of_its_request() -> None:
     in_request(start)
     assert done.wait(10)
     assert seen == ["in dev~test"]
+
+
+def test_background_thread_is_a_thread_that_can_be_joined() -> None:
+    from google.appengine.api import background_thread
+
+    seen: list[str] = []
+
+    def start() -> None:
+        thread = background_thread.BackgroundThread(target=seen.append, args=["ran"])
+        thread.start()
+        thread.join(10)
+
+    in_request(start)
+    assert seen == ["ran"]

@@ -1,0 +1,94 @@
+"""The images service: Google's stub, mended for today's Pillow."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.appengine.api import apiproxy_stub_map
+
+from channelshim.runtime.environment import RequestScope
+from channelshim.services import proxy, sdk
+
+
+@pytest.fixture(autouse=True)
+def services(tmp_path: Path) -> Iterator[None]:
+    before = apiproxy_stub_map.apiproxy
+    proxy.install(sdk.factories(tmp_path))
+    yield
+    apiproxy_stub_map.apiproxy = before
+
+
+def in_request(call: Callable[[], Any]) -> Any:
+    return RequestScope({"APPLICATION_ID": "dev~test"}).run(call)
+
+
+def picture() -> bytes:
+    """Return an image, 20 by 10, whose upper left quarter is red, the rest blue."""
+    from PIL import Image
+
+    made = Image.new("RGB", (20, 10), "blue")
+    made.paste("red", (0, 0, 10, 5))
+    data = io.BytesIO()
+    made.save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("change", "size", "red"),
+    [
+        ("resize(data, width=10)", (10, 5), (2, 1)),
+        ("resize(data, 40, 20, output_encoding=images.JPEG)", (40, 20), (5, 2)),
+        ("crop(data, 0.0, 0.0, 0.5, 0.5)", (10, 5), (9, 4)),
+        ("rotate(data, 90)", (10, 20), (9, 0)),
+        ("rotate(data, 180)", (20, 10), (19, 9)),
+        ("rotate(data, 270)", (10, 20), (0, 19)),
+        ("horizontal_flip(data)", (20, 10), (19, 0)),
+        ("vertical_flip(data)", (20, 10), (0, 9)),
+        ("im_feeling_lucky(data)", (20, 10), (0, 0)),
+        ("composite([(data, 5, 5, 1.0, images.TOP_LEFT)], 30, 30)", (30, 30), (6, 6)),
+    ],
+)
+def test_image_is_changed(
+    change: str, size: tuple[int, int], red: tuple[int, int]
+) -> None:
+    from google.appengine.api import images
+    from PIL import Image
+
+    names = {"images": images, "data": picture()}
+    made = in_request(lambda: eval(f"images.{change}", names))
+    opened = Image.open(io.BytesIO(made)).convert("RGB")
+    assert opened.size == size
+    level = opened.getpixel(red)
+    assert isinstance(level, tuple)
+    assert level[0] > 200
+    assert level[2] < 60
+
+
+def test_image_tells_its_size_and_is_changed_in_steps() -> None:
+    from google.appengine.api import images
+    from PIL import Image
+
+    def use() -> tuple[int, int, bytes]:
+        image = images.Image(picture())
+        image.resize(10, 10, crop_to_fit=True)
+        image.rotate(90)
+        return image.width, image.height, image.execute_transforms()
+
+    width, height, made = in_request(use)
+    assert (width, height) == (20, 10)
+    assert Image.open(io.BytesIO(made)).size == (10, 10)
+    red, _, blue = in_request(lambda: images.histogram(picture()))
+    assert (red[255], blue[255]) == (50, 150)
+    with pytest.raises(images.BadImageError):
+        in_request(lambda: images.resize(b"no image", 10))
+
+
+def test_antialias_is_there_for_apps_that_use_pillow_themselves() -> None:
+    from PIL import Image
+
+    apiproxy_stub_map.apiproxy.GetStub("images")
+    assert Image.ANTIALIAS == Image.Resampling.LANCZOS  # type: ignore[attr-defined]
