@@ -20,6 +20,8 @@ Environ = dict[str, Any]
 
 _TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BOUNDARY_BYTES: Final = 24
+_MALFORMED: Final = (ValueError, TypeError, LookupError, AttributeError)
+"""What the standard library's parser raises for headers that make no sense."""
 _QUOTED: Final = {"\\": "\\\\", '"': '\\"', "\r": "%0D", "\n": "%0A", "\0": "%00"}
 
 
@@ -74,8 +76,8 @@ def read_form(environ: Environ) -> list[Part]:
             errors="surrogateescape",
             max_num_fields=limits.MAXIMUM_UPLOAD_FIELDS,
         )
-    except (ValueError, UnicodeError) as error:
-        raise FormError(f"The form cannot be read: {error}.") from error
+    except _MALFORMED as error:
+        raise FormError("The form cannot be read.") from error
     if form.list is None:
         raise FormError("An upload is a form.")
     # 1 says that the boundary of the whole came behind it.
@@ -101,21 +103,20 @@ def fits(parts: Iterable[Part], per_file: int | None, in_total: int | None) -> b
 def _part(item: Any) -> Part:
     if getattr(item, "list", None) is not None:
         raise FormError("A form within a form cannot be uploaded.")
-    name = item.name or ""
+    name, filename = item.name or "", item.filename or ""
+    if re.search("[\ud800-\udfff]", name + filename):
+        raise FormError("The names in the form are not UTF-8.")
     if item.filename is None:
         value = item.value
         text = value if isinstance(value, bytes) else _encode(value)
         return Part(name, text)
     content_type = _content_type(item)
-    filename = item.filename
     for what, value in (("filename", filename), ("Content-Type", content_type)):
         if len(value) > limits.MAXIMUM_UPLOAD_NAME_LENGTH:
             raise FormError(
                 f"The {what} exceeds the maximum allowed length of "
                 f"{limits.MAXIMUM_UPLOAD_NAME_LENGTH}."
             )
-    if re.search("[\ud800-\udfff]", name + filename):
-        raise FormError("The names in the form are not UTF-8.")
     file = _file(item)
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
@@ -207,6 +208,8 @@ def _headers(headers: list[tuple[str, str]]) -> bytes:
 
 
 def _quote(value: str) -> str:
+    # Before a quote the standard library's parser takes no backslash for itself.
+    value = re.sub(r'\\(?="|\Z)', "%5C", value)
     return "".join(_QUOTED.get(character, character) for character in value)
 
 
