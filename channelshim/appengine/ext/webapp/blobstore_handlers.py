@@ -55,8 +55,8 @@ class BlobstoreDownloadHandler(webapp.RequestHandler):  # type: ignore[misc]
             save_as: the name for a download; True means the blob's own.
             start: first byte; below zero from the end.
             end: last byte, None for the end.
-            **options: use_range=True lets the request's Range header say the part,
-                which it does by itself when no part is given.
+            **options: use_range=False lets start and end count rather than the
+                request's Range header; with True both must say the same.
 
         Raises:
             TypeError: another option.
@@ -174,4 +174,4 @@ def _byte_range(
         )
     if use_range and said is not None and header != said:
         raise ValueError(f"The range {said} differs from the header's {header}.")
-    return header if use_range and header is not None else said
+    return header if use_range is not False and header is not None else said
