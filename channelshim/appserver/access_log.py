@@ -18,8 +18,8 @@ _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 class AccessLog(TransLogger):  # type: ignore[misc]
     """Logs each request of an application to `channelshim.access`.
 
-    The query of /_ah/channel/* holds tokens and is left out; X-Forwarded-For, which
-    Paste believes, is not.
+    The query of /_ah/channel/* holds tokens and is left out, and so is the secret end
+    of an upload's address; X-Forwarded-For, which Paste believes, is not believed.
 
     Args:
         application: whose requests.
@@ -55,6 +55,9 @@ class AccessLog(TransLogger):  # type: ignore[misc]
         path, mark, query = req_uri.partition("?")
         if path.startswith(limits.PREFIX_CHANNEL):
             mark = query = ""
+        if path.startswith(limits.PREFIX_UPLOAD):
+            # An upload that was refused may be tried again at the same address.
+            path = f"{limits.PREFIX_UPLOAD}..."
         trusted = {
             key: value
             for key, value in environ.items()

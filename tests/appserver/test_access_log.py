@@ -49,3 +49,12 @@ def test_line_break_makes_no_line_of_its_own(caplog: pytest.LogCaptureFixture) -
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "a\r\nb"}
     AccessLog(app)(environ, lambda *answer: None)
     assert caplog.messages == ['- "GET /?a??b" 204']
+
+
+@pytest.mark.parametrize("path", ["/_ah/upload/secret?a=b", "/_ah/%75pload/secret"])
+def test_end_of_an_upload_address_is_left_out(
+    caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    (line,) = log_of(caplog, path)
+    assert line.partition("?")[0].startswith('192.0.2.1 "GET /_ah/upload/...')
+    assert "secret" not in line
