@@ -64,63 +64,80 @@ def test_next_runs_are_told_and_an_unknown_zone_is_utc() -> None:
     assert second.isoformat() == "2015-03-03T09:00:00+00:00"
 
 
+class SetClock:
+    """A clock that says what it was set to: at first a Monday, 10:00 UTC."""
+
+    now = 1_425_290_400.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+
+class NoWaiting(CronScheduler):
+    """A scheduler for which each moment comes at once."""
+
+    moments = 0
+
+    def _wait_until(self, moment: float) -> bool:
+        assert isinstance(self._clock, SetClock)
+        self._clock.now = max(self._clock.now, moment)
+        self.moments += 1
+        return self.moments <= 6
+
+
 class FlakyApp(App):
     """Fails its first requests, then succeeds."""
 
-    def __init__(self, failures: int, clock: FastClock) -> None:
+    def __init__(self, failures: int) -> None:
         super().__init__(500)
         self.failures = failures
-        self.clock = clock
-        self.times: list[float] = []
+        self.clock = SetClock()
+        self.minutes: list[float] = []
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
-        self.times.append(self.clock.time())
-        self.status = 500 if len(self.times) <= self.failures else 200
+        self.minutes.append((self.clock.now - SetClock.now) / 60)
+        self.status = 500 if len(self.minutes) <= self.failures else 200
         return super().dispatch(request)
 
 
-def run_daily(
-    app: FlakyApp, retry: str, wait_until: Callable[..., Any], runs: int
+LATE = "max_backoff_seconds: 99999"
+
+
+@pytest.mark.parametrize(
+    ("failures", "retry", "minutes"),
+    [
+        # Runs are at 120, 300, 480; the wait doubles.
+        (2, "min_backoff_seconds: 600", [120, 130, 150, 300, 480, 660]),
+        (9, "job_retry_limit: 1, min_backoff_seconds: 60", [120, 121, 300, 301]),
+        (9, "job_age_limit: 15m, min_backoff_seconds: 600", [120, 130, 150, 300]),
+        # One that would come with the next run or after it does not come.
+        (9, f"{LATE}, min_backoff_seconds: 10800", [120, 300, 480]),
+        (9, f"{LATE}, min_backoff_seconds: 10740", [120, 299, 300]),
+    ],
+)
+def test_failed_job_is_tried_again(
+    failures: int, retry: str, minutes: list[float]
 ) -> None:
     config = parse_cron(
-        f"cron:\n- url: /x\n  schedule: every 3 hours\n  retry_parameters: {retry}\n"
+        "cron:\n- url: /x\n  schedule: every 3 hours synchronized\n"
+        f"  retry_parameters: {{{retry}}}\n"
     )
-    scheduler = CronScheduler(config, app, app.clock)
-    scheduler.start()
-    wait_until(lambda: len(app.seen) >= runs)
-    scheduler.stop(10)
+    app = FlakyApp(failures)
+    scheduler = NoWaiting(config, app, app.clock)
+    ((run, job),) = next_runs(config, app.clock.now)
+    scheduler._repeat(job, run)
+    assert app.minutes[: len(minutes)] == minutes
 
 
-def test_failed_job_is_tried_again_until_it_succeeds(
-    wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
-    app = FlakyApp(2, FastClock())
-    run_daily(app, "{min_backoff_seconds: 600}", wait_until, 4)
-    first, second, third, fourth = app.times[:4]
-    assert second - first >= 600
-    assert third - second >= 1200
-    assert fourth - third > 3600
-
-
-def test_failed_job_is_given_up_at_its_limit(
-    wait_until: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
-    app = FlakyApp(100, FastClock())
-    retry = "{job_retry_limit: 1, min_backoff_seconds: 600}"
-    run_daily(app, retry, wait_until, 3)
-    assert app.times[2] - app.times[1] > 3600
+def test_job_that_is_given_up_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    config = parse_cron(
+        "cron:\n- url: /x\n  schedule: every 3 hours synchronized\n"
+        "  retry_parameters: {job_retry_limit: 0}\n"
+    )
+    app = FlakyApp(9)
+    ((run, job),) = next_runs(config, app.clock.now)
+    NoWaiting(config, app, app.clock)._repeat(job, run)
+    assert app.minutes[:3] == [120, 300, 480]
     assert "/x is given up until its next run" in caplog.text
-
-
-def test_next_run_comes_instead_of_a_late_retry(
-    wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
-    app = FlakyApp(100, FastClock())
-    retry = "{min_backoff_seconds: 10900, max_backoff_seconds: 10900}"
-    run_daily(app, retry, wait_until, 3)
-    assert app.times[1] - app.times[0] < 10_850
