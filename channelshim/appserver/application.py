@@ -41,7 +41,7 @@ from channelshim.runtime.variables import (
     User,
     request_variables,
 )
-from channelshim.services import access_tokens, upload_guard
+from channelshim.services import access_tokens, background_threads, upload_guard
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -110,8 +110,8 @@ class AppServer:
         self.page_reports: PageReports | None = None
         self._scripts = Scripts(self._root)
         self._serial = None if self.config.is_threadsafe else threading.Lock()
-        upload_guard.install()
-        access_tokens.install()
+        for mended in (upload_guard, access_tokens, background_threads):
+            mended.install()
 
     def load(self) -> None:
         """Enter the app's folder and import every script that app.yaml names.

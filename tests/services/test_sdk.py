@@ -27,7 +27,7 @@ from google.appengine.api import (
 
 from channelshim import limits
 from channelshim.runtime.environment import RequestScope
-from channelshim.services import access_tokens, proxy, sdk
+from channelshim.services import access_tokens, background_threads, proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store.sqlite import SqliteStore
 
@@ -329,14 +329,29 @@ def test_background_thread_runs_with_the_environment_of_its_request() -> None:
 
 
 def test_background_thread_is_a_thread_that_can_be_joined() -> None:
+    import os
+
     from google.appengine.api import background_thread
 
+    background_threads.install()
     seen: list[str] = []
 
+    class Own(background_thread.BackgroundThread):  # type: ignore[misc]
+        def run(self) -> None:
+            seen.append("own")
+
+    def work(word: str) -> None:
+        seen.append(word + os.environ["APPLICATION_ID"])
+
     def start() -> None:
-        thread = background_thread.BackgroundThread(target=seen.append, args=["ran"])
-        thread.start()
-        thread.join(10)
+        thread = background_thread.BackgroundThread(target=work, args=["in "])
+        own = Own()
+        for each in (thread, own):
+            each.start()
+            each.join(10)
+            assert not each.is_alive()
+        with pytest.raises(RuntimeError):
+            thread.start()
 
     in_request(start)
-    assert seen == ["ran"]
+    assert seen == ["in dev~test", "own"]
