@@ -288,6 +288,12 @@ MAXIMUM_SERVED_IMAGE_SIDE: Final = 1600
 MAXIMUM_IMAGE_PIXELS: Final = 50_000_000
 """Of an image that is resized; the Images service refused more."""
 
+IMAGE_WAIT_SECONDS: Final = 10.0
+"""How long a request waits for others' images to be resized before it is 503."""
+
+SERVED_IMAGES_BYTES: Final = 16 << 20
+"""Of resized images that are kept, so that a page of thumbnails costs once."""
+
 UPLOAD_SESSION_SECONDS: Final = 3600.0
 """How long an address of create_upload_url is good; the original's had no end."""
 

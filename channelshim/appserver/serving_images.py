@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -59,14 +60,18 @@ def _find(key: str, size: int, is_cropped: bool) -> tuple[HTTPStatus, bytes, str
 
     if not blobstore.has_serving_url(key) or blobstore.blob_facts(key) is None:
         return HTTPStatus.NOT_FOUND, b"No such image.\n", "text/plain"
-    with blobstore.open_blob(key) as file:
-        try:
-            if size:
-                made = serving_images.resize(file, size, is_cropped=is_cropped)
-                return HTTPStatus.OK, *made
+    try:
+        if size:
+            made = serving_images.gallery.resized(
+                key, partial(blobstore.open_blob, key), size, is_cropped
+            )
+            return HTTPStatus.OK, *made
+        with blobstore.open_blob(key) as file:
             kind = serving_images.image_type(file)
-        except serving_images.NotAnImage:
-            return HTTPStatus.BAD_REQUEST, b"This is no image.\n", "text/plain"
-        file.seek(0)
-        # At most what one request has uploaded.
-        return HTTPStatus.OK, file.read(), kind
+            file.seek(0)
+            # At most what one request has uploaded.
+            return HTTPStatus.OK, file.read(), kind
+    except serving_images.NotAnImage:
+        return HTTPStatus.BAD_REQUEST, b"This is no image.\n", "text/plain"
+    except serving_images.GalleryBusy:
+        return HTTPStatus.SERVICE_UNAVAILABLE, b"Too many images.\n", "text/plain"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import IO, Any, Final
 
 from PIL import Image
@@ -16,11 +18,13 @@ _TRANSPARENT: Final = ("PNG", "GIF")
 _MODES: Final = {"PNG": ("L", "RGB", "LA", "RGBA"), "JPEG": ("L", "RGB")}
 _TOP_SHARE: Final = 0.25
 
-_resizing = threading.Lock()
-
 
 class NotAnImage(Exception):
     """The bytes are no image that is served, or one too large."""
+
+
+class GalleryBusy(Exception):
+    """Too many images are asked for at once."""
 
 
 def image_type(file: IO[bytes]) -> str:
@@ -33,10 +37,71 @@ def image_type(file: IO[bytes]) -> str:
     return kind
 
 
+class Gallery:
+    """Resized images, the last ones kept. Any thread.
+
+    One is made at a time, since a large one takes much memory while it is read.
+    """
+
+    def __init__(self) -> None:
+        self._making = threading.Lock()
+        self._changing = threading.Lock()
+        self._kept: OrderedDict[tuple[str, int, bool], tuple[bytes, str]] = (
+            OrderedDict()
+        )
+
+    def resized(
+        self, key: str, open_file: Callable[[], IO[bytes]], size: int, is_cropped: bool
+    ) -> tuple[bytes, str]:
+        """Return an image with its longer side resized, and its content type.
+
+        Args:
+            key: of the blob, which never changes.
+            open_file: opens the blob.
+            size: pixels.
+            is_cropped: whether it is cut to a square first.
+
+        Raises:
+            NotAnImage: the bytes are none, or have more than
+                limits.MAXIMUM_IMAGE_PIXELS.
+            GalleryBusy: others were made for limits.IMAGE_WAIT_SECONDS.
+        """
+        name = (key, size, is_cropped)
+        kept = self._find(name)
+        if kept is not None:
+            return kept
+        if not self._making.acquire(timeout=limits.IMAGE_WAIT_SECONDS):
+            raise GalleryBusy
+        try:
+            with open_file() as file:
+                made = self._find(name) or resize(file, size, is_cropped=is_cropped)
+        finally:
+            self._making.release()
+        self._keep(name, made)
+        return made
+
+    def _find(self, name: tuple[str, int, bool]) -> tuple[bytes, str] | None:
+        with self._changing:
+            kept = self._kept.get(name)
+            if kept is not None:
+                self._kept.move_to_end(name)
+        return kept
+
+    def _keep(self, name: tuple[str, int, bool], made: tuple[bytes, str]) -> None:
+        with self._changing:
+            self._kept[name] = made
+            self._kept.move_to_end(name)
+            total = sum(len(data) for data, _ in self._kept.values())
+            while total > limits.SERVED_IMAGES_BYTES:
+                total -= len(self._kept.popitem(last=False)[1][0])
+
+
+gallery = Gallery()
+"""This process's."""
+
+
 def resize(file: IO[bytes], size: int, *, is_cropped: bool) -> tuple[bytes, str]:
     """Return an image with its longer side resized, and its content type.
-
-    One at a time, since a large one takes much memory while it is read.
 
     Args:
         file: the image.
@@ -49,15 +114,20 @@ def resize(file: IO[bytes], size: int, *, is_cropped: bool) -> tuple[bytes, str]
 
     Source: SDK 1.9.88, blob_image.Application._transform_image.
     """
-    with _resizing:
-        image = _open(file)
-        kind = "PNG" if image.format in _TRANSPARENT else "JPEG"
-        try:
-            made = _resize(_in_mode(image, kind), size, is_cropped)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise NotAnImage(str(error)) from error
-        data = io.BytesIO()
-        made.save(data, kind)
+    image = _open(file)
+    kind = "PNG" if image.format in _TRANSPARENT else "JPEG"
+    sides = _sides((1, 1) if is_cropped else image.size, size)
+    try:
+        # A photo is read at a fraction of its size when that will do.
+        image.draft(image.mode, (size, size))
+        whole = _in_mode(image, kind)
+        made = (_square(whole) if is_cropped else whole).resize(
+            sides, Image.Resampling.LANCZOS
+        )
+    except (OSError, ValueError, SyntaxError) as error:
+        raise NotAnImage(str(error)) from error
+    data = io.BytesIO()
+    made.save(data, kind)
     return data.getvalue(), f"image/{kind}".lower()
 
 
@@ -78,12 +148,9 @@ def _in_mode(image: Any, kind: str) -> Any:
     return image.convert("RGBA" if kind == "PNG" else "RGB")
 
 
-def _resize(image: Any, size: int, is_cropped: bool) -> Any:
-    if is_cropped:
-        image = _square(image)
-    factor = size / max(image.size)
-    sides = [max(1, round(side * factor)) for side in image.size]
-    return image.resize(sides, Image.Resampling.LANCZOS)
+def _sides(shape: tuple[int, int], size: int) -> tuple[int, int]:
+    width, height = (max(1, round(side * size / max(shape))) for side in shape)
+    return width, height
 
 
 def _square(image: Any) -> Any:

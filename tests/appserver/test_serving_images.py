@@ -177,4 +177,4 @@ def test_other_requests_are_refused(
         client.get(path + options, status=400)
     client.get("/_ah/img/..%2Fx", status=400)
     monkeypatch.setattr(limits, "MAXIMUM_IMAGE_PIXELS", 80 * 40 - 1)
-    client.get(path + "=s20", status=400)
+    client.get(path + "=s21", status=400)
