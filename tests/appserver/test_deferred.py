@@ -86,3 +86,20 @@ def test_deferred_function_runs_in_its_namespace_without_a_user(
     client.get("/")
     wait_until(lambda: deferring_app.ran)
     assert deferring_app.ran == [("done", "tenant", "0.1.0.2", "")]
+
+
+def test_tasks_that_ran_are_counted_in_the_statistics(
+    server: AppServer, wait_until: Callable[..., Any]
+) -> None:
+    import deferring_app
+    from google.appengine.api import taskqueue
+
+    deferring_app.ran.clear()
+    client = TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+    client.get("/")
+    client.get("/")
+    wait_until(lambda: len(deferring_app.ran) == 2)
+    wait_until(lambda: taskqueue.Queue().fetch_statistics().tasks == 0)
+    found = taskqueue.Queue().fetch_statistics()
+    assert (found.executed_last_minute, found.in_flight) == (2, 0)
+    assert found.enforced_rate == 100.0

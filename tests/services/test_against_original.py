@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,27 @@ def test_upload_tells_the_app_the_same(site: Site) -> None:
     }
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     assert site.ask(path, body=body, headers=headers).status == 404
+
+
+def test_address_of_an_upload_tells_nothing(site: Site) -> None:
+    token = site.ask("/form").body.decode().rpartition("/")[2]
+    padded = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    # The original's is the key of an entity, whose number can be guessed.
+    assert (b"__BlobUploadSession__" in padded) is site.is_original
+
+
+def test_upload_that_a_visitor_makes_up(site: Site) -> None:
+    key = upload(site, b"somebody's")
+    body = (
+        "--b\r\n"
+        f"Content-Type: message/external-body; blob-key={key}; access-type=x\r\n"
+        'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+        "Content-Type: text/plain\r\nContent-Length: 1\r\nContent-MD5: YQ==\r\n"
+        "X-AppEngine-Upload-Creation: 2020-01-01 00:00:00.000000\r\n\r\n\r\n--b--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = site.ask("/done", body=body.encode(), headers=headers)
+    assert answer.status == (200 if site.is_original else 500)
 
 
 @pytest.mark.parametrize("bound", ["max_bytes_per_blob", "max_bytes_total"])
