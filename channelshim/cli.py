@@ -16,7 +16,21 @@ from channelshim.errors import ChannelShimError, ConfigurationError
 from channelshim.settings import SETTINGS, Setting, Settings, read_settings
 from channelshim.version import __version__
 
-_OLD_NAMES = {"log_level": "dev_appserver_log_level"}
+
+class _OldFlags(click.Command):
+    """A command that also takes the flags of the old dev_appserver.py."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from channelshim.old_flags import translate
+        from channelshim.reloading import LISTENER_VARIABLE
+
+        def warn(line: str) -> None:
+            # A reload has said it before.
+            if LISTENER_VARIABLE not in os.environ:
+                click.echo(f"{ctx.info_name}: {line}", err=True)
+
+        switches = frozenset(each.name for each in SETTINGS if each.type is bool)
+        return super().parse_args(ctx, translate(args, switches, warn))
 
 
 def _option(setting: Setting) -> Callable[[Any], Any]:
@@ -24,8 +38,6 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     names = [f"--{setting.name}"]
     if dashed not in names:
         names.append(dashed)
-    if setting.name in _OLD_NAMES:
-        names.append(f"--{_OLD_NAMES[setting.name]}")
     # None means "not said": the variable or the default holds then.
     if setting.type is bool:
         return click.option(
@@ -36,9 +48,27 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
             is_flag=False,
             default=None,
         )
+    if setting.type in (tuple, dict):
+        return click.option(
+            *names,
+            setting.name,
+            help=setting.help,
+            metavar="NAME=VALUE" if setting.type is dict else "VALUE,...",
+            multiple=True,
+            callback=_take_pairs if setting.type is dict else _take_texts,
+        )
     return click.option(
         *names, setting.name, help=setting.help, default=None, metavar="VALUE"
     )
+
+
+def _take_texts(_: click.Context, __: Any, said: tuple[str, ...]) -> str | None:
+    return ",".join(said) if said else None
+
+
+def _take_pairs(_: click.Context, __: Any, said: tuple[str, ...]) -> Any:
+    # Each is one pair, commas and all.
+    return said or None
 
 
 def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,7 +83,7 @@ def _group() -> None:
     """Run legacy App Engine apps, Channel API included, on today's Python."""
 
 
-@_group.command("serve")
+@_group.command("serve", cls=_OldFlags)
 @click.argument("app_dir", default=".")
 @_with_settings
 def _serve(app_dir: str, **settings: Any) -> None:
@@ -109,7 +139,7 @@ def _test(arguments: tuple[str, ...]) -> None:
     sys.exit(run_tests(list(arguments)))
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_OldFlags, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 @click.argument("app_dir", default=".")
 @_with_settings
@@ -204,8 +234,17 @@ def _run(command: click.Command, name: str) -> None:
         command.main(prog_name=name, standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
+    except click.NoSuchOption as error:
+        near = "".join(
+            f"; did you mean {flag}?" for flag in (error.possibilities or [])
+        )
+        click.echo(
+            f"{name}: there is no flag {error.option_name}{near or ': see --help'}",
+            err=True,
+        )
+        sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"{name}: {error.format_message()}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

@@ -163,7 +163,10 @@ class Parts:
         self.application = Application(
             application_id,
             version=(config.version if config else "") or "1",
-            environment=config.env_variables if config else {},
+            environment={
+                **(config.env_variables if config else {}),
+                **settings.env_var,
+            },
         )
         self.store_directory = store_directory(application_id, settings.storage_path)
         install_runtime(application_id)
@@ -253,7 +256,12 @@ class Parts:
             wait = max(self.settings.grace_seconds, limits.RETURN_SECONDS)
             self.hub.await_return(was_connected, wait)
         if not self.is_app_broken:
-            self.work.start(self.app_server, self.config, runs_cron=self.settings.cron)
+            self.work.start(
+                self.app_server,
+                self.config,
+                runs_cron=self.settings.cron,
+                runs_tasks=self.settings.enable_task_running,
+            )
 
     def stop_hub(self) -> None:
         """Tell pages to come back and keep what they will ask for. Loop thread."""

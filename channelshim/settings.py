@@ -5,6 +5,7 @@ Read once into a frozen object; what stands below the doors gets plain arguments
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,8 @@ class Setting:
     Attributes:
         name: keyword argument; upper-cased behind CHANNELSHIM_ the variable; with
             `--` the flag, underscores or dashes.
-        type: bool, int, float or str; a tuple of texts is written with commas.
+        type: bool, int, float or str; a tuple of texts, or a dict of them (NAME=VALUE),
+            is written with commas.
         default: its value when nobody says anything.
         help: one sentence, with the unit.
     """
@@ -85,6 +87,18 @@ SETTINGS = (
         "Reload when a file of the app changes; the commands only.",
     ),
     Setting("cron", bool, False, "Run the jobs of cron.yaml when they are due."),
+    Setting(
+        "enable_task_running",
+        bool,
+        True,
+        "Run tasks when they are due; no keeps them in the store until it is yes.",
+    ),
+    Setting(
+        "env_var",
+        dict,
+        {},
+        "NAME=VALUE for the app's os.environ, above app.yaml's env_variables.",
+    ),
     Setting(
         "allow_dev_login",
         bool,
@@ -184,8 +198,10 @@ SETTINGS = (
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off", ""})
+_NEXT_PAIR = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
+
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
 
 
 class Settings:
@@ -250,6 +266,8 @@ def parse(setting: Setting, value: Any, said_as: str) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return tuple(value)
+    if setting.type is dict:
+        return _parse_pairs(value, said_as)
     try:
         return setting.type(value)
     except (TypeError, ValueError):
@@ -257,12 +275,27 @@ def parse(setting: Setting, value: Any, said_as: str) -> Any:
         raise ConfigurationError(f"{said_as} must be {kind}, not {value!r}") from None
 
 
+def _parse_pairs(value: Any, said_as: str) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        return {str(name): str(text) for name, text in value.items()}
+    if isinstance(value, str):
+        # A comma of a value's own is no end, unless NAME= follows it.
+        value = _NEXT_PAIR.split(value) if value.strip() else ()
+    pairs = {}
+    for text in value:
+        name, equals, rest = text.lstrip().partition("=")
+        if not name or not equals:
+            raise ConfigurationError(f"{said_as} must be NAME=VALUE, not {text!r}")
+        pairs[name] = rest
+    return pairs
+
+
 def _parse_bool(value: Any, said_as: str) -> bool:
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()
-    if text in _TRUE:
+    if text in TRUE_WORDS:
         return True
-    if text in _FALSE:
+    if text in FALSE_WORDS:
         return False
     raise ConfigurationError(f"{said_as} must be yes or no, not {value!r}")

@@ -1,4 +1,4 @@
-"""Write docs/reference/settings.md and errors.md from the tables in the code.
+"""Write docs/reference/settings.md, errors.md and old-flags.md from the code.
 
 `scripts/docs` calls it; `--check` writes nothing and exits with 1 on a stale page.
 """
@@ -43,6 +43,36 @@ This page is written from the classes' docstrings by `scripts/docs`.
 """
 
 
+OLD_FLAGS_HEAD = """\
+# Flags of the old server
+
+`dev_appserver.py` and `channelshim serve` take the flags of the old `dev_appserver.py`,
+with underscores or dashes, `--flag=value` or `--flag value`. A flag that never existed
+is refused in one sentence.
+
+Settings of today keep their old names; they are on [a page of their own](settings.md):
+`--host --port --admin_host --admin_port --storage_path --clear_datastore --log_level
+--application --require_indexes --auto_id_policy --automatic_restart
+--enable_task_running --env_var`.
+
+This page is written from `channelshim/old_flags.py` by `scripts/docs`.
+
+## Flags by another name
+
+| flag | is |
+|---|---|
+"""
+
+INERT_HEAD = """
+## Flags without effect
+
+Each is taken, with its value, and says in one line that it has no effect.
+
+| flag | what holds here |
+|---|---|
+"""
+
+
 @dataclass(frozen=True)
 class ErrorClass:
     """One class of the tree."""
@@ -69,7 +99,7 @@ def settings_page() -> str:
 def _default(value: object) -> str:
     if isinstance(value, bool):
         return "no" if not value else "yes"
-    if value in ("", (), None):
+    if value in ("", (), None) or value == {}:
         return ""
     if isinstance(value, int) and value >= 10_000:
         return f"{value:,}".replace(",", "\u202f")
@@ -78,6 +108,23 @@ def _default(value: object) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def old_flags_page() -> str:
+    """Return docs/reference/old-flags.md."""
+    from channelshim import old_flags
+
+    same = {f"--{name}": f"--{now}" for name, now in old_flags.RENAMED.items()}
+    same |= {f"--{name}": on for name, (on, _) in old_flags.SWITCHES.items()}
+    same |= {f"-{letter}": f"--{now}" for letter, now in old_flags.SHORT.items()}
+    same |= {f"-{letter}": now for letter, now in old_flags.SHORT_SWITCHES.items()}
+    rows = [f"| `{name}` | `{now}` |" for name, now in same.items()]
+    by_reason: dict[str, list[str]] = {}
+    for flag in old_flags.INERT:
+        by_reason.setdefault(flag.instead, []).append(f"`--{flag.name}`")
+    reasons = sorted(by_reason.items(), key=lambda item: not item[0])
+    inert = [f"| {' '.join(flags)} | {_cell(why)} |" for why, flags in reasons]
+    return OLD_FLAGS_HEAD + "\n".join([*rows, INERT_HEAD + inert[0], *inert[1:]]) + "\n"
 
 
 def errors_page() -> str:
@@ -154,7 +201,11 @@ def _note(
     found[node.name] = ErrorClass(node.name, base, module, docstring)
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+PAGES = {
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "old-flags.md": old_flags_page,
+}
 
 
 def stale_pages() -> list[str]:

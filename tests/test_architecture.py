@@ -36,6 +36,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
                 "cli",
                 "doctor",
                 "doors",
+                "old_flags",
                 "project",
                 "pytest_plugin",
                 "reloading",

@@ -58,7 +58,12 @@ class Work:
         return {**sdk.factories(self._store_directory), "taskqueue": self._task_queue}
 
     def start(
-        self, dispatcher: Dispatcher, config: AppConfig | None, *, runs_cron: bool
+        self,
+        dispatcher: Dispatcher,
+        config: AppConfig | None,
+        *,
+        runs_cron: bool,
+        runs_tasks: bool = True,
     ) -> None:
         """Begin to run tasks, and cron jobs if asked; warm the app up if it asks.
 
@@ -66,17 +71,19 @@ class Work:
             dispatcher: makes the requests.
             config: app.yaml, or None.
             runs_cron: off in the old server.
+            runs_tasks: False leaves them in the store.
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
             log.warning("%s", warning)
-        self._runner = TaskRunner(
-            self._tasks,
-            self._queues,
-            dispatcher,
-            self._clock,
-            started=self._executions.count,
-        )
-        self._runner.start()
+        if runs_tasks:
+            self._runner = TaskRunner(
+                self._tasks,
+                self._queues,
+                dispatcher,
+                self._clock,
+                started=self._executions.count,
+            )
+            self._runner.start()
         if runs_cron:
             self._scheduler = CronScheduler(self._cron, dispatcher, self._clock)
             self._scheduler.start()

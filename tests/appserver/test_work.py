@@ -101,3 +101,15 @@ def test_broken_file_is_one_sentence(
     (folder / name).write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         make()
+
+
+def test_tasks_stay_in_the_store_when_none_shall_run(
+    make: Callable[[], Work], folder: Path
+) -> None:
+    work = make()
+    app = App()
+    work.start(app, None, runs_cron=False, runs_tasks=False)
+    service = work.factories()["taskqueue"]()
+    assert service is not None
+    work.stop(10)
+    assert app.seen == []
