@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import http.server
+import importlib
 import socket
 import threading
 import time
@@ -24,6 +25,7 @@ from google.appengine.api import (
     namespace_manager,
     urlfetch,
 )
+from google.appengine.api.app_identity import _metadata_server
 
 from channelshim import limits
 from channelshim.runtime.environment import RequestScope
@@ -249,7 +251,9 @@ def test_access_token_is_made_up_where_google_is_not(
     def refuse(*arguments: object, **options: object) -> None:
         raise requests.ConnectionError("nobody there")
 
-    access_tokens.install()
+    # The SDK's testbed leaves its stub's patch there when it is deactivated.
+    importlib.reload(_metadata_server)
+    access_tokens._fall_back(_metadata_server)
     monkeypatch.setattr(requests, "get", refuse)
     token, expires_at = in_request(lambda: app_identity.get_access_token("scope"))
     assert token == "InvalidToken"
