@@ -40,12 +40,25 @@ def clean(environ: Environ) -> Environ:
     return {
         key: value
         for key, value in environ.items()
-        if key != INTERNAL_KEY
-        and not (
-            key[:5].upper() == "HTTP_"
-            and _FORBIDDEN.match(key.upper().replace("-", "_"))
-        )
+        # Nearly all names are the same in each request.
+        if key in _harmless or _is_harmless(key)
     }
+
+
+_harmless: set[str] = set()
+_MAXIMUM_REMEMBERED: Final = 512
+"""Names come from outside; beyond so many, each is looked at anew."""
+
+
+def _is_harmless(key: str) -> bool:
+    if key == INTERNAL_KEY or (
+        key[:5].upper() == "HTTP_"
+        and _FORBIDDEN.match(key.upper().replace("-", "_")) is not None
+    ):
+        return False
+    if len(_harmless) < _MAXIMUM_REMEMBERED:
+        _harmless.add(key)
+    return True
 
 
 def is_internal(environ: Environ) -> bool:

@@ -53,7 +53,13 @@ def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
         environ: of an outside request.
         proxies: from `parse_networks`; without any, nothing is believed.
     """
-    said = {key: environ.pop(key) for key in list(environ) if _FORWARDED.match(key)}
+    # The cheap question first: few requests bring any.
+    said = {
+        key: environ.pop(key)
+        for key in list(environ)
+        if "FORWARDED" in key or "REAL_IP" in key
+        if _FORWARDED.match(key)
+    }
     if not said or not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
         return
     hops = str(said.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]

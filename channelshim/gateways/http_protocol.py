@@ -12,6 +12,50 @@ from channelshim import limits
 from channelshim.gateways.websocket import Acceptor
 
 
+class JoinedWrites:
+    """A transport that writes once in a turn of the loop what comes together.
+
+    uvicorn writes the head of an answer and its body apart; each write wakes the peer,
+    and costs more than all the Python between them.
+
+    Args:
+        transport: where everything else goes.
+        loop: whose turns count.
+    """
+
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write data at the end of this turn."""
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait, those of this turn included."""
+        return self.transport.get_write_buffer_size() + sum(map(len, self._held))
+
+    def close(self) -> None:
+        """Write what is held, and close."""
+        self.flush()
+        self.transport.close()
+
+    def flush(self) -> None:
+        """Write what is held, now."""
+        held = self._held
+        if held:
+            self._held = []
+            self.transport.write(held[0] if len(held) == 1 else b"".join(held))
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One HTTP connection.
 
@@ -32,6 +76,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._stalled_since = 0.0
         self._unread_bytes = 0
         self._is_stalled = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection."""
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
 
     def sweep(self, now: float) -> None:
         """End the connection when its peer is too slow; called now and then.
@@ -129,8 +177,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _upgrade(self, rest: bytes) -> None:
         self.connections.discard(self)
-        transport: asyncio.Transport = self.transport
-        self.acceptor.accept(transport, self.url, self.headers, rest)
+        joined: Any = self.transport
+        joined.flush()
+        self.acceptor.accept(joined.transport, self.url, self.headers, rest)
         # The parser and this object refer to each other: the connection goes on for
         # hours, this should not.
         self.parser = None  # type: ignore[assignment]

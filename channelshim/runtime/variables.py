@@ -71,9 +71,9 @@ def request_variables(
         user: who asks, or None.
     """
     variables = dict(application.environment or {})
-    variables.update(
-        {key: value for key, value in environ.items() if _is_cgi_variable(key, value)}
-    )
+    for key, value in environ.items():
+        if isinstance(value, str) and key.isupper() and "." not in key:
+            variables[key] = value
     host = environ.get("HTTP_HOST") or "{}:{}".format(
         environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "80")
     )
@@ -98,7 +98,3 @@ def request_variables(
         USER_ORGANIZATION=email.partition("@")[2],
     )
     return variables
-
-
-def _is_cgi_variable(key: str, value: object) -> bool:
-    return isinstance(value, str) and key.isupper() and "." not in key
