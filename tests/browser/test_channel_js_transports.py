@@ -360,9 +360,13 @@ def test_lines_that_are_cut_at_random_lose_and_repeat_nothing(
         pages_server.send(client_id, *texts)
         sent += texts
     tab.until("count => texts('s').length >= count", len(sent))
+    while between.cut < 6:  # A page that comes back late has met few of the cuts.
+        between.cut_all(after_seconds=0)
+        sent.append(f"late {len(sent)}")
+        pages_server.send(client_id, sent[-1])
+        tab.until("count => texts('s').length >= count", len(sent))
     tab.settle()
     assert tab.texts() == sent
-    assert between.cut > 5
     assert tab.events() == ["open"] + ["message"] * len(sent)
 
 

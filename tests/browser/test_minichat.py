@@ -176,7 +176,9 @@ def test_any_text_arrives_as_typed(chat: Chat) -> None:
 
     for number, text in enumerate(HARD_TEXTS, 1):
         say(ann, text)
+        # On both pages, lest the next be handled while this one still is.
         chat.wait_for_texts(ann, number)
+        chat.wait_for_texts(bob, number)
 
     expected = [f"{ANN}: {text}" for text in HARD_TEXTS]
     assert chat.wait_for_texts(bob, len(HARD_TEXTS)) == expected
