@@ -70,6 +70,8 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._header_bytes = 0
+        self._hosts = 0
+        self._is_in_head = True
         # Since when the sweep has seen a head awaited, and a reader stalled; 0 means
         # not. Times are monotonic seconds.
         self._head_since = 0.0
@@ -123,9 +125,15 @@ class HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def on_headers_complete(self) -> None:
-        """Note that the head is here."""
+        """Note that the head is here; one without a host, or with two, is none."""
         self._head_since = 0.0
+        self._is_in_head = False
+        if self._hosts > 1 or not (self._hosts or self._is_before_hosts()):
+            raise _NotOneHost
         super().on_headers_complete()
+
+    def _is_before_hosts(self) -> bool:
+        return str(self.parser.get_http_version()) == "1.0"
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; take the upgrade and what came behind it."""
@@ -135,8 +143,6 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
                 self._upgrade(data[upgrade.args[0] :])
-        except _HeadersTooLong:
-            self._refuse("431 Request Header Fields Too Large")
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadersTooLong):
                 self._refuse("431 Request Header Fields Too Large")
@@ -146,6 +152,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start to count."""
         self._header_bytes = 0
+        self._hosts = 0
+        self._is_in_head = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -156,6 +164,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count a header."""
         self._count(len(name) + len(value) + 4)
+        if not self._is_in_head:
+            # A trailer comes after everything was judged by the head.
+            return
+        if len(name) == 4 and name.lower() == b"host":
+            self._hosts += 1
         super().on_header(name, value)
 
     def shutdown(self) -> None:
@@ -188,6 +201,10 @@ class HttpProtocol(HttpToolsProtocol):
 
 class _HeadersTooLong(Exception):
     """More header bytes than limits.MAXIMUM_HEADER_BYTES."""
+
+
+class _NotOneHost(Exception):
+    """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
 
 
 def for_acceptor(acceptor: Acceptor) -> type[HttpProtocol]:

@@ -38,6 +38,28 @@ def test_nonsense_is_bad(site: PlainSite) -> None:
         assert until_end(peer).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("hosts", [(), ("localhost", "localhost"), ("localhost", "x")])
+def test_head_names_one_host(site: PlainSite, hosts: tuple[str, ...]) -> None:
+    lines = [f"Host: {host}" for host in hosts]
+    sent = "\r\n".join(["GET /seen HTTP/1.1", *lines, "", ""]).encode("ascii")
+    with site.raw(sent) as peer:
+        assert until_end(peer).startswith(b"HTTP/1.1 400 ")
+
+
+def test_trailer_is_no_header(site: PlainSite) -> None:
+    sent = request(
+        "POST",
+        "/seen",
+        "Transfer-Encoding: chunked",
+        "Connection: close",
+        body=b"1\r\nx\r\n0\r\nX-Trailer: y\r\nHost: z\r\n\r\n",
+    )
+    with site.raw(sent) as peer:
+        answer = until_end(peer)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"TRAILER" not in answer.upper()
+
+
 def test_body_that_says_it_is_too_long_is_refused(site: PlainSite) -> None:
     length = f"Content-Length: {MAXIMUM_BODY_BYTES + 1}"
     with site.raw(request("POST", "/echo", length)) as peer:
