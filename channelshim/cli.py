@@ -164,7 +164,8 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
 
 def _serve_app(path: Path, settings: Settings, inherited: socket.socket | None) -> None:
     # Only now: reading settings and refusing a typing error need none of this.
-    from channelshim import doors, reloading
+    from channelshim import doors
+    from channelshim.appserver.pages import broken_app
     from channelshim.gateways.serve import bind
 
     reloads = settings.automatic_restart
@@ -185,7 +186,7 @@ def _serve_app(path: Path, settings: Settings, inherited: socket.socket | None) 
         is_broken = True
         sentence = _sentence(caught)
         click.echo(sentence, err=True)
-        page = reloading.error_page(sentence)
+        page = broken_app(sentence)
         if parts is None:
             parts = doors.Parts(settings, path, None, page)
         parts.app_server.wsgi_app = page

@@ -7,16 +7,14 @@ connects in between is refused. The process id stays, and so does Ctrl-C.
 
 from __future__ import annotations
 
-import html
 import logging
 import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 _logger = logging.getLogger("channelshim")
 
@@ -117,28 +115,3 @@ def replace_process(listener: socket.socket) -> None:
     sys.stderr.flush()
     # orig_argv holds the interpreter's own options too, "-m channelshim" included.
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-
-
-def error_page(text: str) -> Callable[..., Iterable[bytes]]:
-    """Return a WSGI app that shows why the real one does not run, until mended.
-
-    The page asks again by itself: a mended file brings the app back into view.
-    """
-    page = (
-        '<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
-        "<title>The app does not start</title>"
-        "<h1>The app does not start</h1><p>Mend it and save: this page follows.</p>"
-        f"<pre>{html.escape(text)}</pre>"
-    ).encode()
-
-    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
-        headers = [
-            ("Content-Type", "text/html; charset=utf-8"),
-            ("Content-Length", str(len(page))),
-            ("Cache-Control", "no-store"),
-        ]
-        start_response(f"{status.value} {status.phrase}", headers)
-        return [page]
-
-    return app

@@ -224,9 +224,8 @@ class AppServer:
             answered = self._handle(handler, match, environ, start_response, user)
             if answered is not None:
                 return answered
-        return answer(
-            start_response, HTTPStatus.NOT_FOUND, not_found_text(path, self.config)
-        )
+        tried = self.config if guard.is_from_loopback(environ) else None
+        return answer(start_response, HTTPStatus.NOT_FOUND, not_found_text(path, tried))
 
     def _refuse(
         self,

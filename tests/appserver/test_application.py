@@ -200,9 +200,11 @@ def test_foreign_host_is_refused(server: AppServer, client: TestApp) -> None:
 
 
 def test_no_handler_is_a_404_that_names_those_tried(client: TestApp) -> None:
-    answer = client.get("/onlyx", status=404)
-    assert "/only" in answer.text
+    here = {"REMOTE_ADDR": "127.0.0.1"}
+    answer = client.get("/onlyx", status=404, extra_environ=here)
+    assert "/only  (" in answer.text
     assert "/private" in answer.text
+    assert "/private" not in client.get("/onlyx", status=404).text
 
 
 def test_app_that_is_not_threadsafe_runs_one_request_at_a_time(
