@@ -192,6 +192,7 @@ class Parts:
             remember=self.store.remember_account,
             clock=self.clock,
             trusted_proxies=parse_networks(settings.trusted_proxies),
+            enforces_secure=settings.enforce_secure,
             # A server that is not ours may have any name; ours looks closer below.
             allowed_hosts=settings.allowed_hosts or None,
         )

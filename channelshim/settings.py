@@ -118,6 +118,12 @@ SETTINGS = (
         "Addresses or networks of proxies whose X-Forwarded-For and -Proto count.",
     ),
     Setting(
+        "enforce_secure",
+        bool,
+        False,
+        "Redirect as app.yaml's `secure:` says; needs a trusted proxy that speaks https.",
+    ),
+    Setting(
         "threads",
         int,
         0,
