@@ -6,20 +6,26 @@ import logging
 import re
 from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import unquote
 
 from paste.translogger import TransLogger
 
 from channelshim import limits
+from channelshim.appserver import guard
 
 _FORMAT: Final = '%(REMOTE_ADDR)s "%(REQUEST_METHOD)s %(REQUEST_URI)s" %(status)s'
+_TOKEN: Final = re.compile(r"[\w-]{33,}\.[\w-]{43}")
+"""What a channel token looks like (protocol/tokens.py), wherever it stands."""
+
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class AccessLog(TransLogger):  # type: ignore[misc]
     """Logs each request of an application to `channelshim.access`.
 
-    The query of /_ah/channel/* holds tokens and is left out, and so is the secret end
-    of an upload's address; X-Forwarded-For, which Paste believes, is not believed.
+    The query of /_ah/channel/* holds tokens and is left out, however the path is
+    spelled; so is whatever looks like a token elsewhere, and the secret end of an
+    upload's address. X-Forwarded-For, which Paste believes, is not believed.
 
     Args:
         application: whose requests.
@@ -53,11 +59,15 @@ class AccessLog(TransLogger):  # type: ignore[misc]
     ) -> None:
         """Log one request."""
         path, mark, query = req_uri.partition("?")
-        if path.startswith(limits.PREFIX_CHANNEL):
+        readings = [f"{reading}/" for reading in guard.readings(path)]
+        if _has_prefix(readings, limits.PREFIX_CHANNEL) or _TOKEN.search(
+            unquote(query)
+        ):
             mark = query = ""
-        if path.startswith(limits.PREFIX_UPLOAD):
+        if _has_prefix(readings, limits.PREFIX_UPLOAD):
             # An upload that was refused may be tried again at the same address.
             path = f"{limits.PREFIX_UPLOAD}..."
+        path = _TOKEN.sub("...", path)
         trusted = {
             key: value
             for key, value in environ.items()
@@ -67,3 +77,7 @@ class AccessLog(TransLogger):  # type: ignore[misc]
         super().write_log(
             trusted, _CONTROLS.sub("?", method), uri, start, status, bytes
         )
+
+
+def _has_prefix(readings: Iterable[str], prefix: str) -> bool:
+    return any(reading.startswith(prefix) for reading in readings)

@@ -27,6 +27,9 @@ _RESERVED: Final = re.compile(
 )
 """Paths that only the platform requests: presence, tasks, cron, instances, mail."""
 
+_MAXIMUM_UNQUOTING: Final = 3
+"""Quoted more often than that, nobody reads a path."""
+
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
 _LOOPBACK: Final = re.compile(r"(.+\.)?localhost\.?|127(\.\d{1,3}){3}|\[::1\]")
 
@@ -69,17 +72,27 @@ def is_internal(environ: Environ) -> bool:
 def is_reserved(environ: Environ) -> bool:
     """Return whether the path is one that only the platform requests.
 
-    Frameworks differ in what they make of doubled slashes, dots and quoting, so each
-    reading of the path is tried.
+    Each reading of the path counts, with and without what it is mounted below.
     """
-    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    if "%" not in path and "_ah" not in path.lower():
+    path = environ.get("PATH_INFO", "")
+    whole = environ.get("SCRIPT_NAME", "") + path
+    if "%" not in whole and "_ah" not in whole.lower():
         return False
-    readings = {path, environ.get("PATH_INFO", "")}
-    for _ in range(3):
+    return any(
+        _RESERVED.match(reading) for reading in readings(whole) | readings(path)
+    )
+
+
+def readings(path: str) -> set[str]:
+    """Return what frameworks may make of a path, lower case.
+
+    They differ in what they make of doubled slashes, dots and quoting.
+    """
+    found = {_canonical(path)}
+    for _ in range(_MAXIMUM_UNQUOTING):
         path = unquote(path, "latin-1")
-        readings.add(path)
-    return any(_RESERVED.match(_canonical(reading)) for reading in readings)
+        found.add(_canonical(path))
+    return found
 
 
 def _canonical(path: str) -> str:

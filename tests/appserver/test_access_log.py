@@ -8,6 +8,7 @@ import pytest
 from webtest import TestApp
 
 from channelshim.appserver.access_log import AccessLog
+from channelshim.protocol.tokens import TokenClaims, TokenSigner
 
 
 def app(environ: dict[str, str], start_response: object) -> list[bytes]:
@@ -29,6 +30,42 @@ def test_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
 def test_query_of_a_channel_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     messages = log_of(caplog, "/_ah/channel/poll?token=secret")
     assert messages == ['192.0.2.1 "GET /_ah/channel/poll" 204']
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//_ah/channel/poll",
+        "/_ah//channel/poll",
+        "/_ah/channel/%70oll",
+        "/%5Fah/channel",
+        "/%255Fah/channel/poll",
+        "/_AH/Channel/poll",
+        "/x/../_ah/channel/poll",
+        "/_ah/channel;x/poll",
+        "/_ah%5Cchannel/poll",
+    ],
+)
+def test_query_of_a_channel_is_left_out_in_any_spelling(
+    caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    (line,) = log_of(caplog, f"{path}?token=secret")
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    "address", ["/chat?token={}", "/chat/{}", "/chat?a=b&t={}&c", "/?u=http%3A%2F%2F{}"]
+)
+def test_token_is_left_out_anywhere(
+    caplog: pytest.LogCaptureFixture, address: str
+) -> None:
+    claims = TokenClaims("ann", 2_000_000_000, 1, b"12345678")
+    token = TokenSigner([b"secret"]).sign(claims)
+    (line,) = log_of(caplog, address.format(token))
+    assert token not in line
+    assert line.startswith('192.0.2.1 "GET /')
+    (line,) = log_of(caplog, address.format(token.replace(".", "%2E")))[1:]
+    assert token[-20:] not in line
 
 
 def test_nothing_is_made_that_nobody_reads(
