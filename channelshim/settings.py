@@ -121,7 +121,7 @@ SETTINGS = (
         "enforce_secure",
         bool,
         False,
-        "Redirect as app.yaml's `secure:` says; needs a trusted proxy that speaks https.",
+        "Redirect as app.yaml's `secure:` says; for those behind a proxy with https.",
     ),
     Setting(
         "threads",
