@@ -78,9 +78,7 @@ def is_reserved(environ: Environ) -> bool:
     whole = environ.get("SCRIPT_NAME", "") + path
     if "%" not in whole and "_ah" not in whole.lower():
         return False
-    return any(
-        _RESERVED.match(reading) for reading in readings(whole) | readings(path)
-    )
+    return any(_RESERVED.match(reading) for reading in readings(whole) | readings(path))
 
 
 def readings(path: str) -> set[str]:
