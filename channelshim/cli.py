@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
@@ -21,13 +20,14 @@ class _OldFlags(click.Command):
     """A command that also takes the flags of the old dev_appserver.py."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from channelshim import terminal
         from channelshim.old_flags import translate
         from channelshim.reloading import LISTENER_VARIABLE
 
         def warn(line: str) -> None:
             # A reload has said it before.
             if LISTENER_VARIABLE not in os.environ:
-                click.echo(f"{ctx.info_name}: {line}", err=True)
+                terminal.warn(line, ctx.info_name or "")
 
         switches = frozenset(each.name for each in SETTINGS if each.type is bool)
         return super().parse_args(ctx, translate(args, switches, warn))
@@ -154,17 +154,17 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     path = Path(app_dir)
     if path.name in ("app.yaml", "app.yml") and path.is_file():
         path = path.parent
-    from channelshim import reloading
+    from channelshim import reloading, terminal
 
     listener = reloading.inherited_listener()
     settings = read_settings(arguments, os.environ)
-    _configure_logging(settings.log_level)
+    terminal.configure_logging(settings.log_level)
     _serve_app(path, settings, listener)
 
 
 def _serve_app(path: Path, settings: Settings, inherited: socket.socket | None) -> None:
     # Only now: reading settings and refusing a typing error need none of this.
-    from channelshim import doors
+    from channelshim import doors, terminal
     from channelshim.appserver.pages import broken_app
     from channelshim.gateways.serve import bind
 
@@ -185,14 +185,14 @@ def _serve_app(path: Path, settings: Settings, inherited: socket.socket | None) 
             raise
         is_broken = True
         sentence = _sentence(caught)
-        click.echo(sentence, err=True)
+        terminal.complain(str(caught), report=getattr(caught, "report", ""))
         page = broken_app(sentence)
         if parts is None:
             parts = doors.Parts(settings, path, None, page)
         parts.app_server.wsgi_app = page
     assert listener is not None
     doors.serve_parts(
-        parts, listener, click.echo, reloads=reloads, is_app_broken=is_broken
+        parts, listener, terminal.say, reloads=reloads, is_app_broken=is_broken
     )
 
 
@@ -200,24 +200,6 @@ def _sentence(error: ChannelShimError) -> str:
     """Return what to print: the app's own traceback, then the sentence."""
     report = getattr(error, "report", "")
     return f"{report}\n{error}" if report else str(error)
-
-
-def _configure_logging(level: str) -> None:
-    number = logging.getLevelName(level.upper())
-    if not isinstance(number, int):
-        raise ConfigurationError(
-            f"log_level must be debug, info, warning, error or critical, not {level!r}"
-        )
-    from channelshim.appserver.request_names import RequestNames
-
-    logging.basicConfig(
-        level=number,
-        format="%(levelname)-8s %(asctime)s %(name)s] %(request)s%(message)s",
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(RequestNames())
-    for noisy in ("uvicorn", "asyncio", "watchfiles"):
-        logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
 
 
 def main() -> None:
@@ -239,17 +221,19 @@ def _run(command: click.Command, name: str) -> None:
         near = "".join(
             f"; did you mean {flag}?" for flag in (error.possibilities or [])
         )
-        click.echo(
-            f"{name}: there is no flag {error.option_name}{near or ': see --help'}",
-            err=True,
-        )
+        _complain(f"there is no flag {error.option_name}{near or ': see --help'}", name)
         sys.exit(2)
     except click.ClickException as error:
-        click.echo(f"{name}: {error.format_message()}", err=True)
+        _complain(error.format_message(), name)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except ChannelShimError as error:
-        report = getattr(error, "report", "")
-        click.echo(f"{report}{name}: {error}", err=True)
+        _complain(str(error), name, getattr(error, "report", ""))
         sys.exit(1)
+
+
+def _complain(sentence: str, name: str, report: str = "") -> None:
+    from channelshim.terminal import complain
+
+    complain(sentence, name, report)

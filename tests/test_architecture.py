@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
                 "pytest_plugin",
                 "reloading",
                 "settings",
+                "terminal",
                 "testing",
                 "version",
             }
