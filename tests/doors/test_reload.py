@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
 import shutil
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.sync.client import ClientConnection, connect
 
 from tests.doors.test_stop import SLOW, get
 from tests.servers import Servers
@@ -62,3 +69,80 @@ def test_a_broken_app_yaml_is_shown_until_mended(
     wait_until(lambda: "app.yaml, line" in page_of(running.url), 20)
     file.write_text(original)
     wait_until(lambda: page_of(running.url + "slow?seconds=0") == "done", 20)
+
+
+class Page:
+    """What the browser's script does: it reads, comes back, and resumes."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._address = f"ws://localhost:{port}/_ah/channel/socket?token={token}"
+        self.texts: list[str] = []
+        self.closed_with: list[int] = []
+        self._stop = threading.Event()
+        self._opened = threading.Event()
+        self._last: int | None = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        assert self._opened.wait(30)
+
+    def end(self) -> None:
+        self._stop.set()
+        self._thread.join(30)
+
+    def _read(self) -> None:
+        while not self._stop.is_set():
+            after = "" if self._last is None else f"&after={self._last}"
+            with (
+                contextlib.suppress(OSError, InvalidHandshake),
+                connect(self._address + after) as line,
+            ):
+                self._read_line(line)
+
+    def _read_line(self, line: ClientConnection) -> None:
+        try:
+            self._last = int(json.loads(line.recv())["id"])
+            self._opened.set()
+            while not self._stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    self.texts.append(str(line.recv(timeout=0.2)))
+                    self._last += 1
+        except ConnectionClosed as closed:
+            self.closed_with.append(closed.rcvd.code if closed.rcvd else 1006)
+
+
+def test_nothing_is_lost_while_the_app_is_edited(
+    server: Servers, tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    folder = tmp_path / "app"
+    shutil.copytree(SLOW, folder)
+    running = server(folder)
+    code = folder / "slow.py"
+    original = code.read_text()
+    page = Page(running.port, get(running.url + "token"))
+    answered: list[str] = []
+    is_over = threading.Event()
+
+    def write() -> None:
+        for number in itertools.count():
+            if is_over.is_set():
+                return
+            # One that is refused stays unsent: only what was answered must arrive.
+            with contextlib.suppress(OSError):
+                text = f"message {number}"
+                urllib.request.urlopen(running.url + "send", data=text.encode())
+                answered.append(text)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    for edit in ("first", "second", "third"):
+        code.write_text(original.replace('"done"', repr(edit)))
+        wait_until(lambda edit=edit: page_of(running.url + "slow?seconds=0") == edit)
+        count = len(answered)
+        wait_until(lambda count=count: len(answered) > count + 10)
+    is_over.set()
+    writer.join(30)
+    wait_until(lambda: answered[-1] in page.texts)
+    page.end()
+    arrived = [text for text in page.texts if text in set(answered)]
+    assert arrived == answered
+    assert page.closed_with == [1012] * 3
