@@ -163,7 +163,8 @@ HEAD_SECONDS: Final = 30.0
 READER_SECONDS: Final = 20.0
 """A reader must take READER_BYTES in this time, or all that is left for it."""
 
-READER_BYTES: Final = 16 << 10
+READER_BYTES: Final = 128 << 10
+"""52 kbit/s: slower, a streamed answer would hold its worker for long."""
 
 SWEEP_SECONDS: Final = 1.0
 """Between two looks for connections that are too slow."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from paste.fileapp import FileApp
 
+from channelshim.appserver.file_pieces import FilePieces
 from channelshim.appyaml import config
 from channelshim.appyaml.config import AppConfig, Handler
 
@@ -116,7 +117,7 @@ def serve_file(
     if size == 0:
         return _serve_empty(environ, start)
     answer: Iterable[bytes] = FileApp(path)(environ, start)
-    return answer
+    return answer if isinstance(answer, list) else FilePieces(answer)
 
 
 def _serve_empty(environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:

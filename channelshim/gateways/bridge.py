@@ -13,6 +13,7 @@ from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from channelshim import limits
+from channelshim.appserver.file_pieces import FilePieces
 from channelshim.errors import RemoteProtocolError
 from channelshim.gateways.request_body import Receive, Scope, disconnected, read_body
 from channelshim.gateways.workers import Workers
@@ -111,6 +112,7 @@ class _Exchange:
         self._written: list[bytes] = []
         # Of a streamed answer: (piece, whether it is the last).
         self._pieces: asyncio.Queue[tuple[bytes, bool]] | None = None
+        self._file: FilePieces | None = None
         self._room = threading.Semaphore(limits.RESPONSE_PIECES)
         self._is_streaming = False
         self._is_abandoned = False
@@ -132,6 +134,9 @@ class _Exchange:
 
     def _run(self) -> bytes | None:
         iterable = self._app(self._environ, self._start_response)
+        if isinstance(iterable, FilePieces):
+            self._file = iterable
+            return None
         try:
             if isinstance(iterable, (list, tuple)):
                 return b"".join([*self._written, *iterable])
@@ -192,7 +197,7 @@ class _Exchange:
             return
         status, headers = self._head
         code = int(status.split(" ", 1)[0])
-        if whole is not None:
+        if whole is not None and self._file is None:
             await send_whole(send, code, headers, whole)
             return
         head = _header_bytes(headers, None)
@@ -201,9 +206,26 @@ class _Exchange:
         # endless stream would keep its worker for ever.
         gone = asyncio.ensure_future(disconnected(receive))
         try:
-            await self._send_pieces(send, gone)
+            if self._file is None:
+                await self._send_pieces(send, gone)
+            else:
+                await self._send_file(send, gone, self._file)
         finally:
             gone.cancel()
+
+    async def _send_file(
+        self, send: Send, gone: asyncio.Future[None], file: FilePieces
+    ) -> None:
+        """Send a file without its worker; a disk may be slow, so in another thread."""
+        try:
+            is_last = False
+            while not (is_last or gone.done()):
+                piece = await self._loop.run_in_executor(None, next, file, b"")
+                is_last = not piece
+                body = {"body": piece, "more_body": not is_last}
+                await send({"type": "http.response.body", **body})
+        finally:
+            file.close()
 
     async def _send_pieces(self, send: Send, gone: asyncio.Future[None]) -> None:
         assert self._pieces is not None

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+import contextlib
+import sys
+from typing import Any, ClassVar, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from channelshim import limits
 from channelshim.gateways.websocket import Acceptor
+
+if sys.platform == "win32":
+    termios = None
+else:
+    import fcntl
+    import termios
 
 
 class JoinedWrites:
@@ -21,6 +29,9 @@ class JoinedWrites:
     Args:
         transport: where everything else goes.
         loop: whose turns count.
+
+    Attributes:
+        written_bytes: all that was written, those that wait included.
     """
 
     def __init__(
@@ -29,6 +40,7 @@ class JoinedWrites:
         self.transport = transport
         self._loop = loop
         self._held: list[bytes] = []
+        self.written_bytes = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transport, name)
@@ -38,10 +50,22 @@ class JoinedWrites:
         if not self._held:
             self._loop.call_soon(self.flush)
         self._held.append(data)
+        self.written_bytes += len(data)
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait, those of this turn included."""
         return self.transport.get_write_buffer_size() + sum(map(len, self._held))
+
+    def taken_bytes(self) -> int:
+        """Return how many bytes the peer has, as far as the kernel tells."""
+        unsent = self.get_write_buffer_size()
+        if termios is not None:
+            socket = self.transport.get_extra_info("socket")
+            with contextlib.suppress(OSError, ValueError):
+                # What is written is megabytes ahead of a slow peer otherwise.
+                queued = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
+                unsent += int.from_bytes(queued, sys.byteorder)
+        return self.written_bytes - unsent
 
     def close(self) -> None:
         """Write what is held, and close."""
@@ -53,6 +77,9 @@ class JoinedWrites:
         held = self._held
         if held:
             self._held = []
+            # uvloop raises where asyncio lets it pass.
+            if self.transport.is_closing():
+                return
             self.transport.write(held[0] if len(held) == 1 else b"".join(held))
 
 
@@ -72,12 +99,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._hosts = 0
         self._is_in_head = True
-        # Since when the sweep has seen a head awaited, and a reader stalled; 0 means
+        # Since when the sweep has seen a head awaited, and a reader behind; 0 means
         # not. Times are monotonic seconds.
         self._head_since = 0.0
-        self._stalled_since = 0.0
-        self._unread_bytes = 0
-        self._is_stalled = False
+        self._behind_since = 0.0
+        self._taken_bytes = 0
+        self._is_behind = False
+        self._was_behind = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
@@ -101,27 +129,30 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse("408 Request Timeout")
 
     def _sweep_reader(self, now: float) -> None:
-        """Cut a reader that does not read: a worker may be waiting for it."""
-        if not (self._is_stalled or self.transport.is_closing()):
-            self._stalled_since = 0.0
+        """Cut a reader that takes too little: a worker may be waiting for it.
+
+        What counts is what it takes over a time in which it was always behind, now
+        and then catching up with one piece included.
+        """
+        is_behind, self._was_behind = self._was_behind, self._is_behind
+        if not (is_behind or self._is_behind or self.transport.is_closing()):
+            self._behind_since = 0.0
             return
-        unread = self.transport.get_write_buffer_size()
-        has_read = self._unread_bytes - unread >= limits.READER_BYTES
-        if not self._stalled_since or has_read:
-            self._stalled_since = now
-            self._unread_bytes = unread
-        elif now - self._stalled_since > limits.READER_SECONDS:
+        taken = cast("JoinedWrites", self.transport).taken_bytes()
+        if not self._behind_since or taken - self._taken_bytes >= limits.READER_BYTES:
+            self._behind_since = now
+            self._taken_bytes = taken
+        elif now - self._behind_since > limits.READER_SECONDS:
             self.transport.abort()
 
     def pause_writing(self) -> None:
         """Note that the reader is behind."""
-        self._is_stalled = True
+        self._is_behind = self._was_behind = True
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """Note that the reader has caught up."""
-        self._is_stalled = False
-        self._stalled_since = 0.0
+        """Note that the reader has caught up, for now."""
+        self._is_behind = False
         super().resume_writing()
 
     def on_headers_complete(self) -> None:

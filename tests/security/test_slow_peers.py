@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +22,7 @@ SOON = """
 from channelshim import limits
 limits.HEAD_SECONDS = 0.5
 limits.READER_SECONDS = 0.5
+limits.READER_BYTES = 4 << 10
 limits.SWEEP_SECONDS = 0.1
 """
 
@@ -30,12 +33,27 @@ from google.appengine.api import channel
 
 def app(environ, start_response):
     start_response('200 OK', [])
+    if environ['PATH_INFO'] == '/stream':
+        return (b'x' * 65536 for _ in range(512))
     return [channel.create_channel('me').encode('ascii')]
 """
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server that soon loses its patience."""
+    yield from serving(tmp_path_factory, SOON)
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server as it comes."""
+    yield from serving(tmp_path_factory, "")
+
+
+def serving(
+    tmp_path_factory: pytest.TempPathFactory, patience_code: str
+) -> Iterator[Server]:
     app_dir: Path = tmp_path_factory.mktemp("slow")
     (app_dir / "app.yaml").write_text(
         f"{YAML}- url: /.*\n  script: slow_peers_app.app\n"
@@ -46,7 +64,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with open(app_dir / "static" / "big.bin", "wb") as file:
         file.truncate(32 << 20)
     patience = tmp_path_factory.mktemp("patience")
-    (patience / "sitecustomize.py").write_text(SOON)
+    (patience / "sitecustomize.py").write_text(patience_code)
     servers = Servers(lambda: tmp_path_factory.mktemp("storage"))
     path = os.pathsep.join([str(patience), str(ROOT)])
     server = servers(
@@ -58,9 +76,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert "Traceback" not in output
 
 
-def connect(running: Server) -> socket.socket:
+def connect(running: Server, receive_buffer: int = 4096) -> socket.socket:
     peer = socket.socket()
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     peer.settimeout(10 * timeout_factor())
     peer.connect(("127.0.0.1", running.port))
     return peer
@@ -75,13 +93,13 @@ def get(running: Server, path: str) -> bytes:
 
 def received(peer: socket.socket) -> bytes:
     """Return all that comes until the server ends the connection."""
-    data = b""
+    data = bytearray()
     try:
         while piece := peer.recv(65536):
             data += piece
     except ConnectionResetError:
         pass
-    return data
+    return bytes(data)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX"])
@@ -99,8 +117,59 @@ def test_readers_that_do_not_read_hold_no_worker(running: Server) -> None:
         assert get(running, "/static/small.txt") == b"small"
 
 
+def test_readers_of_files_hold_no_worker_while_they_wait(patient: Server) -> None:
+    with ExitStack() as stack:
+        readers = [stack.enter_context(connect(patient)) for _ in range(6)]
+        for reader in readers:
+            reader.sendall(b"GET /static/big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert reader.recv(4096).startswith(b"HTTP/1.1 200 ")
+        assert get(patient, "/static/small.txt") == b"small"
+        assert all(reader.recv(4096) for reader in readers)
+
+
+def test_readers_that_drip_hold_no_worker(running: Server) -> None:
+    is_over = threading.Event()
+    has_begun = threading.Semaphore(0)
+
+    def drip() -> None:
+        with connect(running, 65536) as peer, contextlib.suppress(ConnectionError):
+            peer.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            peer.recv(1)
+            has_begun.release()
+            # 2 KB a second, of which 8 are wanted here.
+            while peer.recv(100) and not is_over.wait(0.05):
+                pass
+
+    drips = [threading.Thread(target=drip) for _ in range(6)]
+    for thread in drips:
+        thread.start()
+    try:
+        for _ in range(2):  # There are two workers.
+            has_begun.acquire()
+        assert get(running, "/static/small.txt") == b"small"
+    finally:
+        is_over.set()
+        for thread in drips:
+            thread.join()
+
+
+def test_reader_that_is_slow_and_fair_is_not_cut(running: Server) -> None:
+    with connect(running, 16384) as peer:
+        peer.sendall(
+            b"GET /stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        count = 0
+        # 160 KB a second, for four times as long as a reader may be too slow.
+        while count < 320_000:
+            count += len(peer.recv(8192))
+            threading.Event().wait(0.05)
+        count += len(received(peer))
+    assert count > 32 << 20
+
+
 def test_reader_that_reads_gets_all(running: Server) -> None:
     assert len(get(running, "/static/big.bin")) == 32 << 20
+    assert len(get(running, "/stream")) == 32 << 20
 
 
 def open_socket(running: Server, token: str, *headers: str) -> socket.socket:
