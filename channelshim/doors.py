@@ -29,10 +29,11 @@ from channelshim.appserver.work import Work
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
 from channelshim.errors import BrokerError, ConfigurationError, StorageError
+from channelshim.gateways.origins import Origins
 from channelshim.gateways.polling import Poller
 from channelshim.gateways.serve import Application as AsgiApplication
 from channelshim.gateways.serve import Server, make_bridge
-from channelshim.gateways.websocket import Acceptor, same_origin
+from channelshim.gateways.websocket import Acceptor
 from channelshim.gateways.wsgi import LoopThread, WsgiGateway
 from channelshim.hub.hub import Hub
 from channelshim.hub.reports import PresenceReports
@@ -445,15 +446,15 @@ def serve_parts(
     logged = AccessLog(parts.app_server)
     bridge = make_bridge(logged, worker_count(settings, parts.config))
     is_host_allowed = parts.app_server.is_host_allowed
-    is_origin_allowed = same_origin(settings.allowed_origins)
+    origins = Origins(settings.allowed_origins)
     acceptor = Acceptor(
         parts.hub,
         parts.tokens,
         parts.clock,
-        lambda origin, host: is_host_allowed(host) and is_origin_allowed(origin, host),
+        lambda origin, host: is_host_allowed(host) and origins.allows(origin, host),
         send_buffer_bytes=settings.send_buffer_bytes,
     )
-    application = AsgiApplication(bridge, parts.poller, is_host_allowed)
+    application = AsgiApplication(bridge, parts.poller, is_host_allowed, origins)
     parts.is_app_broken = is_app_broken
     changed: list[str] = []
 
@@ -515,4 +516,5 @@ def gateway(parts: Parts) -> WsgiGateway:
         parts.poller,
         LoopThread(parts.start_hub),
         parts.app_server.is_host_allowed,
+        Origins(parts.settings.allowed_origins),
     )

@@ -27,6 +27,7 @@ from channelshim import limits
 from channelshim.errors import ConfigurationError
 from channelshim.gateways.bridge import Send, WsgiBridge, send_whole
 from channelshim.gateways.http_protocol import HttpProtocol, for_acceptor
+from channelshim.gateways.origins import Origins
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
 from channelshim.gateways.request_body import Receive, Scope, disconnected
 from channelshim.gateways.script import jsapi
@@ -82,6 +83,7 @@ class Application:
         bridge: to the app.
         poller: answers polls and the old wire.
         is_host_allowed: takes the Host header; False answers 400 (contract 7.7).
+        origins: whose pages may read polls.
     """
 
     def __init__(
@@ -89,10 +91,12 @@ class Application:
         bridge: WsgiBridge,
         poller: Poller,
         is_host_allowed: Callable[[str], bool],
+        origins: Origins,
     ) -> None:
         self._bridge = bridge
         self._poller = poller
         self._is_host_allowed = is_host_allowed
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -100,13 +104,14 @@ class Application:
         if path not in _ON_THE_LOOP:
             await self._bridge(scope, receive, send)
             return
-        if not self._is_host_allowed(_host(scope)):
+        if not self._is_host_allowed(_header(scope, b"host") or ""):
             reply = Reply(HTTPStatus.BAD_REQUEST, (), b"This host is not served here.")
         elif scope["method"] != "GET":
             reply = method_not_allowed()
         else:
             reply = await self._reply(path, scope, receive)
-        await send_whole(send, reply.status, reply.headers, reply.body)
+        headers = (*reply.headers, *self._origins.headers(_header(scope, b"origin")))
+        await send_whole(send, reply.status, headers, reply.body)
 
     async def _reply(self, path: str, scope: Scope, receive: Receive) -> Reply:
         if path == limits.PATH_JSAPI:
@@ -132,12 +137,12 @@ _ON_THE_LOOP = frozenset(
 )
 
 
-def _host(scope: Scope) -> str:
+def _header(scope: Scope, wanted: bytes) -> str | None:
     for name, value in scope["headers"]:
-        if name == b"host":
-            host: str = value.decode("latin-1")
-            return host
-    return ""
+        if name == wanted:
+            text: str = value.decode("latin-1")
+            return text
+    return None
 
 
 class Server:

@@ -364,22 +364,3 @@ def _refusal_bytes(status: HTTPStatus, sentence: str) -> bytes:
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode("ascii") + body
-
-
-def same_origin(allowed: Sequence[str]) -> Callable[[str | None, str], bool]:
-    """Return the Origin check: the server's own host, and those allowed.
-
-    A request without Origin is not a browser's page: the token alone decides.
-
-    Args:
-        allowed: further origins, "https://example.com"; "*" allows all.
-    """
-    further = frozenset(origin.rstrip("/").lower() for origin in allowed)
-
-    def is_allowed(origin: str | None, host: str) -> bool:
-        if origin is None or "*" in further:
-            return True
-        origin = origin.lower()
-        return origin in further or origin.partition("://")[2] == host.lower()
-
-    return is_allowed

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from channelshim import limits
 from channelshim.errors import ChannelShimError
+from channelshim.gateways.origins import Origins
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
 from channelshim.gateways.script import jsapi
 
@@ -86,6 +87,7 @@ class WsgiGateway:
         poller: answers polls and the old wire.
         loop_thread: where it does so.
         is_host_allowed: takes the Host header; False answers 400.
+        origins: whose pages may read polls.
         held_polls: threads of the server that polls may hold at once; 0 means half of
             the server's where it says how many it has, else limits.HELD_POLLS.
     """
@@ -96,6 +98,7 @@ class WsgiGateway:
         poller: Poller,
         loop_thread: LoopThread,
         is_host_allowed: Callable[[str], bool],
+        origins: Origins,
         *,
         held_polls: int = 0,
     ) -> None:
@@ -103,6 +106,7 @@ class WsgiGateway:
         self._poller = poller
         self._loop_thread = loop_thread
         self._is_host_allowed = is_host_allowed
+        self._origins = origins
         self._held_polls = held_polls
         self._held = 0
         self._lock = threading.Lock()
@@ -126,7 +130,9 @@ class WsgiGateway:
             reply = self._reply(path, environ, loop)
         phrase = reply.reason or HTTPStatus(reply.status).phrase
         length = ("Content-Length", str(len(reply.body)))
-        start_response(f"{int(reply.status)} {phrase}", [*reply.headers, length])
+        crossing = self._origins.headers(environ.get("HTTP_ORIGIN"))
+        headers = [*reply.headers, *crossing, length]
+        start_response(f"{int(reply.status)} {phrase}", headers)
         return [reply.body]
 
     def _reply(

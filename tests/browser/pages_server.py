@@ -50,17 +50,21 @@ class PagesServer(PagesApp):
 
     Args:
         storage_path: its data folder.
+        arguments: of the command, beside the app and the port.
     """
 
-    def __init__(self, storage_path: Path) -> None:
+    def __init__(self, storage_path: Path, *arguments: str) -> None:
         super().__init__("")
         self._storage_path = storage_path
+        self._arguments = arguments
         self.server: Server
         self.start()
 
     def start(self, port: int = 0) -> None:
         """Start it; 0 takes a free port."""
-        self.server = Server(APP, self._storage_path, (f"--port={port}",), {})
+        self.server = Server(
+            APP, self._storage_path, (f"--port={port}", *self._arguments), {}
+        )
         self.server.wait_until_listening()
         self.url = self.server.url.rstrip("/")
 
