@@ -69,7 +69,13 @@ within 2 s."""
 PRESENCE_REMOTE_ADDRESS: Final = "0.1.0.10"
 TASK_REMOTE_ADDRESS: Final = "0.1.0.2"
 CRON_REMOTE_ADDRESS: Final = "0.1.0.1"
+INSTANCE_REMOTE_ADDRESS: Final = "0.1.0.3"
 """The addresses from which App Engine made internal requests; apps check them."""
+
+PATH_WARMUP: Final = "/_ah/warmup"
+PATH_START: Final = "/_ah/start"
+PATH_STOP: Final = "/_ah/stop"
+"""What an instance is asked at its start and at its end."""
 
 MAXIMUM_PAGE_REPORT_BYTES: Final = 4096
 """Body of a page's report about itself: an id and a token need a tenth of it."""

@@ -41,7 +41,12 @@ from channelshim.runtime.variables import (
     User,
     request_variables,
 )
-from channelshim.services import access_tokens, background_threads, upload_guard
+from channelshim.services import (
+    access_tokens,
+    background_threads,
+    shutdown,
+    upload_guard,
+)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -198,7 +203,18 @@ class AppServer:
     def _serve_platform(
         self, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == limits.PATH_STOP:
+            self._begin_shutdown(environ)
         return self._serve(environ, start_response, None)
+
+    def _begin_shutdown(self, environ: Environ) -> None:
+        scope = RequestScope(request_variables(self._application, environ, None))
+        try:
+            scope.run(shutdown.begin_shutdown)
+        except Exception:
+            log.exception("the hook of runtime.set_shutdown_hook failed")
+        finally:
+            scope.close()
 
     def _serve(
         self, environ: Environ, start_response: StartResponse, user: User | None

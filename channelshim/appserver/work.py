@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from channelshim import limits
 from channelshim.appserver.cron import CronScheduler
 from channelshim.appserver.tasks import TaskRunner
 from channelshim.appyaml.config import AppConfig
@@ -52,6 +53,8 @@ class Work:
         self._cron = _read(directory / "cron.yaml", parse_cron, CronConfig())
         self._runner: TaskRunner | None = None
         self._scheduler: CronScheduler | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._says_stop = False
 
     def factories(self) -> dict[str, Callable[[], Any]]:
         """Return the services that need no more than this, for services.proxy."""
@@ -65,7 +68,7 @@ class Work:
         runs_cron: bool,
         runs_tasks: bool = True,
     ) -> None:
-        """Begin to run tasks, and cron jobs if asked; warm the app up if it asks.
+        """Begin to run tasks, and cron jobs if asked; tell the app of its start.
 
         Args:
             dispatcher: makes the requests.
@@ -89,14 +92,35 @@ class Work:
             self._scheduler.start()
         elif self._cron.jobs:
             log.info("cron.yaml is not run; --cron=yes runs it")
-        if config is not None and "warmup" in config.inbound_services:
-            warm_up = InternalRequest("GET", "/_ah/warmup")
-            threading.Thread(
-                target=dispatcher.dispatch, args=(warm_up,), name="warmup", daemon=True
-            ).start()
+        if config is None:
+            return
+        self._says_stop = config.has_instances
+        self._dispatcher = dispatcher
+        if config.has_instances:
+            self._tell_instance(limits.PATH_START)
+        if "warmup" in config.inbound_services:
+            self._tell_instance(limits.PATH_WARMUP)
+
+    def _tell_instance(self, path: str) -> threading.Thread:
+        """Make a request of an instance's life, whatever it answers."""
+        request = InternalRequest(
+            "GET", path, remote_address=limits.INSTANCE_REMOTE_ADDRESS
+        )
+        assert self._dispatcher is not None
+        thread = threading.Thread(
+            target=self._dispatcher.dispatch, args=(request,), name=path, daemon=True
+        )
+        thread.start()
+        return thread
 
     def stop(self, timeout_seconds: float) -> None:
-        """Start nothing more and wait for what is in hand; the rest runs again."""
+        """Start nothing more and wait for what is in hand; the rest runs again.
+
+        An instance that stays is told of its end first, and gets as long.
+        """
+        if self._says_stop:
+            self._says_stop = False
+            self._tell_instance(limits.PATH_STOP).join(timeout_seconds)
         if self._scheduler is not None:
             self._scheduler.stop(timeout_seconds)
         if self._runner is not None and not self._runner.stop(timeout_seconds):

@@ -46,10 +46,10 @@ _TEXT_KEYS: Final = {
 _INERT: Final = frozenset(
     """
     admin_console api_config api_version app_engine_apis automatic_scaling
-    basic_scaling beta_settings build_env_variables code_lock data_sources
+    beta_settings build_env_variables code_lock data_sources
     datastore_auto_id_policy derived_file_type endpoints_api_service engine
     entrypoint env health_check instance_class liveness_check main
-    manual_scaling network nobuild_files pagespeed readiness_check resources
+    network nobuild_files pagespeed readiness_check resources
     runtime_config service_account source_language standard_websocket vm
     vm_settings vpc_access_connector zones
     """.split()
@@ -140,6 +140,11 @@ class _Reader:
 
     def _take_threadsafe(self, node: Node, is_included: bool) -> None:
         self._values["is_threadsafe"] = parse_switch(node, "threadsafe")
+
+    def _take_manual_scaling(self, node: Node, is_included: bool) -> None:
+        self._values["has_instances"] = True
+
+    _take_basic_scaling = _take_manual_scaling
 
     def _take_default_expiration(self, node: Node, is_included: bool) -> None:
         self._values["default_expiration_seconds"] = parse_period(

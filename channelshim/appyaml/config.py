@@ -119,6 +119,8 @@ class AppConfig:
         builtins: names that are on.
         error_handlers: `error_handlers:`.
         auto_id_policy: "default" or "legacy".
+        has_instances: whether its instances stay, by `manual_scaling:` or
+            `basic_scaling:`: they hear of their start and their end.
         warnings: what was ignored.
     """
 
@@ -137,6 +139,7 @@ class AppConfig:
     builtins: tuple[str, ...] = ()
     error_handlers: tuple[ErrorHandler, ...] = ()
     auto_id_policy: str = "default"
+    has_instances: bool = False
     warnings: tuple[Warning, ...] = ()
 
     @property

@@ -68,6 +68,19 @@ def test_app_is_warmed_up_when_it_asks(
     wait_until(lambda: [seen.path for seen in app.seen] == ["/_ah/warmup"])
 
 
+def test_instance_that_stays_hears_of_its_start_and_its_end(
+    make: Callable[[], Work], wait_until: Callable[..., Any]
+) -> None:
+    app = App()
+    work = make()
+    work.start(app, AppConfig(has_instances=True), runs_cron=False)
+    wait_until(lambda: [seen.path for seen in app.seen] == ["/_ah/start"])
+    work.stop(10)
+    work.stop(10)
+    assert [seen.path for seen in app.seen] == ["/_ah/start", "/_ah/stop"]
+    assert {seen.remote_address for seen in app.seen} == {"0.1.0.3"}
+
+
 def test_what_has_no_effect_is_said(
     folder: Path, make: Callable[[], Work], caplog: pytest.LogCaptureFixture
 ) -> None:
