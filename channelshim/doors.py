@@ -453,6 +453,7 @@ def serve_parts(
         parts.clock,
         lambda origin, host: is_host_allowed(host) and origins.allows(origin, host),
         send_buffer_bytes=settings.send_buffer_bytes,
+        send_buffer_total_bytes=settings.send_buffer_total_bytes,
     )
     application = AsgiApplication(bridge, parts.poller, is_host_allowed, origins)
     parts.is_app_broken = is_app_broken

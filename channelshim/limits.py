@@ -125,6 +125,15 @@ PASS_SWITCH_SECONDS: Final = 0.02
 SEND_BUFFER_BYTES: Final = 1 << 20
 """Bytes waiting for one slow reader before it is told to come back."""
 
+SEND_BUFFER_TOTAL_BYTES: Final = 256 << 20
+"""Bytes waiting for all slow readers together; each gets an equal share of them."""
+
+READER_BEHIND_BYTES: Final = 64 << 10
+"""A reader for which more waits is behind; each may always be so much behind."""
+
+KERNEL_SEND_BUFFER_BYTES: Final = 256 << 10
+"""What the kernel is asked to hold for a page at most."""
+
 MAXIMUM_INCOMING_FRAME_BYTES: Final = 4096
 """Pages send nothing but pongs and closes (125 bytes at most, RFC 6455 5.5)."""
 

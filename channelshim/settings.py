@@ -190,6 +190,12 @@ SETTINGS = (
         "Bytes waiting for one slow reader before it is told to come back.",
     ),
     Setting(
+        "send_buffer_total_bytes",
+        int,
+        limits.SEND_BUFFER_TOTAL_BYTES,
+        "Bytes waiting for all slow readers together, shared out equally.",
+    ),
+    Setting(
         "allowed_origins",
         tuple,
         (),

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import logging
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -49,6 +50,11 @@ class Acceptor:
         is_allowed: takes the Origin header (None when absent) and the Host header, and
             says whether a page from there may open a channel.
         send_buffer_bytes: bytes that may wait for one reader.
+        send_buffer_total_bytes: bytes that may wait for all that are behind.
+
+    Attributes:
+        connections: those that are open.
+        reader_bytes: bytes that may wait for one reader now.
     """
 
     def __init__(
@@ -59,13 +65,30 @@ class Acceptor:
         is_allowed: Callable[[str | None, str], bool],
         *,
         send_buffer_bytes: int = limits.SEND_BUFFER_BYTES,
+        send_buffer_total_bytes: int = limits.SEND_BUFFER_TOTAL_BYTES,
     ) -> None:
         self.hub = hub
         self.tokens = tokens
         self.clock = clock
         self.is_allowed = is_allowed
-        self.send_buffer_bytes = send_buffer_bytes
+        self._send_buffer_bytes = send_buffer_bytes
+        self._send_buffer_total_bytes = send_buffer_total_bytes
         self.connections: set[WebSocketProtocol] = set()
+        self._behind = 0
+        self.reader_bytes = send_buffer_bytes
+
+    @property
+    def watched_bytes(self) -> int:
+        """Return from how many bytes on a reader counts as behind."""
+        return min(self._send_buffer_bytes, limits.READER_BEHIND_BYTES)
+
+    def count_behind(self, change: int) -> None:
+        """Count a reader that falls behind (1) or is so no more (-1)."""
+        self._behind += change
+        share = self._send_buffer_total_bytes // max(self._behind, 1)
+        self.reader_bytes = min(
+            self._send_buffer_bytes, max(share, limits.READER_BEHIND_BYTES)
+        )
 
     def accept(
         self,
@@ -147,6 +170,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         "_acceptor",
         "_awaits_answer",
         "_closing_timer",
+        "_is_behind",
         "_is_broken",
         "_is_closing",
         "_parser",
@@ -166,7 +190,9 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._is_closing = False
         self._is_broken = False
         self._closing_timer: asyncio.TimerHandle | None = None
-        transport.set_write_buffer_limits(acceptor.send_buffer_bytes)
+        self._is_behind = False
+        transport.set_write_buffer_limits(acceptor.watched_bytes)
+        _bound_kernel_buffer(transport)
         acceptor.connections.add(self)
 
     # --- Connection: what the hub calls -------------------------------------------
@@ -203,12 +229,19 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     # --- asyncio.Protocol: what the transport calls -------------------------------
 
     def pause_writing(self) -> None:
-        """Look at each further write: more waits for the reader than its bound."""
+        """Look at each further write: the reader is behind."""
+        self._note_behind(is_behind=True)
         self.write = self._write_behind
 
     def resume_writing(self) -> None:
         """Write straight again: the reader has caught up."""
+        self._note_behind(is_behind=False)
         self.write = self._transport.write
+
+    def _note_behind(self, *, is_behind: bool) -> None:
+        if is_behind != self._is_behind:
+            self._is_behind = is_behind
+            self._acceptor.count_behind(1 if is_behind else -1)
 
     def _write_behind(self, frames: bytes) -> None:
         """Write, or end a reader that still has more before it than its bound.
@@ -217,7 +250,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         that comes back for it would be sent away again.
         """
         transport = self._transport
-        if transport.get_write_buffer_size() <= self._acceptor.send_buffer_bytes:
+        if transport.get_write_buffer_size() <= self._acceptor.reader_bytes:
             transport.write(frames)
             return
         _logger.warning("a reader is too slow: it is told to come back")
@@ -249,6 +282,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Detach; the page may come back within the grace."""
         self._acceptor.connections.discard(self)
+        self._note_behind(is_behind=False)
         self._acceptor.hub.detach(self)
         if self._closing_timer is not None:
             self._closing_timer.cancel()
@@ -332,6 +366,15 @@ class _FrameParser:
                 self._parsing = None
             else:
                 return read
+
+
+def _bound_kernel_buffer(transport: asyncio.Transport) -> None:
+    """Have the kernel hold less for a page; its own bound is megabytes."""
+    own = transport.get_extra_info("socket")
+    if own is not None:
+        own.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KERNEL_SEND_BUFFER_BYTES
+        )
 
 
 def _is_key(key: bytes) -> bool:

@@ -22,6 +22,18 @@ def send(environ, query):
     return b"sent"
 
 
+def flood(environ, query):
+    text = environ["wsgi.input"].read().decode("ascii")
+    for number in range(int(query["count"][0])):
+        client_id = query["ids"][0] + f" {number}"
+        channel.send_message(client_id, f"{client_id} {text}")
+    return b"sent"
+
+
+def connected(environ, query):
+    return b"%d" % sum(words[-1] == "connected" for words in _told.values())
+
+
 def told(environ, query):
     return json.dumps(_told.get(query["id"][0], [])).encode("ascii")
 
@@ -91,6 +103,8 @@ def closed(environ, query):
 _PAGES = {
     "/token": token,
     "/send": send,
+    "/flood": flood,
+    "/connected": connected,
     "/told": told,
     "/_ah/channel/connected/": presence,
     "/_ah/channel/disconnected/": presence,
