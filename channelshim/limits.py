@@ -131,8 +131,13 @@ SEND_BUFFER_TOTAL_BYTES: Final = 256 << 20
 READER_BEHIND_BYTES: Final = 64 << 10
 """A reader for which more waits is behind; each may always be so much behind."""
 
-KERNEL_SEND_BUFFER_BYTES: Final = 256 << 10
+KERNEL_SEND_BUFFER_BYTES: Final = 64 << 10
 """What the kernel is asked to hold for a page at most."""
+
+RESETS_AT_ONCE: Final = 16
+"""Connections of slow readers that are ended in one go, and the pause to the next."""
+
+RESET_PAUSE_SECONDS: Final = 0.002
 
 MAXIMUM_INCOMING_FRAME_BYTES: Final = 4096
 """Pages send nothing but pongs and closes (125 bytes at most, RFC 6455 5.5)."""

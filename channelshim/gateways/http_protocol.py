@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 from typing import Any, ClassVar, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from channelshim import limits
+from channelshim.gateways import sockets
 from channelshim.gateways.websocket import Acceptor
-
-if sys.platform == "win32":
-    termios = None
-else:
-    import fcntl
-    import termios
 
 
 class JoinedWrites:
@@ -58,14 +51,11 @@ class JoinedWrites:
 
     def taken_bytes(self) -> int:
         """Return how many bytes the peer has, as far as the kernel tells."""
+        # What is written is megabytes ahead of a slow peer otherwise.
         unsent = self.get_write_buffer_size()
-        if termios is not None:
-            socket = self.transport.get_extra_info("socket")
-            with contextlib.suppress(OSError, ValueError):
-                # What is written is megabytes ahead of a slow peer otherwise.
-                queued = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
-                unsent += int.from_bytes(queued, sys.byteorder)
-        return self.written_bytes - unsent
+        return (
+            self.written_bytes - unsent - sockets.unacknowledged_bytes(self.transport)
+        )
 
     def close(self) -> None:
         """Write what is held, and close."""
@@ -143,7 +133,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._behind_since = now
             self._taken_bytes = taken
         elif now - self._behind_since > limits.READER_SECONDS:
-            self.transport.abort()
+            sockets.reset(self.transport)
 
     def pause_writing(self) -> None:
         """Note that the reader is behind."""

@@ -11,7 +11,7 @@ import asyncio
 import base64
 import hashlib
 import logging
-import socket
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -24,6 +24,7 @@ from websockets.streams import StreamReader
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError, TokenError
+from channelshim.gateways import sockets
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 from channelshim.protocol import frames
@@ -75,6 +76,7 @@ class Acceptor:
         self._send_buffer_total_bytes = send_buffer_total_bytes
         self.connections: set[WebSocketProtocol] = set()
         self._behind = 0
+        self._ending: deque[asyncio.Transport] = deque()
         self.reader_bytes = send_buffer_bytes
 
     @property
@@ -122,6 +124,20 @@ class Acceptor:
         self._attach(protocol, parse_qs(query))
         if rest:
             protocol.data_received(rest)
+
+    def reset(self, transport: asyncio.Transport) -> None:
+        """End a connection soon: when many end at once, the others do not wait."""
+        if not self._ending:
+            asyncio.get_running_loop().call_soon(self._reset_some)
+        self._ending.append(transport)
+
+    def _reset_some(self) -> None:
+        ending = self._ending
+        for _ in range(min(limits.RESETS_AT_ONCE, len(ending))):
+            sockets.reset(ending.popleft())
+        if ending:
+            loop = asyncio.get_running_loop()
+            loop.call_later(limits.RESET_PAUSE_SECONDS, self._reset_some)
 
     def _refusal(
         self, path: str, headers: Mapping[bytes, bytes]
@@ -192,7 +208,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._closing_timer: asyncio.TimerHandle | None = None
         self._is_behind = False
         transport.set_write_buffer_limits(acceptor.watched_bytes)
-        _bound_kernel_buffer(transport)
+        sockets.bound_send_buffer(transport)
         acceptor.connections.add(self)
 
     # --- Connection: what the hub calls -------------------------------------------
@@ -256,7 +272,9 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         _logger.warning("a reader is too slow: it is told to come back")
         self._acceptor.hub.detach(self)
         # A close frame would wait behind what it does not read.
-        self._drop()
+        self._is_closing = True
+        self.write = _discard
+        self._acceptor.reset(transport)
 
     def data_received(self, data: bytes) -> None:
         """Read the page's frames; any byte is a sign of life."""
@@ -368,13 +386,8 @@ class _FrameParser:
                 return read
 
 
-def _bound_kernel_buffer(transport: asyncio.Transport) -> None:
-    """Have the kernel hold less for a page; its own bound is megabytes."""
-    own = transport.get_extra_info("socket")
-    if own is not None:
-        own.setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KERNEL_SEND_BUFFER_BYTES
-        )
+def _discard(frames: bytes) -> None:
+    """Write nothing to a connection that ends."""
 
 
 def _is_key(key: bytes) -> bool:

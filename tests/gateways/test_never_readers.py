@@ -98,7 +98,10 @@ def test_readers_that_never_read_are_bounded_and_hold_up_nobody(
         # More came than may wait for them: all were cut off.
         wait_until(lambda: open_count(site) == READING, 30)
         assert most - before < TOTAL_BYTES + WINDOWS_BYTES + REST_BYTES
-        assert len(silent) == SILENT
+        # And each is told so, though its last bytes are still unread.
+        for peer in silent:
+            with pytest.raises(ConnectionError):
+                list(iter(lambda peer=peer: peer.recv(65536), b""))
 
 
 def open_count(site: PlainSite) -> int:

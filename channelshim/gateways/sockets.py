@@ -1,0 +1,58 @@
+"""What the kernel is asked of a connection's socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import sys
+from typing import Any
+
+from channelshim import limits
+
+if sys.platform == "win32":
+    termios = None
+else:
+    import fcntl
+    import termios
+
+_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+def bound_send_buffer(transport: asyncio.Transport) -> None:
+    """Have the kernel hold limits.KERNEL_SEND_BUFFER_BYTES for a page at most.
+
+    By itself it holds megabytes for each that does not read.
+    """
+    own = _socket_of(transport)
+    if own is not None:
+        own.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KERNEL_SEND_BUFFER_BYTES
+        )
+
+
+def unacknowledged_bytes(transport: asyncio.Transport) -> int:
+    """Return how many bytes the kernel holds for the peer; 0 where it does not say."""
+    own = _socket_of(transport)
+    if own is not None and termios is not None:
+        with contextlib.suppress(OSError, ValueError):
+            queued = fcntl.ioctl(own.fileno(), termios.TIOCOUTQ, bytes(4))
+            return int.from_bytes(queued, sys.byteorder)
+    return 0
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection at once, for the kernel and the peer too.
+
+    A plain close would wait behind what the peer does not read, for minutes.
+    """
+    own = _socket_of(transport)
+    if own is not None:
+        with contextlib.suppress(OSError):
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
+
+
+def _socket_of(transport: asyncio.Transport) -> Any:
+    return transport.get_extra_info("socket")
