@@ -83,7 +83,20 @@ def read_form(environ: Environ) -> list[Part]:
     # 1 says that the boundary of the whole came behind it.
     if form.list and getattr(form.list[-1], "done", 1) != 1:
         raise FormError("The form is cut short.")
-    return [_part(item) for item in form.list if item.filename != ""]
+    try:
+        return [_part(item) for item in form.list if item.filename != ""]
+    except FormError:
+        _close(form.list)
+        raise
+    finally:
+        # What has been read to its end, or is left out.
+        _close(item for item in form.list if not item.filename)
+
+
+def _close(items: Iterable[Any]) -> None:
+    for item in items:
+        if item.file is not None:
+            item.file.close()
 
 
 def fits(parts: Iterable[Part], per_file: int | None, in_total: int | None) -> bool:
