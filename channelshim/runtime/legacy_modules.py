@@ -12,8 +12,9 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from channelshim.runtime.body import RequestBody
+from channelshim.runtime import legacy_str_uses
 from channelshim.runtime.imports import after_import
+from channelshim.runtime.legacy_str import LegacyStr
 
 
 def install() -> None:
@@ -24,14 +25,15 @@ def install() -> None:
     after_import("webapp2", mend_webapp2)
     after_import("jinja2.ext", mend_jinja2)
     after_import("cgi", mend_cgi)
+    legacy_str_uses.install()
 
 
 def mend_webapp2(webapp2: Any) -> None:
     """Give webapp2 a request body that formats as text, and byte responses."""
     plain_body = webapp2.Request.body
 
-    def body(request: Any) -> RequestBody:
-        return RequestBody(plain_body.__get__(request, type(request)))
+    def body(request: Any) -> LegacyStr:
+        return LegacyStr(plain_body.__get__(request, type(request)))
 
     def set_body(request: Any, value: bytes | str) -> None:
         # Python 2.7 had one type here.
@@ -44,13 +46,13 @@ def mend_webapp2(webapp2: Any) -> None:
 
     def write(response: Any, text: object) -> None:
         # webapp2 decodes bytes as UTF-8, which no PNG survives.
-        if isinstance(text, bytes) and not isinstance(text, RequestBody):
+        if isinstance(text, bytes) and not isinstance(text, LegacyStr):
             response.app_iter.append(text) if isinstance(
                 response.app_iter, list
             ) else response.body_file.write(text)
             response.content_length = None
             return
-        plain_write(response, str(text) if isinstance(text, RequestBody) else text)
+        plain_write(response, str(text) if isinstance(text, LegacyStr) else text)
 
     webapp2.Response.write = write
 

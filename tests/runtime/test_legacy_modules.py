@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from channelshim.runtime import legacy_modules
-from channelshim.runtime.body import RequestBody
+from channelshim.runtime.legacy_str import LegacyStr
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -23,7 +23,7 @@ def webapp2() -> Any:
 
 def test_the_body_of_a_request_is_text_and_bytes(webapp2: Any) -> None:
     request = webapp2.Request.blank("/", POST=b"caf\xc3\xa9")
-    assert isinstance(request.body, RequestBody)
+    assert isinstance(request.body, LegacyStr)
     assert f"{request.body}" == "café"
     request.body = "中"
     assert request.body == "中".encode()
@@ -35,7 +35,7 @@ def test_a_response_takes_text_bytes_and_bodies(webapp2: Any) -> None:
     response = webapp2.Response()
     response.write("é")
     response.write(b"\x89PNG\xff")
-    response.write(RequestBody("ü".encode()))
+    response.write(LegacyStr("ü".encode()))
     response.write(5)
     assert response.body == "é".encode() + b"\x89PNG\xff" + "ü5".encode()
 

@@ -1,0 +1,146 @@
+"""Python 2.7's `str`: bytes that are text wherever they meet text.
+
+`'%s: %s' % (nickname, self.request.body)` must give text, and a binary upload must
+stay whole: hence bytes whose text form is their UTF-8 reading (base-sdk 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class LegacyStr(bytes):
+    """Bytes whose str() is their text, undecodable bytes replaced.
+
+    A method that is given text works on the text and answers with text; one that is
+    given none answers with bytes of this kind. A single item is a number, as that of
+    any bytes: what reads bytes (json, urllib) depends on it.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.decode("utf-8", "replace")
+
+    def __format__(self, specification: str) -> str:
+        return format(str(self), specification)
+
+    def __html__(self) -> str:
+        """Return the text escaped, for templates with autoescape."""
+        from markupsafe import escape
+
+        return str(escape(str(self)))
+
+    def __add__(self, other: object) -> bytes | str:  # type: ignore[override]
+        if isinstance(other, str):
+            return str(self) + other
+        return bytes.__add__(self, other)  # type: ignore[operator]
+
+    def __radd__(self, other: object) -> str:
+        if isinstance(other, str):
+            return other + str(self)
+        return NotImplemented
+
+    def __mul__(self, times: Any) -> LegacyStr:
+        return LegacyStr(bytes.__mul__(self, times))
+
+    __rmul__ = __mul__
+
+    def __mod__(self, values: Any) -> Any:
+        return str(self) % values
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return str(self) == other
+        return bytes.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __lt__(self, other: Any) -> Any:
+        return _in_kind(self, other) < other
+
+    def __le__(self, other: Any) -> Any:
+        return _in_kind(self, other) <= other
+
+    def __gt__(self, other: Any) -> Any:
+        return _in_kind(self, other) > other
+
+    def __ge__(self, other: Any) -> Any:
+        return _in_kind(self, other) >= other
+
+    def __hash__(self) -> int:
+        # Python 2.7 had one hash for equal ASCII text and bytes; so has Python 3
+        # (str and bytes hash alike when ASCII, PEP 456), which makes dict look-ups by
+        # body find text keys.
+        return bytes.__hash__(self)
+
+    def __contains__(self, item: object) -> bool:
+        if isinstance(item, str):
+            return item in str(self)
+        return bytes.__contains__(self, item)  # type: ignore[operator]
+
+    def __getitem__(self, place: Any) -> Any:
+        item = bytes.__getitem__(self, place)
+        return LegacyStr(item) if isinstance(place, slice) else item
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> LegacyStr:
+        """Return the text in another encoding, as 2.7's `str.encode` did."""
+        return LegacyStr(str(self).encode(encoding, errors))
+
+
+def _in_kind(value: LegacyStr, other: object) -> str | bytes:
+    """Return the value as what the other one can be compared with."""
+    return str(value) if isinstance(other, str) else bytes(value)
+
+
+def as_text(value: Any) -> Any:
+    """Return a LegacyStr's text, and anything else as it is."""
+    return str(value) if isinstance(value, LegacyStr) else value
+
+
+def _is_text(argument: object) -> bool:
+    """Tell whether a method's argument is text, or a collection of text."""
+    if isinstance(argument, (tuple, list)):
+        return any(isinstance(item, str) for item in argument)
+    return isinstance(argument, str)
+
+
+def _in_legacy_str(answer: Any) -> Any:
+    """Return a method's answer with its bytes as LegacyStr."""
+    if type(answer) is bytes:
+        return LegacyStr(answer)
+    if isinstance(answer, (list, tuple)):
+        return type(answer)(map(_in_legacy_str, answer))
+    return answer
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """Return a method of bytes that takes text too."""
+    of_bytes, of_text = getattr(bytes, name), getattr(str, name)
+
+    def method(self: LegacyStr, *arguments: Any, **named: Any) -> Any:
+        if any(map(_is_text, arguments)) or any(map(_is_text, named.values())):
+            arguments = tuple(
+                list(map(as_text, argument))
+                if isinstance(argument, list)
+                else as_text(argument)
+                for argument in arguments
+            )
+            named = {key: as_text(value) for key, value in named.items()}
+            return of_text(str(self), *arguments, **named)
+        return _in_legacy_str(of_bytes(self, *arguments, **named))
+
+    method.__name__ = name
+    method.__doc__ = f"Do as `bytes.{name}`, and with text as `str.{name}`."
+    return method
+
+
+for _name in (
+    *("capitalize", "center", "count", "endswith", "expandtabs", "find", "index"),
+    *("join", "ljust", "lower", "lstrip", "partition", "replace", "rfind", "rindex"),
+    *("rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith"),
+    *("strip", "swapcase", "title", "upper", "zfill"),
+):
+    setattr(LegacyStr, _name, _method(_name))
