@@ -53,6 +53,8 @@ _PYTHON2_MODULES: Final = frozenset(
     xmlrpclib django.utils.simplejson
     """.split()
 )
+_FOLDERS: Final = ("django.utils", "google.appengine.api", "google.appengine.ext")
+"""Packages whose names are modules that matter one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,12 @@ def report(app_dir: Path) -> tuple[str, int]:
         *_sources(app_dir),
     ]
     lines = [
-        f"{app_dir}: runtime {config.runtime}, {len(config.handlers)} handlers",
+        f"{app_dir}: runtime {config.runtime}, "
+        + (
+            "1 handler"
+            if len(config.handlers) == 1
+            else f"{len(config.handlers)} handlers"
+        ),
         "",
     ]
     lines += _table(findings)
@@ -209,8 +216,9 @@ def _imports_by_words(text: str) -> set[str]:
 
 def _from(module: str, names: Iterable[str]) -> Iterator[str]:
     """Return what `from module import names` uses, service by service."""
-    is_folder = module in ("google.appengine.api", "google.appengine.ext")
-    return (f"{module}.{name}" for name in names) if is_folder else iter([module])
+    if module in _FOLDERS:
+        return (f"{module}.{name}" for name in names)
+    return iter([module])
 
 
 def _module(name: str, places: tuple[str, ...]) -> Finding | None:

@@ -93,6 +93,17 @@ def test_python_2_is_seen(
     assert doctor.report(app_dir)[1] == doctor.OK
 
 
+def test_json_of_old_django_is_missing_and_the_rest_of_django_is_not(
+    tmp_path: Path,
+) -> None:
+    text, _ = doctor.report(
+        write(tmp_path, main="from django.utils import html, simplejson\n")
+    )
+    assert "django.utils.simplejson  missing" in text
+    assert "django  " in text
+    assert "1 missing here" in text
+
+
 def test_broken_app_yaml_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "app.yaml").write_text("handlers:\n- url: /(\n  script: x\n")
     text, status = doctor.report(tmp_path)

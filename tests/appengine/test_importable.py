@@ -30,7 +30,11 @@ def test_quota_counts_nothing_and_converts() -> None:
 
 
 def test_taskqueue_is_still_in_the_labs() -> None:
+    from google.appengine.api.labs import taskqueue as from_labs
+
     labs = importlib.import_module("google.appengine.api.labs.taskqueue")
+
+    assert from_labs is labs
     taskqueue = importlib.import_module("google.appengine.api.taskqueue")
     assert labs is taskqueue
     assert taskqueue.__name__ == taskqueue.__spec__.name
