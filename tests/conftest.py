@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +23,10 @@ hypothesis.settings.register_profile(
     "channelshim", deadline=None, derandomize=os.environ.get("CI") == "true"
 )
 hypothesis.settings.load_profile("channelshim")
+
+# A shell that runs a suite in the background has it ignore Ctrl-C, and so would every
+# program that it starts; what is caught here is the default there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _lanes_run: Counter[str] = Counter()
 _lanes_skipped: Counter[str] = Counter()

@@ -78,15 +78,22 @@ class Program:
         return self.process.returncode
 
     def stop(self) -> None:
-        """End it as Ctrl-C does; kill it if that does not help."""
+        """End it as Ctrl-C does.
+
+        Raises:
+            AssertionError: that did not end it in time; it is killed.
+        """
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(PATIENCE_SECONDS * timeout_factor())
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as error:
             self.process.kill()
             self.process.wait()
-        self._file.close()
-        self._package.cleanup()
+            message = f"Ctrl-C did not end it; it printed:\n{self.output}"
+            raise AssertionError(message) from error
+        finally:
+            self._file.close()
+            self._package.cleanup()
 
     def _has_ended(self) -> bool:
         return self.process.poll() is not None
