@@ -347,3 +347,6 @@ DOCTOR_FILES: Final = 10_000
 
 LOGGED_PATH_LENGTH: Final = 200
 """Characters of a request's path that stand before its lines in the log."""
+
+LOGGED_URI_LENGTH: Final = 2048
+"""Characters of a request's path and query in the access log."""

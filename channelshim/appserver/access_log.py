@@ -14,8 +14,12 @@ from channelshim import limits
 from channelshim.appserver import guard
 
 _FORMAT: Final = '%(REMOTE_ADDR)s "%(REQUEST_METHOD)s %(REQUEST_URI)s" %(status)s'
-_TOKEN: Final = re.compile(r"[\w-]{33,}\.[\w-]{43}")
-"""What a channel token looks like (protocol/tokens.py), wherever it stands."""
+_TOKEN: Final = re.compile(r"(?<![\w-])[\w-]{33,}\.[\w-]{43}")
+"""What a channel token looks like (protocol/tokens.py), wherever it stands.
+
+It begins where a word does: tried at every character of a long one, the search would
+take the square of its length.
+"""
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -74,6 +78,8 @@ class AccessLog(TransLogger):  # type: ignore[misc]
             if key != "HTTP_X_FORWARDED_FOR"
         }
         uri = _CONTROLS.sub("?", path + mark + query)
+        if len(uri) > limits.LOGGED_URI_LENGTH:
+            uri = f"{uri[:limits.LOGGED_URI_LENGTH]}..."
         super().write_log(
             trusted, _CONTROLS.sub("?", method), uri, start, status, bytes
         )

@@ -68,6 +68,12 @@ def test_token_is_left_out_anywhere(
     assert token[-20:] not in line
 
 
+def test_long_address_is_cut_and_read_once(caplog: pytest.LogCaptureFixture) -> None:
+    # A search that begins anew at each character would take hours.
+    (line,) = log_of(caplog, f"/chat?{'a' * 5_000_000}")
+    assert line == f'192.0.2.1 "GET /chat?{"a" * 2042}..." 204'
+
+
 def test_nothing_is_made_that_nobody_reads(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
