@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestApp:
         "files/a.txt": b"0123456789",
         "files/empty.txt": b"",
         "files/one.txt": b"1",
+        "files/tomorrow.txt": b"early",
         "files/big.bin": bytes(range(256)) * 64,
         "files/.hidden": b"secret",
         "files/.git/config": b"secret",
@@ -74,6 +76,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestApp:
     (root.parent / "linked").mkdir()
     (root.parent / "linked" / "l.txt").write_text("linked")
     (root / "files" / "link").symlink_to(root.parent / "linked")
+    tomorrow = time.time() + 86_400
+    os.utime(root / "files" / "tomorrow.txt", (tomorrow, tomorrow))
     os.mkfifo(root / "files" / "fifo")
     config = parse_app(YAML, read=lambda path: None)
     server = AppServer(root, config, Application("t"), CookieSigner([b"s" * 32]))
@@ -111,7 +115,29 @@ def test_what_has_not_changed_is_304(client: TestApp) -> None:
         again = client.get("/a.txt", headers={name: first.headers[header]}, status=304)
         assert again.body == b""
     client.get("/a.txt", headers={"If-None-Match": '"other"'}, status=200)
-    client.get("/a.txt", headers={"If-Modified-Since": "nonsense"}, status=[200, 400])
+
+
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [
+        ("nonsense", 200),
+        ("Thu, 99 Foo 99999999 99:99:99 GMT", 200),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 200),
+        ("Thu, 01 Jan 99999999 00:00:00 GMT", 200),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 304),
+        ("Fri, 01 Jan 2100 00:00:00 GMT; length=10", 304),
+        ("", 200),
+    ],
+)
+def test_date_that_is_none_counts_for_nothing(
+    client: TestApp, since: str, status: int
+) -> None:
+    client.get("/a.txt", headers={"If-Modified-Since": since}, status=status)
+
+
+def test_file_of_tomorrow_is_served_again(client: TestApp) -> None:
+    modified = client.get("/tomorrow.txt").headers["Last-Modified"]
+    client.get("/tomorrow.txt", headers={"If-Modified-Since": modified}, status=200)
 
 
 @pytest.mark.parametrize(
