@@ -42,6 +42,18 @@ def mend_webapp2(webapp2: Any) -> None:
 
     webapp2.Request.body = property(body, set_body, plain_body.__delete__)
 
+    def url_encoding(request: Any) -> str:
+        # Python 2.7 matched the bytes; here a path that is no UTF-8 raised.
+        path: str = request.environ.get("PATH_INFO", "")
+        if not path.isascii():
+            try:
+                path.encode("latin-1").decode()
+            except UnicodeError:
+                return "latin-1"
+        return str(request.environ.get("webob.url_encoding", "UTF-8"))
+
+    webapp2.Request.url_encoding = property(url_encoding)
+
     plain_write = webapp2.Response.write
 
     def write(response: Any, text: object) -> None:

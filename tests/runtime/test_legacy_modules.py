@@ -31,6 +31,27 @@ def test_the_body_of_a_request_is_text_and_bytes(webapp2: Any) -> None:
     assert request.body == b"raw"
 
 
+@pytest.mark.parametrize(
+    "path", ["/\xff\xfe", "/\xc3\xa9", "/é中".encode().decode("latin-1")]
+)
+def test_any_path_is_matched(webapp2: Any, path: str) -> None:
+    class Handler(webapp2.RequestHandler):  # type: ignore[misc]
+        def get(self, rest: str) -> None:
+            self.response.write(self.request.path)
+
+    app = webapp2.WSGIApplication([("/found(.*)", Handler)])
+    assert _blank(webapp2, path).get_response(app).status_int == 404
+    found = _blank(webapp2, f"/found{path}").get_response(app)
+    assert found.status_int == 200
+    assert "%" in found.text
+
+
+def _blank(webapp2: Any, path: str) -> Any:
+    request = webapp2.Request.blank("/")
+    request.environ["PATH_INFO"] = path
+    return request
+
+
 def test_a_response_takes_text_bytes_and_bodies(webapp2: Any) -> None:
     response = webapp2.Response()
     response.write("é")
