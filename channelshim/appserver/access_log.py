@@ -79,7 +79,7 @@ class AccessLog(TransLogger):  # type: ignore[misc]
         }
         uri = _CONTROLS.sub("?", path + mark + query)
         if len(uri) > limits.LOGGED_URI_LENGTH:
-            uri = f"{uri[:limits.LOGGED_URI_LENGTH]}..."
+            uri = f"{uri[: limits.LOGGED_URI_LENGTH]}..."
         super().write_log(
             trusted, _CONTROLS.sub("?", method), uri, start, status, bytes
         )

@@ -167,6 +167,8 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadersTooLong):
                 self._refuse("431 Request Header Fields Too Large")
+            elif isinstance(error.__context__, _UnknownCoding):
+                self._refuse("501 Not Implemented")
             else:
                 self.send_400_response("Invalid HTTP request received.")
 
@@ -190,11 +192,12 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if len(name) == 4 and name.lower() == b"host":
             self._hosts += 1
+        elif len(name) == 17 and name.lower() == b"transfer-encoding":
+            # The parser reads the chunks of "gzip, chunked" and leaves the rest as it
+            # is, which no app takes for what it asked for.
+            if value.strip().lower() != b"chunked":
+                raise _UnknownCoding
         super().on_header(name, value)
-
-    def shutdown(self) -> None:
-        """Close when idle, else after the response in hand."""
-        super().shutdown()
 
     def _should_upgrade_to_ws(self) -> bool:
         return True
@@ -222,6 +225,10 @@ class HttpProtocol(HttpToolsProtocol):
 
 class _HeadersTooLong(Exception):
     """More header bytes than limits.MAXIMUM_HEADER_BYTES."""
+
+
+class _UnknownCoding(Exception):
+    """A body in another coding than chunks (RFC 9112, 6.1)."""
 
 
 class _NotOneHost(Exception):
