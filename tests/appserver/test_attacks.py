@@ -288,7 +288,7 @@ def test_head_and_body_are_bounded(attacked: Server) -> None:
     long_header = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 300_000
     answer = talk(attacked, long_header + b"\r\n\r\n")
     assert answer == b"" or re.match(rb"HTTP/1\.1 4\d\d", answer)
-    many = b"".join(b"X-%d: y\r\n" % number for number in range(5000))
+    many = b"".join(b"X-%d: y\r\n" % number for number in range(9000))
     answer = talk(attacked, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + many + b"\r\n")
     assert answer == b"" or re.match(rb"HTTP/1\.1 4\d\d", answer)
     declared = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n"
