@@ -62,6 +62,9 @@ class Pages:
 
     def errors(self, page: Any) -> list[str]:
         """Return what the page wrote to its console as an error, or did not catch."""
+        if not page.is_closed():
+            # What the page has said arrives while it is talked to, and only then.
+            page.evaluate("0")
         return self._errors[page]
 
     def close(self) -> None:
