@@ -460,6 +460,7 @@ def serve_parts(
     changed: list[str] = []
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
+        acceptor.open_ring()
         parts.start_hub(loop)
         say(
             f"{parts.application.application_id} is running at "
@@ -501,6 +502,7 @@ def serve_parts(
     gc.collect()
     gc.freeze()
     server.run()
+    acceptor.close_ring()
     watcher.stop()
     # Tasks in hand get what requests get; one that is cut off runs again.
     waits = server.is_terminated

@@ -134,6 +134,9 @@ READER_BEHIND_BYTES: Final = 64 << 10
 KERNEL_SEND_BUFFER_BYTES: Final = 64 << 10
 """What the kernel is asked to hold for a page at most."""
 
+RING_LEAST_CONNECTIONS: Final = 4
+"""Pages owed the same from which on one call of the kernel sends to all of them."""
+
 RESETS_AT_ONCE: Final = 16
 """Connections of slow readers that are ended in one go, and the pause to the next."""
 

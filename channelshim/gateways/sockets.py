@@ -54,5 +54,11 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def descriptor(transport: asyncio.Transport) -> int:
+    """Return the number of the transport's socket; its protocol must outlive it."""
+    number: int = _socket_of(transport).fileno()
+    return number
+
+
 def _socket_of(transport: asyncio.Transport) -> Any:
     return transport.get_extra_info("socket")

@@ -25,7 +25,8 @@ from websockets.streams import StreamReader
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError, TokenError
 from channelshim.gateways import sockets
-from channelshim.hub.connections import Connection
+from channelshim.gateways.io_uring import SendRing, send_word
+from channelshim.hub.connections import Connection, write_each
 from channelshim.hub.hub import Hub
 from channelshim.protocol import frames
 from channelshim.protocol.contracts import Clock
@@ -77,7 +78,57 @@ class Acceptor:
         self.connections: set[WebSocketProtocol] = set()
         self._behind = 0
         self._ending: deque[asyncio.Transport] = deque()
+        self._ring: SendRing | None = None
         self.reader_bytes = send_buffer_bytes
+
+    @property
+    def has_ring(self) -> bool:
+        """Return whether the kernel takes many sends in one call."""
+        return self._ring is not None
+
+    def open_ring(self) -> None:
+        """Have the hub send to many pages in one call of the kernel, where it can.
+
+        Called on the loop's thread, before any connection.
+        """
+        try:
+            self._ring = SendRing()
+        except OSError as error:
+            _logger.debug("each page is sent to by itself: %s", error)
+            return
+        self.hub.write_all = self._write_all
+
+    def close_ring(self) -> None:
+        """Give the ring back; the hub writes to each page by itself again."""
+        if self._ring is not None:
+            self.hub.write_all = write_each
+            self._ring.close()
+            self._ring = None
+
+    def _write_all(self, connections: Sequence[Connection], frames: bytes) -> None:
+        """Send frames to all that nothing waits for; the others' transports wait."""
+        ring = self._ring
+        if ring is None or len(connections) < limits.RING_LEAST_CONNECTIONS:
+            write_each(connections, frames)
+            return
+        pages = cast("Sequence[WebSocketProtocol]", connections)
+        words = [page.send_word for page in pages]
+        if 0 in words:
+            write_each([page for page in pages if not page.may_send()], frames)
+            pages = [page for page in pages if page.send_word]
+            words = [page.send_word for page in pages]
+        try:
+            short = ring.send(words, frames)
+        except OSError as error:
+            _logger.error("io_uring failed, and is used no more: %s", error)
+            self.close_ring()
+            # Who has what is unknown: they come back and resume.
+            for page in pages:
+                self.hub.detach(page)
+                page.abort()
+            return
+        for index, taken in short:
+            pages[index].write(frames[taken:])
 
     @property
     def watched_bytes(self) -> int:
@@ -179,6 +230,10 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         acceptor: whose connection it is.
         switching: the answer to the handshake; goes out with the first frame, in one
             write.
+
+    Attributes:
+        send_word: of the socket, while nothing waits in its transport and it may be
+            sent to past that; else 0.
     """
 
     __slots__ = (
@@ -189,9 +244,11 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         "_is_behind",
         "_is_broken",
         "_is_closing",
+        "_own_word",
         "_parser",
         "_switching",
         "_transport",
+        "send_word",
     )
 
     def __init__(
@@ -201,6 +258,10 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._switching = switching
         self._transport = transport
         self._acceptor = acceptor
+        self.send_word = self._own_word = 0
+        if acceptor.has_ring:
+            self._own_word = send_word(sockets.descriptor(transport))
+            self.write = self._put
         self._parser: _FrameParser | None = None
         self._awaits_answer = False
         self._is_closing = False
@@ -218,7 +279,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         hello = frames.text_frame(frames.hello_text(number))
         first = self._switching + hello + owed
         self._switching = b""
-        self._transport.write(first)
+        self._put(first)
 
     def expire(self) -> None:
         """See Connection.expire."""
@@ -231,7 +292,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     def ping(self) -> bool:
         """See Connection.ping."""
         self._awaits_answer = True
-        self._transport.write(frames.PING_FRAME)
+        self._put(frames.PING_FRAME)
         return True
 
     def has_answered(self) -> bool:
@@ -241,6 +302,18 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     def abort(self) -> None:
         """See Connection.abort."""
         self._drop()
+
+    def may_send(self) -> bool:
+        """Return whether nothing waits in the transport, and note it."""
+        if self._is_closing or self._transport.get_write_buffer_size():
+            return False
+        self.send_word = self._own_word
+        return True
+
+    def _put(self, data: bytes) -> None:
+        """Hand data to the transport, which may keep it for a while."""
+        self.send_word = 0
+        self._transport.write(data)
 
     # --- asyncio.Protocol: what the transport calls -------------------------------
 
@@ -252,7 +325,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     def resume_writing(self) -> None:
         """Write straight again: the reader has caught up."""
         self._note_behind(is_behind=False)
-        self.write = self._transport.write
+        self.write = self._put if self._own_word else self._transport.write
 
     def _note_behind(self, *, is_behind: bool) -> None:
         if is_behind != self._is_behind:
@@ -273,6 +346,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._acceptor.hub.detach(self)
         # A close frame would wait behind what it does not read.
         self._is_closing = True
+        self.send_word = 0
         self.write = _discard
         self._acceptor.reset(transport)
 
@@ -299,6 +373,9 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Detach; the page may come back within the grace."""
+        # The descriptor is somebody else's from now on.
+        self.send_word = self._own_word = 0
+        self.write = _discard
         self._acceptor.connections.discard(self)
         self._note_behind(is_behind=False)
         self._acceptor.hub.detach(self)
@@ -315,7 +392,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._is_closing = True
         last = self._switching + frames.close_frame(code, reason)
         self._switching = b""
-        self._transport.write(last)
+        self._put(last)
         loop = asyncio.get_running_loop()
         self._closing_timer = loop.call_later(limits.CLOSE_SECONDS, self._drop)
 
@@ -325,12 +402,13 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
             answer = code if code is not None else limits.CLOSE_NORMAL
             if not _is_sendable(answer):
                 answer = limits.CLOSE_PROTOCOL_ERROR
-            self._transport.write(frames.close_frame(answer))
+            self._put(frames.close_frame(answer))
         self._acceptor.hub.detach(self)
         self._transport.close()
 
     def _drop(self) -> None:
         self._is_closing = True
+        self.send_word = 0
         self._transport.abort()
 
     def _read(self, data: bytes) -> None:

@@ -6,7 +6,7 @@ A gateway subclasses Connection; the hub alone changes `number`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from channelshim.protocol import frames
 
@@ -98,3 +98,9 @@ class Connection(ABC):
     def abort(self) -> None:
         """Drop a dead peer without a word; the hub has detached it."""
         self.come_back()
+
+
+def write_each(connections: Sequence[Connection], frames: bytes) -> None:
+    """Write frames to each of connections."""
+    for connection in connections:
+        connection.write(frames)
