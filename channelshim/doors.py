@@ -445,6 +445,8 @@ def serve_parts(
         parts.app_server.show_tracebacks = True
     logged = AccessLog(parts.app_server)
     bridge = make_bridge(logged, worker_count(settings, parts.config))
+    parts.hub.is_sending = lambda: bridge.requests_in_hand > 0
+    bridge.on_idle = parts.hub.note_idle
     is_host_allowed = parts.app_server.is_host_allowed
     origins = Origins(settings.allowed_origins)
     acceptor = Acceptor(

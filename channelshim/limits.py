@@ -117,7 +117,7 @@ MAXIMUM_CONNECTIONS_PER_CLIENT: Final = 256
 MAXIMUM_CONNECTIONS: Final = 100_000
 
 PASS_PAUSE_SECONDS: Final = 0.05
-"""Longest pause between two passes over the connections under load."""
+"""Longest time for which a pass waits for handlers that run."""
 
 PASS_SWITCH_SECONDS: Final = 0.02
 """sys.setswitchinterval during a pass over many connections."""

@@ -181,7 +181,7 @@ SETTINGS = (
         "pause_seconds",
         float,
         limits.PASS_PAUSE_SECONDS,
-        "Longest pause between two deliveries under load, which joins writes.",
+        "Longest wait of a delivery for handlers that run, which joins writes.",
     ),
     Setting(
         "send_buffer_bytes",

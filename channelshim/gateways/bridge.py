@@ -37,6 +37,9 @@ class WsgiBridge:
         workers: where it runs.
         maximum_body_bytes: a longer body is refused with 413.
         body_seconds: longest wait for the next piece of a body; then 408.
+
+    Attributes:
+        on_idle: called on the loop when no request is in hand any more.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class WsgiBridge:
         self._maximum_body_bytes = maximum_body_bytes
         self._body_seconds = body_seconds
         self._in_hand: set[_Exchange] = set()
+        self.on_idle: Callable[[], None] = _nobody
 
     @property
     def requests_in_hand(self) -> int:
@@ -88,6 +92,8 @@ class WsgiBridge:
                 raise
             finally:
                 self._in_hand.discard(exchange)
+                if not self._in_hand:
+                    self.on_idle()
                 if not is_stopping:
                     # The body's file lives until the app is done with it.
                     await exchange.wait_for_worker()
@@ -241,6 +247,10 @@ class _Exchange:
         self._is_abandoned = True
         self._room.release()
         await self._finished
+
+
+def _nobody() -> None:
+    """Stand in for whoever wants to know that no request is in hand."""
 
 
 async def send_whole(

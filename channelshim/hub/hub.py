@@ -36,13 +36,15 @@ class Hub:
         grace_seconds: see PresenceBook.
         ping_interval_seconds: between two heartbeats of one connection.
         ping_timeout_seconds: after which an unanswered one means dead.
-        pause_seconds: longest pause between two passes under load.
+        pause_seconds: longest time for which a pass is put off.
         maximum_connections: in this process.
         maximum_connections_per_client: of one client id.
 
     Attributes:
         write_all: writes the same frames to each of many connections; a gateway with
             a faster way than one write after the other puts it here.
+        is_sending: returns whether handlers run; a gateway that knows puts it here,
+            and calls `note_idle` when the last one has ended.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Hub:
     ) -> None:
         self.frames = FrameCache()
         self.write_all = write_each
+        self.is_sending = _nobody_sends
         self._broker = broker
         self._clock = clock
         self._reports = reports
@@ -68,7 +71,8 @@ class Hub:
         self._maximum_connections = maximum_connections
         self._maximum_per_client = maximum_connections_per_client
         self._pause_seconds = pause_seconds
-        self._next_pass = 0.0
+        self._last_pass_seconds = 0.0
+        self._put_off: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         # Of every client id that is connected, in grace or awaited.
         self._channels: dict[str, Channel] = {}
@@ -202,27 +206,32 @@ class Hub:
             _logger.debug("a message was sent after the stop")
 
     def _woken(self) -> None:
-        """Deliver now, or after a pause when the last pass has only just ended.
+        """Deliver now, or a little later when handlers run that may go on sending.
 
-        Under load handlers go on sending meanwhile, and more is joined into each
-        write; the pause is never longer than the pass was. A message that comes alone
-        does not wait.
+        What they send meanwhile is joined into the same writes. The pause is never
+        longer than the last pass was, and ends as soon as no handler runs.
         """
         assert self._loop is not None
-        pause = self._next_pass - self._loop.time()
-        if pause > 0:
-            self._loop.call_later(pause, self.deliver)
+        if self._last_pass_seconds > 0 and self.is_sending():
+            pause = min(self._last_pass_seconds, self._pause_seconds)
+            self._put_off = self._loop.call_later(pause, self.deliver)
         else:
+            self.deliver()
+
+    def note_idle(self) -> None:
+        """Deliver what was put off: no handler runs any more. Loop thread only."""
+        if self._put_off is not None:
             self.deliver()
 
     def deliver(self) -> None:
         """Write what was published since the last pass: one write per connection."""
+        if self._put_off is not None:
+            self._put_off.cancel()
+            self._put_off = None
         begun = self._clock.monotonic()
         self._deliver()
         self._broker.settle()
-        spent = self._clock.monotonic() - begun
-        if self._loop is not None:
-            self._next_pass = self._loop.time() + min(spent, self._pause_seconds)
+        self._last_pass_seconds = self._clock.monotonic() - begun
 
     def _deliver(self) -> None:
         deliveries = self._broker.collect()
@@ -382,3 +391,8 @@ class Hub:
             return
         self.detach(connection)
         connection.expire()
+
+
+def _nobody_sends() -> bool:
+    """Stand in for a gateway that does not know of its handlers."""
+    return False

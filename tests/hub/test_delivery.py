@@ -158,9 +158,18 @@ def test_a_reader_that_is_dropped_in_a_pass_disturbs_no_other(house: House) -> N
     assert not pages[1].is_attached
 
 
-def test_a_pass_under_load_is_put_off_but_no_message_is(house: House) -> None:
+class Handlers:
+    """Stands in for the gateway that knows how many handlers run."""
+
+    def __init__(self, house: House, last_pass_seconds: float) -> None:
+        self.running = 1
+        house.hub.is_sending = lambda: self.running > 0
+        house.hub._last_pass_seconds = last_pass_seconds
+
+
+def test_a_pass_is_put_off_while_handlers_run_but_no_message_is(house: House) -> None:
     page = house.attach(Page("a"))
-    house.hub._next_pass = house.loop.time() + 0.03
+    Handlers(house, last_pass_seconds=0.03)
     house.broker.publish("a", "1")
     house.loop.run()
     house.broker.publish("a", "2")
@@ -170,6 +179,30 @@ def test_a_pass_under_load_is_put_off_but_no_message_is(house: House) -> None:
     assert page.texts == ["1", "2"]
     assert page.writes == 1
     assert house.loop.wake_ups == 1
+
+
+def test_a_pass_is_put_off_no_longer_than_handlers_run(house: House) -> None:
+    page = house.attach(Page("a"))
+    handlers = Handlers(house, last_pass_seconds=0.03)
+    house.broker.publish("a", "1")
+    house.loop.run()
+    assert page.texts == []
+    handlers.running = 0
+    house.hub.note_idle()
+    assert page.texts == ["1"]
+    house.hub.note_idle()
+    house.send("a", "2")
+    house.loop.run(1)
+    assert (page.texts, page.writes) == (["1", "2"], 2)
+
+
+def test_a_pass_is_put_off_within_the_bound_of_the_setting() -> None:
+    house = House(pause_seconds=0.01)
+    page = house.attach(Page("a"))
+    Handlers(house, last_pass_seconds=30)
+    house.broker.publish("a", "1")
+    house.loop.run(0.011)
+    assert page.texts == ["1"]
 
 
 def test_a_long_pass_gives_the_interpreter_back(house: House) -> None:
