@@ -41,13 +41,16 @@ def internal_environ(request: InternalRequest, host: str = "localhost") -> Envir
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
+        # Without it, WebOb copies each body into a temporary file.
+        "webob.is_body_seekable": True,
         guard.INTERNAL_KEY: guard.INTERNAL,
     }
     for header, value in request.headers:
         key = header.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
-        environ[key] = value
+        if key == "CONTENT_LENGTH":
+            # A task may say one, and be wrong.
+            continue
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
     return environ
 
 
