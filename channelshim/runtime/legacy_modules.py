@@ -28,6 +28,9 @@ def install() -> None:
     legacy_str_uses.install()
 
 
+_QUOTED_PATH_KEY = "channelshim.quoted_path"
+
+
 def mend_webapp2(webapp2: Any) -> None:
     """Give webapp2 a request body that formats as text, and byte responses."""
     plain_body = webapp2.Request.body
@@ -44,15 +47,31 @@ def mend_webapp2(webapp2: Any) -> None:
 
     def url_encoding(request: Any) -> str:
         # Python 2.7 matched the bytes; here a path that is no UTF-8 raised.
-        path: str = request.environ.get("PATH_INFO", "")
+        environ = request.environ
+        path: str = environ.get("PATH_INFO", "")
         if not path.isascii():
             try:
                 path.encode("latin-1").decode()
             except UnicodeError:
                 return "latin-1"
-        return str(request.environ.get("webob.url_encoding", "UTF-8"))
+        encoding: str = environ.get("webob.url_encoding", "UTF-8")
+        return encoding
 
     webapp2.Request.url_encoding = property(url_encoding)
+
+    plain_path = webapp2.Request.path
+
+    def path(request: Any) -> str:
+        # Each route asks for it until one matches, and it is quoted for each anew.
+        environ = request.environ
+        parts = environ.get("SCRIPT_NAME"), environ.get("PATH_INFO")
+        known = environ.get(_QUOTED_PATH_KEY)
+        if known is None or known[0] != parts:
+            known = environ[_QUOTED_PATH_KEY] = parts, plain_path.fget(request)
+        quoted: str = known[1]
+        return quoted
+
+    webapp2.Request.path = property(path)
 
     plain_write = webapp2.Response.write
 

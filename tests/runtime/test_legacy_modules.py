@@ -46,6 +46,15 @@ def test_any_path_is_matched(webapp2: Any, path: str) -> None:
     assert "%" in found.text
 
 
+def test_a_path_that_changes_on_the_way_is_seen(webapp2: Any) -> None:
+    request = webapp2.Request.blank("/a b")
+    assert request.path == request.path == "/a%20b"
+    request.environ["PATH_INFO"] = "/other"
+    assert request.path == "/other"
+    request.script_name = "/mounted"
+    assert (request.path, request.copy().path) == ("/mounted/other",) * 2
+
+
 def _blank(webapp2: Any, path: str) -> Any:
     request = webapp2.Request.blank("/")
     request.environ["PATH_INFO"] = path
