@@ -84,7 +84,10 @@ PRESENCE_RUNNERS: Final = 4
 """Threads that make presence POSTs; one id's POSTs never overlap."""
 
 PRESENCE_GATHER_SECONDS: Final = 0.005
-"""How long changes of presence are gathered for one commit of the journal."""
+"""After so long without another change of presence, those before go on together."""
+
+PRESENCE_BURST_SECONDS: Final = 0.25
+"""How long changes are gathered at most while more and more come."""
 
 PRESENCE_PATIENCE_SECONDS: Final = 0.01
 """How long an id waits for a runner before another one is woken."""

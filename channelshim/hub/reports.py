@@ -118,8 +118,8 @@ class PresenceReports:
     def _keep_journal(self) -> None:
         while not self._is_stopping or self._changes:
             waiting = limits.PRESENCE_PATIENCE_SECONDS if self._ready else None
-            if self._has_changes.wait(waiting) and not self._is_stopping:
-                time.sleep(limits.PRESENCE_GATHER_SECONDS)
+            if self._has_changes.wait(waiting):
+                self._gather()
             # Cleared before the changes are taken: one that comes later sets it again.
             self._has_changes.clear()
             changes = [self._changes.popleft() for _ in range(len(self._changes))]
@@ -130,6 +130,20 @@ class PresenceReports:
                 self._wake_runner()
         for _ in range(self._runners):
             self._alarm.release()
+
+    def _gather(self) -> None:
+        """Wait until no more changes come, within a bound.
+
+        While many pages connect at once, each is let in before the app is told of any:
+        the POSTs cost as much as the connections do.
+        """
+        deadline = time.monotonic() + limits.PRESENCE_BURST_SECONDS
+        gathered = 0
+        while len(self._changes) > gathered and time.monotonic() < deadline:
+            if self._is_stopping:
+                return
+            gathered = len(self._changes)
+            time.sleep(limits.PRESENCE_GATHER_SECONDS)
 
     def _wake_runner(self) -> None:
         with self._lock:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import parse_qs
 
@@ -11,6 +14,7 @@ import pytest
 
 from channelshim import limits
 from channelshim.errors import StorageError
+from channelshim.hub import reports as reports_module
 from channelshim.hub.reports import PresenceReports, presence_request
 from channelshim.protocol.contracts import InternalRequest, InternalResponse, Store
 from tests.lanes import timeout_factor
@@ -222,3 +226,44 @@ def test_stop_waits_for_a_stuck_handler_no_longer_than_it_may(
 
 def test_stop_without_any_report_is_no_error(app: App, journal: Journal) -> None:
     PresenceReports(app, cast(Store, journal)).stop(1.0)
+
+
+def keep_coming(
+    monkeypatch: pytest.MonkeyPatch, reports: PresenceReports, count: int
+) -> None:
+    """Let one more page connect during each of the next waits of the journal."""
+    coming = iter(range(count))
+
+    def sleep(seconds: float) -> None:
+        time.sleep(0.001)
+        for number in itertools.islice(coming, 1):
+            reports.connected(f"later {number}")
+
+    clock = SimpleNamespace(sleep=sleep, monotonic=time.monotonic)
+    monkeypatch.setattr(reports_module, "time", clock)
+
+
+def test_pages_that_come_one_after_the_other_are_told_of_together(
+    reports: PresenceReports,
+    app: App,
+    journal: Journal,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "PRESENCE_BURST_SECONDS", PATIENCE_SECONDS)
+    keep_coming(monkeypatch, reports, 20)
+    reports.connected("a")
+    wait_until(lambda: len(app.posts) == 21)
+    assert journal.commits == 1
+
+
+def test_pages_that_never_cease_to_come_do_not_keep_the_app_from_being_told(
+    reports: PresenceReports,
+    app: App,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "PRESENCE_BURST_SECONDS", 0.02)
+    keep_coming(monkeypatch, reports, 1_000_000)
+    reports.connected("a")
+    wait_until(lambda: app.of("a") == ["connected"])
