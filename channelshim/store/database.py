@@ -74,6 +74,8 @@ class Database:
         """Return this thread's connection, opened at its first use."""
         if self._process_id != os.getpid():
             self._leave_parent()
+        if self._is_closed:
+            raise self._closed()
         held: _Held | None = getattr(self._local, "held", None)
         if held is None:
             held = self._local.held = _Held(self.open())
@@ -82,7 +84,7 @@ class Database:
     def open(self) -> sqlite3.Connection:
         """Open a further connection in autocommit mode; the caller closes it."""
         if self._is_closed:
-            raise StorageError(f"the store {self.path} is closed")
+            raise self._closed()
         with self._explained():
             connection = sqlite3.connect(
                 self.path,
@@ -166,7 +168,11 @@ class Database:
             held: _Held | None = getattr(self._local, "held", None)
             if held is not None:
                 held.connection.close()
-        self._local, self._idle = threading.local(), []
+            # Those of other threads stay: one may be in the middle of a statement.
+            self._idle = []
+
+    def _closed(self) -> StorageError:
+        return StorageError(f"the store {self.path} is closed")
 
     def _leave_parent(self) -> None:
         # A connection must not cross a fork (SQLite, "How To Corrupt", 2.6), nor may

@@ -17,6 +17,7 @@ from channelshim.store import database, schema
 from channelshim.store.database import FILE_NAME, Database, explain
 from channelshim.store.lease import Lease
 from channelshim.store.sqlite import LEASE_FILE_NAME, SqliteStore
+from tests.lanes import ROOT, timeout_factor
 
 HOLD = """
 import pathlib, sys
@@ -192,6 +193,43 @@ def test_closed_store_is_told_in_every_thread(tmp_path):
     store.close()
     with pytest.raises(StorageError, match="closed"):
         store.accounts()
+
+
+CLOSED_IN_THE_MIDDLE = """
+import pathlib, sys, threading
+from channelshim.errors import StorageError
+from channelshim.store.sqlite import SqliteStore
+
+store = SqliteStore(pathlib.Path(sys.argv[1]))
+begun = [threading.Event() for _ in range(4)]
+
+def write(event):
+    try:
+        for number in range(1_000_000):
+            event.set()
+            store.note_presence([str(n) for n in range(number % 50)], [])
+    except StorageError:
+        pass
+
+threads = [threading.Thread(target=write, args=(event,)) for event in begun]
+for thread in threads:
+    thread.start()
+for event in begun:
+    event.wait()
+store.close()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_that_write_while_it_is_closed_are_told_and_nothing_crashes(tmp_path):
+    for turn in range(5):
+        subprocess.run(
+            [sys.executable, "-c", CLOSED_IN_THE_MIDDLE, str(tmp_path / str(turn))],
+            cwd=ROOT,
+            check=True,
+            timeout=60 * timeout_factor(),
+        )
 
 
 def test_threads_read_what_others_wrote(tmp_path):
