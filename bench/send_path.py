@@ -34,7 +34,13 @@ class _NoTransport:
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def get_extra_info(self, name: str) -> None:
+        return None
+
     def set_protocol(self, protocol: object) -> None:
+        return None
+
+    def set_write_buffer_limits(self, high: int) -> None:
         return None
 
     def abort(self) -> None:
