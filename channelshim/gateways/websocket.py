@@ -111,24 +111,24 @@ class Acceptor:
         if ring is None or len(connections) < limits.RING_LEAST_CONNECTIONS:
             write_each(connections, frames)
             return
-        pages = cast("Sequence[WebSocketProtocol]", connections)
-        words = [page.send_word for page in pages]
+        words = [connection.send_word for connection in connections]
         if 0 in words:
-            write_each([page for page in pages if not page.may_send()], frames)
-            pages = [page for page in pages if page.send_word]
-            words = [page.send_word for page in pages]
+            apart = [c for c in connections if not (c.send_word or c.may_send())]
+            write_each(apart, frames)
+            connections = [c for c in connections if c.send_word]
+            words = [connection.send_word for connection in connections]
         try:
             short = ring.send(words, frames)
         except OSError as error:
             _logger.error("io_uring failed, and is used no more: %s", error)
             self.close_ring()
             # Who has what is unknown: they come back and resume.
-            for page in pages:
-                self.hub.detach(page)
-                page.abort()
+            for connection in connections:
+                self.hub.detach(connection)
+                connection.abort()
             return
         for index, taken in short:
-            pages[index].write(frames[taken:])
+            connections[index].write(frames[taken:])
 
     @property
     def watched_bytes(self) -> int:
@@ -230,10 +230,6 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         acceptor: whose connection it is.
         switching: the answer to the handshake; goes out with the first frame, in one
             write.
-
-    Attributes:
-        send_word: of the socket, while nothing waits in its transport and it may be
-            sent to past that; else 0.
     """
 
     __slots__ = (
@@ -248,7 +244,6 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         "_parser",
         "_switching",
         "_transport",
-        "send_word",
     )
 
     def __init__(
@@ -258,7 +253,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._switching = switching
         self._transport = transport
         self._acceptor = acceptor
-        self.send_word = self._own_word = 0
+        self._own_word = 0
         if acceptor.has_ring:
             self._own_word = send_word(sockets.descriptor(transport))
             self.write = self._put
@@ -304,7 +299,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._drop()
 
     def may_send(self) -> bool:
-        """Return whether nothing waits in the transport, and note it."""
+        """See Connection.may_send."""
         if self._is_closing or self._transport.get_write_buffer_size():
             return False
         self.send_word = self._own_word

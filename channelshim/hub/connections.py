@@ -57,9 +57,19 @@ class Connection(ABC):
         is_attached: whether the hub knows it; the hub's.
         write: takes frames and writes them at once; never waits for the reader. An
             attribute, so that the hub calls the transport's own method.
+        send_word: names its socket to a gateway that sends to many in one call, while
+            nothing waits in the transport; else 0.
     """
 
-    __slots__ = ("client_id", "expires_at", "is_attached", "nonce", "number", "write")
+    __slots__ = (
+        "client_id",
+        "expires_at",
+        "is_attached",
+        "nonce",
+        "number",
+        "send_word",
+        "write",
+    )
 
     def __init__(
         self,
@@ -69,6 +79,7 @@ class Connection(ABC):
         write: Callable[[bytes], object],
     ) -> None:
         self.write = write
+        self.send_word = 0
         self.client_id = client_id
         self.nonce = nonce
         self.expires_at = expires_at
@@ -86,6 +97,10 @@ class Connection(ABC):
     @abstractmethod
     def come_back(self) -> None:
         """End so that the page reconnects and resumes; the hub has detached it."""
+
+    def may_send(self) -> bool:
+        """Return whether nothing waits in the transport, and note it."""
+        return False
 
     def ping(self) -> bool:
         """Ask for a sign of life; return whether one is to be expected."""

@@ -105,11 +105,9 @@ def test_kernel_that_has_none_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 class RingPage(Page):
     """A page as the acceptor sees it: with a socket that nothing waits for."""
 
-    send_word = send_word(7)
-
-    def may_send(self) -> bool:
-        """See WebSocketProtocol."""
-        return True
+    def __init__(self, client_id: str) -> None:
+        super().__init__(client_id)
+        self.send_word = send_word(7)
 
 
 class BrokenRing:
@@ -144,6 +142,27 @@ def test_without_it_each_page_is_written_to(
     house.send("a", "text")
     assert [page.texts for page in pages] == [["text"]] * 5
     acceptor.close_ring()
+
+
+def test_who_has_no_socket_is_written_to(house: House, acceptor: Acceptor) -> None:
+    sent: list[tuple[list[int], bytes]] = []
+
+    class Ring(BrokenRing):
+        def send(self, words: list[int], data: bytes) -> list[tuple[int, int]]:
+            sent.append((words, data))
+            return [(1, 2)]
+
+    acceptor._ring = cast(SendRing, Ring())
+    house.hub.write_all = acceptor._write_all
+    polls = [house.attach(Page("a")) for _ in range(3)]
+    pages = [house.attach(RingPage("a")) for _ in range(3)]
+    wrote: list[bytes] = []
+    pages[1].write = wrote.append
+    house.send("a", "text")
+    assert [poll.texts for poll in polls] == [["text"]] * 3
+    assert sent == [([send_word(7)] * 3, polls[0].frames)]
+    # One took two bytes: the rest goes through its transport.
+    assert wrote == [polls[0].frames[2:]]
 
 
 def test_when_it_fails_the_pages_come_back_and_it_is_used_no_more(
