@@ -1,9 +1,10 @@
 """The broker of one process, and the reference for every other one.
 
-Publishing is an append and, when none is pending, one wake-up. Numbering happens in
-`collect`, once for all that has come together since; keeping it for those who come
-back happens after it was written, in `settle`. Between two writes the kernel empties
-the processor's caches, so what counts is how few objects each message touches.
+Publishing is an append to what waits for the id and, when none is pending, one wake-up.
+Numbering happens in `collect`, once for all that has come together since; keeping it
+for those who come back happens after it was written, in `settle`. Between two writes
+the kernel empties the processor's caches, so what counts is how few objects each
+message touches.
 """
 
 from __future__ import annotations
@@ -30,16 +31,19 @@ class _Known(Channel):
     """A known client id.
 
     Attributes:
-        waiting: what was published since the last collect: one text, or a list; None
-            for nothing. Most are sent one text at a time, and a list costs more.
+        waiting: what was published since the last collect; always the same list, to
+            which any thread appends.
+        is_touched: whether collect will look at it; set after the append, and cleared
+            before the texts are taken, so that none is passed over.
         chunks: the replay window; None while it is empty.
     """
 
-    __slots__ = ("chunks", "expected_until", "is_connected", "waiting")
+    __slots__ = ("chunks", "expected_until", "is_connected", "is_touched", "waiting")
 
     def __init__(self, client_id: str, number: int) -> None:
         super().__init__(client_id, number)
-        self.waiting: str | list[str] | None = None
+        self.waiting: list[str] = []
+        self.is_touched = False
         self.chunks: deque[Chunk] | None = None
         self.expected_until = 0.0
         self.is_connected = False
@@ -72,12 +76,11 @@ class MemoryBroker:
         self._window_bytes = window_bytes
         self._window_total_bytes = window_total_bytes
         self._channels: dict[str, _Known] = {}
-        self._inbox: deque[tuple[str, str]] = deque()
+        self._touched: deque[_Known] = deque()
         self._is_woken = False
         self._wake: Callable[[], None] = _nobody
         # Guards everything below: create_channel numbers too, in the app's threads.
         self._lock = threading.Lock()
-        self._touched: list[_Known] = []
         self._unsettled: list[tuple[tuple[str, ...], list[_Known]]] = []
         self._kept: deque[tuple[Chunk, int, list[_Known]]] = deque()
         self._kept_bytes = 0
@@ -85,7 +88,13 @@ class MemoryBroker:
 
     def publish(self, client_id: str, text: str) -> None:
         """See contracts.Broker."""
-        self._inbox.append((client_id, text))
+        channel = self._channels.get(client_id)
+        if channel is None:
+            return
+        channel.waiting.append(text)
+        if not channel.is_touched:
+            channel.is_touched = True
+            self._touched.append(channel)
         if not self._is_woken:
             self._is_woken = True
             self._wake()
@@ -93,7 +102,7 @@ class MemoryBroker:
     def subscribe(self, wake: Callable[[], None]) -> None:
         """See contracts.Broker."""
         self._wake = wake
-        if self._inbox:
+        if self._touched:
             self._is_woken = True
             wake()
 
@@ -105,7 +114,7 @@ class MemoryBroker:
             channel = self._known(client_id)
             channel.expected_until = now + self._window_seconds
             self._expected.append((channel.expected_until, client_id))
-            return channel.number + len(_texts(channel.waiting))
+            return channel.number + len(channel.waiting)
 
     def connect(self, client_id: str) -> Channel:
         """See contracts.Broker."""
@@ -134,25 +143,26 @@ class MemoryBroker:
 
     def collect(self) -> Sequence[Delivery]:
         """See contracts.Broker."""
-        # Cleared before the inbox is emptied: what comes later wakes again.
+        # Cleared before anything is taken: what comes later wakes again.
         self._is_woken = False
         with self._lock:
-            self._sort()
-            touched = self._touched
-            if not touched:
-                return ()
-            self._touched = []
             groups: dict[tuple[str, ...], list[_Known]] = {}
             group: list[_Known] = []
             count = 0
-            last: str | list[str] | None = None
-            for channel in touched:
+            last: tuple[str, ...] = ()
+            pop = self._touched.popleft
+            for _ in range(len(self._touched)):
+                channel = pop()
+                channel.is_touched = False
                 waiting = channel.waiting
-                channel.waiting = None
+                texts = tuple(waiting)
+                if not texts:
+                    continue
+                # Not clear(): another thread may just have appended.
+                del waiting[: len(texts)]
                 # One after the other, most are owed the same.
-                if waiting != last:
-                    last = waiting
-                    texts = _texts(waiting)
+                if texts != last:
+                    last = texts
                     count = len(texts)
                     group = groups.setdefault(texts, [])
                 group.append(channel)
@@ -212,7 +222,7 @@ class MemoryBroker:
         return channel
 
     def _replay(self, channel: _Known, after: int | None) -> Replay:
-        waiting = _texts(channel.waiting)
+        waiting = tuple(channel.waiting)
         kept = reversed(channel.chunks or ())
         return replay(
             itertools.chain([Chunk(waiting, 0.0)], kept),
@@ -222,28 +232,8 @@ class MemoryBroker:
             self._window_bytes,
         )
 
-    def _sort(self) -> None:
-        """Hand what was published to its channels."""
-        pop = self._inbox.popleft
-        known = self._channels.get
-        touch = self._touched.append
-        for _ in range(len(self._inbox)):
-            client_id, text = pop()
-            channel = known(client_id)
-            if channel is None:
-                continue
-            waiting = channel.waiting
-            if waiting is None:
-                channel.waiting = text
-                touch(channel)
-            elif isinstance(waiting, list):
-                waiting.append(text)
-            else:
-                channel.waiting = [waiting, text]
-
     def _settle(self, now: float) -> None:
         """Keep what was collected, and drop what is too old."""
-        self._sort()
         unsettled = self._unsettled
         if unsettled:
             self._unsettled = []
@@ -296,12 +286,6 @@ class MemoryBroker:
                 chunks.popleft()
                 if not chunks:
                     channel.chunks = None
-
-
-def _texts(waiting: str | list[str] | None) -> tuple[str, ...]:
-    if waiting is None:
-        return ()
-    return tuple(waiting) if isinstance(waiting, list) else (waiting,)
 
 
 def _nobody() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 
@@ -10,9 +11,11 @@ import pytest
 from channelshim import errors, limits
 from channelshim.broker.memory import MemoryBroker
 from channelshim.protocol.contracts import Broker, Replay
+from tests.lanes import timeout_factor
 from tests.stepped_clock import SteppedClock
 
 WINDOW_SECONDS = 60.0
+PATIENCE_SECONDS = 10.0 * timeout_factor()
 
 Open = Callable[..., Broker]
 
@@ -312,3 +315,36 @@ def test_threads_that_send_at_once_lose_nothing_and_keep_their_order(
         own = [text for text in got if text.startswith(name)]
         assert own == [f"{name}{one}" for one in range(count)]
     assert broker.replay("a", number).texts == tuple(got)
+
+
+def test_no_message_waits_for_a_wake_up_that_has_been(open_broker: Open) -> None:
+    # Whoever collects only when woken misses nothing, whatever comes in between.
+    broker = open_broker()
+    ids = [f"id {number}" for number in range(5)]
+    for client_id in ids:
+        broker.connect(client_id)
+    woken = threading.Event()
+    broker.subscribe(woken.set)
+    count = 5000
+
+    def send(name: str) -> None:
+        for number in range(count):
+            broker.publish(ids[number % len(ids)], f"{name}{number}")
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=send, args=(name,)) for name in "wxyz"]
+    try:
+        for thread in threads:
+            thread.start()
+        got = 0
+        while got < len(threads) * count:
+            assert woken.wait(PATIENCE_SECONDS), f"{got} came, and no wake-up"
+            woken.clear()
+            for delivery in broker.collect():
+                got += len(delivery.texts) * len(delivery.channels)
+            broker.settle()
+    finally:
+        sys.setswitchinterval(usual)
+        for thread in threads:
+            thread.join()
