@@ -54,7 +54,7 @@ _TOKENS = "channel tokens"
 _COOKIES = "login cookies"
 _NONCE_BYTES = 8
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.001
 """sys.setswitchinterval while serving (performance.md, the hand-over)."""
 
 
@@ -445,8 +445,9 @@ def serve_parts(
         parts.app_server.show_tracebacks = True
     logged = AccessLog(parts.app_server)
     bridge = make_bridge(logged, worker_count(settings, parts.config))
-    parts.hub.is_sending = lambda: bridge.requests_in_hand > 0
-    bridge.on_idle = parts.hub.note_idle
+    parts.hub.current_sender = bridge.current_request
+    parts.hub.is_sending = bridge.is_running
+    bridge.on_finished = parts.hub.note_finished
     is_host_allowed = parts.app_server.is_host_allowed
     origins = Origins(settings.allowed_origins)
     acceptor = Acceptor(

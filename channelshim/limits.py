@@ -122,6 +122,9 @@ MAXIMUM_CONNECTIONS: Final = 100_000
 PASS_PAUSE_SECONDS: Final = 0.05
 """Longest time for which a pass waits for handlers that run."""
 
+NEW_REQUEST_SECONDS: Final = 0.02
+"""A request that is not older may be about to send; one that is computes or waits."""
+
 PASS_SWITCH_SECONDS: Final = 0.02
 """sys.setswitchinterval during a pass over many connections."""
 

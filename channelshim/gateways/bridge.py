@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
+from functools import partial
 from http import HTTPStatus
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
@@ -39,7 +40,7 @@ class WsgiBridge:
         body_seconds: longest wait for the next piece of a body; then 408.
 
     Attributes:
-        on_idle: called on the loop when no request is in hand any more.
+        on_finished: called on the loop whenever a request has been answered.
     """
 
     def __init__(
@@ -55,12 +56,32 @@ class WsgiBridge:
         self._maximum_body_bytes = maximum_body_bytes
         self._body_seconds = body_seconds
         self._in_hand: set[_Exchange] = set()
-        self.on_idle: Callable[[], None] = _nobody
+        self.on_finished: Callable[[], None] = _nobody
+        self._threads = threading.local()
 
     @property
     def requests_in_hand(self) -> int:
         """Return how many requests the app has not finished."""
         return len(self._in_hand)
+
+    def current_request(self) -> object | None:
+        """Return the request that this thread runs, for `is_running`."""
+        request: object | None = getattr(self._threads, "request", None)
+        return request
+
+    def is_running(self, request: object | None) -> bool:
+        """Return whether that request still runs, or others have only just begun."""
+        if request is None or request in self._in_hand:
+            return request is not None
+        latest = asyncio.get_running_loop().time() - limits.NEW_REQUEST_SECONDS
+        return any(exchange.begun > latest for exchange in self._in_hand)
+
+    def _run(self, exchange: _Exchange) -> None:
+        self._threads.request = exchange
+        try:
+            exchange.run()
+        finally:
+            self._threads.request = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -76,7 +97,7 @@ class WsgiBridge:
             return
         with body:
             exchange = _Exchange(self._app, environ_of(scope, body, length))
-            if not self._workers.submit(exchange.run):
+            if not self._workers.submit(partial(self._run, exchange)):
                 status = HTTPStatus.SERVICE_UNAVAILABLE
                 retry = (("Retry-After", "1"),)
                 text = b"Too many requests are waiting; try again in a second."
@@ -92,8 +113,7 @@ class WsgiBridge:
                 raise
             finally:
                 self._in_hand.discard(exchange)
-                if not self._in_hand:
-                    self.on_idle()
+                self.on_finished()
                 if not is_stopping:
                     # The body's file lives until the app is done with it.
                     await exchange.wait_for_worker()
@@ -103,6 +123,9 @@ class _Exchange:
     """One request in a worker and its answer on the loop.
 
     A whole answer, as almost all are, crosses from the worker in one call.
+
+    Attributes:
+        begun: loop time at which its body was here.
     """
 
     def __init__(
@@ -111,6 +134,7 @@ class _Exchange:
         self._app = app
         self._environ = environ
         self._loop = asyncio.get_running_loop()
+        self.begun = self._loop.time()
         # The whole body; or None when pieces come, or nothing does.
         self._answered: asyncio.Future[bytes | None] = self._loop.create_future()
         self._finished: asyncio.Future[None] = self._loop.create_future()
@@ -250,7 +274,7 @@ class _Exchange:
 
 
 def _nobody() -> None:
-    """Stand in for whoever wants to know that no request is in hand."""
+    """Stand in for whoever wants to know that a request has been answered."""
 
 
 async def send_whole(

@@ -5,13 +5,18 @@ A gateway subclasses Connection; the hub alone changes `number`.
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
+from channelshim import limits
 from channelshim.protocol import frames
 
 _CACHED_TEXTS = 1024
 _CACHED_BYTES = 4 << 20
+
+_MANY = 64
+"""Connections from which on writing to one after the other keeps the interpreter."""
 
 
 class FrameCache:
@@ -117,5 +122,19 @@ class Connection(ABC):
 
 def write_each(connections: Sequence[Connection], frames: bytes) -> None:
     """Write frames to each of connections."""
+    if len(connections) < _MANY:
+        _write_each(connections, frames)
+        return
+    # Handlers that compute would take the interpreter away again and again, each for
+    # as long as all the others want it too.
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(max(usual, limits.PASS_SWITCH_SECONDS))
+    try:
+        _write_each(connections, frames)
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def _write_each(connections: Sequence[Connection], frames: bytes) -> None:
     for connection in connections:
         connection.write(frames)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from channelshim import limits
@@ -21,9 +20,6 @@ from channelshim.protocol.contracts import Broker, Channel, Clock, Delivery, Rep
 from channelshim.protocol.presence import PresenceBook
 
 _logger = logging.getLogger("channelshim.hub")
-
-_LONG_PASS = 64
-"""Channels from which on a pass keeps the interpreter."""
 
 
 class Hub:
@@ -43,8 +39,10 @@ class Hub:
     Attributes:
         write_all: writes the same frames to each of many connections; a gateway with
             a faster way than one write after the other puts it here.
-        is_sending: returns whether handlers run; a gateway that knows puts it here,
-            and calls `note_idle` when the last one has ended.
+        current_sender: called in the thread that sends; returns what `is_sending`
+            takes, or None for a thread that runs no handler.
+        is_sending: returns whether that handler still runs, or others are about to. A
+            gateway that knows puts both here, and calls `note_finished`.
     """
 
     def __init__(
@@ -62,7 +60,9 @@ class Hub:
     ) -> None:
         self.frames = FrameCache()
         self.write_all = write_each
-        self.is_sending = _nobody_sends
+        self.current_sender: Callable[[], object | None] = _nobody
+        self.is_sending: Callable[[object | None], bool] = bool
+        self._sender: object | None = None
         self._broker = broker
         self._clock = clock
         self._reports = reports
@@ -199,6 +199,7 @@ class Hub:
 
     def _wake(self) -> None:
         assert self._loop is not None
+        self._sender = self.current_sender()
         try:
             self._loop.call_soon_threadsafe(self._woken)
         except RuntimeError:
@@ -206,21 +207,24 @@ class Hub:
             _logger.debug("a message was sent after the stop")
 
     def _woken(self) -> None:
-        """Deliver now, or a little later when handlers run that may go on sending.
+        """Deliver now, or a little later when handlers go on sending.
 
         What they send meanwhile is joined into the same writes. The pause is never
-        longer than the last pass was, and ends as soon as no handler runs.
+        longer than the last pass was, and ends as soon as nobody sends.
         """
         assert self._loop is not None
-        if self._last_pass_seconds > 0 and self.is_sending():
+        if self._last_pass_seconds > 0 and self.is_sending(self._sender):
             pause = min(self._last_pass_seconds, self._pause_seconds)
             self._put_off = self._loop.call_later(pause, self.deliver)
         else:
             self.deliver()
 
-    def note_idle(self) -> None:
-        """Deliver what was put off: no handler runs any more. Loop thread only."""
-        if self._put_off is not None:
+    def note_finished(self) -> None:
+        """Deliver what was put off for handlers, if none of them sends any more.
+
+        Called on the loop's thread whenever a handler has ended.
+        """
+        if self._put_off is not None and not self.is_sending(self._sender):
             self.deliver()
 
     def deliver(self) -> None:
@@ -229,23 +233,9 @@ class Hub:
             self._put_off.cancel()
             self._put_off = None
         begun = self._clock.monotonic()
-        self._deliver()
+        self._write(self._broker.collect())
         self._broker.settle()
         self._last_pass_seconds = self._clock.monotonic() - begun
-
-    def _deliver(self) -> None:
-        deliveries = self._broker.collect()
-        if sum(len(delivery.channels) for delivery in deliveries) >= _LONG_PASS:
-            # Handlers that compute would take the interpreter away again and again,
-            # each for as long as all the others want it too.
-            usual = sys.getswitchinterval()
-            sys.setswitchinterval(max(usual, limits.PASS_SWITCH_SECONDS))
-            try:
-                self._write(deliveries)
-            finally:
-                sys.setswitchinterval(usual)
-        else:
-            self._write(deliveries)
 
     def _write(self, deliveries: Sequence[Delivery]) -> None:
         for texts, channels in deliveries:
@@ -393,6 +383,5 @@ class Hub:
         connection.expire()
 
 
-def _nobody_sends() -> bool:
+def _nobody() -> None:
     """Stand in for a gateway that does not know of its handlers."""
-    return False

@@ -159,15 +159,19 @@ def test_a_reader_that_is_dropped_in_a_pass_disturbs_no_other(house: House) -> N
 
 
 class Handlers:
-    """Stands in for the gateway that knows how many handlers run."""
+    """Stands in for the gateway that knows which handlers run."""
 
     def __init__(self, house: House, last_pass_seconds: float) -> None:
-        self.running = 1
-        house.hub.is_sending = lambda: self.running > 0
+        self.current: str | None = "handler"
+        self.running = {"handler"}
+        house.hub.current_sender = lambda: self.current
+        house.hub.is_sending = lambda sender: sender in self.running
         house.hub._last_pass_seconds = last_pass_seconds
 
 
-def test_a_pass_is_put_off_while_handlers_run_but_no_message_is(house: House) -> None:
+def test_a_pass_is_put_off_while_its_sender_runs_but_no_message_is(
+    house: House,
+) -> None:
     page = house.attach(Page("a"))
     Handlers(house, last_pass_seconds=0.03)
     house.broker.publish("a", "1")
@@ -181,19 +185,29 @@ def test_a_pass_is_put_off_while_handlers_run_but_no_message_is(house: House) ->
     assert house.loop.wake_ups == 1
 
 
-def test_a_pass_is_put_off_no_longer_than_handlers_run(house: House) -> None:
+def test_a_pass_is_put_off_no_longer_than_its_sender_runs(house: House) -> None:
     page = house.attach(Page("a"))
     handlers = Handlers(house, last_pass_seconds=0.03)
     house.broker.publish("a", "1")
     house.loop.run()
+    handlers.running.add("another")
+    house.hub.note_finished()
     assert page.texts == []
-    handlers.running = 0
-    house.hub.note_idle()
+    handlers.running.remove("handler")
+    house.hub.note_finished()
     assert page.texts == ["1"]
-    house.hub.note_idle()
+    house.hub.note_finished()
     house.send("a", "2")
     house.loop.run(1)
     assert (page.texts, page.writes) == (["1", "2"], 2)
+
+
+def test_a_message_from_outside_of_handlers_waits_for_none(house: House) -> None:
+    page = house.attach(Page("a"))
+    handlers = Handlers(house, last_pass_seconds=0.03)
+    handlers.current = None
+    house.send("a", "1")
+    assert page.texts == ["1"]
 
 
 def test_a_pass_is_put_off_within_the_bound_of_the_setting() -> None:
