@@ -176,43 +176,62 @@ class MemoryBroker:
             self._settle(self._clock.monotonic())
 
     def save(self) -> bytes:
-        """See contracts.Broker."""
+        """See contracts.Broker.
+
+        Each text is saved once, as it is kept once, however many ids are owed it.
+        """
+        texts: dict[str, int] = {}
+        windows: dict[tuple[str, ...], list[tuple[str, int]]] = {}
         with self._lock:
-            now = self._clock.monotonic()
-            self._settle(now)
-            channels = []
+            self._settle(self._clock.monotonic())
             for client_id, channel in self._channels.items():
-                replay = self._replay(channel, 0)
-                channels.append([client_id, replay.number, list(replay.texts)])
-            saved = {"at": self._clock.time(), "channels": channels}
-            return json.dumps(saved).encode("ascii")
+                owed = self._replay(channel, 0)
+                windows.setdefault(owed.texts, []).append((client_id, owed.number))
+        saved = {
+            "at": self._clock.time(),
+            "windows": [
+                [[texts.setdefault(text, len(texts)) for text in window], ids]
+                for window, ids in windows.items()
+            ],
+        }
+        saved["texts"] = list(texts)
+        return json.dumps(saved).encode("ascii")
 
     def load(self, saved: bytes) -> None:
         """See contracts.Broker."""
         try:
             snapshot = json.loads(saved)
             age = max(0.0, self._clock.time() - snapshot["at"])
-            channels = [(str(c), int(n), list(t)) for c, n, t in snapshot["channels"]]
-        except (ValueError, KeyError, TypeError) as error:
+            texts = [str(text) for text in snapshot["texts"]]
+            windows = [
+                (
+                    tuple(texts[index] for index in window),
+                    [(str(client_id), int(number)) for client_id, number in ids],
+                )
+                for window, ids in snapshot["windows"]
+            ]
+        except (ValueError, KeyError, TypeError, IndexError) as error:
             raise BrokerError(f"the saved windows cannot be read: {error}") from error
         if age > self._window_seconds:
             return
         with self._lock:
             now = self._clock.monotonic()
-            for client_id, number, texts in channels:
-                self._restore(client_id, number, texts, now)
+            for window, ids in windows:
+                self._restore(window, ids, now)
 
     def _restore(
-        self, client_id: str, number: int, texts: list[str], now: float
+        self, texts: tuple[str, ...], ids: list[tuple[str, int]], now: float
     ) -> None:
-        if client_id in self._channels:
-            return
-        channel = self._channels[client_id] = _Known(client_id, number)
-        channel.expected_until = now + self._window_seconds
-        self._expected.append((channel.expected_until, client_id))
-        if texts:
-            channel.number += len(texts)
-            self._keep(tuple(texts), [channel], now)
+        channels = []
+        for client_id, number in ids:
+            if client_id not in self._channels:
+                channel = _Known(client_id, number + len(texts))
+                channel.expected_until = now + self._window_seconds
+                self._expected.append((channel.expected_until, client_id))
+                self._channels[client_id] = channel
+                channels.append(channel)
+        if texts and channels:
+            self._keep(texts, channels, now)
 
     def _known(self, client_id: str) -> _Known:
         channel = self._channels.get(client_id)

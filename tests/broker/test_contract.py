@@ -285,8 +285,36 @@ def test_windows_that_are_too_old_are_left_out(
     assert later.replay("a", number).texts == ()
 
 
+def test_what_many_were_sent_is_saved_once_and_shared_again(
+    open_broker: Open,
+) -> None:
+    broker = open_broker()
+    texts = tuple(f"{number} ".ljust(4000, "x") for number in range(20))
+    ids = [f"id {number}" for number in range(500)]
+    numbers = {client_id: broker.expect(client_id) for client_id in ids}
+    for text in texts:
+        for client_id in ids:
+            broker.publish(client_id, text)
+        broker.collect()
+    saved = broker.save()
+    assert len(saved) < 2 * 20 * 4000
+    # Room for each text once, and for all who are owed it.
+    later = open_broker(window_total_bytes=3 * 20 * 4000)
+    later.load(saved)
+    for client_id in ids:
+        assert later.replay(client_id, numbers[client_id]).texts == texts
+
+
 @pytest.mark.parametrize(
-    "saved", [b"", b"\xff", b"[]", b"{}", b'{"at": 1, "channels": [[1]]}']
+    "saved",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"at": 1, "texts": [], "windows": [[1]]}',
+        b'{"at": 1, "texts": ["a"], "windows": [[[0, 7], [["id", 1]]]]}',
+    ],
 )
 def test_damaged_windows_are_an_error_of_ours(broker: Broker, saved: bytes) -> None:
     with pytest.raises(errors.BrokerError):
