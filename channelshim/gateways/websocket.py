@@ -111,14 +111,18 @@ class Acceptor:
         if ring is None or len(connections) < limits.RING_LEAST_CONNECTIONS:
             write_each(connections, frames)
             return
-        words = [connection.send_word for connection in connections]
-        if 0 in words:
-            apart = [c for c in connections if not (c.send_word or c.may_send())]
-            write_each(apart, frames)
+        apart = [c for c in connections if not (c.send_word or c.may_send())]
+        if apart:
             connections = [c for c in connections if c.send_word]
-            words = [connection.send_word for connection in connections]
+        self._send(ring, connections, frames)
+        # Those that are behind come last: nobody waits for them.
+        write_each(apart, frames)
+
+    def _send(
+        self, ring: SendRing, connections: Sequence[Connection], frames: bytes
+    ) -> None:
         try:
-            short = ring.send(words, frames)
+            short = ring.send([c.send_word for c in connections], frames)
         except OSError as error:
             _logger.error("io_uring failed, and is used no more: %s", error)
             self.close_ring()
