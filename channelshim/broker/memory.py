@@ -1,6 +1,6 @@
 """The broker of one process, and the reference for every other one.
 
-Publishing is an append to what waits for the id and, when none is pending, one wake-up.
+Publishing is an append to a run of equal texts and, when none is pending, one wake-up.
 Numbering happens in `collect`, once for all that has come together since; keeping it
 for those who come back happens after it was written, in `settle`. Between two writes
 the kernel empties the processor's caches, so what counts is how few objects each
@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from channelshim import limits
+from channelshim.broker.runs import Run, parts_of
 from channelshim.errors import BrokerError
 from channelshim.protocol.contracts import Channel, Clock, Delivery, Replay
 from channelshim.protocol.window import Chunk, first_number, replay
@@ -31,19 +32,16 @@ class _Known(Channel):
     """A known client id.
 
     Attributes:
-        waiting: what was published since the last collect; always the same list, to
-            which any thread appends.
-        is_touched: whether collect will look at it; set after the append, and cleared
-            before the texts are taken, so that none is passed over.
+        waiting: what was published since the last collect, as far as it had to be
+            looked at by itself.
         chunks: the replay window; None while it is empty.
     """
 
-    __slots__ = ("chunks", "expected_until", "is_connected", "is_touched", "waiting")
+    __slots__ = ("chunks", "expected_until", "is_connected", "waiting")
 
     def __init__(self, client_id: str, number: int) -> None:
         super().__init__(client_id, number)
         self.waiting: list[str] = []
-        self.is_touched = False
         self.chunks: deque[Chunk] | None = None
         self.expected_until = 0.0
         self.is_connected = False
@@ -76,10 +74,14 @@ class MemoryBroker:
         self._window_bytes = window_bytes
         self._window_total_bytes = window_total_bytes
         self._channels: dict[str, _Known] = {}
-        self._touched: deque[_Known] = deque()
+        # Published and not collected: first what waits in `_touched`, then the runs.
+        self._touched: list[_Known] = []
+        self._runs: deque[Run] = deque()
+        # The one that is appended to while the same text is sent.
+        self._run = _no_run()
         self._is_woken = False
         self._wake: Callable[[], None] = _nobody
-        # Guards everything below: create_channel numbers too, in the app's threads.
+        # Guards everything below and what waits; appending to runs does without.
         self._lock = threading.Lock()
         self._unsettled: list[tuple[tuple[str, ...], list[_Known]]] = []
         self._kept: deque[tuple[Chunk, int, list[_Known]]] = deque()
@@ -88,21 +90,33 @@ class MemoryBroker:
 
     def publish(self, client_id: str, text: str) -> None:
         """See contracts.Broker."""
-        channel = self._channels.get(client_id)
-        if channel is None:
-            return
-        channel.waiting.append(text)
-        if not channel.is_touched:
-            channel.is_touched = True
-            self._touched.append(channel)
+        run = self._run
+        if text is run.text:
+            run.append(client_id)
+            if run.taken is not None:
+                self._bring_back(run)
+        elif client_id in self._channels:
+            self._begin(text, [client_id])
+
+    def _begin(self, text: str, client_ids: list[str]) -> None:
+        run = Run(text, client_ids)
+        self._runs.append(run)
+        self._run = run
         if not self._is_woken:
             self._is_woken = True
             self._wake()
 
+    def _bring_back(self, run: Run) -> None:
+        """Send once more what came too late for the collect that took its run."""
+        with self._lock:
+            late = run.take_late()
+            if late:
+                self._begin(run.text, late)
+
     def subscribe(self, wake: Callable[[], None]) -> None:
         """See contracts.Broker."""
         self._wake = wake
-        if self._touched:
+        if self._touched or self._runs:
             self._is_woken = True
             wake()
 
@@ -111,6 +125,7 @@ class MemoryBroker:
         with self._lock:
             now = self._clock.monotonic()
             self._settle(now)
+            self._spread()
             channel = self._known(client_id)
             channel.expected_until = now + self._window_seconds
             self._expected.append((channel.expected_until, client_id))
@@ -120,6 +135,7 @@ class MemoryBroker:
         """See contracts.Broker."""
         with self._lock:
             self._settle(self._clock.monotonic())
+            self._spread()
             channel = self._known(client_id)
             channel.is_connected = True
             return channel
@@ -129,6 +145,7 @@ class MemoryBroker:
         with self._lock:
             now = self._clock.monotonic()
             self._settle(now)
+            self._spread()
             channel = self._channels.get(client_id)
             if channel is not None:
                 channel.is_connected = False
@@ -139,6 +156,7 @@ class MemoryBroker:
         """See contracts.Broker."""
         with self._lock:
             self._settle(self._clock.monotonic())
+            self._spread()
             return self._replay(self._known(client_id), after)
 
     def collect(self) -> Sequence[Delivery]:
@@ -146,29 +164,68 @@ class MemoryBroker:
         # Cleared before anything is taken: what comes later wakes again.
         self._is_woken = False
         with self._lock:
-            groups: dict[tuple[str, ...], list[_Known]] = {}
-            group: list[_Known] = []
-            count = 0
-            last: tuple[str, ...] = ()
-            pop = self._touched.popleft
-            for _ in range(len(self._touched)):
-                channel = pop()
-                channel.is_touched = False
-                waiting = channel.waiting
-                texts = tuple(waiting)
-                if not texts:
-                    continue
-                # Not clear(): another thread may just have appended.
-                del waiting[: len(texts)]
-                # One after the other, most are owed the same.
-                if texts != last:
-                    last = texts
-                    count = len(texts)
-                    group = groups.setdefault(texts, [])
-                group.append(channel)
-                channel.number += count
-            self._unsettled += groups.items()
-            return [Delivery(texts, channels) for texts, channels in groups.items()]
+            runs = self._take_runs()
+            parts = None if self._touched else parts_of(runs)
+            if parts is None:
+                self._spread_runs(runs)
+                owed = self._waiting()
+            else:
+                owed = self._owed(parts)
+            self._unsettled += owed.items()
+            return [Delivery(texts, channels) for texts, channels in owed.items()]
+
+    def _take_runs(self) -> list[tuple[str, list[str]]]:
+        self._run = _no_run()
+        pop = self._runs.popleft
+        runs = [pop() for _ in range(len(self._runs))]
+        return [(run.text, run.take()) for run in runs]
+
+    def _spread(self) -> None:
+        """Let each id's messages wait at its channel, and drop those of unknown ids."""
+        if self._runs:
+            self._spread_runs(self._take_runs())
+
+    def _spread_runs(self, runs: list[tuple[str, list[str]]]) -> None:
+        find = self._channels.get
+        for text, client_ids in runs:
+            for client_id in client_ids:
+                channel = find(client_id)
+                if channel is not None:
+                    if not channel.waiting:
+                        self._touched.append(channel)
+                    channel.waiting.append(text)
+
+    def _waiting(self) -> dict[tuple[str, ...], list[_Known]]:
+        """Number and return what waits at the channels."""
+        groups: dict[tuple[str, ...], list[_Known]] = {}
+        group: list[_Known] = []
+        last: tuple[str, ...] = ()
+        for channel in self._touched:
+            texts = tuple(channel.waiting)
+            channel.waiting.clear()
+            # One after the other, most are owed the same.
+            if texts != last:
+                last = texts
+                group = groups.setdefault(texts, [])
+            group.append(channel)
+            channel.number += len(texts)
+        self._touched.clear()
+        return groups
+
+    def _owed(
+        self, parts: Sequence[tuple[list[str], list[str]]]
+    ) -> dict[tuple[str, ...], list[_Known]]:
+        """Number and return what parts are owed."""
+        groups: dict[tuple[str, ...], list[_Known]] = {}
+        find = self._channels.get
+        for client_ids, texts in parts:
+            known = [channel for channel in map(find, client_ids) if channel]
+            if known:
+                count = len(texts)
+                for channel in known:
+                    channel.number += count
+                groups.setdefault(tuple(texts), []).extend(known)
+        return groups
 
     def settle(self) -> None:
         """See contracts.Broker."""
@@ -184,6 +241,7 @@ class MemoryBroker:
         windows: dict[tuple[str, ...], list[tuple[str, int]]] = {}
         with self._lock:
             self._settle(self._clock.monotonic())
+            self._spread()
             for client_id, channel in self._channels.items():
                 owed = self._replay(channel, 0)
                 windows.setdefault(owed.texts, []).append((client_id, owed.number))
@@ -309,3 +367,8 @@ class MemoryBroker:
 
 def _nobody() -> None:
     """Stand in for the hub until it subscribes."""
+
+
+def _no_run() -> Run:
+    """Return one that nobody appends to: its text is an object that nobody has."""
+    return Run("".join(("no", " ", "run")), [])

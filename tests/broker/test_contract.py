@@ -376,3 +376,66 @@ def test_no_message_waits_for_a_wake_up_that_has_been(open_broker: Open) -> None
         sys.setswitchinterval(usual)
         for thread in threads:
             thread.join()
+
+
+def test_texts_to_many_are_lost_by_none_however_threads_take_turns(
+    open_broker: Open,
+) -> None:
+    broker = open_broker()
+    ids = [f"id {number}" for number in range(50)]
+    for client_id in ids:
+        broker.connect(client_id)
+    woken = threading.Event()
+    broker.subscribe(woken.set)
+    rounds = 200
+
+    def send(name: str) -> None:
+        for number in range(rounds):
+            # A constant, now and then, as apps send: the same object each time.
+            text = f"{name}{number}" if number % 3 else name
+            for client_id in ids:
+                broker.publish(client_id, text)
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=send, args=(name,)) for name in "wxyz"]
+    got: dict[str, list[str]] = {client_id: [] for client_id in ids}
+    try:
+        for thread in threads:
+            thread.start()
+        missing = len(threads) * rounds * len(ids)
+        while missing:
+            assert woken.wait(PATIENCE_SECONDS), f"{missing} did not come"
+            woken.clear()
+            for texts, channels in broker.collect():
+                missing -= len(texts) * len(channels)
+                for channel in channels:
+                    got[channel.client_id] += texts
+            broker.settle()
+    finally:
+        sys.setswitchinterval(usual)
+        for thread in threads:
+            thread.join()
+    for client_id in ids:
+        for name in "wxyz":
+            own = [text for text in got[client_id] if text.startswith(name)]
+            assert own == [
+                f"{name}{number}" if number % 3 else name for number in range(rounds)
+            ]
+
+
+def test_an_id_that_comes_while_messages_wait_is_owed_none_of_them(
+    broker: Broker,
+) -> None:
+    known = [f"id {number}" for number in range(10)]
+    for client_id in known:
+        broker.connect(client_id)
+    for client_id in [*known, "late"]:
+        broker.publish(client_id, "text")
+    number = broker.expect("late")
+    for client_id in [*known, "late"]:
+        broker.publish(client_id, "another")
+    assert broker.replay("late", number - 1).texts == ("another",)
+    owed = texts_of(broker)
+    assert owed.pop("late") == ("another",)
+    assert owed == dict.fromkeys(known, ("text", "another"))
