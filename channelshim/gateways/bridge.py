@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Coroutine, Iterable, MutableMapping
 from functools import partial
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote_to_bytes
 
 from channelshim import limits
 from channelshim.appserver.file_pieces import FilePieces
 from channelshim.errors import RemoteProtocolError
+from channelshim.gateways.heads import HOP_BY_HOP, answer_bytes
 from channelshim.gateways.request_body import Receive, Scope, disconnected, read_body
 from channelshim.gateways.workers import Workers
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _logger = logging.getLogger("channelshim.gateways")
 
 Send = Callable[[MutableMapping[str, Any]], Any]
-
-_HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "upgrade"}
-    | {"transfer-encoding"}
-)
-"""PEP 3333: an app may not set these."""
+AsgiApp = Callable[[Scope, Receive, Send], Any]
+Headers = Iterable[tuple[str, str]]
 
 
 class WsgiBridge:
@@ -97,26 +98,118 @@ class WsgiBridge:
             return
         with body:
             exchange = _Exchange(self._app, environ_of(scope, body, length))
-            if not self._workers.submit(partial(self._run, exchange)):
+            if not self._submit(exchange):
                 status = HTTPStatus.SERVICE_UNAVAILABLE
                 retry = (("Retry-After", "1"),)
                 text = b"Too many requests are waiting; try again in a second."
                 await send_whole(send, status, retry, text)
                 return
-            self._in_hand.add(exchange)
-            is_stopping = False
-            try:
-                await exchange.answer(receive, send)
-            except asyncio.CancelledError:
-                # The stop's bound is over: the worker goes on alone.
-                is_stopping = True
-                raise
-            finally:
-                self._in_hand.discard(exchange)
-                self.on_finished()
-                if not is_stopping:
-                    # The body's file lives until the app is done with it.
-                    await exchange.wait_for_worker()
+            await self._follow(exchange, scope, receive, send)
+
+    def begin(
+        self, cycle: RequestResponseCycle, start: Callable[[AsgiApp], None]
+    ) -> bool:
+        """Answer a request whose whole body is here, without a task of its own.
+
+        Almost all are so, and a task with its futures costs as much as the parsing.
+
+        Args:
+            cycle: the request, and where its answer goes.
+            start: begins a task for the answer, when one is needed after all.
+
+        Returns:
+            False when nothing was begun: the request must be refused by `__call__`.
+        """
+        length = len(cycle.body)
+        if length > self._maximum_body_bytes:
+            return False
+        environ = environ_of(cast("Scope", cycle.scope), io.BytesIO(cycle.body), length)
+        exchange = _Exchange(self._app, environ)
+        exchange.on_first = partial(self._answer, exchange, cycle, start)
+        return self._submit(exchange)
+
+    def _submit(self, exchange: _Exchange) -> bool:
+        if not self._workers.submit(partial(self._run, exchange)):
+            return False
+        self._in_hand.add(exchange)
+        return True
+
+    def _answer(
+        self,
+        exchange: _Exchange,
+        cycle: RequestResponseCycle,
+        start: Callable[[AsgiApp], None],
+    ) -> None:
+        """Send a whole answer; leave any other one to a task."""
+        if exchange.is_streamed or cycle.flow.write_paused:
+            start(partial(self._follow, exchange))
+            return
+        try:
+            _send_whole_at_once(cycle, *exchange.whole_answer())
+        except Exception as error:
+            # uvicorn logs what an app raises, and ends the answer in the proper way.
+            start(_raiser(error))
+        finally:
+            self._in_hand.discard(exchange)
+            self.on_finished()
+
+    async def _follow(
+        self, exchange: _Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        is_stopping = False
+        try:
+            await exchange.answer(receive, send)
+        except asyncio.CancelledError:
+            # The stop's bound is over: the worker goes on alone.
+            is_stopping = True
+            raise
+        finally:
+            self._in_hand.discard(exchange)
+            self.on_finished()
+            if not is_stopping:
+                # The body's file lives until the app is done with it.
+                await exchange.wait_for_worker()
+
+
+def _send_whole_at_once(
+    cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes
+) -> None:
+    """Send a whole answer to a reader that is not behind."""
+    answer = None
+    if cycle.scope["method"] != "HEAD":
+        keeps_alive = cycle.keep_alive
+        answer = answer_bytes(
+            status, headers, cycle.default_headers, body, keeps_alive=keeps_alive
+        )
+    if answer is None:
+        for event in whole_events(status, headers, body):
+            sending: Any = cycle.send(cast("Any", event))
+            _finish_at_once(sending)
+    elif not cycle.disconnected:
+        cycle.response_started = cycle.response_complete = True
+        cycle.transport.write(answer)
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+    # It refers to the connection, which refers to the cycle.
+    cycle.on_response = _nobody
+
+
+def _finish_at_once(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise AssertionError("a send has waited")
+
+
+def _raiser(error: Exception) -> AsgiApp:
+    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    return fail
 
 
 class _Exchange:
@@ -126,6 +219,7 @@ class _Exchange:
 
     Attributes:
         begun: loop time at which its body was here.
+        on_first: called once on the loop, when the answer or its first piece is here.
     """
 
     def __init__(
@@ -135,17 +229,27 @@ class _Exchange:
         self._environ = environ
         self._loop = asyncio.get_running_loop()
         self.begun = self._loop.time()
-        # The whole body; or None when pieces come, or nothing does.
-        self._answered: asyncio.Future[bytes | None] = self._loop.create_future()
-        self._finished: asyncio.Future[None] = self._loop.create_future()
+        self.on_first: Callable[[], None] | None = None
+        # The whole body; None until it is here, and when pieces come instead.
+        self._whole: bytes | None = None
+        self._is_answered = False
+        self._is_finished = False
+        # A task that waits for one of these two.
+        self._waiter: asyncio.Future[None] | None = None
         self._head: tuple[str, list[tuple[str, str]]] | None = None
         self._written: list[bytes] = []
         # Of a streamed answer: (piece, whether it is the last).
         self._pieces: asyncio.Queue[tuple[bytes, bool]] | None = None
         self._file: FilePieces | None = None
-        self._room = threading.Semaphore(limits.RESPONSE_PIECES)
+        # Pieces that may wait; None until there is one.
+        self._room: threading.Semaphore | None = None
         self._is_streaming = False
         self._is_abandoned = False
+
+    @property
+    def is_streamed(self) -> bool:
+        """Return whether the answer is more than a head and a body."""
+        return self._pieces is not None or self._file is not None
 
     # --- In the worker ------------------------------------------------------------
 
@@ -172,7 +276,11 @@ class _Exchange:
                 return b"".join([*self._written, *iterable])
             for piece in itertools.chain(self._written, iterable):
                 if piece:
-                    self._room.acquire()
+                    room = self._room
+                    if room is None:
+                        room = threading.Semaphore(limits.RESPONSE_PIECES)
+                        self._room = room
+                    room.acquire()
                     if self._is_abandoned:
                         return None
                     self._is_streaming = True
@@ -206,30 +314,52 @@ class _Exchange:
     def _take(self, piece: bytes) -> None:
         if self._pieces is None:
             self._pieces = asyncio.Queue()
-            self._answered.set_result(None)
+            self._note_answered()
         self._pieces.put_nowait((piece, False))
 
     def _finish(self, whole: bytes | None) -> None:
+        self._is_finished = True
         if self._pieces is not None:
             self._pieces.put_nowait((b"", True))
-        elif not self._answered.done():
+            self._wake()
+        else:
             # An iterable without a piece is a whole answer too, an empty one.
-            self._answered.set_result(b"" if whole is None else whole)
-        if not self._finished.done():
-            self._finished.set_result(None)
+            self._whole = b"" if whole is None else whole
+            self._note_answered()
+
+    def _note_answered(self) -> None:
+        self._is_answered = True
+        self._wake()
+        if self.on_first is not None:
+            # It refers to this object.
+            on_first, self.on_first = self.on_first, None
+            on_first()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        await self._waiter
+
+    def whole_answer(self) -> tuple[int, Headers, bytes]:
+        """Return status, headers and body of an answer that is here whole."""
+        if self._head is None:
+            text = b"The app did not answer."
+            return HTTPStatus.INTERNAL_SERVER_ERROR, (), text
+        status, headers = self._head
+        return int(status.split(" ", 1)[0]), headers, self._whole or b""
 
     async def answer(self, receive: Receive, send: Send) -> None:
         """Send what the worker hands over, as it comes."""
-        whole = await self._answered
-        if self._head is None:
-            text = b"The app did not answer."
-            await send_whole(send, HTTPStatus.INTERNAL_SERVER_ERROR, (), text)
+        while not self._is_answered:
+            await self._wait()
+        if self._head is None or not self.is_streamed:
+            await send_whole(send, *self.whole_answer())
             return
         status, headers = self._head
         code = int(status.split(" ", 1)[0])
-        if whole is not None and self._file is None:
-            await send_whole(send, code, headers, whole)
-            return
         head = _header_bytes(headers, None)
         await send({"type": "http.response.start", "status": code, "headers": head})
         # uvicorn drops what is sent to a peer that has hung up, and says nothing: an
@@ -259,6 +389,7 @@ class _Exchange:
 
     async def _send_pieces(self, send: Send, gone: asyncio.Future[None]) -> None:
         assert self._pieces is not None
+        assert self._room is not None
         is_last = False
         while not (is_last or gone.done()):
             piece, is_last = await self._pieces.get()
@@ -269,8 +400,10 @@ class _Exchange:
     async def wait_for_worker(self) -> None:
         """Wait until the worker is done; one that streams stops at its next piece."""
         self._is_abandoned = True
-        self._room.release()
-        await self._finished
+        if self._room is not None:
+            self._room.release()
+        while not self._is_finished:
+            await self._wait()
 
 
 def _nobody() -> None:
@@ -280,13 +413,23 @@ def _nobody() -> None:
 async def send_whole(
     send: Send,
     status: int,
-    headers: Iterable[tuple[str, str]],
+    headers: Headers,
     body: bytes,
 ) -> None:
     """Send a whole answer; Content-Length is added."""
+    for event in whole_events(int(status), headers, body):
+        await send(event)
+
+
+def whole_events(
+    status: int, headers: Headers, body: bytes
+) -> tuple[MutableMapping[str, Any], ...]:
+    """Return the events of a whole answer; Content-Length is added."""
     head = _header_bytes(headers, body)
-    await send({"type": "http.response.start", "status": int(status), "headers": head})
-    await send({"type": "http.response.body", "body": body})
+    return (
+        {"type": "http.response.start", "status": int(status), "headers": head},
+        {"type": "http.response.body", "body": body},
+    )
 
 
 def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
@@ -319,19 +462,37 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
         "webob.is_body_seekable": True,
     }
     for raw_name, raw_value in scope["headers"]:
-        name = raw_name.decode("latin-1")
-        if "_" in name or name in ("content-length", "transfer-encoding"):
+        key = _keys.get(raw_name)
+        if key is None:
+            key = _key(raw_name)
+        if not key:
             continue
         value = raw_value.decode("latin-1")
-        if name == "content-type":
-            environ["CONTENT_TYPE"] = value
-            continue
-        key = "HTTP_" + name.upper().replace("-", "_")
-        if key in environ:
+        if key in environ and key != "CONTENT_TYPE":
             separator = "; " if key == "HTTP_COOKIE" else ","
             value = environ[key] + separator + value
         environ[key] = value
     return environ
+
+
+_keys: dict[bytes, str] = {}
+_MOST_KEYS = 512
+_LONGEST_KEY = 64
+"""Names come from outside; beyond so many, each is made anew."""
+
+
+def _key(raw_name: bytes) -> str:
+    """Return a header's key in the environment, "" for one that is left out."""
+    name = raw_name.decode("latin-1")
+    if "_" in name or name in ("content-length", "transfer-encoding"):
+        key = ""
+    elif name == "content-type":
+        key = "CONTENT_TYPE"
+    else:
+        key = "HTTP_" + name.upper().replace("-", "_")
+    if len(_keys) < _MOST_KEYS and len(name) < _LONGEST_KEY:
+        _keys[raw_name] = key
+    return key
 
 
 def _header_bytes(
@@ -341,7 +502,7 @@ def _header_bytes(
     has_length = False
     for name, value in headers:
         lower = name.lower()
-        if lower in _HOP_BY_HOP:
+        if lower in HOP_BY_HOP:
             continue
         has_length = has_length or lower == "content-length"
         encoded.append((lower.encode("latin-1"), str(value).encode("latin-1")))

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from channelshim import limits
 from channelshim.gateways import sockets
+from channelshim.gateways.bridge import AsgiApp
 from channelshim.gateways.websocket import Acceptor
+
+Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
 
 
 class JoinedWrites:
@@ -81,11 +89,16 @@ class HttpProtocol(HttpToolsProtocol):
     are done here instead.
     """
 
-    # Filled in by `for_acceptor`: uvicorn makes protocols from a class.
+    # Filled in by `for_server`: uvicorn makes protocols from a class.
     acceptor: ClassVar[Acceptor]
+    begin: ClassVar[
+        staticmethod[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
+    ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._is_feeding = False
+        self._begun: tuple[RequestResponseCycle, Any] | None = None
         self._header_bytes = 0
         self._hosts = 0
         self._is_in_head = True
@@ -159,6 +172,7 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Feed the parser; take the upgrade and what came behind it."""
         self._unset_keepalive_if_required()
+        self._is_feeding = True
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -171,6 +185,24 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse("501 Not Implemented")
             else:
                 self.send_400_response("Invalid HTTP request received.")
+        finally:
+            self._is_feeding = False
+            if self._begun is not None:
+                begun, self._begun = self._begun, None
+                self._start_asgi_task(*begun)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Answer a request, by a task only if it needs one.
+
+        Decided when all that came with its head is read: most bodies have come whole.
+        """
+        if self._is_feeding:
+            self._begun = (cycle, app)
+            return
+        is_whole = not (cycle.more_body or cycle.waiting_for_100_continue)
+        start = super()._start_asgi_task
+        if not (is_whole and self.begin(cycle, partial(start, cycle))):
+            start(cycle, app)
 
     def on_message_begin(self) -> None:
         """Start to count."""
@@ -235,6 +267,13 @@ class _NotOneHost(Exception):
     """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
 
 
-def for_acceptor(acceptor: Acceptor) -> type[HttpProtocol]:
-    """Return the protocol class of one server."""
-    return type("BoundHttpProtocol", (HttpProtocol,), {"acceptor": acceptor})
+def for_server(acceptor: Acceptor, begin: Begin) -> type[HttpProtocol]:
+    """Return the protocol class of one server.
+
+    Args:
+        acceptor: takes WebSockets.
+        begin: answers a request that is here whole without a task, or returns False;
+            also takes what starts a task for it.
+    """
+    bound = {"acceptor": acceptor, "begin": staticmethod(begin)}
+    return type("BoundHttpProtocol", (HttpProtocol,), bound)

@@ -18,21 +18,24 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import uvicorn
 
 from channelshim import limits
 from channelshim.errors import ConfigurationError
-from channelshim.gateways.bridge import Send, WsgiBridge, send_whole
-from channelshim.gateways.http_protocol import HttpProtocol, for_acceptor
+from channelshim.gateways.bridge import AsgiApp, Send, WsgiBridge, send_whole
+from channelshim.gateways.http_protocol import HttpProtocol, for_server
 from channelshim.gateways.origins import Origins
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
 from channelshim.gateways.request_body import Receive, Scope, disconnected
 from channelshim.gateways.script import jsapi
 from channelshim.gateways.websocket import Acceptor
 from channelshim.gateways.workers import Workers
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _logger = logging.getLogger("channelshim.gateways")
 
@@ -113,6 +116,13 @@ class Application:
         headers = (*reply.headers, *self._origins.headers(_header(scope, b"origin")))
         await send_whole(send, reply.status, headers, reply.body)
 
+    def begin(
+        self, cycle: RequestResponseCycle, start: Callable[[AsgiApp], None]
+    ) -> bool:
+        """Answer without a task, as WsgiBridge.begin does; False when one is needed."""
+        path = cycle.scope["path"]
+        return path not in _ON_THE_LOOP and self._bridge.begin(cycle, start)
+
     async def _reply(self, path: str, scope: Scope, receive: Receive) -> Reply:
         if path == limits.PATH_JSAPI:
             return jsapi()
@@ -181,7 +191,7 @@ class Server:
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 application,
-                http=for_acceptor(acceptor),
+                http=for_server(acceptor, application.begin),
                 ws="none",
                 loop="uvloop" if sys.platform != "win32" else "asyncio",
                 lifespan="off",

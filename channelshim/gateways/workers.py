@@ -12,7 +12,10 @@ after its stop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -90,6 +93,7 @@ class Workers:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
+        _let_others_finish()
         alarm = threading.Lock()
         alarm.acquire()
         while True:
@@ -109,3 +113,14 @@ class Workers:
                 job()
             except Exception:
                 _logger.exception("a worker's job failed")
+
+
+def _let_others_finish() -> None:
+    """Have this thread, when it is woken, wait until a running one is done.
+
+    Who wakes a worker is the loop, which holds the interpreter: a worker that took the
+    processor from it at once could only wait for it, two switches later.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -72,7 +72,8 @@ def request_variables(
     """
     variables = dict(application.environment or {})
     for key, value in environ.items():
-        if isinstance(value, str) and key.isupper() and "." not in key:
+        # Nearly all names are the same in each request.
+        if isinstance(value, str) and (key in _names or _is_name(key)):
             variables[key] = value
     host = environ.get("HTTP_HOST") or "{}:{}".format(
         environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "80")
@@ -98,3 +99,16 @@ def request_variables(
         USER_ORGANIZATION=email.partition("@")[2],
     )
     return variables
+
+
+_names: set[str] = set()
+_MAXIMUM_REMEMBERED = 512
+"""Names come from outside; beyond so many, each is looked at anew."""
+
+
+def _is_name(key: str) -> bool:
+    if not key.isupper() or "." in key:
+        return False
+    if len(_names) < _MAXIMUM_REMEMBERED:
+        _names.add(key)
+    return True
