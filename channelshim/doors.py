@@ -29,6 +29,7 @@ from channelshim.appserver.work import Work
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
 from channelshim.errors import BrokerError, ConfigurationError, StorageError
+from channelshim.gateways.bridge import CallSoon
 from channelshim.gateways.origins import Origins
 from channelshim.gateways.polling import Poller
 from channelshim.gateways.serve import Application as AsgiApplication
@@ -462,8 +463,9 @@ def serve_parts(
     parts.is_app_broken = is_app_broken
     changed: list[str] = []
 
-    def started(loop: asyncio.AbstractEventLoop) -> None:
+    def started(loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
         acceptor.open_ring()
+        parts.hub.call_soon = call_soon
         parts.start_hub(loop)
         say(
             f"{parts.application.application_id} is running at "

@@ -29,6 +29,11 @@ _logger = logging.getLogger("channelshim.gateways")
 Send = Callable[[MutableMapping[str, Any]], Any]
 AsgiApp = Callable[[Scope, Receive, Send], Any]
 Headers = Iterable[tuple[str, str]]
+CallSoon = Callable[[Callable[[], None]], object]
+
+
+_MOST_PATHS = 256
+"""Paths with ids in them are many; of those beyond, none is waited for."""
 
 
 class WsgiBridge:
@@ -42,6 +47,8 @@ class WsgiBridge:
 
     Attributes:
         on_finished: called on the loop whenever a request has been answered.
+        call_soon: has a function called on the loop, from any thread; raises
+            RuntimeError when the loop is closed. The server's, which sets it.
     """
 
     def __init__(
@@ -58,7 +65,10 @@ class WsgiBridge:
         self._body_seconds = body_seconds
         self._in_hand: set[_Exchange] = set()
         self.on_finished: Callable[[], None] = _nobody
+        self.call_soon: CallSoon | None = None
         self._threads = threading.local()
+        # Paths of requests that have sent messages.
+        self._sending_paths: set[str] = set()
 
     @property
     def requests_in_hand(self) -> int:
@@ -66,16 +76,24 @@ class WsgiBridge:
         return len(self._in_hand)
 
     def current_request(self) -> object | None:
-        """Return the request that this thread runs, for `is_running`."""
-        request: object | None = getattr(self._threads, "request", None)
+        """Return the request that this thread runs, and sends in, for `is_running`."""
+        request: _Exchange | None = getattr(self._threads, "request", None)
+        if request is not None and len(self._sending_paths) < _MOST_PATHS:
+            self._sending_paths.add(request.path)
         return request
 
     def is_running(self, request: object | None) -> bool:
-        """Return whether that request still runs, or others have only just begun."""
+        """Return whether that request still runs, or others are about to send.
+
+        Those that have only just begun, at an address where others have sent.
+        """
         if request is None or request in self._in_hand:
             return request is not None
         latest = asyncio.get_running_loop().time() - limits.NEW_REQUEST_SECONDS
-        return any(exchange.begun > latest for exchange in self._in_hand)
+        return any(
+            exchange.begun > latest and exchange.path in self._sending_paths
+            for exchange in self._in_hand
+        )
 
     def _run(self, exchange: _Exchange) -> None:
         self._threads.request = exchange
@@ -97,7 +115,9 @@ class WsgiBridge:
             await send_whole(send, error.http_status, (), error.reason.encode("ascii"))
             return
         with body:
-            exchange = _Exchange(self._app, environ_of(scope, body, length))
+            exchange = _Exchange(
+                self._app, environ_of(scope, body, length), self.call_soon
+            )
             if not self._submit(exchange):
                 status = HTTPStatus.SERVICE_UNAVAILABLE
                 retry = (("Retry-After", "1"),)
@@ -124,7 +144,7 @@ class WsgiBridge:
         if length > self._maximum_body_bytes:
             return False
         environ = environ_of(cast("Scope", cycle.scope), io.BytesIO(cycle.body), length)
-        exchange = _Exchange(self._app, environ)
+        exchange = _Exchange(self._app, environ, self.call_soon)
         exchange.on_first = partial(self._answer, exchange, cycle, start)
         return self._submit(exchange)
 
@@ -219,16 +239,22 @@ class _Exchange:
 
     Attributes:
         begun: loop time at which its body was here.
+        path: of its address.
         on_first: called once on the loop, when the answer or its first piece is here.
     """
 
     def __init__(
-        self, app: Callable[..., Iterable[bytes]], environ: dict[str, Any]
+        self,
+        app: Callable[..., Iterable[bytes]],
+        environ: dict[str, Any],
+        call_soon: CallSoon | None,
     ) -> None:
         self._app = app
         self._environ = environ
         self._loop = asyncio.get_running_loop()
+        self._call_soon = call_soon or self._loop.call_soon_threadsafe
         self.begun = self._loop.time()
+        self.path: str = environ["PATH_INFO"]
         self.on_first: Callable[[], None] | None = None
         # The whole body; None until it is here, and when pieces come instead.
         self._whole: bytes | None = None
@@ -264,7 +290,7 @@ class _Exchange:
             _logger.exception("a request failed")
             if not self._is_streaming:
                 self._head = None
-        self._call(self._finish, whole)
+        self._call(partial(self._finish, whole))
 
     def _run(self) -> bytes | None:
         iterable = self._app(self._environ, self._start_response)
@@ -284,7 +310,7 @@ class _Exchange:
                     if self._is_abandoned:
                         return None
                     self._is_streaming = True
-                    self._call(self._take, piece)
+                    self._call(partial(self._take, piece))
         finally:
             close = getattr(iterable, "close", None)
             if close is not None:
@@ -302,9 +328,9 @@ class _Exchange:
         self._head = (status, headers)
         return self._written.append
 
-    def _call(self, function: Callable[..., None], *args: Any) -> None:
+    def _call(self, function: Callable[[], None]) -> None:
         try:
-            self._loop.call_soon_threadsafe(function, *args)
+            self._call_soon(function)
         except RuntimeError:
             # The loop is closed: the server has stopped without this request.
             self._is_abandoned = True

@@ -25,12 +25,19 @@ import uvicorn
 
 from channelshim import limits
 from channelshim.errors import ConfigurationError
-from channelshim.gateways.bridge import AsgiApp, Send, WsgiBridge, send_whole
+from channelshim.gateways.bridge import (
+    AsgiApp,
+    CallSoon,
+    Send,
+    WsgiBridge,
+    send_whole,
+)
 from channelshim.gateways.http_protocol import HttpProtocol, for_server
 from channelshim.gateways.origins import Origins
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
 from channelshim.gateways.request_body import Receive, Scope, disconnected
 from channelshim.gateways.script import jsapi
+from channelshim.gateways.wakeups import Wakeups
 from channelshim.gateways.websocket import Acceptor
 from channelshim.gateways.workers import Workers
 
@@ -164,7 +171,8 @@ class Server:
         acceptor: answers WebSockets.
         bridge: asked at the stop for what is in hand.
         stop_seconds: how long SIGTERM waits for requests in hand.
-        on_started: called on the loop once it listens.
+        on_started: called on the loop once it listens, with the loop and what has a
+            function called on it from any thread.
         on_stopping: called on the loop at the first signal, pages told already.
     """
 
@@ -176,7 +184,7 @@ class Server:
         bridge: WsgiBridge,
         *,
         stop_seconds: float = limits.STOP_SECONDS,
-        on_started: Callable[[asyncio.AbstractEventLoop], None],
+        on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
     ) -> None:
         self._listener = listener
@@ -230,10 +238,12 @@ class Server:
         server = self._uvicorn
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
-        with self._signals(loop):
+        wakeups = Wakeups(loop)
+        self._bridge.call_soon = wakeups.call
+        with self._signals(loop), contextlib.closing(wakeups):
             await server.on_tick(0)
             await server.startup(sockets=[self._listener])
-            self._on_started(loop)
+            self._on_started(loop, wakeups.call)
             dates = loop.create_task(self._keep_dates())
             sweep = loop.create_task(self._sweep())
             await self._stop.wait()

@@ -17,6 +17,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -52,6 +53,8 @@ class Workers:
         self._running = 0
         self._started = 0
         self._sleeping: list[threading.Lock] = []
+        # Monotonic seconds at which the latest job was begun.
+        self._latest_start = 0.0
         self._is_timed = False
 
     def submit(self, job: Job) -> bool:
@@ -62,11 +65,15 @@ class Workers:
         if len(self._jobs) >= self._maximum_waiting:
             return False
         self._jobs.append(job)
-        if self._running == 0:
+        if self._running == 0 or self._are_all_long():
             self._wake_one()
         elif not self._is_timed:
             self._time()
         return True
+
+    def _are_all_long(self) -> bool:
+        """Return whether none of the running jobs will end soon, as far as is known."""
+        return time.monotonic() - self._latest_start > self._patience_seconds
 
     def _time(self) -> None:
         self._is_timed = True
@@ -93,7 +100,6 @@ class Workers:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
-        _let_others_finish()
         alarm = threading.Lock()
         alarm.acquire()
         while True:
@@ -107,20 +113,39 @@ class Workers:
                         continue
                     self._running -= 1
                     self._sleeping.append(alarm)
-                alarm.acquire()
+                _rest(alarm)
                 continue
+            self._latest_start = time.monotonic()
             try:
                 job()
             except Exception:
                 _logger.exception("a worker's job failed")
 
 
-def _let_others_finish() -> None:
-    """Have this thread, when it is woken, wait until a running one is done.
+def _rest(alarm: threading.Lock) -> None:
+    """Wait for the alarm; once it rings, let who runs go on until it has to wait.
 
-    Who wakes a worker is the loop, which holds the interpreter: a worker that took the
-    processor from it at once could only wait for it, two switches later.
+    That is the loop, which holds the interpreter: a worker that took the processor from
+    it at once could only wait for it, two switches later.
     """
-    if sys.platform == "linux":
+    _schedule(_BATCH)
+    alarm.acquire()
+    # At work it is like any other: a thread that waits for handlers that compute must
+    # be heard as soon as its turn has come.
+    _schedule(_NORMAL)
+
+
+if sys.platform == "linux":
+    _BATCH, _NORMAL = os.SCHED_BATCH, os.SCHED_OTHER
+    _NO_PRIORITY = os.sched_param(0)
+
+    def _schedule(policy: int) -> None:
+        """Set how the system schedules this thread, where it allows that."""
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            os.sched_setscheduler(0, policy, _NO_PRIORITY)
+
+else:
+    _BATCH = _NORMAL = 0
+
+    def _schedule(policy: int) -> None:
+        """Other systems have no such policy."""

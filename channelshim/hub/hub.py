@@ -39,6 +39,9 @@ class Hub:
     Attributes:
         write_all: writes the same frames to each of many connections; a gateway with
             a faster way than one write after the other puts it here.
+        call_soon: has a function called on the loop, from any thread; raises
+            RuntimeError when the loop is closed. A gateway with a faster way than the
+            loop's own puts it here before `start`.
         current_sender: called in the thread that sends; returns what `is_sending`
             takes, or None for a thread that runs no handler.
         is_sending: returns whether that handler still runs, or others are about to. A
@@ -60,6 +63,7 @@ class Hub:
     ) -> None:
         self.frames = FrameCache()
         self.write_all = write_each
+        self.call_soon: Callable[[Callable[[], None]], object] | None = None
         self.current_sender: Callable[[], object | None] = _nobody
         self.is_sending: Callable[[object | None], bool] = bool
         self._sender: object | None = None
@@ -200,8 +204,9 @@ class Hub:
     def _wake(self) -> None:
         assert self._loop is not None
         self._sender = self.current_sender()
+        call_soon = self.call_soon or self._loop.call_soon_threadsafe
         try:
-            self._loop.call_soon_threadsafe(self._woken)
+            call_soon(self._woken)
         except RuntimeError:
             # The loop is closed: nobody is left to deliver to.
             _logger.debug("a message was sent after the stop")

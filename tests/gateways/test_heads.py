@@ -64,9 +64,7 @@ def lines(answer: bytes) -> tuple[list[bytes], bytes]:
 def test_an_answer_says_what_uvicorn_would(
     status: int, headers: Any, body: bytes, *, keeps_alive: bool
 ) -> None:
-    expected = asyncio.run(
-        from_uvicorn(status, headers, body, keeps_alive=keeps_alive)
-    )
+    expected = asyncio.run(from_uvicorn(status, headers, body, keeps_alive=keeps_alive))
     # The second time, its lines are remembered.
     for _ in range(2):
         answer = answer_bytes(

@@ -27,7 +27,8 @@ class Site:
 
     def app(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         path = environ["PATH_INFO"]
-        request = self.bridge.current_request()
+        # Asked for by those that send.
+        request = None if "silent" in path else self.bridge.current_request()
         self.loop.call_soon_threadsafe(self.begun[path].set_result, request)
         assert self.held[path].wait(PATIENCE_SECONDS)
         start_response("200 OK", [])
@@ -94,5 +95,23 @@ def test_requests_that_have_just_begun_may_send_too(
         site.held["/second"].set()
         await ended
         assert not site.bridge.is_running(first)
+
+    asyncio.run(run())
+
+
+def test_requests_at_an_address_that_never_sent_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "NEW_REQUEST_SECONDS", PATIENCE_SECONDS)
+
+    async def run() -> None:
+        site = Site()
+        first, answered = await site.begin("/first")
+        _, ended = await site.begin("/silent")
+        site.held["/first"].set()
+        await answered
+        assert not site.bridge.is_running(first)
+        site.held["/silent"].set()
+        await ended
 
     asyncio.run(run())
