@@ -61,7 +61,7 @@ def channel(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("SERVER_SOFTWARE", "Development/2.0")
     module: Any = importlib.import_module("google.appengine.api.channel.channel")
     monkeypatch.setattr(module, "_checked_ids", set())
-    monkeypatch.setattr(module, "_checked_message", object())
+    monkeypatch.setattr(module, "_checked", (object(), object()))
     return importlib.import_module("google.appengine.api.channel")
 
 
@@ -116,6 +116,22 @@ def test_checks_are_the_same_on_the_short_way(
             with pytest.raises(channel.InvalidMessageError):
                 channel.send_message("a", message)
     assert broker.published == []
+
+
+@pytest.mark.parametrize("give", [str, str.encode], ids=["text", "bytes"])
+def test_equal_texts_become_one_object(
+    channel: Any, stubs: proxy.LazyStubMap, broker: Broker, give: Any
+) -> None:
+    # As apps do that make their JSON anew for each user, or send a request's body.
+    stubs.GetStub("channel")
+    body = give("a body")
+    for client_id in ("ann", "bob", "cid"):
+        channel.send_message(client_id, "".join(["t", "ext"]))
+    for client_id in ("ann", "bob", "cid"):
+        channel.send_message(client_id, body)
+    texts = [text for _, text in broker.published]
+    assert texts == ["text"] * 3 + ["a body"] * 3
+    assert len({id(text) for text in texts}) == 2
 
 
 def test_text_and_bytes_are_one_id(

@@ -96,37 +96,45 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
     Source: SDK 1.9.88, api/channel/channel.py, send_message; contract 1.3.
     Differs: D2, D12, D19, D20.
     """
+    checked, text = _checked
     try:
         publish = apiproxy_stub_map.apiproxy.direct_publish
-        # Identity: a text just checked need not be checked again, nor an id that was.
-        is_checked = message is _checked_message and client_id in _checked_ids
+        # A text just checked need not be checked again, nor an id that was. Equal ones
+        # become the same object, which is what the broker joins.
+        is_checked = (
+            message is checked or (type(message) is str and message == text)
+        ) and client_id in _checked_ids
     except (AttributeError, TypeError):
         # Another proxy, or an id that cannot be one.
         publish = None
         is_checked = False
     if is_checked and publish is not None:
-        publish(client_id, message)
+        publish(client_id, text)
     else:
         _send_checked(client_id, message)
 
 
 _checked_ids: set[str] = set()
-# Not None: that is a message which somebody may send.
-_checked_message: object = object()
+# The message last checked, as it was given, and its text: replaced as one, since other
+# threads look at it. Not None at first: that is a message which somebody may send.
+_checked: tuple[Any, Any] = (object(), object())
 
 
 def _send_checked(client_id: Any, message: Any) -> None:
-    global _checked_message
+    global _checked
     service = getattr(apiproxy_stub_map.apiproxy, "direct_channel", None)
     if service is None:
         _send_by_proxy(client_id, message)
         return
     key = _resolve(service, client_id)
-    text = _validate_message(message).decode("utf-8", "replace")
-    if not text:
-        raise InvalidMessageError("")
-    if type(message) is str and text == message:
-        _checked_message = text = message
+    checked, text = _checked
+    if not (message is checked or (type(message) is str and message == text)):
+        text = _validate_message(message).decode("utf-8", "replace")
+        if not text:
+            raise InvalidMessageError("")
+        if type(message) is str and text == message:
+            text = message
+        _checked = message, text
     service.publish(key, text)
 
 
