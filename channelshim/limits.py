@@ -210,6 +210,9 @@ MAXIMUM_WAITING_REQUESTS: Final = 1000
 WORKER_PATIENCE_SECONDS: Final = 0.001
 """How long a request waits for a thread that runs before another one is woken."""
 
+WORKER_LONG_SECONDS: Final = 0.005
+"""After which a request that computes is not expected to end soon."""
+
 RESPONSE_PIECES: Final = 8
 """Pieces of a streamed response that may wait for the reader."""
 

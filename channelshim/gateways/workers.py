@@ -2,8 +2,9 @@
 
 Python runs one thread at a time: waking a second one while the first computes costs
 two switches and gains nothing; while the first waits for the store or a slow reader it
-gains all. So a job wakes a thread at once only when none runs, and otherwise a moment
-later if nobody has taken it by then.
+gains all. So a job wakes a thread at once only when none runs, or all have for long.
+Otherwise it does so a moment later, if nobody has taken it by then, unless short jobs
+follow each other and the processor has no rest.
 
 The threads are daemons: a handler that never returns must not keep the process alive
 after its stop.
@@ -26,6 +27,9 @@ from channelshim import limits
 _logger = logging.getLogger("channelshim.gateways")
 
 Job = Callable[[], None]
+
+_BUSY = 0.8
+"""Of a processor's time, from which on one more thread gains nothing."""
 
 
 class Workers:
@@ -56,6 +60,7 @@ class Workers:
         # Monotonic seconds at which the latest job was begun.
         self._latest_start = 0.0
         self._is_timed = False
+        self._timed_at = self._timed_cpu = 0.0
 
     def submit(self, job: Job) -> bool:
         """Have a thread run job; return False when too many wait already.
@@ -72,19 +77,28 @@ class Workers:
         return True
 
     def _are_all_long(self) -> bool:
-        """Return whether none of the running jobs will end soon, as far as is known."""
-        return time.monotonic() - self._latest_start > self._patience_seconds
+        """Return whether no job was begun so lately that it may end soon."""
+        return time.monotonic() - self._latest_start > limits.WORKER_LONG_SECONDS
 
     def _time(self) -> None:
         self._is_timed = True
+        self._timed_at = time.monotonic()
+        self._timed_cpu = time.process_time()
         loop = asyncio.get_running_loop()
         loop.call_later(self._patience_seconds, self._look)
 
     def _look(self) -> None:
         self._is_timed = False
         if self._jobs:
-            self._wake_one()
+            if not self._is_computing():
+                self._wake_one()
             self._time()
+
+    def _is_computing(self) -> bool:
+        """Return whether jobs follow each other and leave the processor no rest."""
+        seconds = time.monotonic() - self._timed_at
+        cpu_seconds = time.process_time() - self._timed_cpu
+        return self._latest_start > self._timed_at and cpu_seconds > _BUSY * seconds
 
     def _wake_one(self) -> None:
         with self._lock:
