@@ -6,6 +6,7 @@ three of them.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -33,6 +34,7 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         # Its publish, for send_message's shortest way.
         self.direct_publish: Callable[[str, str], None] | None = None
         self._lock = threading.RLock()
+        self._watch_hooks()
 
     def GetStub(self, service: str) -> Any:
         """Return the stub of a service, made now if need be; None for an unknown."""
@@ -66,15 +68,19 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         self.direct_channel = None
         self.direct_publish = None
 
-    def GetPreCallHooks(self) -> Any:
-        """Return the hooks; who asks may add one, so calls pass here from now on."""
-        self._go_round()
-        return super().GetPreCallHooks()
+    def _watch_hooks(self) -> None:
+        """Have calls pass here once a hook is added; ndb's calls ask for the hooks."""
+        for hooks in (self.GetPreCallHooks(), self.GetPostCallHooks()):
+            for name in ("Append", "Push"):
+                setattr(hooks, name, self._going_round(getattr(hooks, name)))
 
-    def GetPostCallHooks(self) -> Any:
-        """Return the hooks; who asks may add one, so calls pass here from now on."""
-        self._go_round()
-        return super().GetPostCallHooks()
+    def _going_round(self, add: Callable[..., bool]) -> Callable[..., bool]:
+        @functools.wraps(add)
+        def add_hook(*args: Any, **kwargs: Any) -> bool:
+            self._go_round()
+            return add(*args, **kwargs)
+
+        return add_hook
 
 
 def install(factories: Mapping[str, Factory]) -> LazyStubMap:

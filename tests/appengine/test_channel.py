@@ -15,6 +15,7 @@ from google.appengine.runtime import apiproxy_errors
 
 from channelshim import appengine
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
+from channelshim.services import channel_messages as messages
 from channelshim.services import proxy
 from channelshim.services.channel import ChannelService
 
@@ -218,9 +219,24 @@ def test_own_map_sees_the_calls(
     assert own.seen == [(b"ann", b"x")]
 
 
+def test_calls_of_ndb_leave_the_short_way_open(
+    channel: Any, stubs: proxy.LazyStubMap, broker: Broker
+) -> None:
+    channel.send_message("ann", "x")
+    # What ndb calls the datastore by; it asks the map for its hooks.
+    call = apiproxy_stub_map.UserRPC("channel", stubmap=stubs)
+    request = messages.SendMessageRequest(application_key=b"ann", message=b"y")
+    call.make_call("SendChannelMessage", request, messages.SendMessageResponse())
+    call.wait()
+    call.check_success()
+    assert broker.published == [("ann", "x"), ("ann", "y")]
+    assert stubs.direct_channel is not None
+
+
+@pytest.mark.parametrize("add", ["Append", "Push"])
 @pytest.mark.parametrize("when", ["GetPreCallHooks", "GetPostCallHooks"])
 def test_hooks_see_the_calls(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker, when: str
+    channel: Any, stubs: proxy.LazyStubMap, broker: Broker, when: str, add: str
 ) -> None:
     channel.send_message("ann", "x")
     seen: list[str] = []
@@ -228,7 +244,7 @@ def test_hooks_see_the_calls(
     def hook(service: str, call: str, request: Any, response: Any) -> None:
         seen.append(call)
 
-    getattr(stubs, when)().Append("mine", hook)
+    getattr(getattr(stubs, when)(), add)("mine", hook)
     channel.send_message("ann", "x")
     assert seen == ["SendChannelMessage"]
     assert len(broker.published) == 2
