@@ -21,6 +21,7 @@ def apply(*, uses_memcache: bool = False) -> None:
     """
     after_import("google.appengine.ext.ndb.utils", _stop_walking_stacks)
     after_import("google.appengine.ext.ndb.query", _iterate_by_batches)
+    after_import("google.appengine.ext.ndb.model", _make_keys_at_once)
     after_import("google.appengine.ext.ndb.context", _accept_read_only)
     if not uses_memcache:
         after_import("google.appengine.ext.ndb.context", _leave_memcache_alone)
@@ -35,6 +36,53 @@ def _iterate_by_batches(query: ModuleType) -> None:
     from channelshim.services.ndb_iterator import BatchIterator
 
     query.QueryIterator = BatchIterator  # type: ignore[attr-defined]
+
+
+def _make_keys_at_once(model: ModuleType) -> None:
+    """Have an entity that is read get its key without the checks of what a caller says.
+
+    Key's constructor takes ten kinds of arguments, and a third of the time in which
+    ndb makes an entity goes into finding out which.
+    """
+    key_class: Any = model.Key
+    names = ("_Key__reference", "_Key__pairs", "_Key__app", "_Key__namespace")
+    if set(key_class.__slots__) != {name.removeprefix("_Key") for name in names}:
+        return
+    put_reference, put_pairs, put_app, put_namespace = (
+        getattr(key_class, name).__set__ for name in names
+    )
+
+    def key_of(reference: Any) -> Any:
+        own = type(reference)()
+        own.CopyFrom(reference)
+        pairs = [
+            (_binary(part.type), (part.id if part.HasField("id") else part.name))
+            for part in own.path.element
+        ]
+        key = object.__new__(key_class)
+        put_reference(key, own)
+        put_pairs(key, tuple((kind, _binary(id_) or None) for kind, id_ in pairs))
+        put_app(key, _binary(own.app))
+        put_namespace(key, _binary(own.name_space))
+        return key
+
+    def pb_to_entity(adapter: Any, pb: Any) -> Any:
+        key = kind = None
+        if pb.key.path.element:
+            key = key_of(pb.key)
+            kind = key.kind()
+        model_class = adapter_model.Model._lookup_model(kind, adapter.default_model)
+        entity = model_class._from_pb(pb, key=key, set_key=False)
+        if adapter.want_pbs:
+            entity._orig_pb = pb
+        return entity
+
+    adapter_model: Any = model
+    adapter_model.ModelAdapter.pb_to_entity = pb_to_entity
+
+
+def _binary(value: Any) -> Any:
+    return value.encode("utf-8") if isinstance(value, str) else value
 
 
 def _accept_read_only(context: ModuleType) -> None:

@@ -189,3 +189,38 @@ def test_applying_imports_nothing_of_googles():
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], check=True, cwd=ROOT
     )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ndb.Key("Item", 5, app="dev~app"),
+        ndb.Key("Item", "naïve 中", app="dev~app"),
+        ndb.Key("Parent", "p", "Item", 2**53, app="dev~app", namespace="other"),
+    ],
+    ids=["number", "name", "parent"],
+)
+def test_an_entity_that_is_read_has_the_key_that_ndb_makes(key):
+    pb = Item(key=key, number=7)._to_pb()
+    entity = ndb.model.ModelAdapter().pb_to_entity(pb)
+    usual = ndb.Key(reference=pb.key)
+    assert entity.number == 7
+    for found in (entity.key, entity.key.parent() or entity.key):
+        assert type(found) is ndb.Key
+    assert (entity.key, hash(entity.key)) == (usual, hash(usual))
+    assert entity.key.flat() == usual.flat()
+    assert entity.key.pairs() == usual.pairs()
+    assert entity.key.app() == usual.app()
+    assert entity.key.namespace() == usual.namespace()
+    assert entity.key.reference() == usual.reference()
+    assert entity.key.urlsafe() == usual.urlsafe()
+    pb.key.path.element[0].type = "Changed"
+    assert entity.key == usual
+
+
+def test_an_entity_without_a_whole_key_has_none_as_in_ndb():
+    pb = Item(number=7)._to_pb()
+    assert ndb.model.ModelAdapter().pb_to_entity(pb).key is None
+    pb.ClearField("key")
+    with pytest.raises(ndb.KindError):
+        ndb.model.ModelAdapter().pb_to_entity(pb)
