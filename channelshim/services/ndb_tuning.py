@@ -21,7 +21,7 @@ def apply(*, uses_memcache: bool = False) -> None:
     """
     after_import("google.appengine.ext.ndb.utils", _stop_walking_stacks)
     after_import("google.appengine.ext.ndb.query", _iterate_by_batches)
-    after_import("google.appengine.ext.ndb.model", _make_keys_at_once)
+    after_import("google.appengine.ext.ndb.model", _make_entities_at_once)
     after_import("google.appengine.ext.ndb.context", _accept_read_only)
     if not uses_memcache:
         after_import("google.appengine.ext.ndb.context", _leave_memcache_alone)
@@ -38,11 +38,11 @@ def _iterate_by_batches(query: ModuleType) -> None:
     query.QueryIterator = BatchIterator  # type: ignore[attr-defined]
 
 
-def _make_keys_at_once(model: ModuleType) -> None:
-    """Have an entity that is read get its key without the checks of what a caller says.
+def _make_entities_at_once(model: ModuleType) -> None:
+    """Have entities that are read made without the checks of what a caller says.
 
-    Key's constructor takes ten kinds of arguments, and a third of the time in which
-    ndb makes an entity goes into finding out which.
+    The constructors of Key and Model take ten kinds of arguments, and a third of the
+    time in which ndb makes an entity goes into finding out which.
     """
     key_class: Any = model.Key
     names = ("_Key__reference", "_Key__pairs", "_Key__app", "_Key__namespace")
@@ -66,19 +66,27 @@ def _make_keys_at_once(model: ModuleType) -> None:
         put_namespace(key, _binary(own.name_space))
         return key
 
+    plain: Any = model.Model
+    plain_parts = (plain.__init__, plain.__new__, plain._set_attributes)
+
     def pb_to_entity(adapter: Any, pb: Any) -> Any:
         key = kind = None
         if pb.key.path.element:
             key = key_of(pb.key)
             kind = key.kind()
-        model_class = adapter_model.Model._lookup_model(kind, adapter.default_model)
-        entity = model_class._from_pb(pb, key=key, set_key=False)
+        made = plain._lookup_model(kind, adapter.default_model)
+        empty = None
+        if (made.__init__, made.__new__, made._set_attributes) == plain_parts:
+            # What the constructor does without arguments, and nothing else.
+            empty = made.__new__(made)
+            empty._values = {}
+        entity = made._from_pb(pb, key=key, set_key=False, ent=empty)
         if adapter.want_pbs:
             entity._orig_pb = pb
         return entity
 
-    adapter_model: Any = model
-    adapter_model.ModelAdapter.pb_to_entity = pb_to_entity
+    adapter_class: Any = model.ModelAdapter
+    adapter_class.pb_to_entity = pb_to_entity
 
 
 def _binary(value: Any) -> Any:

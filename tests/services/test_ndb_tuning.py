@@ -224,3 +224,37 @@ def test_an_entity_without_a_whole_key_has_none_as_in_ndb():
     pb.ClearField("key")
     with pytest.raises(ndb.KindError):
         ndb.model.ModelAdapter().pb_to_entity(pb)
+
+
+class Own(ndb.Model):
+    number = ndb.IntegerProperty()
+    text = ndb.StringProperty(default="usual")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.was_made = True
+
+
+class Loose(ndb.Expando):
+    pass
+
+
+def test_a_model_with_a_constructor_of_its_own_is_made_by_it():
+    key = Own(number=7).put()
+    Loose(id=1, anything=5).put()
+    ndb.get_context().clear_cache()
+    found = key.get()
+    assert found.was_made
+    assert (found.number, found.text) == (7, "usual")
+    assert Loose.get_by_id(1).anything == 5
+
+
+def test_an_entity_that_is_read_can_be_changed_alone():
+    fill(2)
+    ndb.get_context().clear_cache()
+    one, two = Item.query().order(Item.number)
+    one.number = 9
+    one.populate(number=10)
+    assert (one.number, two.number) == (10, 1)
+    assert one == Item(key=one.key, number=10)
+    assert one.to_dict() == {"number": 10}
