@@ -22,6 +22,7 @@ def apply(*, uses_memcache: bool = False) -> None:
     after_import("google.appengine.ext.ndb.utils", _stop_walking_stacks)
     after_import("google.appengine.ext.ndb.query", _iterate_by_batches)
     after_import("google.appengine.ext.ndb.model", _make_entities_at_once)
+    after_import("google.appengine.ext.ndb.model", _read_text_as_text)
     after_import("google.appengine.ext.ndb.context", _accept_read_only)
     if not uses_memcache:
         after_import("google.appengine.ext.ndb.context", _leave_memcache_alone)
@@ -87,6 +88,25 @@ def _make_entities_at_once(model: ModuleType) -> None:
 
     adapter_class: Any = model.ModelAdapter
     adapter_class.pb_to_entity = pb_to_entity
+
+
+def _read_text_as_text(model: ModuleType) -> None:
+    """Have an Expando's text come back as text; the SDK leaves ASCII as bytes.
+
+    In Python 2.7 the two were one type.
+    """
+    generic: Any = model.GenericProperty
+    meanings: Any = model.entity_pb2.Property
+    plain_value = generic._db_get_value
+    kept = (meanings.BLOB, meanings.BYTESTRING)
+
+    def db_get_value(self: Any, v: Any, p: Any) -> Any:
+        value = plain_value(self, v, p)
+        if type(value) is bytes and p.meaning not in kept and value.isascii():
+            return value.decode("ascii")
+        return value
+
+    generic._db_get_value = db_get_value
 
 
 def _binary(value: Any) -> Any:

@@ -258,3 +258,15 @@ def test_an_entity_that_is_read_can_be_changed_alone():
     assert (one.number, two.number) == (10, 1)
     assert one == Item(key=one.key, number=10)
     assert one.to_dict() == {"number": 10}
+
+
+def test_text_of_an_expando_comes_back_as_text():
+    Loose(ascii="goes", wide="中").put()
+    ndb.get_context().clear_cache()
+    found = Loose.query(ndb.GenericProperty("ascii") == "goes").get()
+    assert (found.ascii, found.wide) == ("goes", "中")
+    # What was read can be written again, and is the same.
+    found.put()
+    ndb.get_context().clear_cache()
+    assert found.key.get() == found
+    assert Loose.query(ndb.GenericProperty("ascii") == "goes").count() == 1
