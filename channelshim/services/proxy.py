@@ -60,6 +60,9 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         super().ReplaceStub(service, stub)
 
     def _go_direct(self, service: Any) -> None:
+        if len(self.GetPreCallHooks()) or len(self.GetPostCallHooks()):
+            # Added before the first message, as appengine_config.py does.
+            return
         service.on_error_set = self._go_round
         self.direct_channel = service
         self.direct_publish = service.publish

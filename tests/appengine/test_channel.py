@@ -233,21 +233,30 @@ def test_calls_of_ndb_leave_the_short_way_open(
     assert stubs.direct_channel is not None
 
 
+@pytest.mark.parametrize("is_warm", [True, False])
 @pytest.mark.parametrize("add", ["Append", "Push"])
 @pytest.mark.parametrize("when", ["GetPreCallHooks", "GetPostCallHooks"])
 def test_hooks_see_the_calls(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker, when: str, add: str
+    channel: Any,
+    stubs: proxy.LazyStubMap,
+    broker: Broker,
+    when: str,
+    add: str,
+    *,
+    is_warm: bool,
 ) -> None:
-    channel.send_message("ann", "x")
+    if is_warm:
+        channel.send_message("ann", "x")
     seen: list[str] = []
 
     def hook(service: str, call: str, request: Any, response: Any) -> None:
         seen.append(call)
 
     getattr(getattr(stubs, when)(), add)("mine", hook)
-    channel.send_message("ann", "x")
-    assert seen == ["SendChannelMessage"]
-    assert len(broker.published) == 2
+    for _ in range(3):
+        channel.send_message("ann", "x")
+    assert seen == ["SendChannelMessage"] * 3
+    assert len(broker.published) == 3 + is_warm
 
 
 def test_injected_error_is_raised(
