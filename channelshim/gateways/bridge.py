@@ -33,7 +33,7 @@ CallSoon = Callable[[Callable[[], None]], object]
 
 
 _MOST_PATHS = 256
-"""Paths with ids in them are many; of those beyond, none is waited for."""
+"""Paths with ids in them are many; then all are forgotten and seen again."""
 
 
 class WsgiBridge:
@@ -78,7 +78,9 @@ class WsgiBridge:
     def current_request(self) -> object | None:
         """Return the request that this thread runs, and sends in, for `is_running`."""
         request: _Exchange | None = getattr(self._threads, "request", None)
-        if request is not None and len(self._sending_paths) < _MOST_PATHS:
+        if request is not None and request.path not in self._sending_paths:
+            if len(self._sending_paths) >= _MOST_PATHS:
+                self._sending_paths.clear()
             self._sending_paths.add(request.path)
         return request
 

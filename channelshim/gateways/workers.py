@@ -140,26 +140,20 @@ def _rest(alarm: threading.Lock) -> None:
     """Wait for the alarm; once it rings, let who runs go on until it has to wait.
 
     That is the loop, which holds the interpreter: a worker that took the processor from
-    it at once could only wait for it, two switches later.
+    it at once could only wait for it, two switches later. At work it is like any other:
+    a thread that waits for handlers that compute must be heard as soon as its turn has
+    come. A policy that somebody has chosen for the process stays.
     """
-    _schedule(_BATCH)
+    if sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        alarm.acquire()
+        return
+    _schedule(os.SCHED_BATCH)
     alarm.acquire()
-    # At work it is like any other: a thread that waits for handlers that compute must
-    # be heard as soon as its turn has come.
-    _schedule(_NORMAL)
+    _schedule(os.SCHED_OTHER)
 
 
-if sys.platform == "linux":
-    _BATCH, _NORMAL = os.SCHED_BATCH, os.SCHED_OTHER
-    _NO_PRIORITY = os.sched_param(0)
-
-    def _schedule(policy: int) -> None:
-        """Set how the system schedules this thread, where it allows that."""
+def _schedule(policy: int) -> None:
+    """Set how Linux schedules this thread, where it allows that."""
+    if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, policy, _NO_PRIORITY)
-
-else:
-    _BATCH = _NORMAL = 0
-
-    def _schedule(policy: int) -> None:
-        """Other systems have no such policy."""
+            os.sched_setscheduler(0, policy, os.sched_param(0))

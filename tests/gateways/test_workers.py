@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import threading
 
@@ -79,6 +80,35 @@ def test_too_many_that_wait_are_refused() -> None:
         jobs.let_go.set()
 
     asyncio.run(run())
+
+
+POLICIES = """
+import asyncio, os, sys, threading
+from channelshim.gateways.workers import Workers
+
+async def main():
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    workers, loop = Workers(1), asyncio.get_running_loop()
+    for _ in range(3):
+        done = loop.create_future()
+        def job(done=done):
+            loop.call_soon_threadsafe(done.set_result, os.sched_getscheduler(0))
+        assert workers.submit(job)
+        print(await done == os.SCHED_IDLE)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a policy of Linux")
+def test_a_policy_that_the_process_was_given_stays() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", POLICIES],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.stdout.split() == ["True"] * 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a policy of Linux")
