@@ -345,70 +345,30 @@ def test_threads_that_send_at_once_lose_nothing_and_keep_their_order(
     assert broker.replay("a", number).texts == tuple(got)
 
 
-def test_no_message_waits_for_a_wake_up_that_has_been(open_broker: Open) -> None:
-    # Whoever collects only when woken misses nothing, whatever comes in between.
-    broker = open_broker()
-    ids = [f"id {number}" for number in range(5)]
+def hammer(
+    broker: Broker, ids: list[str], send: Callable[[str], None], count: int
+) -> dict[str, list[str]]:
+    """Have four threads send at once; collect only when woken, until count came.
+
+    Returns:
+        what each id was sent.
+    """
     for client_id in ids:
         broker.connect(client_id)
     woken = threading.Event()
     broker.subscribe(woken.set)
-    count = 5000
-
-    def send(name: str) -> None:
-        for number in range(count):
-            broker.publish(ids[number % len(ids)], f"{name}{number}")
-
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    threads = [threading.Thread(target=send, args=(name,)) for name in "wxyz"]
-    try:
-        for thread in threads:
-            thread.start()
-        got = 0
-        while got < len(threads) * count:
-            assert woken.wait(PATIENCE_SECONDS), f"{got} came, and no wake-up"
-            woken.clear()
-            for delivery in broker.collect():
-                got += len(delivery.texts) * len(delivery.channels)
-            broker.settle()
-    finally:
-        sys.setswitchinterval(usual)
-        for thread in threads:
-            thread.join()
-
-
-def test_texts_to_many_are_lost_by_none_however_threads_take_turns(
-    open_broker: Open,
-) -> None:
-    broker = open_broker()
-    ids = [f"id {number}" for number in range(50)]
-    for client_id in ids:
-        broker.connect(client_id)
-    woken = threading.Event()
-    broker.subscribe(woken.set)
-    rounds = 200
-
-    def send(name: str) -> None:
-        for number in range(rounds):
-            # A constant, now and then, as apps send: the same object each time.
-            text = f"{name}{number}" if number % 3 else name
-            for client_id in ids:
-                broker.publish(client_id, text)
-
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    threads = [threading.Thread(target=send, args=(name,)) for name in "wxyz"]
     got: dict[str, list[str]] = {client_id: [] for client_id in ids}
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=send, args=(name,)) for name in "wxyz"]
     try:
         for thread in threads:
             thread.start()
-        missing = len(threads) * rounds * len(ids)
-        while missing:
-            assert woken.wait(PATIENCE_SECONDS), f"{missing} did not come"
+        while count > 0:
+            assert woken.wait(PATIENCE_SECONDS), f"{count} did not come"
             woken.clear()
             for texts, channels in broker.collect():
-                missing -= len(texts) * len(channels)
+                count -= len(texts) * len(channels)
                 for channel in channels:
                     got[channel.client_id] += texts
             broker.settle()
@@ -416,12 +376,46 @@ def test_texts_to_many_are_lost_by_none_however_threads_take_turns(
         sys.setswitchinterval(usual)
         for thread in threads:
             thread.join()
-    for client_id in ids:
+    assert not broker.collect()
+    return got
+
+
+def test_no_message_waits_for_a_wake_up_that_has_been(broker: Broker) -> None:
+    # Whoever collects only when woken misses nothing, whatever comes in between.
+    ids = [f"id {number}" for number in range(5)]
+
+    def send(name: str) -> None:
+        for number in range(5000):
+            broker.publish(ids[number % len(ids)], f"{name}{number}")
+
+    got = hammer(broker, ids, send, 4 * 5000)
+    for place, client_id in enumerate(ids):
         for name in "wxyz":
             own = [text for text in got[client_id] if text.startswith(name)]
-            assert own == [
-                f"{name}{number}" if number % 3 else name for number in range(rounds)
-            ]
+            assert own == [f"{name}{number}" for number in range(place, 5000, 5)]
+
+
+def test_texts_to_many_are_lost_by_none_however_threads_take_turns(
+    broker: Broker,
+) -> None:
+    ids = [f"id {number}" for number in range(50)]
+    rounds = 200
+
+    def text(name: str, number: int) -> str:
+        # A constant, now and then, as apps send: the same object each time.
+        return f"{name}{number}" if number % 3 else name
+
+    def send(name: str) -> None:
+        for number in range(rounds):
+            said = text(name, number)
+            for client_id in ids:
+                broker.publish(client_id, said)
+
+    got = hammer(broker, ids, send, 4 * rounds * len(ids))
+    for client_id in ids:
+        for name in "wxyz":
+            own = [said for said in got[client_id] if said.startswith(name)]
+            assert own == [text(name, number) for number in range(rounds)]
 
 
 def test_an_id_that_comes_while_messages_wait_is_owed_none_of_them(

@@ -79,39 +79,42 @@ def test_a_request_sends_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -
     asyncio.run(run())
 
 
-def test_requests_that_have_just_begun_may_send_too(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("second", ["/second", "/silent"])
+def test_requests_that_have_just_begun_may_send_too_where_others_have(
+    monkeypatch: pytest.MonkeyPatch, second: str
 ) -> None:
     monkeypatch.setattr(limits, "NEW_REQUEST_SECONDS", PATIENCE_SECONDS)
 
     async def run() -> None:
         site = Site()
         first, answered = await site.begin("/first")
-        _, ended = await site.begin("/second")
+        _, ended = await site.begin(second)
         site.held["/first"].set()
         await answered
-        assert site.bridge.is_running(first)
+        assert site.bridge.is_running(first) == (second != "/silent")
         assert not site.bridge.is_running(None)
-        site.held["/second"].set()
+        site.held[second].set()
         await ended
         assert not site.bridge.is_running(first)
 
     asyncio.run(run())
 
 
-def test_requests_at_an_address_that_never_sent_are_not_waited_for(
+def test_addresses_that_have_sent_are_bounded_and_the_latest_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "NEW_REQUEST_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("channelshim.gateways.bridge._MOST_PATHS", 2)
 
     async def run() -> None:
         site = Site()
-        first, answered = await site.begin("/first")
-        _, ended = await site.begin("/silent")
-        site.held["/first"].set()
-        await answered
-        assert not site.bridge.is_running(first)
-        site.held["/silent"].set()
+        for path in ("/a", "/b", "/c"):
+            request, answered = await site.begin(path)
+            site.held[path].set()
+            await answered
+        _, ended = await site.begin("/c")
+        assert site.bridge.is_running(request)
+        site.held["/c"].set()
         await ended
 
     asyncio.run(run())
