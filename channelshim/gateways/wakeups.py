@@ -43,7 +43,7 @@ class Wakeups:
             # Not closed before the last thread that may write to it lets go of this:
             # its number could be somebody else's by then.
             weakref.finalize(self, os.close, self._descriptor)
-            loop.add_reader(self._descriptor, self._run)
+            loop.add_reader(self._descriptor, self._hear)
             self._is_watched = True
 
     def call(self, function: Callable[[], object]) -> None:
@@ -52,18 +52,21 @@ class Wakeups:
         Raises:
             RuntimeError: the loop is closed.
         """
-        if not self._is_watched:
-            self._loop.call_soon_threadsafe(function)
-            return
         self._calls.append(function)
-        if not self._is_signalled:
+        if self._is_watched and not self._is_signalled:
             self._is_signalled = True
             self._write(self._descriptor, _ONE, 8)
+        # Looked at last: `close` clears it before it makes what is left.
+        if not self._is_watched:
+            self._loop.call_soon_threadsafe(self._make)
 
-    def _run(self) -> None:
+    def _hear(self) -> None:
         self._read(self._descriptor, self._received, 8)
         # Cleared before anything is taken: what comes later signals again.
         self._is_signalled = False
+        self._make()
+
+    def _make(self) -> None:
         calls = self._calls
         for _ in range(len(calls)):
             try:
@@ -75,5 +78,5 @@ class Wakeups:
         """Make the calls that are left; later ones go through the loop itself."""
         if self._is_watched:
             self._is_watched = False
-            self._run()
             self._loop.remove_reader(self._descriptor)
+            self._make()

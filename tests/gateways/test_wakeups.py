@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -96,3 +97,35 @@ def test_what_is_left_at_the_close_is_called_and_later_calls_are_too(
     run_async(run())
     with pytest.raises(RuntimeError):
         kept[0].call(lambda: made.append(2))
+
+
+def test_no_call_is_lost_while_it_is_closed(run_async: Runner) -> None:
+    made: list[int] = []
+    count = 20_000
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        wakeups = Wakeups(loop)
+        is_begun, is_done = asyncio.Event(), asyncio.Event()
+
+        def send() -> None:
+            for number in range(count):
+                wakeups.call(partial(made.append, number))
+                if number == 100:
+                    loop.call_soon_threadsafe(is_begun.set)
+            wakeups.call(is_done.set)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        await asyncio.wait_for(is_begun.wait(), PATIENCE_SECONDS)
+        wakeups.close()
+        await asyncio.wait_for(is_done.wait(), PATIENCE_SECONDS)
+        thread.join()
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        run_async(run())
+    finally:
+        sys.setswitchinterval(usual)
+    assert made == list(range(count))
