@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from channelshim.project import write_tutorial_app  # noqa: E402 -- path set above
+from channelshim.cli.project import write_tutorial_app  # noqa: E402 -- path set above
 from tests.chromium import open_browser  # noqa: E402
 from tests.programs import running  # noqa: E402
 

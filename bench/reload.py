@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from websockets.exceptions import ConnectionClosed, InvalidHandshake  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
 
-from channelshim.project import write_tutorial_app  # noqa: E402 -- path set above
+from channelshim.cli.project import write_tutorial_app  # noqa: E402 -- path set above
 from tests.programs import running  # noqa: E402
 
 WANTED_SECONDS = 1.5

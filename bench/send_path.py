@@ -68,9 +68,9 @@ def measure() -> dict[str, float]:
     """Return microseconds per message of each step, 1,000 ids, in this process."""
     import asyncio
 
-    from channelshim import doors
-    from channelshim.gateways.websocket import Acceptor, WebSocketProtocol
-    from channelshim.settings import read_settings
+    from channelshim.composition import doors
+    from channelshim.composition.settings import read_settings
+    from channelshim.transports.websocket import Acceptor, WebSocketProtocol
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         settings = read_settings({"storage_path": folder}, {})

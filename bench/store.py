@@ -108,7 +108,7 @@ def measure_ndb(side: str, directory: Path, large: int) -> Mapping[str, float]:
 
 def measure_chat(side: str, directory: Path) -> Mapping[str, float]:
     """Return milliseconds of the tutorial's POST /chat to 1,000 users."""
-    from channelshim.services import ndb_tuning
+    from channelshim.compat import ndb_tuning
 
     if side == "sdk":
         ndb_tuning.apply = lambda **_: None

@@ -12,7 +12,7 @@ APP = "dev~bench"
 def register(side: str, directory: Path) -> Any:
     """Put a side's services behind the API proxy and return its datastore."""
     if side == "ours":
-        from channelshim.services import ndb_tuning
+        from channelshim.compat import ndb_tuning
 
         ndb_tuning.apply()
     from google.appengine.api import apiproxy_stub_map

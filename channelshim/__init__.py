@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from channelshim.version import __version__
 
 if TYPE_CHECKING:
-    from channelshim.doors import Parts
+    from channelshim.composition.doors import Parts
 
 __all__ = ["__version__", "install", "serve", "wrap"]
 
@@ -61,7 +61,7 @@ def wrap(wsgi_app: WsgiApp, **settings: Any) -> WsgiApp:
     Raises:
         ConfigurationError, StorageError: as `install`.
     """
-    from channelshim import doors
+    from channelshim.composition import doors
 
     return doors.gateway(_install(None, wsgi_app, settings))
 
@@ -79,8 +79,8 @@ def serve(
         ConfigurationError, StorageError: as `install`; also when the port is taken or
             the app fails to import.
     """
-    from channelshim import doors
-    from channelshim.gateways.serve import bind
+    from channelshim.composition import doors
+    from channelshim.server.serve import bind
 
     if callable(app_dir_or_wsgi_app):
         parts = _install(None, app_dir_or_wsgi_app, settings)
@@ -100,8 +100,8 @@ def _install(
     settings: dict[str, Any],
 ) -> Parts:
     global _parts
-    from channelshim import doors
-    from channelshim.settings import read_settings
+    from channelshim.composition import doors
+    from channelshim.composition.settings import read_settings
 
     if _parts is not None:
         _parts.take(settings, wsgi_app)

@@ -1,6 +1,6 @@
 """python -m channelshim."""
 
-from channelshim.cli import main
+from channelshim.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -24,7 +24,7 @@ unknown name is an error. A flag takes underscores or dashes: `--admin_port` is
 `--admin-port`. Several texts are written with commas between them; yes and no as
 `1 true yes on` and `0 false no off`.
 
-This page is written from `channelshim/settings.py` by `scripts/docs`.
+This page is written from `channelshim/composition/settings.py` by `scripts/docs`.
 
 | keyword | variable | flag | default | what it sets |
 |---|---|---|---|---|
@@ -55,7 +55,7 @@ Settings of today keep their old names; they are on [a page of their own](settin
 --application --require_indexes --auto_id_policy --automatic_restart
 --enable_task_running --env_var`.
 
-This page is written from `channelshim/old_flags.py` by `scripts/docs`.
+This page is written from `channelshim/cli/old_flags.py` by `scripts/docs`.
 
 ## Flags by another name
 
@@ -85,7 +85,7 @@ class ErrorClass:
 
 def settings_page() -> str:
     """Return docs/reference/settings.md."""
-    from channelshim.settings import PREFIX, SETTINGS
+    from channelshim.composition.settings import PREFIX, SETTINGS
 
     rows = [
         f"| `{setting.name}` | `{PREFIX}{setting.name.upper()}` "
@@ -112,7 +112,7 @@ def _cell(text: str) -> str:
 
 def old_flags_page() -> str:
     """Return docs/reference/old-flags.md."""
-    from channelshim import old_flags
+    from channelshim.cli import old_flags
 
     same = {f"--{name}": f"--{now}" for name, now in old_flags.RENAMED.items()}
     same |= {f"--{name}": on for name, (on, _) in old_flags.SWITCHES.items()}

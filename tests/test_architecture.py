@@ -19,34 +19,19 @@ from tests.lanes import ROOT
 PACKAGE = "channelshim"
 
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "limits"}),),
+    (frozenset({"errors", "limits", "version"}), frozenset({"contracts"})),
     (frozenset({"protocol"}), frozenset({"appyaml"})),
-    (frozenset({"broker"}), frozenset({"store"})),
-    (frozenset({"hub"}), frozenset({"runtime"})),
+    tuple(frozenset({room}) for room in ("kernel", "broker", "store", "runtime")),
+    (frozenset({"compat"}),),
+    (frozenset({"python27"}), frozenset({"hub"})),
     (frozenset({"services"}),),
-    (frozenset({"appengine"}), frozenset({"python27"})),
-    (frozenset({"appserver"}),),
-    (frozenset({"gateways"}),),
-    (
-        # The doors are one room: they build the parts and hand them to each other.
-        frozenset(
-            {
-                "__init__",
-                "__main__",
-                "cli",
-                "doctor",
-                "doors",
-                "old_flags",
-                "project",
-                "pytest_plugin",
-                "reloading",
-                "settings",
-                "terminal",
-                "testing",
-                "version",
-            }
-        ),
-    ),
+    (frozenset({"appengine"}), frozenset({"pages"})),
+    (frozenset({"appserver"}), frozenset({"jobs"})),
+    (frozenset({"console"}), frozenset({"transports"})),
+    (frozenset({"server"}),),
+    (frozenset({"composition"}),),
+    # The doors are one room: each is a way into the same composition.
+    (frozenset({"__init__", "__main__", "cli"}),),
 )
 """Lowest floor first; each floor is its rooms, each room its modules or packages."""
 
@@ -71,7 +56,7 @@ FORBIDDEN_ON_PURE_FLOORS = frozenset(
 )
 
 ROOMS_OF_GOOGLE = frozenset(
-    {"runtime", "services", "appengine", "python27", "appserver", "doors", "testing"}
+    {"runtime", "compat", "services", "appengine", "python27", "appserver", "cli"}
 )
 """Who may import Google's SDK; everybody below knows nothing of it."""
 
@@ -187,7 +172,7 @@ BAD_TREE = {
     "broker/sdk.py": "import google.appengine.ext.ndb",
     "store/typed.py": (
         "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    import channelshim.gateways.serve"
+        "if TYPE_CHECKING:\n    import channelshim.server.serve"
     ),
     "hub/dynamic.py": "import importlib\nimportlib.import_module('channelshim.cli')",
     "services/named.py": "from channelshim import __version__",
@@ -199,8 +184,8 @@ GOOD_TREE = {
     "protocol/frames.py": "from .contracts import Replay",
     "broker/memory.py": "import threading\nfrom channelshim.protocol import window",
     "services/datastore.py": "from google.appengine.ext import ndb",
-    "cli.py": "from channelshim import doors, settings",
-    "gateways/serve.py": "from ..appserver import server\nimport asyncio",
+    "cli.py": "from channelshim.composition import doors, settings",
+    "server/serve.py": "from ..appserver import server\nimport asyncio",
 }
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import channelshim
-from channelshim.settings import SETTINGS
+from channelshim.composition.settings import SETTINGS
 from tests.lanes import ROOT
 
 DOCS = ROOT / "docs"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from channelshim import doctor, limits
+from channelshim import limits
+from channelshim.cli import doctor
 from tests.lanes import ROOT
 
 YAML = "runtime: python27\nhandlers:\n- url: /.*\n  script: main.app\n"

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from channelshim.cli.project import (
+    TUTORIAL_FILES,
+    read_tutorial_file,
+    write_tutorial_app,
+)
 from channelshim.errors import ConfigurationError
-from channelshim.project import TUTORIAL_FILES, read_tutorial_file, write_tutorial_app
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,8 +13,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Final
 
-from channelshim.appengine.ext.testbed import mend_testbed
-from channelshim.runtime.imports import after_import
+from channelshim.compat.import_hooks import after_import
+from channelshim.compat.testbed import mend_testbed
 
 _OUR_CHANNEL: Final = "channelshim.appengine.api.channel"
 

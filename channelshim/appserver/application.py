@@ -13,19 +13,23 @@ from http import HTTPStatus
 from typing import Any
 
 from channelshim import limits
-from channelshim.appserver import guard, login, static, uploads
-from channelshim.appserver.blob_answers import put_blob
-from channelshim.appserver.blob_pages import find_page
+from channelshim.appserver import guard, static
+from channelshim.appserver.blobs import uploads
+from channelshim.appserver.blobs.blob_answers import put_blob
+from channelshim.appserver.blobs.blob_pages import find_page
+from channelshim.appserver.error_pages import own_error_page
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.libraries import missing_libraries
+from channelshim.appserver.login import development as login
 from channelshim.appserver.page_reports import PageReports
-from channelshim.appserver.pages import error_html, not_found_text, own_error_page
 from channelshim.appserver.proxies import Network, settle_client
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts, WsgiApp
 from channelshim.appyaml import config as kinds
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
+from channelshim.compat import access_tokens, background_threads, upload_guard
+from channelshim.pages.errors import error_html, not_found_text
 from channelshim.protocol.contracts import (
     Account,
     Clock,
@@ -41,12 +45,7 @@ from channelshim.runtime.variables import (
     User,
     request_variables,
 )
-from channelshim.services import (
-    access_tokens,
-    background_threads,
-    shutdown,
-    upload_guard,
-)
+from channelshim.services import shutdown
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from paste.fileapp import FileApp
 
-from channelshim.appserver.file_pieces import FilePieces
 from channelshim.appyaml import config
 from channelshim.appyaml.config import AppConfig, Handler
+from channelshim.runtime.file_pieces import FilePieces
 
 Environ = dict[str, Any]
 

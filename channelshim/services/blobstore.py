@@ -26,7 +26,7 @@ from google.appengine.api.blobstore import (
 )
 
 from channelshim import limits
-from channelshim.services.eager import EagerRPC
+from channelshim.services.stubs import EagerRPC
 from channelshim.services.user import RequestInfo
 
 log = logging.getLogger("channelshim.services")

@@ -16,7 +16,7 @@ from google.appengine.api.memcache import memcache_service_pb2 as memcache_pb
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim.errors import StorageError
-from channelshim.services.eager import EagerRPC
+from channelshim.services.stubs import EagerRPC
 from channelshim.store.cache import CacheView, Entry, SqliteCache
 
 _logger = logging.getLogger("channelshim.services")

@@ -16,7 +16,7 @@ from typing import Any
 from google.appengine.api import apiproxy_stub
 
 from channelshim import limits
-from channelshim.services.eager import EagerRPC
+from channelshim.services.stubs import EagerRPC
 from channelshim.services.user import RequestInfo
 
 log = logging.getLogger("channelshim.services")

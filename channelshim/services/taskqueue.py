@@ -19,8 +19,8 @@ from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig
 from channelshim.protocol.contracts import Clock
 from channelshim.services import pull_queues
-from channelshim.services.eager import EagerRPC
 from channelshim.services.executions import Executions
+from channelshim.services.stubs import EagerRPC
 from channelshim.store.database import Database
 from channelshim.store.pull_tasks import PullTask, PullTaskStore
 from channelshim.store.task_names import Added

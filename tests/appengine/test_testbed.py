@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from channelshim import testing
+from channelshim.cli import testing
 
 testing.install()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from channelshim import testing
+from channelshim.cli import testing
 from tests.lanes import ROOT, timeout_factor
 
 SUITE = Path(__file__).parent / "legacy_suite"
@@ -68,7 +68,7 @@ def test_failing_suite_fails(tmp_path: Path, runner: str) -> None:
 
 def test_plugin_waits_until_it_is_asked(tmp_path: Path) -> None:
     (tmp_path / "test_small.py").write_text(SMALL)
-    plugin = ("-p", "channelshim.pytest_plugin")
+    plugin = ("-p", "channelshim.cli.pytest_plugin")
     without = run(tmp_path, "pytest", "-q", *plugin)
     assert without.returncode == 2
     assert "cannot import name 'channel'" in without.stdout

@@ -14,8 +14,8 @@ from webtest import TestApp
 from channelshim import appengine
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
+from channelshim.compat import legacy_modules
 from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime import legacy_modules
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService

@@ -12,8 +12,8 @@ from google.appengine.api import apiproxy_stub_map
 from webtest import TestApp
 
 from channelshim.appserver.application import AppServer
-from channelshim.appserver.work import Work
 from channelshim.appyaml.app import parse_app
+from channelshim.jobs.jobs import Work
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy

@@ -13,9 +13,9 @@ from webtest import TestApp
 from channelshim import appengine
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
+from channelshim.compat import legacy_modules
 from channelshim.protocol.contracts import InternalRequest
 from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime import legacy_modules
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy
 from channelshim.services.user import make_user_service

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from channelshim.appserver.login import (
+from channelshim.appserver.login.development import (
     CookieIdentity,
     make_login_app,
     safe_destination,

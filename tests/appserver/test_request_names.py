@@ -6,8 +6,8 @@ import logging
 import threading
 
 from channelshim import limits
-from channelshim.appserver.request_names import RequestNames
 from channelshim.runtime.environment import RequestScope
+from channelshim.runtime.request_names import RequestNames
 
 
 def name_here() -> str:

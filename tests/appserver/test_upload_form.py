@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelshim.appserver.upload_form import FormError, ForwardedForm, Part, read_form
+from channelshim.appserver.blobs.upload_form import (
+    FormError,
+    ForwardedForm,
+    Part,
+    read_form,
+)
 from channelshim.services.blobstore import StoredBlob
 
 KIND = "multipart/form-data; boundary=b"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from channelshim.project import TUTORIAL_FILES
+from channelshim.cli.project import TUTORIAL_FILES
 from tests.chromium import Pages
 from tests.lanes import ROOT
 from tests.programs import Program, running

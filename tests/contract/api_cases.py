@@ -31,9 +31,9 @@ class Target(object):
         self.name = name
         self.clock = [1000000000.0]
         if name != "original":
-            import channelshim.testing
+            import channelshim.cli.testing
 
-            channelshim.testing.install()
+            channelshim.cli.testing.install()
         from google.appengine.api import apiproxy_stub_map, channel
         from google.appengine.api.channel import channel_service_stub
         from google.appengine.ext import testbed

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from channelshim.project import TUTORIAL_FILES
+from channelshim.cli.project import TUTORIAL_FILES
 from tests.conftest import await_condition
 from tests.contract.sites import Original, Site
 from tests.lanes import ROOT

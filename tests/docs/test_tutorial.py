@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from channelshim.project import TUTORIAL_FILES
+from channelshim.cli.project import TUTORIAL_FILES
 from tests.programs import Program, running
 from tests.visitor import Visitor
 

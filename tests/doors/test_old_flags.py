@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from channelshim import cli, old_flags
-from channelshim.old_flags import INERT, translate
-from channelshim.settings import SETTINGS, read_settings
+from channelshim.cli import main as cli
+from channelshim.cli import old_flags
+from channelshim.cli.old_flags import INERT, translate
+from channelshim.composition.settings import SETTINGS, read_settings
 from tests.doors.test_refusals import start
 from tests.doors.test_stop import get
 from tests.lanes import ORIGINAL_SDK, ROOT, find_python27, timeout_factor
@@ -129,7 +130,7 @@ def test_every_flag_is_documented() -> None:
 @pytest.mark.parametrize("command", [cli._dev_appserver, cli._group])
 def test_flag_that_never_existed_is_one_sentence(command: object) -> None:
     words = ["serve"] if command is cli._group else []
-    program = [sys.executable, "-c", "from channelshim import cli; cli.{}()"]
+    program = [sys.executable, "-c", "from channelshim.cli import main; main.{}()"]
     name = "main" if words else "dev_appserver"
     done = subprocess.run(
         [*program[:2], program[2].format(name), *words, "--datastore_pth=x", "."],

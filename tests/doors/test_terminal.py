@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from channelshim.terminal import LineFormatter
+from channelshim.cli.terminal import LineFormatter
 from tests.doors.test_stop import SLOW
 from tests.lanes import ROOT
 from tests.servers import Servers

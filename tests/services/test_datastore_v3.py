@@ -16,8 +16,8 @@ from google.appengine.ext.ndb import metadata
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
+from channelshim.compat import ndb_tuning
 from channelshim.errors import ConfigurationError
-from channelshim.services import ndb_tuning
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store import entities as entities_module
 from channelshim.store.definitions import IndexDefinition

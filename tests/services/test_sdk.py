@@ -28,8 +28,9 @@ from google.appengine.api import (
 from google.appengine.api.app_identity import _metadata_server
 
 from channelshim import limits
+from channelshim.compat import access_tokens, background_threads
 from channelshim.runtime.environment import RequestScope
-from channelshim.services import access_tokens, background_threads, proxy, sdk
+from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store.sqlite import SqliteStore
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from channelshim import limits
-from channelshim.services.serving_images import Gallery, GalleryBusy, NotAnImage, resize
+from channelshim.appserver.blobs.gallery import Gallery, GalleryBusy, NotAnImage, resize
 
 
 def picture(width: int, height: int, kind: str = "JPEG") -> bytes:

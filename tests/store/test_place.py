@@ -7,8 +7,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from channelshim.composition.place import store_directory
 from channelshim.errors import ConfigurationError
-from channelshim.store.place import store_directory
 
 BASE = Path(platformdirs.user_data_dir("channelshim", appauthor=False))
 

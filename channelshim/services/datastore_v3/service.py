@@ -29,7 +29,7 @@ from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
 from channelshim.services.datastore_v3.running import RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
-from channelshim.services.eager import EagerRPC
+from channelshim.services.stubs import EagerRPC
 from channelshim.services.taskqueue import TaskQueueService
 from channelshim.store.database import Database, explain
 from channelshim.store.definitions import TooManyIndexRows

@@ -1,0 +1,1 @@
+"""Uploads, blobs in answers, and the images made of them."""

@@ -1,0 +1,1 @@
+"""Who makes a request: one module for each way to log in."""

@@ -1,0 +1,241 @@
+"""The commands: `channelshim` and the old name, `dev_appserver.py`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from channelshim.composition.settings import SETTINGS, Setting, Settings, read_settings
+from channelshim.errors import ChannelShimError, ConfigurationError
+from channelshim.version import __version__
+
+
+class _OldFlags(click.Command):
+    """A command that also takes the flags of the old dev_appserver.py."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from channelshim.cli import terminal
+        from channelshim.cli.old_flags import translate
+        from channelshim.composition.reloading import LISTENER_VARIABLE
+
+        def warn(line: str) -> None:
+            # A reload has said it before.
+            if LISTENER_VARIABLE not in os.environ:
+                terminal.warn(line, ctx.info_name or "")
+
+        switches = frozenset(each.name for each in SETTINGS if each.type is bool)
+        return super().parse_args(ctx, translate(args, switches, warn))
+
+
+def _option(setting: Setting) -> Callable[[Any], Any]:
+    dashed = "--" + setting.name.replace("_", "-")
+    names = [f"--{setting.name}"]
+    if dashed not in names:
+        names.append(dashed)
+    # None means "not said": the variable or the default holds then.
+    if setting.type is bool:
+        return click.option(
+            *names,
+            setting.name,
+            help=setting.help,
+            flag_value="yes",
+            is_flag=False,
+            default=None,
+        )
+    if setting.type in (tuple, dict):
+        return click.option(
+            *names,
+            setting.name,
+            help=setting.help,
+            metavar="NAME=VALUE" if setting.type is dict else "VALUE,...",
+            multiple=True,
+            callback=_take_pairs if setting.type is dict else _take_texts,
+        )
+    return click.option(
+        *names, setting.name, help=setting.help, default=None, metavar="VALUE"
+    )
+
+
+def _take_texts(_: click.Context, __: Any, said: tuple[str, ...]) -> str | None:
+    return ",".join(said) if said else None
+
+
+def _take_pairs(_: click.Context, __: Any, said: tuple[str, ...]) -> Any:
+    # Each is one pair, commas and all.
+    return said or None
+
+
+def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    for setting in reversed(SETTINGS):
+        command = _option(setting)(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def _group() -> None:
+    """Run legacy App Engine apps, Channel API included, on today's Python."""
+
+
+@_group.command("serve", cls=_OldFlags)
+@click.argument("app_dir", default=".")
+@_with_settings
+def _serve(app_dir: str, **settings: Any) -> None:
+    """Serve the app in the folder APP_DIR."""
+    serve(app_dir, settings)
+
+
+@_group.command("init")
+@click.argument("directory")
+def _init(directory: str) -> None:
+    """Write the tutorial's chat app into DIRECTORY."""
+    from channelshim.cli.project import write_tutorial_app
+
+    for path in write_tutorial_app(Path(directory)):
+        click.echo(f"wrote {path}")
+    click.echo(f"Now run: dev_appserver.py {directory}")
+
+
+@_group.command("rotate-secrets")
+@click.argument("app_dir", default=".")
+@_with_settings
+def _rotate_secrets(app_dir: str, **settings: Any) -> None:
+    """Sign with new secrets from the next start of the app in APP_DIR on.
+
+    Tokens and logins that the old ones signed stay good until the next rotation.
+    """
+    from channelshim.composition import doors
+
+    folder = doors.rotate_secrets(Path(app_dir), read_settings(settings, os.environ))
+    click.echo(f"the next start signs with new secrets, kept in {folder}")
+
+
+@_group.command("doctor")
+@click.argument("app_dir", default=".")
+def _doctor(app_dir: str) -> None:
+    """Say what the app in APP_DIR uses, and what works here."""
+    from channelshim.cli.doctor import report
+
+    text, status = report(Path(app_dir))
+    click.echo(text)
+    sys.exit(status)
+
+
+@_group.command(
+    "test",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def _test(arguments: tuple[str, ...]) -> None:
+    """Run a legacy test suite, pytest or unittest, with the shim in place."""
+    from channelshim.cli.testing import main as run_tests
+
+    sys.exit(run_tests(list(arguments)))
+
+
+@click.command(cls=_OldFlags, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.argument("app_dir", default=".")
+@_with_settings
+def _dev_appserver(app_dir: str, **settings: Any) -> None:
+    """Serve the App Engine app in the folder APP_DIR, as the old command did."""
+    serve(app_dir, settings)
+
+
+def serve(app_dir: str, arguments: dict[str, Any]) -> None:
+    """Serve with settings from the command line; logs go to standard error."""
+    # A path of app.yaml itself was accepted by the old command too.
+    path = Path(app_dir)
+    if path.name in ("app.yaml", "app.yml") and path.is_file():
+        path = path.parent
+    from channelshim.cli import terminal
+    from channelshim.composition import reloading
+
+    listener = reloading.inherited_listener()
+    settings = read_settings(arguments, os.environ)
+    terminal.configure_logging(settings.log_level)
+    _serve_app(path, settings, listener)
+
+
+def _serve_app(path: Path, settings: Settings, inherited: socket.socket | None) -> None:
+    # Only now: reading settings and refusing a typing error need none of this.
+    from channelshim.appserver.error_pages import broken_app
+    from channelshim.cli import terminal
+    from channelshim.composition import doors
+    from channelshim.server.serve import bind
+
+    reloads = settings.automatic_restart
+    # The port first: a taken one should not cost an import of the app.
+    listener = inherited
+    parts: doors.Parts | None = None
+    is_broken = False
+    try:
+        doors.refuse_open_login(settings)
+        config = doors.read_app(path)
+        listener = listener or bind(settings.host, settings.port)
+        parts = doors.Parts(settings, path, config)
+        parts.app_server.load()
+    except ConfigurationError as caught:
+        # Under a reload the pages are still there: they see what is wrong.
+        if inherited is None or not reloads:
+            raise
+        is_broken = True
+        sentence = _sentence(caught)
+        terminal.complain(str(caught), report=getattr(caught, "report", ""))
+        page = broken_app(sentence)
+        if parts is None:
+            parts = doors.Parts(settings, path, None, page)
+        parts.app_server.wsgi_app = page
+    assert listener is not None
+    doors.serve_parts(
+        parts, listener, terminal.say, reloads=reloads, is_app_broken=is_broken
+    )
+
+
+def _sentence(error: ChannelShimError) -> str:
+    """Return what to print: the app's own traceback, then the sentence."""
+    report = getattr(error, "report", "")
+    return f"{report}\n{error}" if report else str(error)
+
+
+def main() -> None:
+    """Run `channelshim`."""
+    _run(_group, "channelshim")
+
+
+def dev_appserver() -> None:
+    """Run `dev_appserver.py`."""
+    _run(_dev_appserver, "dev_appserver.py")
+
+
+def _run(command: click.Command, name: str) -> None:
+    try:
+        command.main(prog_name=name, standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.NoSuchOption as error:
+        near = "".join(
+            f"; did you mean {flag}?" for flag in (error.possibilities or [])
+        )
+        _complain(f"there is no flag {error.option_name}{near or ': see --help'}", name)
+        sys.exit(2)
+    except click.ClickException as error:
+        _complain(error.format_message(), name)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except ChannelShimError as error:
+        _complain(str(error), name, getattr(error, "report", ""))
+        sys.exit(1)
+
+
+def _complain(sentence: str, name: str, report: str = "") -> None:
+    from channelshim.cli.terminal import complain
+
+    complain(sentence, name, report)

@@ -1,0 +1,120 @@
+"""What the person at the terminal sees: coloured there, plain in a file or a pipe."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from typing import IO, Any, Final
+
+import click
+
+from channelshim.errors import ConfigurationError
+
+_FORMAT: Final = "%(levelname)-8s %(asctime)s %(name)s] %(request)s%(message)s"
+
+_LEVEL_COLOURS: Final = {
+    "DEBUG": "bright_black",
+    "INFO": "cyan",
+    "WARNING": "yellow",
+    "ERROR": "red",
+    "CRITICAL": "red",
+}
+_STATUS_COLOURS: Final = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
+
+_HEAD: Final = re.compile(r"\A(\w+)( +[^\]]*\])")
+_STATUS: Final = re.compile(r"(?<=\" )([2345])\d\d\Z")
+_ADDRESS: Final = re.compile(r"https?://\S+")
+
+
+def is_coloured(stream: IO[Any]) -> bool:
+    """Return whether to write colours to a stream: a terminal that takes them.
+
+    NO_COLOR (https://no-color.org) and TERM=dumb say no.
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def say(line: str) -> None:
+    """Print a line to standard output; an address in it stands out."""
+
+    def stand_out(address: re.Match[str]) -> str:
+        return click.style(address[0], fg="green", bold=True)
+
+    click.echo(_ADDRESS.sub(stand_out, line), color=is_coloured(sys.stdout))
+
+
+def complain(sentence: str, name: str = "", report: str = "") -> None:
+    """Print to standard error what somebody should do something about.
+
+    Args:
+        sentence: what is wrong and what to do.
+        name: of the program; stands before the sentence.
+        report: what stands above both, the app's own traceback.
+    """
+    said = click.style(f"{name}: " if name else "", bold=True)
+    click.echo(
+        f"{report}{said}{click.style(sentence, fg='red')}",
+        err=True,
+        color=is_coloured(sys.stderr),
+    )
+
+
+def warn(sentence: str, name: str) -> None:
+    """Print to standard error what has no effect, or only half."""
+    said = f"{click.style(f'{name}: ', bold=True)}{click.style(sentence, fg='yellow')}"
+    click.echo(said, err=True, color=is_coloured(sys.stderr))
+
+
+class LineFormatter(logging.Formatter):
+    """Writes a record in one line: level, time, logger, request and message.
+
+    Args:
+        has_colours: whether level and status are coloured, and the rest of the head
+            steps back.
+    """
+
+    def __init__(self, *, has_colours: bool) -> None:
+        super().__init__(_FORMAT)
+        self._has_colours = has_colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and the traceback below it."""
+        text = super().format(record)
+        if not self._has_colours:
+            return text
+        colour = _LEVEL_COLOURS.get(record.levelname)
+
+        def head(found: re.Match[str]) -> str:
+            return click.style(found[1], fg=colour) + click.style(found[2], dim=True)
+
+        return _STATUS.sub(_coloured_status, _HEAD.sub(head, text))
+
+
+def _coloured_status(found: re.Match[str]) -> str:
+    return click.style(found[0], fg=_STATUS_COLOURS[found[1]])
+
+
+def configure_logging(level: str) -> None:
+    """Write logs from a level on to standard error.
+
+    Raises:
+        ConfigurationError: there is no such level; names those that are.
+    """
+    number = logging.getLevelName(level.upper())
+    if not isinstance(number, int):
+        raise ConfigurationError(
+            f"log_level must be debug, info, warning, error or critical, not {level!r}"
+        )
+    # Only now: a sentence about a typing error needs nothing of the server.
+    from channelshim.runtime.request_names import RequestNames
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter(has_colours=is_coloured(sys.stderr)))
+    handler.addFilter(RequestNames())
+    logging.basicConfig(level=number, handlers=[handler])
+    for noisy in ("uvicorn", "asyncio", "watchfiles"):
+        logging.getLogger(noisy).setLevel(max(number, logging.WARNING))

@@ -1,0 +1,1 @@
+"""Everything that changes other people's modules, in one table."""

@@ -1,0 +1,1 @@
+"""One app with everything around it, built from settings and served."""

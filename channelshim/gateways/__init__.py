@@ -1,1 +1,0 @@
-"""Sockets to events and back; no decisions."""

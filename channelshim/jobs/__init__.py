@@ -1,0 +1,1 @@
+"""What the platform does by itself: tasks, cron, instance start and stop."""

@@ -1,0 +1,1 @@
+"""Our HTTP server: uvicorn's parser, the bridge to WSGI, the workers."""

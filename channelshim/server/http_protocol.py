@@ -1,0 +1,279 @@
+"""uvicorn's HTTP protocol, with its upgrades handed to us and its headers bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import (
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from channelshim import limits
+from channelshim.kernel import sockets
+from channelshim.server.bridge import AsgiApp
+from channelshim.transports.websocket import Acceptor
+
+Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
+
+
+class JoinedWrites:
+    """A transport that writes once in a turn of the loop what comes together.
+
+    uvicorn writes the head of an answer and its body apart; each write wakes the peer,
+    and costs more than all the Python between them.
+
+    Args:
+        transport: where everything else goes.
+        loop: whose turns count.
+
+    Attributes:
+        written_bytes: all that was written, those that wait included.
+    """
+
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self.written_bytes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write data at the end of this turn."""
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append(data)
+        self.written_bytes += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait, those of this turn included."""
+        return self.transport.get_write_buffer_size() + sum(map(len, self._held))
+
+    def taken_bytes(self) -> int:
+        """Return how many bytes the peer has, as far as the kernel tells."""
+        # What is written is megabytes ahead of a slow peer otherwise.
+        unsent = self.get_write_buffer_size()
+        return (
+            self.written_bytes - unsent - sockets.unacknowledged_bytes(self.transport)
+        )
+
+    def close(self) -> None:
+        """Write what is held, and close."""
+        self.flush()
+        self.transport.close()
+
+    def flush(self) -> None:
+        """Write what is held, now."""
+        held = self._held
+        if held:
+            self._held = []
+            # uvloop raises where asyncio lets it pass.
+            if self.transport.is_closing():
+                return
+            self.transport.write(held[0] if len(held) == 1 else b"".join(held))
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One HTTP connection.
+
+    httptools bounds no header, uvicorn waits for ever for slow heads and slow readers,
+    and answers an upgrade by writing the request anew for another parser. All three
+    are done here instead.
+    """
+
+    # Filled in by `for_server`: uvicorn makes protocols from a class.
+    acceptor: ClassVar[Acceptor]
+    begin: ClassVar[
+        staticmethod[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
+    ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_feeding = False
+        self._begun: tuple[RequestResponseCycle, Any] | None = None
+        self._header_bytes = 0
+        self._hosts = 0
+        self._is_in_head = True
+        # Since when the sweep has seen a head awaited, and a reader behind; 0 means
+        # not. Times are monotonic seconds.
+        self._head_since = 0.0
+        self._behind_since = 0.0
+        self._taken_bytes = 0
+        self._is_behind = False
+        self._was_behind = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection."""
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+
+    def sweep(self, now: float) -> None:
+        """End the connection when its peer is too slow; called now and then.
+
+        Args:
+            now: monotonic seconds.
+        """
+        self._sweep_reader(now)
+        has_own_bound = (
+            self.timeout_keep_alive_task is not None or self.transport.is_closing()
+        )
+        if has_own_bound or not (self.cycle is None or self.cycle.response_complete):
+            self._head_since = 0.0
+        elif not self._head_since:
+            self._head_since = now
+        elif now - self._head_since > limits.HEAD_SECONDS:
+            self._refuse("408 Request Timeout")
+
+    def _sweep_reader(self, now: float) -> None:
+        """Cut a reader that takes too little: a worker may be waiting for it.
+
+        What counts is what it takes over a time in which it was always behind, now
+        and then catching up with one piece included.
+        """
+        is_behind, self._was_behind = self._was_behind, self._is_behind
+        if not (is_behind or self._is_behind or self.transport.is_closing()):
+            self._behind_since = 0.0
+            return
+        taken = cast("JoinedWrites", self.transport).taken_bytes()
+        if not self._behind_since or taken - self._taken_bytes >= limits.READER_BYTES:
+            self._behind_since = now
+            self._taken_bytes = taken
+        elif now - self._behind_since > limits.READER_SECONDS:
+            sockets.reset(self.transport)
+
+    def pause_writing(self) -> None:
+        """Note that the reader is behind."""
+        self._is_behind = self._was_behind = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that the reader has caught up, for now."""
+        self._is_behind = False
+        super().resume_writing()
+
+    def on_headers_complete(self) -> None:
+        """Note that the head is here; one without a host, or with two, is none."""
+        self._head_since = 0.0
+        self._is_in_head = False
+        if self._hosts > 1 or not (self._hosts or self._is_before_hosts()):
+            raise _NotOneHost
+        super().on_headers_complete()
+
+    def _is_before_hosts(self) -> bool:
+        return str(self.parser.get_http_version()) == "1.0"
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; take the upgrade and what came behind it."""
+        self._unset_keepalive_if_required()
+        self._is_feeding = True
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self._upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _HeadersTooLong):
+                self._refuse("431 Request Header Fields Too Large")
+            elif isinstance(error.__context__, _UnknownCoding):
+                self._refuse("501 Not Implemented")
+            else:
+                self.send_400_response("Invalid HTTP request received.")
+        finally:
+            self._is_feeding = False
+            if self._begun is not None:
+                begun, self._begun = self._begun, None
+                self._start_asgi_task(*begun)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Answer a request, by a task only if it needs one.
+
+        Decided when all that came with its head is read: most bodies have come whole.
+        """
+        if self._is_feeding:
+            self._begun = (cycle, app)
+            return
+        is_whole = not (cycle.more_body or cycle.waiting_for_100_continue)
+        start = super()._start_asgi_task
+        if not (is_whole and self.begin(cycle, partial(start, cycle))):
+            start(cycle, app)
+
+    def on_message_begin(self) -> None:
+        """Start to count."""
+        self._header_bytes = 0
+        self._hosts = 0
+        self._is_in_head = True
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the request line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header."""
+        self._count(len(name) + len(value) + 4)
+        if not self._is_in_head:
+            # A trailer comes after everything was judged by the head.
+            return
+        if len(name) == 4 and name.lower() == b"host":
+            self._hosts += 1
+        elif len(name) == 17 and name.lower() == b"transfer-encoding":
+            # The parser reads the chunks of "gzip, chunked" and leaves the rest as it
+            # is, which no app takes for what it asked for.
+            if value.strip().lower() != b"chunked":
+                raise _UnknownCoding
+        super().on_header(name, value)
+
+    def _should_upgrade_to_ws(self) -> bool:
+        return True
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > limits.MAXIMUM_HEADER_BYTES:
+            raise _HeadersTooLong
+
+    def _refuse(self, status_line: str) -> None:
+        head = f"HTTP/1.1 {status_line}\r\nContent-Length: 0\r\nConnection: close\r\n"
+        self.transport.write(head.encode("ascii") + b"\r\n")
+        self.transport.close()
+
+    def _upgrade(self, rest: bytes) -> None:
+        self.connections.discard(self)
+        joined: Any = self.transport
+        joined.flush()
+        self.acceptor.accept(joined.transport, self.url, self.headers, rest)
+        # The parser and this object refer to each other: the connection goes on for
+        # hours, this should not.
+        self.parser = None  # type: ignore[assignment]
+        self.cycle = None  # type: ignore[assignment]
+
+
+class _HeadersTooLong(Exception):
+    """More header bytes than limits.MAXIMUM_HEADER_BYTES."""
+
+
+class _UnknownCoding(Exception):
+    """A body in another coding than chunks (RFC 9112, 6.1)."""
+
+
+class _NotOneHost(Exception):
+    """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
+
+
+def for_server(acceptor: Acceptor, begin: Begin) -> type[HttpProtocol]:
+    """Return the protocol class of one server.
+
+    Args:
+        acceptor: takes WebSockets.
+        begin: answers a request that is here whole without a task, or returns False;
+            also takes what starts a task for it.
+    """
+    bound = {"acceptor": acceptor, "begin": staticmethod(begin)}
+    return type("BoundHttpProtocol", (HttpProtocol,), bound)

@@ -1,0 +1,159 @@
+"""The threads that run the app.
+
+Python runs one thread at a time: waking a second one while the first computes costs
+two switches and gains nothing; while the first waits for the store or a slow reader it
+gains all. So a job wakes a thread at once only when none runs, or all have for long.
+Otherwise it does so a moment later, if nobody has taken it by then, unless short jobs
+follow each other and the processor has no rest.
+
+The threads are daemons: a handler that never returns must not keep the process alive
+after its stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from channelshim import limits
+
+_logger = logging.getLogger("channelshim.server")
+
+Job = Callable[[], None]
+
+_BUSY = 0.8
+"""Of a processor's time, from which on one more thread gains nothing."""
+
+
+class Workers:
+    """A bounded number of threads and a bounded queue before them.
+
+    Args:
+        count: threads; started when first needed.
+        maximum_waiting: jobs that may wait for a thread.
+        patience_seconds: how long a job waits for a running thread before another one
+            is woken.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        maximum_waiting: int = limits.MAXIMUM_WAITING_REQUESTS,
+        patience_seconds: float = limits.WORKER_PATIENCE_SECONDS,
+    ) -> None:
+        self._count = count
+        self._maximum_waiting = maximum_waiting
+        self._patience_seconds = patience_seconds
+        self._jobs: deque[Job] = deque()
+        # Guards the three below.
+        self._lock = threading.Lock()
+        self._running = 0
+        self._started = 0
+        self._sleeping: list[threading.Lock] = []
+        # Monotonic seconds at which the latest job was begun.
+        self._latest_start = 0.0
+        self._is_timed = False
+        self._timed_at = self._timed_cpu = 0.0
+
+    def submit(self, job: Job) -> bool:
+        """Have a thread run job; return False when too many wait already.
+
+        Loop thread only.
+        """
+        if len(self._jobs) >= self._maximum_waiting:
+            return False
+        self._jobs.append(job)
+        if self._running == 0 or self._are_all_long():
+            self._wake_one()
+        elif not self._is_timed:
+            self._time()
+        return True
+
+    def _are_all_long(self) -> bool:
+        """Return whether no job was begun so lately that it may end soon."""
+        return time.monotonic() - self._latest_start > limits.WORKER_LONG_SECONDS
+
+    def _time(self) -> None:
+        self._is_timed = True
+        self._timed_at = time.monotonic()
+        self._timed_cpu = time.process_time()
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._patience_seconds, self._look)
+
+    def _look(self) -> None:
+        self._is_timed = False
+        if self._jobs:
+            if not self._is_computing():
+                self._wake_one()
+            self._time()
+
+    def _is_computing(self) -> bool:
+        """Return whether jobs follow each other and leave the processor no rest."""
+        seconds = time.monotonic() - self._timed_at
+        cpu_seconds = time.process_time() - self._timed_cpu
+        return self._latest_start > self._timed_at and cpu_seconds > _BUSY * seconds
+
+    def _wake_one(self) -> None:
+        with self._lock:
+            if self._sleeping:
+                self._running += 1
+                self._sleeping.pop().release()
+                return
+            if self._started == self._count:
+                return
+            self._running += 1
+            self._started += 1
+            name = f"worker-{self._started}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        alarm = threading.Lock()
+        alarm.acquire()
+        while True:
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                with self._lock:
+                    # Under the lock: a job that came before it is seen here, one that
+                    # comes after it sees this thread asleep.
+                    if self._jobs:
+                        continue
+                    self._running -= 1
+                    self._sleeping.append(alarm)
+                _rest(alarm)
+                continue
+            self._latest_start = time.monotonic()
+            try:
+                job()
+            except Exception:
+                _logger.exception("a worker's job failed")
+
+
+def _rest(alarm: threading.Lock) -> None:
+    """Wait for the alarm; once it rings, let who runs go on until it has to wait.
+
+    That is the loop, which holds the interpreter: a worker that took the processor from
+    it at once could only wait for it, two switches later. At work it is like any other:
+    a thread that waits for handlers that compute must be heard as soon as its turn has
+    come. A policy that somebody has chosen for the process stays.
+    """
+    if sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        alarm.acquire()
+        return
+    _schedule(os.SCHED_BATCH)
+    alarm.acquire()
+    _schedule(os.SCHED_OTHER)
+
+
+def _schedule(policy: int) -> None:
+    """Set how Linux schedules this thread, where it allows that."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, policy, os.sched_param(0))

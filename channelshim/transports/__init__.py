@@ -1,0 +1,1 @@
+"""Sockets and polls to events and back; no decisions."""

@@ -1,0 +1,32 @@
+"""The JavaScript client, served as /_ah/channel/jsapi."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+
+from channelshim.transports.polling import Reply
+
+_HAS_SOCKETS = b"var SERVER_HAS_SOCKETS = true;"
+_HAS_NO_SOCKETS = b"var SERVER_HAS_SOCKETS = false;"
+
+
+@functools.cache
+def jsapi(*, has_sockets: bool = True) -> Reply:
+    """Return the answer to GET /_ah/channel/jsapi (contract 3.1).
+
+    Args:
+        has_sockets: whether the server that answers has WebSockets. Pages that know
+            there are none do not try, for browsers show each failure in the console.
+    """
+    folder = resources.files("channelshim").joinpath("browser")
+    script = folder.joinpath("channel.js").read_bytes()
+    assert script.count(_HAS_SOCKETS) == 1
+    if not has_sockets:
+        script = script.replace(_HAS_SOCKETS, _HAS_NO_SOCKETS)
+    headers = (
+        ("Content-Type", "text/javascript; charset=utf-8"),
+        ("Cache-Control", "no-cache"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+    return Reply(200, headers, script)

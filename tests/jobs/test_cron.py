@@ -1,0 +1,143 @@
+"""Cron jobs are requests that only the platform can make."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from channelshim.appyaml.cron import parse_cron
+from channelshim.jobs import cron
+from channelshim.jobs.cron import CronScheduler, next_runs
+from channelshim.protocol.contracts import InternalRequest, InternalResponse
+
+
+class App:
+    """A Dispatcher that notes what is asked of it."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.seen: list[InternalRequest] = []
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        self.seen.append(request)
+        return InternalResponse(self.status, (), b"")
+
+
+class FastClock:
+    """A clock of which an hour passes in a tenth of a second."""
+
+    def time(self) -> float:
+        return 1_425_290_400 + time.monotonic() * 36_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+CONFIG = parse_cron(
+    "cron:\n"
+    "- url: /often?a=b\n  schedule: every 1 minutes\n"
+    "- url: /once\n  schedule: every day 09:00\n  timezone: Nowhere/Land\n"
+)
+
+
+def test_job_runs_again_and_again_although_it_fails(
+    wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
+    app = App(500)
+    scheduler = CronScheduler(CONFIG, app, FastClock())
+    scheduler.start()
+    wait_until(lambda: [seen.path for seen in app.seen].count("/often?a=b") >= 3)
+    scheduler.stop(10)
+    request = app.seen[0]
+    assert request.method == "GET"
+    assert request.remote_address == "0.1.0.1"
+    assert ("X-AppEngine-Cron", "true") in request.headers
+
+
+def test_next_runs_are_told_and_an_unknown_zone_is_utc() -> None:
+    (first, _), (second, _) = next_runs(CONFIG, 1_425_290_400)
+    assert first.isoformat() == "2015-03-02T10:01:00+00:00"
+    assert second.isoformat() == "2015-03-03T09:00:00+00:00"
+
+
+class SetClock:
+    """A clock that says what it was set to: at first a Monday, 10:00 UTC."""
+
+    now = 1_425_290_400.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+
+class NoWaiting(CronScheduler):
+    """A scheduler for which each moment comes at once."""
+
+    moments = 0
+
+    def _wait_until(self, moment: float) -> bool:
+        assert isinstance(self._clock, SetClock)
+        self._clock.now = max(self._clock.now, moment)
+        self.moments += 1
+        return self.moments <= 6
+
+
+class FlakyApp(App):
+    """Fails its first requests, then succeeds."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(500)
+        self.failures = failures
+        self.clock = SetClock()
+        self.minutes: list[float] = []
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        self.minutes.append((self.clock.now - SetClock.now) / 60)
+        self.status = 500 if len(self.minutes) <= self.failures else 200
+        return super().dispatch(request)
+
+
+LATE = "max_backoff_seconds: 99999"
+
+
+@pytest.mark.parametrize(
+    ("failures", "retry", "minutes"),
+    [
+        # Runs are at 120, 300, 480; the wait doubles.
+        (2, "min_backoff_seconds: 600", [120, 130, 150, 300, 480, 660]),
+        (9, "job_retry_limit: 1, min_backoff_seconds: 60", [120, 121, 300, 301]),
+        (9, "job_age_limit: 15m, min_backoff_seconds: 600", [120, 130, 150, 300]),
+        # One that would come with the next run or after it does not come.
+        (9, f"{LATE}, min_backoff_seconds: 10800", [120, 300, 480]),
+        (9, f"{LATE}, min_backoff_seconds: 10740", [120, 299, 300]),
+    ],
+)
+def test_failed_job_is_tried_again(
+    failures: int, retry: str, minutes: list[float]
+) -> None:
+    config = parse_cron(
+        "cron:\n- url: /x\n  schedule: every 3 hours synchronized\n"
+        f"  retry_parameters: {{{retry}}}\n"
+    )
+    app = FlakyApp(failures)
+    scheduler = NoWaiting(config, app, app.clock)
+    ((run, job),) = next_runs(config, app.clock.now)
+    scheduler._repeat(job, run)
+    assert app.minutes[: len(minutes)] == minutes
+
+
+def test_job_that_is_given_up_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    config = parse_cron(
+        "cron:\n- url: /x\n  schedule: every 3 hours synchronized\n"
+        "  retry_parameters: {job_retry_limit: 0}\n"
+    )
+    app = FlakyApp(9)
+    ((run, job),) = next_runs(config, app.clock.now)
+    NoWaiting(config, app, app.clock)._repeat(job, run)
+    assert app.minutes[:3] == [120, 300, 480]
+    assert "/x is given up until its next run" in caplog.text

@@ -1,0 +1,128 @@
+"""What an app does besides answering is read from its folder and started."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channelshim.appyaml.config import AppConfig
+from channelshim.errors import ConfigurationError
+from channelshim.jobs.jobs import Work
+from channelshim.protocol.contracts import InternalRequest, InternalResponse
+from channelshim.store.sqlite import SqliteStore
+
+
+class App:
+    """A Dispatcher that notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.seen: list[InternalRequest] = []
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        self.seen.append(request)
+        return InternalResponse(200, (), b"")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "app"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def make(folder: Path, tmp_path: Path) -> Iterator[Callable[[], Work]]:
+    store = SqliteStore(tmp_path / "store", takes_lease=False)
+    made: list[Work] = []
+
+    def make_work() -> Work:
+        made.append(Work(folder, tmp_path / "store", store.database, time))
+        return made[-1]
+
+    yield make_work
+    for work in made:
+        work.stop(10)
+    store.close()
+
+
+def test_folder_without_files_has_a_default_queue(make: Callable[[], Work]) -> None:
+    work = make()
+    app = App()
+    work.start(app, None, runs_cron=True)
+    assert {"mail", "taskqueue", "urlfetch"} <= work.factories().keys()
+    work.stop(10)
+    assert app.seen == []
+
+
+def test_app_is_warmed_up_when_it_asks(
+    make: Callable[[], Work], wait_until: Callable[..., Any]
+) -> None:
+    app = App()
+    config = AppConfig(inbound_services=("warmup",))
+    make().start(app, config, runs_cron=False)
+    wait_until(lambda: [seen.path for seen in app.seen] == ["/_ah/warmup"])
+
+
+def test_instance_that_stays_hears_of_its_start_and_its_end(
+    make: Callable[[], Work], wait_until: Callable[..., Any]
+) -> None:
+    app = App()
+    work = make()
+    work.start(app, AppConfig(has_instances=True), runs_cron=False)
+    wait_until(lambda: [seen.path for seen in app.seen] == ["/_ah/start"])
+    work.stop(10)
+    work.stop(10)
+    assert [seen.path for seen in app.seen] == ["/_ah/start", "/_ah/stop"]
+    assert {seen.remote_address for seen in app.seen} == {"0.1.0.3"}
+
+
+def test_what_has_no_effect_is_said(
+    folder: Path, make: Callable[[], Work], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (folder / "dispatch.yaml").write_text("dispatch: []")
+    (folder / "queue.yaml").write_text("queue:\n- name: a\n  colour: red\n")
+    (folder / "cron.yaml").write_text("cron:\n- url: /x\n  schedule: every day\n")
+    make().start(App(), None, runs_cron=False)
+    assert "dispatch.yaml has no effect" in caplog.text
+    assert "queue: colour is not known" in caplog.text
+    assert "cron.yaml is not run; --cron=yes runs it" in caplog.text
+
+
+def test_next_runs_of_cron_are_told(
+    folder: Path, make: Callable[[], Work], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (folder / "cron.yaml").write_text("cron:\n- url: /x\n  schedule: every day 09:00\n")
+    make().start(App(), None, runs_cron=True)
+    assert "/x (every day 09:00) runs next at" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["queue.yaml", "cron.yaml"])
+def test_broken_file_is_one_sentence(
+    folder: Path, make: Callable[[], Work], name: str
+) -> None:
+    (folder / name).write_text("queue: [\n")
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    assert str(folder / name) in str(caught.value)
+    (folder / name).write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        make()
+
+
+def test_tasks_stay_in_the_store_when_none_shall_run(
+    make: Callable[[], Work], folder: Path
+) -> None:
+    work = make()
+    app = App()
+    work.start(app, None, runs_cron=False, runs_tasks=False)
+    service = work.factories()["taskqueue"]()
+    assert service is not None
+    work.stop(10)
+    assert app.seen == []

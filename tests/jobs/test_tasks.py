@@ -1,0 +1,196 @@
+"""Tasks run when due, again when they fail, and hold up nobody."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.jobs.tasks import TaskRunner, task_request
+from channelshim.protocol.contracts import InternalRequest, InternalResponse
+from channelshim.store.sqlite import SqliteStore
+from channelshim.store.tasks import Task, TaskStore
+
+Wait = Callable[..., Any]
+
+
+class App:
+    """A Dispatcher that notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.seen: list[InternalRequest] = []
+        self.status: Callable[[InternalRequest], int] = lambda request: 200
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        self.seen.append(request)
+        return InternalResponse(self.status(request), (), b"")
+
+    def paths(self) -> list[str]:
+        return [request.path for request in self.seen]
+
+
+class Bench:
+    """A runner over a store, and the app it asks."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = SqliteStore(directory, takes_lease=False)
+        self.tasks = TaskStore(self.store.database)
+        self.app = App()
+        self.runner: TaskRunner | None = None
+
+    def start(self, queues: QueueConfig | None = None, *, runners: int = 3) -> None:
+        self.runner = TaskRunner(
+            self.tasks, queues or QueueConfig(), self.app, time, runners=runners
+        )
+        self.runner.start()
+
+    def add(self, *tasks: Task) -> None:
+        self.tasks.add(tasks, time.time())
+        if self.runner is not None:
+            self.runner.wake()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    if made.runner is not None:
+        made.runner.stop(5)
+
+
+def task(path: str, queue: str = "default", delay: float = 0.0, **more: Any) -> Task:
+    name = f"n{path.strip('/')}"
+    return Task(queue, name, time.time() + delay, "POST", path, **more)
+
+
+def test_due_tasks_run_once_and_are_gone(bench: Bench, wait_until: Wait) -> None:
+    bench.add(task("/before"))
+    bench.start()
+    bench.add(task("/after"), task("/later", delay=0.2), task("/far", delay=3600))
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 1)
+    assert sorted(bench.app.paths()) == ["/after", "/before", "/later"]
+
+
+def test_failed_task_runs_again_after_a_pause(bench: Bench, wait_until: Wait) -> None:
+    bench.app.status = lambda request: 200 if len(bench.app.seen) > 2 else 500
+    bench.start()
+    bench.add(task("/flaky", retry={"min_backoff_seconds": 0.01}))
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
+    counts = [dict(seen.headers) for seen in bench.app.seen]
+    retries = [headers["X-AppEngine-TaskRetryCount"] for headers in counts]
+    assert retries == ["0", "1", "2"]
+
+
+def test_hopeless_task_is_given_up(bench: Bench, wait_until: Wait) -> None:
+    bench.app.status = lambda request: 500
+    bench.start()
+    bench.add(task("/bad", retry={"limit": 1, "min_backoff_seconds": 0.01}))
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
+    assert bench.app.paths() == ["/bad", "/bad"]
+
+
+def test_slow_task_holds_up_nobody(bench: Bench, wait_until: Wait) -> None:
+    free = threading.Event()
+
+    def status(request: InternalRequest) -> int:
+        if request.path == "/slow":
+            free.wait(10)
+        return 200
+
+    bench.app.status = status
+    bench.start()
+    bench.add(task("/slow"))
+    wait_until(lambda: "/slow" in bench.app.paths())
+    bench.add(task("/quick"))
+    wait_until(lambda: "/quick" in bench.app.paths())
+    free.set()
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
+
+
+def test_queue_keeps_its_bounds(bench: Bench, wait_until: Wait) -> None:
+    queues = parse_queues(
+        "queue:\n"
+        "- name: paused\n  rate: 0\n  bucket_size: 1\n"
+        "- name: single\n  max_concurrent_requests: 1\n"
+        "- name: rated\n  rate: 20/s\n  bucket_size: 1\n"
+    )
+    at_once: list[int] = [0, 0]
+    lock = threading.Lock()
+
+    def status(request: InternalRequest) -> int:
+        with lock:
+            at_once[0] += 1
+            at_once[1] = max(at_once)
+        with lock:
+            at_once[0] -= 1
+        return 200
+
+    bench.app.status = status
+    bench.start(queues)
+    bench.add(*[task(f"/single{number}", "single") for number in range(5)])
+    wait_until(lambda: bench.tasks.statistics("single", time.time()).tasks == 0)
+    assert at_once[1] == 1
+    started = time.monotonic()
+    bench.add(*[task(f"/rated{number}", "rated") for number in range(5)])
+    bench.add(*[task(f"/paused{number}", "paused") for number in range(3)])
+    wait_until(lambda: bench.tasks.statistics("rated", time.time()).tasks == 0)
+    assert time.monotonic() - started > 0.15
+    # The bucket of a paused queue is never filled again.
+    assert bench.tasks.statistics("paused", time.time()).tasks == 2
+
+
+def test_task_in_hand_at_a_crash_runs_after_the_next_start(
+    bench: Bench, wait_until: Wait
+) -> None:
+    bench.add(task("/crashed"))
+    assert bench.tasks.take(time.time(), limit=1, lease_seconds=900)
+    bench.start()
+    wait_until(lambda: bench.app.paths() == ["/crashed"])
+
+
+def test_stop_waits_for_the_task_in_hand(bench: Bench, wait_until: Wait) -> None:
+    began, free = threading.Event(), threading.Event()
+
+    def status(request: InternalRequest) -> int:
+        began.set()
+        free.wait(10)
+        return 200
+
+    bench.app.status = status
+    bench.start()
+    bench.add(task("/slow"))
+    assert began.wait(10)
+    assert bench.runner is not None
+    assert not bench.runner.stop(0.01)
+    free.set()
+    assert bench.runner.stop(10)
+    assert bench.tasks.statistics("default", time.time()).tasks == 0
+
+
+def test_request_says_what_apps_read() -> None:
+    made = Task(
+        "q",
+        "n",
+        12.5,
+        "PUT",
+        "/p",
+        (("Content-Type", "a/b"), ("Host", "x"), ("Own", "1")),
+        b"body",
+        retries=2,
+    )
+    request = task_request(made)
+    assert (request.method, request.path, request.body) == ("PUT", "/p", b"body")
+    assert request.content_type == "a/b"
+    assert request.remote_address == "0.1.0.2"
+    headers = dict(request.headers)
+    assert headers["X-AppEngine-QueueName"] == "q"
+    assert headers["X-AppEngine-TaskName"] == "n"
+    assert headers["X-AppEngine-TaskRetryCount"] == "2"
+    assert headers["X-AppEngine-TaskETA"] == "12.500000"
+    assert headers["Own"] == "1"
+    assert "Host" not in headers

@@ -1,0 +1,66 @@
+"""One server of apps/plain for each module, its patience shortened."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Servers
+from tests.lanes import ROOT
+from tests.server.plain_site import APP, SECRET, PlainSite
+from tests.servers import Server
+
+SOON = """
+from channelshim import limits
+limits.BODY_SECONDS = 0.5
+limits.MAXIMUM_BODY_BYTES = 1 << 20
+limits.MAXIMUM_WAITING_REQUESTS = 4
+limits.POLL_PRESENCE_MARGIN_SECONDS = 0.5
+# Every text goes the way of those that are owed to many.
+limits.RING_LEAST_CONNECTIONS = 1
+"""
+
+
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start a server; a traceback in its output fails the test."""
+    patience = tmp_path_factory.mktemp("patience")
+    (patience / "sitecustomize.py").write_text(SOON)
+    servers = Servers(lambda: tmp_path_factory.mktemp("storage"))
+    server = servers(
+        APP,
+        "--automatic_restart=no",
+        "--threads=2",
+        "--grace_seconds=0.3",
+        "--send_buffer_bytes=65536",
+        f"--window_bytes={32 << 20}",
+        env={
+            "PYTHONPATH": os.pathsep.join([str(patience), str(ROOT)]),
+            "CHANNELSHIM_SIGNING_SECRETS": SECRET,
+        },
+    )
+    yield server
+    output = server.output
+    # Unlike SIGTERM it does not wait for handlers that wait themselves.
+    server.stop(signal.SIGINT)
+    assert "Traceback" not in output
+
+
+@pytest.fixture(scope="module")
+def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start the module's server."""
+    yield from start(tmp_path_factory)
+
+
+@pytest.fixture
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start a server for one test, which may leave it in any state."""
+    yield from start(tmp_path_factory)
+
+
+@pytest.fixture
+def site(plain_server: Server) -> PlainSite:
+    """Return a client of the module's server."""
+    return PlainSite(plain_server.url)

@@ -1,0 +1,110 @@
+"""A thousand pages that never read: memory stays bounded and nobody else waits."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from tests.conftest import Servers
+from tests.lanes import ROOT, timeout_factor
+from tests.server.plain_site import APP, SECRET, PlainSite
+from tests.servers import Server
+
+SILENT, READING = 1000, 20
+ROUNDS = 30
+TEXT_BYTES = 8000
+TOTAL_BYTES = 32 << 20
+WINDOWS_BYTES = 16 << 20
+REST_BYTES = 48 << 20
+"""1,000 connections, one burst for each, and what Python keeps for the next time."""
+
+SMALL_KERNEL_BUFFERS = """
+from channelshim import limits
+limits.KERNEL_SEND_BUFFER_BYTES = 16 << 10
+limits.READER_BEHIND_BYTES = 16 << 10
+"""
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Server]:
+    """Return a server with little room for slow readers."""
+    (tmp_path / "sitecustomize.py").write_text(SMALL_KERNEL_BUFFERS)
+    servers = Servers(lambda: tmp_path / "storage")
+    yield servers(
+        APP,
+        "--automatic_restart=no",
+        "--log_level=error",
+        f"--signing_secrets={SECRET}",
+        f"--send_buffer_total_bytes={TOTAL_BYTES}",
+        f"--window_total_bytes={WINDOWS_BYTES}",
+        "--grace_seconds=0.2",
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+    )
+    servers.stop()
+
+
+def resident_bytes(server: Server) -> int:
+    """Return what the server holds in memory."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def open_silent(site: PlainSite, token: str) -> socket.socket:
+    """Open a WebSocket whose peer reads its handshake and never again."""
+    peer = site.raw(site.handshake(token), receive_buffer=4096)
+    assert peer.recv(12) == b"HTTP/1.1 101"
+    return peer
+
+
+def test_readers_that_never_read_are_bounded_and_hold_up_nobody(
+    running: Server, wait_until: Callable[..., Any]
+) -> None:
+    site = PlainSite(f"http://127.0.0.1:{urlsplit(running.url).port}")
+    with ExitStack() as stack:
+        reading: list[ClientConnection] = []
+        for number in range(READING):
+            line = connect(site.socket_url(site.token(f"reads {number}")))
+            reading.append(stack.enter_context(line))
+            line.recv()
+        silent = [
+            stack.enter_context(open_silent(site, site.token(f"silent {number}")))
+            for number in range(SILENT)
+        ]
+        before = resident_bytes(running)
+        most = before
+        for turn in range(ROUNDS):
+            # Other bytes for each: nothing is shared but the bound.
+            text = f"{turn:04d}" + os.urandom(TEXT_BYTES // 2).hex()
+            for ids in ("silent", "reads"):
+                count = SILENT if ids == "silent" else READING
+                assert (
+                    site.ask(f"/flood?ids={ids}&count={count}", text.encode())[0] == 200
+                )
+            most = max(most, resident_bytes(running))
+            for number, line in enumerate(reading):
+                wanted = f"reads {number} {text}"
+                assert line.recv(timeout=10 * timeout_factor()) == wanted
+        # More came than may wait for them: all were cut off.
+        wait_until(lambda: open_count(site) == READING, 30)
+        assert most - before < TOTAL_BYTES + WINDOWS_BYTES + REST_BYTES
+        # And each is told so, though its last bytes are still unread.
+        for peer in silent:
+            with pytest.raises(ConnectionError):
+                list(iter(lambda peer=peer: peer.recv(65536), b""))
+
+
+def open_count(site: PlainSite) -> int:
+    """Return how many ids the app counts as connected."""
+    connected: int = site.json("/connected")
+    return connected

@@ -1,0 +1,140 @@
+"""The worker threads: how the system treats them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from channelshim.server.workers import Workers
+from tests.lanes import timeout_factor
+
+PATIENCE_SECONDS = 10.0 * timeout_factor()
+
+
+class Jobs:
+    """Jobs that end when they are let go, and what is known of them."""
+
+    def __init__(self, workers: Workers) -> None:
+        self.workers = workers
+        self.loop = asyncio.get_running_loop()
+        self.let_go = threading.Event()
+
+    def begin(self) -> asyncio.Future[int]:
+        """Submit a job; return what becomes its thread's number once it runs."""
+        begun: asyncio.Future[int] = self.loop.create_future()
+
+        def job() -> None:
+            number = threading.get_native_id()
+            self.loop.call_soon_threadsafe(begun.set_result, number)
+            assert self.let_go.wait(PATIENCE_SECONDS)
+
+        assert self.workers.submit(job)
+        return begun
+
+
+def test_a_job_that_waits_holds_up_no_other() -> None:
+    async def run() -> None:
+        jobs = Jobs(Workers(3))
+        begun = [jobs.begin() for _ in range(3)]
+        threads = await asyncio.wait_for(asyncio.gather(*begun), PATIENCE_SECONDS)
+        assert len(set(threads)) == 3
+        jobs.let_go.set()
+
+    asyncio.run(run())
+
+
+def test_a_job_that_computes_holds_up_another_for_a_moment_only() -> None:
+    is_stopped = threading.Event()
+
+    def compute() -> None:
+        while not is_stopped.is_set():
+            sum(range(1000))
+
+    async def run() -> None:
+        workers = Workers(3)
+        assert workers.submit(compute)
+        jobs = Jobs(workers)
+        try:
+            await asyncio.wait_for(jobs.begin(), PATIENCE_SECONDS)
+        finally:
+            is_stopped.set()
+            jobs.let_go.set()
+
+    asyncio.run(run())
+
+
+def test_too_many_that_wait_are_refused() -> None:
+    async def run() -> None:
+        jobs = Jobs(Workers(1, maximum_waiting=2))
+        await asyncio.wait_for(jobs.begin(), PATIENCE_SECONDS)
+        assert [jobs.workers.submit(lambda: None) for _ in range(3)] == [
+            True,
+            True,
+            False,
+        ]
+        jobs.let_go.set()
+
+    asyncio.run(run())
+
+
+POLICIES = """
+import asyncio, os, sys, threading
+from channelshim.server.workers import Workers
+
+async def main():
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    workers, loop = Workers(1), asyncio.get_running_loop()
+    for _ in range(3):
+        done = loop.create_future()
+        def job(done=done):
+            loop.call_soon_threadsafe(done.set_result, os.sched_getscheduler(0))
+        assert workers.submit(job)
+        print(await done == os.SCHED_IDLE)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a policy of Linux")
+def test_a_policy_that_the_process_was_given_stays() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", POLICIES],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.stdout.split() == ["True"] * 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a policy of Linux")
+def test_a_worker_that_is_woken_takes_the_processor_from_nobody() -> None:
+    found: list[int] = []
+
+    async def run() -> None:
+        workers = Workers(1)
+        loop = asyncio.get_running_loop()
+        for _ in range(2):
+            done = asyncio.Event()
+            threads: list[int] = []
+
+            def job(done: asyncio.Event = done, threads: list[int] = threads) -> None:
+                threads.append(threading.get_native_id())
+                found.append(os.sched_getscheduler(0))
+                loop.call_soon_threadsafe(done.set)
+
+            assert workers.submit(job)
+            await asyncio.wait_for(done.wait(), PATIENCE_SECONDS)
+            deadline = loop.time() + PATIENCE_SECONDS
+            while os.sched_getscheduler(threads[0]) != os.SCHED_BATCH:
+                assert loop.time() < deadline, "it does not rest"
+                await asyncio.sleep(0)
+
+    asyncio.run(run())
+    # At work, the second time after a rest, it is like any other.
+    assert found == [os.SCHED_OTHER, os.SCHED_OTHER]
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -1,0 +1,144 @@
+"""One page's life under each server and over each way of receiving."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.conftest import Servers
+from tests.lanes import timeout_factor
+from tests.programs import running
+from tests.server.plain_site import APP, PlainSite
+
+PATIENCE = 10 * timeout_factor()
+
+OURS, PASTE, GUNICORN = "ours", "paste.httpserver", "gunicorn gthread"
+
+COMMANDS = {
+    PASTE: [sys.executable, "wrapped.py"],
+    GUNICORN: [
+        *[sys.executable, "-m", "gunicorn", "--worker-class=gthread", "--threads=8"],
+        *["--workers=1", "--bind=127.0.0.1:0", "--graceful-timeout=1", "wrapped:app"],
+    ],
+}
+
+
+@pytest.fixture(scope="module", params=[OURS, PASTE, GUNICORN])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, PlainSite]]:
+    """Return the server's name and a client of the app that it runs."""
+    name: str = request.param
+    storage = tmp_path_factory.mktemp("storage")
+    grace = {"CHANNELSHIM_GRACE_SECONDS": "0.3"}
+    if name == OURS:
+        servers = Servers(lambda: storage)
+        yield name, PlainSite(servers(APP, "--automatic_restart=no", env=grace).url)
+        servers.stop()
+        return
+    variables = {"CHANNELSHIM_STORAGE_PATH": str(storage), **grace}
+    with running(COMMANDS[name], APP, variables) as program:
+        yield name, PlainSite(program.wait_for_url())
+
+
+@dataclass
+class Page:
+    """What a page has of a channel.
+
+    Attributes:
+        receive: returns so many messages.
+        leave: says or does what ends its presence.
+    """
+
+    receive: Callable[[int], list[str]]
+    leave: Callable[[], Any]
+
+
+@contextmanager
+def by_websocket(site: PlainSite, token: str) -> Iterator[Page]:
+    with connect(site.socket_url(token)) as socket:
+        assert "id" in json.loads(socket.recv(PATIENCE))
+        yield Page(
+            lambda count: [str(socket.recv(PATIENCE)) for _ in range(count)],
+            socket.close,
+        )
+
+
+@contextmanager
+def by_poll(site: PlainSite, token: str) -> Iterator[Page]:
+    number = site.poll(token)["id"]
+
+    def receive(count: int) -> list[str]:
+        nonlocal number
+        texts: list[str] = []
+        while len(texts) < count:
+            answer = site.poll(token, after=number, wait=5)
+            number = answer["id"]
+            texts += answer["messages"]
+        return texts
+
+    yield Page(receive, lambda: site.poll(token, leave=1))
+
+
+@contextmanager
+def by_old_wire(site: PlainSite, token: str) -> Iterator[Page]:
+    path = f"/_ah/channel/dev?channel={token}&command="
+    assert site.ask(f"{path}connect") == (200, b"1")
+
+    def receive(count: int) -> list[str]:
+        texts: list[str] = []
+        while len(texts) < count:
+            status, body = site.ask(f"{path}poll")
+            assert status == 200
+            texts += [body.decode("utf-8")] if body else []
+        return texts
+
+    # It has no word for leaving: it just polls no more.
+    yield Page(receive, lambda: None)
+
+
+WAYS = [by_websocket, by_poll, by_old_wire]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_page_comes_receives_and_goes(
+    served: tuple[str, PlainSite],
+    wait_until: Callable[..., Any],
+    way: Callable[[PlainSite, str], AbstractContextManager[Page]],
+) -> None:
+    name, site = served
+    if way is by_websocket and name != OURS:
+        # A WSGI server carries none, and says so rather than hang.
+        assert site.ask("/_ah/channel/socket?token=x")[0] == 501
+        return
+    client_id = f"matrix-{way.__name__}"
+    texts = ["first", "zoë ☃ 😀", "x" * 32767, *map(str, range(20))]
+    with way(site, site.token(client_id)) as page:
+        wait_until(lambda: site.told(client_id) == ["connected"])
+        site.send(client_id, *texts)
+        assert page.receive(len(texts)) == texts
+        site.send(client_id, "last")
+        assert page.receive(1) == ["last"]
+        page.leave()
+    wait_until(lambda: site.told(client_id)[-1] == "disconnected")
+
+
+@pytest.mark.parametrize("path", ["poll?token=x", "dev?command=poll&channel=x"])
+def test_bad_token_is_401(served: tuple[str, PlainSite], path: str) -> None:
+    status, body = served[1].ask(f"/_ah/channel/{path}")
+    assert status == 401
+    assert b"Invalid+token." in body
+
+
+def test_all_else_is_the_apps(served: tuple[str, PlainSite]) -> None:
+    site = served[1]
+    assert site.ask("/echo", b"\x00\xff" * 5000) == (200, b"\x00\xff" * 5000)
+    assert site.ask("/_ah/channel/connected/", b"from=eve")[0] in (403, 404)
+    assert site.told("eve") == []
