@@ -12,13 +12,14 @@ APP = "dev~bench"
 def register(side: str, directory: Path) -> Any:
     """Put a side's services behind the API proxy and return its datastore."""
     if side == "ours":
-        from channelshim.compat import ndb_tuning
+        from channelshim import appengine
 
-        ndb_tuning.apply()
+        appengine.install()
     from google.appengine.api import apiproxy_stub_map
 
     proxy = apiproxy_stub_map.APIProxyStubMap()
     apiproxy_stub_map.apiproxy = proxy
+    proxy.ndb_memcache = side != "ours"
     service = our_service(directory) if side == "ours" else sdk_stub()
     proxy.RegisterStub("datastore_v3", service)
     proxy.RegisterStub("memcache", memcache_stub())

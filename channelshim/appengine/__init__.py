@@ -1,20 +1,15 @@
 """What an app imports that Google's SDK lacks, by Google's dotted paths.
 
-`appengine/api/channel/…` is `google.appengine.api.channel`. A meta-path finder with an
-exact list of names answers for them; it imports nothing of Google's until asked.
+`appengine/api/channel/...` is `google.appengine.api.channel`. `install` has these names
+answered, and everything else patched that legacy code needs.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
-from channelshim.compat.import_hooks import after_import
-from channelshim.compat.testbed import mend_testbed
+from channelshim import compat
 
 _OUR_CHANNEL: Final = "channelshim.appengine.api.channel"
 
@@ -46,40 +41,24 @@ OURS: Final = {
 """Google's dotted name to the module that answers for it."""
 
 
-class _Alias:
-    """A finder and loader in one: gives our module under Google's name."""
+def install(application_id: str = "") -> None:
+    """Make this process one in which legacy imports and calls work. Idempotent.
 
-    def __init__(self) -> None:
-        self._own_specs: dict[str, ModuleSpec | None] = {}
+    The one way in which serve, wrap, application, install and test prepare a process.
+    Imports nothing of Google's until somebody asks for it.
 
-    def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
-        if name not in OURS:
-            return None
-        return ModuleSpec(name, self, is_package=False)  # type: ignore[arg-type]
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module(OURS[spec.name])
-        self._own_specs[module.__name__] = module.__spec__
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        # It ran when it was imported under its own name, which it keeps.
-        module.__spec__ = self._own_specs[module.__name__]
-
-
-_alias = _Alias()
-
-
-def install() -> None:
-    """Make Google's names importable and its testbed whole. Idempotent.
-
-    Imports nothing.
+    Args:
+        application_id: what APPLICATION_ID says outside of requests, where nothing
+            else has set it; "" leaves it alone.
     """
-    if not any(finder is _alias for finder in sys.meta_path):
-        sys.meta_path.insert(0, _alias)
-    after_import("google.appengine.ext.testbed", mend_testbed)
+    compat.install(
+        aliases=OURS,
+        make_channel_stub=_make_channel_stub,
+        application_id=application_id,
+    )
+
+
+def _make_channel_stub() -> Any:
+    # Only now: importing a testbed should not cost what no test of it uses.
+    stub = importlib.import_module(f"{_OUR_CHANNEL}.channel_service_stub")
+    return stub.ChannelServiceStub()

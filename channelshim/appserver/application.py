@@ -28,7 +28,7 @@ from channelshim.appserver.scripts import Scripts, WsgiApp
 from channelshim.appyaml import config as kinds
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
-from channelshim.compat import access_tokens, background_threads, upload_guard
+from channelshim.compat import upload_guard
 from channelshim.pages.errors import error_html, not_found_text
 from channelshim.protocol.contracts import (
     Account,
@@ -114,8 +114,6 @@ class AppServer:
         self.page_reports: PageReports | None = None
         self._scripts = Scripts(self._root)
         self._serial = None if self.config.is_threadsafe else threading.Lock()
-        for mended in (upload_guard, access_tokens, background_threads):
-            mended.install()
 
     def load(self) -> None:
         """Enter the app's folder and import every script that app.yaml names.

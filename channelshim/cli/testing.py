@@ -6,30 +6,11 @@ import importlib.util
 import os
 import sys
 import unittest
-import unittest.mock
-from typing import Any, Final
+from typing import Final
+
+from channelshim import appengine
 
 RUNNERS: Final = ("pytest", "unittest")
-
-_OLD_ASSERTIONS: Final = {
-    # Names that unittest had in Python 2.7 and dropped by 3.12.
-    "assertEquals": "assertEqual",
-    "assertNotEquals": "assertNotEqual",
-    "assertAlmostEquals": "assertAlmostEqual",
-    "assertNotAlmostEquals": "assertNotAlmostEqual",
-    "assertItemsEqual": "assertCountEqual",
-    "assertRegexpMatches": "assertRegex",
-    "assertNotRegexpMatches": "assertNotRegex",
-    "assertRaisesRegexp": "assertRaisesRegex",
-    "assert_": "assertTrue",
-    "failUnless": "assertTrue",
-    "failIf": "assertFalse",
-    "failUnlessEqual": "assertEqual",
-    "failIfEqual": "assertNotEqual",
-    "failUnlessAlmostEqual": "assertAlmostEqual",
-    "failIfAlmostEqual": "assertNotAlmostEqual",
-    "failUnlessRaises": "assertRaises",
-}
 
 
 def install() -> None:
@@ -38,30 +19,7 @@ def install() -> None:
     Google's names import, the testbed has its Channel stub, and unittest has its old
     assertions. No service is registered: a suite's testbed does that.
     """
-    from channelshim.composition.doors import install_runtime
-
-    install_runtime()
-    mend_unittest()
-
-
-def mend_unittest() -> None:
-    """Give TestCase the names it lost, and `import mock` what it meant."""
-    case: Any = unittest.TestCase
-    for old, new in _OLD_ASSERTIONS.items():
-        if not hasattr(case, old):
-            setattr(case, old, getattr(case, new))
-    if not hasattr(case, "assertDictContainsSubset"):
-        case.assertDictContainsSubset = _assert_dict_contains_subset
-    for name, module in (("mock", unittest.mock), ("unittest2", unittest)):
-        if name not in sys.modules and importlib.util.find_spec(name) is None:
-            sys.modules[name] = module
-
-
-def _assert_dict_contains_subset(
-    self: unittest.TestCase, expected: Any, actual: Any, msg: object = None
-) -> None:
-    assert_equal = self.assertEqual
-    assert_equal({**actual, **expected}, dict(actual), msg)
+    appengine.install()
 
 
 def main(args: list[str]) -> int:

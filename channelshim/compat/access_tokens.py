@@ -11,19 +11,12 @@ import time
 from types import ModuleType
 from typing import Any, Final
 
-from channelshim.compat.import_hooks import after_import
-
 log = logging.getLogger("channelshim.compat")
 
 _TOKEN_SECONDS: Final = 1800
 
 
-def install() -> None:
-    """Mend Google's client now or when it is imported."""
-    after_import("google.appengine.api.app_identity._metadata_server", _fall_back)
-
-
-def _fall_back(metadata_server: ModuleType) -> None:
+def fall_back(metadata_server: ModuleType) -> None:
     ask = metadata_server.get_service_account_token
 
     def ask_or_invent(*arguments: Any, **options: Any) -> Any:

@@ -10,16 +10,7 @@ import threading
 from types import ModuleType
 from typing import Any
 
-from channelshim.compat.import_hooks import after_import
-
 _PACKAGE = "google.appengine.api.background_thread"
-
-
-def install() -> None:
-    """Mend Google's module now or when it is imported."""
-    # The package has names of its own for what the module defines.
-    after_import(f"{_PACKAGE}.background_thread", _use_ours)
-    after_import(_PACKAGE, _use_ours)
 
 
 class BackgroundThread(threading.Thread):
@@ -33,5 +24,5 @@ class BackgroundThread(threading.Thread):
         self.daemon = True
 
 
-def _use_ours(module: ModuleType) -> None:
+def use_ours(module: ModuleType) -> None:
     module.BackgroundThread = BackgroundThread  # type: ignore[attr-defined]

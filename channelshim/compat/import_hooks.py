@@ -1,15 +1,17 @@
-"""Run a function right after a module is first imported, without importing it now.
+"""The finders that stand in sys.meta_path: after an import, aliases, hidden modules.
 
-Legacy modules are mended this way (webapp2, jinja2.ext, Google's testbed): nothing
-is loaded that the app does not ask for. One finder at the head of sys.meta_path does
-it; it finds the real spec through the other finders and wraps its loader.
+`after_import` runs a function right after a module is first imported, and again when
+the module is dropped from sys.modules and imported anew, as test suites do (wrapt's
+hooks run once a process). Nothing is loaded that the app does not ask for: the finder
+gets the real spec from the other finders and wraps its loader.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -101,3 +103,95 @@ def after_import(name: str, callback: Callback) -> None:
     module = sys.modules.get(name)
     if module is not None:
         callback(module)
+
+
+class _Alias:
+    """A finder and loader in one: gives one module under another's name.
+
+    Args:
+        names: dotted name to the dotted name of the module that answers for it.
+    """
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = dict(names)
+        self._own_specs: dict[str, ModuleSpec | None] = {}
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if name not in self.names:
+            return None
+        return ModuleSpec(name, self, is_package=False)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(self.names[spec.name])
+        self._own_specs[module.__name__] = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # It ran when it was imported under its own name, which it keeps.
+        module.__spec__ = self._own_specs[module.__name__]
+
+
+_aliases = _Alias({})
+_fallbacks = _Alias({})
+
+
+def answer_for(names: Mapping[str, str]) -> None:
+    """Make each name importable: another module answers for it. Imports nothing.
+
+    Args:
+        names: dotted name to the dotted name of the module that answers for it; added
+            to those of earlier calls.
+    """
+    _aliases.names.update(names)
+    if not any(finder is _aliases for finder in sys.meta_path):
+        sys.meta_path.insert(0, _aliases)
+
+
+def answer_last_for(names: Mapping[str, str]) -> None:
+    """Do the same for names that no other finder knows.
+
+    Args:
+        names: as those of `answer_for`.
+    """
+    _fallbacks.names.update(names)
+    if not any(finder is _fallbacks for finder in sys.meta_path):
+        sys.meta_path.append(_fallbacks)
+
+
+def hide_while_importing(hidden: str, importer: str) -> None:
+    """Make `import hidden` fail while the module importer runs its own imports.
+
+    Google's taskqueue imports google.api_core, and with it grpc, for Cloud Tasks
+    only, and does without when it is missing: 0.3 s and 27 MB less (base-sdk 7). The
+    module stays importable for the app. Idempotent.
+    """
+    if importer in sys.modules or any(
+        isinstance(finder, _Hider) and finder.hides(hidden, importer)
+        for finder in sys.meta_path
+    ):
+        return
+    sys.meta_path.insert(0, _Hider(hidden, importer))
+
+
+class _Hider:
+    """A finder that refuses one module while another one is being imported."""
+
+    def __init__(self, hidden: str, importer: str) -> None:
+        self._hidden = hidden
+        self._importer = importer
+
+    def hides(self, hidden: str, importer: str) -> bool:
+        return (self._hidden, self._importer) == (hidden, importer)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name != self._hidden and not name.startswith(self._hidden + "."):
+            return
+        module = sys.modules.get(self._importer)
+        spec = getattr(module, "__spec__", None)
+        if spec is not None and getattr(spec, "_initializing", False):
+            raise ModuleNotFoundError(f"{name} is not needed here", name=name)

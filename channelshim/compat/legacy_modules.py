@@ -1,37 +1,20 @@
-"""Third-party modules mended so that code of 2012 to 2017 imports and reads them.
+"""Third-party modules patched so that code of 2012 to 2017 imports and reads them.
 
-Each function takes the freshly imported module; `install` registers them all. Nothing
-is imported here that the app does not import itself.
+Each function takes the freshly imported module.
 """
 
 from __future__ import annotations
 
 import html
-import os
-import sys
 from types import ModuleType
 from typing import Any
 
-from channelshim.compat import legacy_str_uses
-from channelshim.compat.import_hooks import after_import
 from channelshim.compat.legacy_str import LegacyStr
-
-
-def install() -> None:
-    """Have webapp2, jinja2.ext and cgi mended when the app imports them."""
-    # webapp2 asks this before it is first imported: without it, it looks for
-    # google.appengine.ext.webapp, which imports webapp2, and so on in circles.
-    os.environ.setdefault("APPENGINE_RUNTIME", "python27")
-    after_import("webapp2", mend_webapp2)
-    after_import("jinja2.ext", mend_jinja2)
-    after_import("cgi", mend_cgi)
-    legacy_str_uses.install()
-
 
 _QUOTED_PATH_KEY = "channelshim.quoted_path"
 
 
-def mend_webapp2(webapp2: Any) -> None:
+def patch_webapp2(webapp2: Any) -> None:
     """Give webapp2 a request body that formats as text, and byte responses."""
     plain_body = webapp2.Request.body
 
@@ -88,7 +71,7 @@ def mend_webapp2(webapp2: Any) -> None:
     webapp2.Response.write = write
 
 
-def mend_jinja2(extensions: Any) -> None:
+def patch_jinja2(extensions: Any) -> None:
     """Put back the extensions that Jinja 3.1 dropped for being built in."""
     for name in ("autoescape", "with_"):
         if not hasattr(extensions, name):
@@ -96,7 +79,7 @@ def mend_jinja2(extensions: Any) -> None:
             setattr(extensions, name, extension)
 
 
-def mend_cgi(cgi: ModuleType) -> None:
+def patch_cgi(cgi: ModuleType) -> None:
     """Put back cgi.escape, which Python 3.8 dropped."""
     if not hasattr(cgi, "escape"):
 
@@ -104,31 +87,3 @@ def mend_cgi(cgi: ModuleType) -> None:
             return html.escape(s, quote=quote)
 
         cgi.escape = escape  # type: ignore[attr-defined]
-
-
-def hide_while_importing(hidden: str, importer: str) -> None:
-    """Make `import hidden` fail while the module importer runs its own imports.
-
-    Google's taskqueue imports google.api_core, and with it grpc, for Cloud Tasks
-    only, and does without when it is missing: 0.3 s and 27 MB less (base-sdk 7). The
-    module stays importable for the app.
-    """
-    if importer in sys.modules:
-        return
-    sys.meta_path.insert(0, _Hider(hidden, importer))
-
-
-class _Hider:
-    """A finder that refuses one module while another one is being imported."""
-
-    def __init__(self, hidden: str, importer: str) -> None:
-        self._hidden = hidden
-        self._importer = importer
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name != self._hidden and not name.startswith(self._hidden + "."):
-            return
-        module = sys.modules.get(self._importer)
-        spec = getattr(module, "__spec__", None)
-        if spec is not None and getattr(spec, "_initializing", False):
-            raise ModuleNotFoundError(f"{name} is not needed here", name=name)

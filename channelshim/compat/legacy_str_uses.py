@@ -10,27 +10,13 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-from channelshim.compat.import_hooks import after_import
 from channelshim.compat.legacy_str import LegacyStr, as_text
 
 _MEMCACHE_FLAG: Final = 1 << 4
 """Marks a LegacyStr in memcache, above the bits that Google's client uses."""
 
 
-def install() -> None:
-    """Have the modules mended when they are imported. Idempotent."""
-    after_import("json.encoder", _mend_json)
-    after_import("simplejson.encoder", _mend_json)
-    after_import("urllib.parse", _mend_urllib)
-    after_import("google.appengine.api.memcache", _mend_memcache)
-    after_import("google.appengine.api.urlfetch", _mend_urlfetch)
-    after_import("google.appengine.api.datastore_types", _mend_datastore_types)
-    after_import("google.appengine.api.datastore", _mend_datastore)
-    after_import("google.appengine.ext.db", _mend_db)
-    after_import("google.appengine.ext.ndb.key", _mend_ndb_key)
-
-
-def _mend_json(encoder: Any) -> None:
+def patch_json(encoder: Any) -> None:
     """Write a LegacyStr as its text."""
     plain_default = encoder.JSONEncoder.default
 
@@ -41,13 +27,13 @@ def _mend_json(encoder: Any) -> None:
     encoder.JSONEncoder.default = default
 
 
-def _mend_urllib(parse: Any) -> None:
+def patch_urllib(parse: Any) -> None:
     """Read the query that a body is into text, as urlparse.parse_qs did."""
     for name in ("parse_qs", "parse_qsl"):
         setattr(parse, name, _first_as_text(getattr(parse, name)))
 
 
-def _mend_memcache(memcache: Any) -> None:
+def patch_memcache(memcache: Any) -> None:
     """Give back what was put in, not bare bytes."""
     plain_encode = memcache._validate_encode_value
     plain_decode = memcache._decode_value
@@ -66,7 +52,7 @@ def _mend_memcache(memcache: Any) -> None:
     memcache._decode_value = decode
 
 
-def _mend_urlfetch(urlfetch: Any) -> None:
+def patch_urlfetch(urlfetch: Any) -> None:
     """Let the content of an answer format as text."""
     plain_init = urlfetch._URLFetchResult.__init__
 
@@ -78,7 +64,7 @@ def _mend_urlfetch(urlfetch: Any) -> None:
     urlfetch._URLFetchResult.__init__ = init
 
 
-def _mend_datastore_types(types: Any) -> None:
+def patch_datastore_types(types: Any) -> None:
     """Take a LegacyStr for a property's value, for a key's name and for Text."""
 
     def pack(name: str, value: LegacyStr, pbvalue: Any) -> None:
@@ -104,13 +90,13 @@ def _mend_datastore_types(types: Any) -> None:
     types.Text.__new__ = new
 
 
-def _mend_datastore(datastore: Any) -> None:
+def patch_datastore(datastore: Any) -> None:
     """Take a LegacyStr for one name, not for a sequence of numbers."""
     plain = datastore.NormalizeAndTypeCheck
     datastore.NormalizeAndTypeCheck = _first_as_text(plain)
 
 
-def _mend_db(db: Any) -> None:
+def patch_db(db: Any) -> None:
     """Take a LegacyStr for text in the old models."""
     db._ALLOWED_PROPERTY_TYPES.add(LegacyStr)
     db._ALLOWED_EXPANDO_PROPERTY_TYPES.add(LegacyStr)
@@ -141,7 +127,7 @@ def _mend_db(db: Any) -> None:
     db.ListProperty.validate_list_contents = validate_list_contents
 
 
-def _mend_ndb_key(key: Any) -> None:
+def patch_ndb_key(key: Any) -> None:
     """Take a LegacyStr for an id, and let urlsafe() format as text."""
     plain_parse = key.Key._parse_from_args
 

@@ -1,6 +1,7 @@
-"""What makes ndb faster here, never stale, and whole: mended as ndb is imported.
+"""What makes ndb faster here, never stale, and whole.
 
-Measured in docs/explanation/performance.md. `apply` imports nothing of Google's.
+Measured in docs/explanation/performance.md. Each function takes the freshly imported
+module.
 """
 
 from __future__ import annotations
@@ -8,38 +9,19 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from channelshim.compat.import_hooks import after_import
 
-
-def apply(*, uses_memcache: bool = False) -> None:
-    """Mend ndb now or when it is imported.
-
-    Args:
-        uses_memcache: whether ndb keeps entities in memcache, as it did on App Engine.
-            Where an app, a model or a call says so itself, that counts. Off, one store
-            is asked: faster here, and right between processes.
-    """
-    after_import("google.appengine.ext.ndb.utils", _stop_walking_stacks)
-    after_import("google.appengine.ext.ndb.query", _iterate_by_batches)
-    after_import("google.appengine.ext.ndb.model", _make_entities_at_once)
-    after_import("google.appengine.ext.ndb.model", _read_text_as_text)
-    after_import("google.appengine.ext.ndb.context", _accept_read_only)
-    if not uses_memcache:
-        after_import("google.appengine.ext.ndb.context", _leave_memcache_alone)
-
-
-def _stop_walking_stacks(utils: ModuleType) -> None:
+def stop_walking_stacks(utils: ModuleType) -> None:
     # Each future keeps a text of the stack for debug logs that nobody asked for.
     utils.DEBUG = False  # type: ignore[attr-defined]
 
 
-def _iterate_by_batches(query: ModuleType) -> None:
+def iterate_by_batches(query: ModuleType) -> None:
     from channelshim.compat.ndb_iterator import BatchIterator
 
     query.QueryIterator = BatchIterator  # type: ignore[attr-defined]
 
 
-def _make_entities_at_once(model: ModuleType) -> None:
+def make_entities_at_once(model: ModuleType) -> None:
     """Have entities that are read made without the checks of what a caller says.
 
     The constructors of Key and Model take ten kinds of arguments, and a third of the
@@ -90,7 +72,7 @@ def _make_entities_at_once(model: ModuleType) -> None:
     adapter_class.pb_to_entity = pb_to_entity
 
 
-def _read_text_as_text(model: ModuleType) -> None:
+def read_text_as_text(model: ModuleType) -> None:
     """Have an Expando's text come back as text; the SDK leaves ASCII as bytes.
 
     In Python 2.7 the two were one type.
@@ -113,7 +95,7 @@ def _binary(value: Any) -> Any:
     return value.encode("utf-8") if isinstance(value, str) else value
 
 
-def _accept_read_only(context: ModuleType) -> None:
+def accept_read_only(context: ModuleType) -> None:
     # ndb documents and reads transaction(read_only=True), but its list of options lacks
     # the word, so that the call raised TypeError. Goes when the SDK has it.
     from google.appengine.datastore import datastore_rpc
@@ -131,15 +113,24 @@ def _accept_read_only(context: ModuleType) -> None:
     accepting.read_only = option
 
 
-def _leave_memcache_alone(context: ModuleType) -> None:
+def follow_memcache_policy(context: ModuleType) -> None:
+    """Let the server's setting decide where app, model and call leave memcache open.
+
+    One store is asked otherwise: faster here, and right between processes. A proxy
+    that is not a server's, such as a testbed's, keeps the SDK's default.
+    """
+    from google.appengine.api import apiproxy_stub_map
+
     options: Any = context.ContextOptions
 
     def use_memcache(self: Any, key: Any, call_options: Any = None) -> bool:
-        said = options.use_memcache(call_options)
-        if said is None:
-            said = self._memcache_policy(key)
-        if said is None:
-            said = options.use_memcache(self._conn.config)
-        return bool(said)
+        wanted = options.use_memcache(call_options)
+        if wanted is None:
+            wanted = self._memcache_policy(key)
+        if wanted is None:
+            wanted = options.use_memcache(self._conn.config)
+        if wanted is None:
+            wanted = getattr(apiproxy_stub_map.apiproxy, "ndb_memcache", True)
+        return bool(wanted)
 
     context.Context._use_memcache = use_memcache

@@ -6,6 +6,7 @@ raise on Python 3, are replaced when somebody imports it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 _HARMLESS = (
@@ -16,14 +17,27 @@ _HARMLESS = (
 )
 
 
-def mend_testbed(testbed: Any) -> None:
+def patch_testbed(make_channel_stub: Callable[[], Any], testbed: Any) -> None:
     """Put the Channel stub and the loose ways of old suites into Google's module.
 
     Args:
+        make_channel_stub: makes the stub that init_channel_stub registers.
         testbed: google.appengine.ext.testbed, freshly imported.
 
-    Source: SDK 1.9.88, ext/testbed/__init__.py; contract 8.1.
+    Source: SDK 1.9.88, ext/testbed/__init__.py.
     """
+
+    def init_channel_stub(self: Any, enable: bool = True) -> None:
+        """Register a fresh ChannelServiceStub; enable=False takes the service away.
+
+        Raises:
+            NotActivatedError: before `activate`.
+        """
+        if enable:
+            self._register_stub("channel", make_channel_stub())
+        else:
+            self._disable_stub("channel")
+
     testbed.Testbed.init_channel_stub = init_channel_stub
     _add_service(testbed, testbed.CHANNEL_SERVICE_NAME, "init_channel_stub")
     _add_service(testbed, testbed.SEARCH_SERVICE_NAME, "init_search_stub")
@@ -33,21 +47,6 @@ def mend_testbed(testbed: Any) -> None:
         _add_service(testbed, service, method)
     # Python 2.7 took any application id; suites use "_" and "testapp".
     testbed.validate_project_id = _accept_any_project_id
-
-
-def init_channel_stub(self: Any, enable: bool = True) -> None:
-    """Register a fresh ChannelServiceStub; enable=False takes the service away.
-
-    Raises:
-        NotActivatedError: before `activate`.
-    """
-    if not enable:
-        self._disable_stub("channel")
-        return
-    # Only now: importing a testbed should not cost what no test of it uses.
-    from channelshim.appengine.api.channel import channel_service_stub
-
-    self._register_stub("channel", channel_service_stub.ChannelServiceStub())
 
 
 def _add_service(testbed: Any, service: str, method: str) -> None:

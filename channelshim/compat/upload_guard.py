@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
 
-from channelshim.compat.import_hooks import after_import
-
 VARIABLE: Final = "CHANNELSHIM_UPLOADED_BLOBS"
 """In the request's os.environ while serving: the keys of its uploads."""
 
@@ -20,17 +18,12 @@ ENVIRON_KEY: Final = "channelshim.uploads"
 """In the WSGI environment that follows an upload; HTTP headers become HTTP_ keys."""
 
 
-def install() -> None:
-    """Let Google's parse_blob_info and parse_file_info refuse what is forged."""
-    after_import("google.appengine.ext.blobstore.blobstore", _check_uploads)
-
-
 def variables(environ: Mapping[str, Any]) -> dict[str, str]:
     """Return what os.environ has to say about the uploads of a served request."""
     return {VARIABLE: " ".join(environ.get(ENVIRON_KEY, ()))}
 
 
-def _check_uploads(blobstore: ModuleType) -> None:
+def check_uploads(blobstore: ModuleType) -> None:
     parse = blobstore._parse_upload_info
 
     def parse_checked(field: Any, error_class: Any) -> Any:

@@ -27,7 +27,6 @@ from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.proxies import parse_networks
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
-from channelshim.compat import legacy_modules, ndb_tuning
 from channelshim.composition import reloading
 from channelshim.composition.place import store_directory
 from channelshim.composition.settings import Settings, read_settings
@@ -37,8 +36,7 @@ from channelshim.hub.reports import PresenceReports
 from channelshim.jobs.jobs import Work
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.protocol.tokens import TokenSigner
-from channelshim.runtime import environment
-from channelshim.runtime.variables import SERVER_SOFTWARE, Application
+from channelshim.runtime.variables import Application
 from channelshim.server.bridge import CallSoon
 from channelshim.server.serve import Application as AsgiApplication
 from channelshim.server.serve import Server, make_bridge
@@ -66,25 +64,6 @@ class SystemClock:
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)
-
-
-def install_runtime(application_id: str = "") -> None:
-    """Make this process one in which legacy imports work. Idempotent.
-
-    Args:
-        application_id: what APPLICATION_ID says outside of requests, where nothing
-            else has set it; "" leaves it alone.
-    """
-    environ = environment.install()
-    legacy_modules.install()
-    legacy_modules.hide_while_importing(
-        "google.api_core", "google.appengine.api.taskqueue.cloudtask"
-    )
-    appengine.install()
-    environ.setdefault("AUTH_DOMAIN", limits.AUTH_DOMAIN)
-    environ.setdefault("SERVER_SOFTWARE", SERVER_SOFTWARE)
-    if application_id:
-        environ.setdefault("APPLICATION_ID", f"dev~{application_id}")
 
 
 def read_app(directory: Path) -> AppConfig:
@@ -173,7 +152,7 @@ class Parts:
             },
         )
         self.store_directory = store_directory(application_id, settings.storage_path)
-        install_runtime(application_id)
+        appengine.install(application_id)
         self.store = open_store(
             self.store_directory,
             synchronous=settings.store_synchronous,
@@ -307,8 +286,6 @@ class Parts:
         )
 
     def _install_services(self) -> None:
-        ndb_tuning.apply(uses_memcache=self.settings.ndb_memcache)
-
         def channel() -> Any:
             from channelshim.services.channel import ChannelService
 
@@ -357,7 +334,8 @@ class Parts:
                 "datastore_v3": datastore,
                 "user": user,
                 "memcache": memcache,
-            }
+            },
+            ndb_memcache=self.settings.ndb_memcache,
         )
 
 

@@ -24,10 +24,15 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
     Args:
         factories: service name to a function that makes its stub; called once, in the
             thread that first asks.
+        ndb_memcache: whether ndb keeps entities in memcache where nobody says
+            otherwise; compat.ndb_tuning asks.
     """
 
-    def __init__(self, factories: Mapping[str, Factory]) -> None:
+    def __init__(
+        self, factories: Mapping[str, Factory], *, ndb_memcache: bool = False
+    ) -> None:
         super().__init__()
+        self.ndb_memcache = ndb_memcache
         self._factories = dict(factories)
         # Our own channel service, while nothing stands between it and its callers.
         self.direct_channel: Any = None
@@ -86,8 +91,10 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         return add_hook
 
 
-def install(factories: Mapping[str, Factory]) -> LazyStubMap:
+def install(
+    factories: Mapping[str, Factory], *, ndb_memcache: bool = False
+) -> LazyStubMap:
     """Make a lazy map the process's API proxy and return it."""
-    proxy = LazyStubMap(factories)
+    proxy = LazyStubMap(factories, ndb_memcache=ndb_memcache)
     apiproxy_stub_map.apiproxy = proxy
     return proxy

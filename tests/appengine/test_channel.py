@@ -14,6 +14,7 @@ from google.appengine.api import apiproxy_stub, apiproxy_stub_map
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import appengine
+from channelshim.compat import import_hooks
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
 from channelshim.services import channel_messages as messages
 from channelshim.services import proxy
@@ -332,7 +333,7 @@ def test_checked_ids_are_bounded(
 def test_names_are_googles() -> None:
     appengine.install()
     appengine.install()
-    assert len([one for one in sys.meta_path if one is appengine._alias]) == 1
+    assert len([one for one in sys.meta_path if one is import_hooks._aliases]) == 1
     for name in (one for one in appengine.OURS if "webapp" not in one):
         assert importlib.import_module(name) is sys.modules[name]
     with pytest.raises(ModuleNotFoundError):

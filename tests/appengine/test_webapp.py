@@ -14,7 +14,6 @@ from webtest import TestApp
 from channelshim import appengine
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
-from channelshim.compat import legacy_modules
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy, sdk
@@ -59,7 +58,6 @@ def webapp_add_wsgi_middleware(app):
 
 @pytest.fixture(autouse=True)
 def legacy_imports() -> None:
-    legacy_modules.install()
     appengine.install()
     proxy.install({"user": make_user_service})
 

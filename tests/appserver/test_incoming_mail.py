@@ -13,7 +13,6 @@ from webtest import TestApp
 from channelshim import appengine
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
-from channelshim.compat import legacy_modules
 from channelshim.protocol.contracts import InternalRequest
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
@@ -68,7 +67,6 @@ attached
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppServer]:
-    legacy_modules.install()
     appengine.install()
     (tmp_path / "inbox_app.py").write_text(APP)
     monkeypatch.chdir(tmp_path)

@@ -17,7 +17,6 @@ from webtest import TestApp, Upload
 from channelshim import appengine, limits
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
-from channelshim.compat import legacy_modules
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy, sdk
@@ -111,7 +110,6 @@ handlers:
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestApp]:
-    legacy_modules.install()
     appengine.install()
     app_dir = tmp_path / "app"
     app_dir.mkdir()

@@ -11,8 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from channelshim.compat import legacy_modules
-from channelshim.compat.import_hooks import after_import
+from channelshim.compat.import_hooks import after_import, hide_while_importing
 
 
 @pytest.fixture
@@ -74,12 +73,12 @@ def test_a_module_can_be_hidden_from_one_importer_alone(
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    legacy_modules.hide_while_importing("heavy_one", "importer_one")
+    hide_while_importing("heavy_one", "importer_one")
     assert importlib.import_module("importer_one").heavy_one is None
     assert importlib.import_module("heavy_one").__name__ == "heavy_one"
     count = len(sys.meta_path)
     # Too late for a module that is loaded: nothing is done.
-    legacy_modules.hide_while_importing("heavy_one", "importer_one")
+    hide_while_importing("heavy_one", "importer_one")
     assert len(sys.meta_path) == count
     for name in ("heavy_one", "importer_one"):
         del sys.modules[name]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from channelshim import appengine
 from channelshim.compat import legacy_modules
 from channelshim.compat.legacy_str import LegacyStr
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture
 def webapp2() -> Any:
-    legacy_modules.install()
+    appengine.install()
     import webapp2
 
     return webapp2
@@ -81,9 +82,9 @@ def test_jinjas_old_extensions_can_be_named(webapp2: Any) -> None:
 
 def test_what_a_module_still_has_is_left_alone() -> None:
     cgi: Any = SimpleNamespace()
-    legacy_modules.mend_cgi(cgi)
+    legacy_modules.patch_cgi(cgi)
     assert cgi.escape("<a href='\"'>") == "&lt;a href='\"'&gt;"
     assert cgi.escape('"', quote=True) == "&quot;"
     escape = cgi.escape
-    legacy_modules.mend_cgi(cgi)
+    legacy_modules.patch_cgi(cgi)
     assert cgi.escape is escape

@@ -13,11 +13,11 @@ os.environ["AUTH_DOMAIN"] = "gmail.com"
 from google.appengine.api import apiproxy_stub_map, datastore_errors
 from google.appengine.ext import ndb
 
-from channelshim.compat import ndb_tuning
+from channelshim import appengine
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store.sqlite import SqliteStore
 
-ndb_tuning.apply()
+appengine.install()
 
 
 class Account(ndb.Model):

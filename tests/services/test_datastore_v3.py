@@ -15,8 +15,7 @@ from google.appengine.ext import db, ndb
 from google.appengine.ext.ndb import metadata
 from google.appengine.runtime import apiproxy_errors
 
-from channelshim import limits
-from channelshim.compat import ndb_tuning
+from channelshim import appengine, limits
 from channelshim.errors import ConfigurationError
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store import entities as entities_module
@@ -25,7 +24,7 @@ from channelshim.store.sqlite import SqliteStore
 
 APP = "dev~app"
 
-ndb_tuning.apply()
+appengine.install()
 
 
 class Greeting(ndb.Model):

@@ -27,8 +27,8 @@ from google.appengine.api import (
 )
 from google.appengine.api.app_identity import _metadata_server
 
-from channelshim import limits
-from channelshim.compat import access_tokens, background_threads
+from channelshim import appengine, limits
+from channelshim.compat import access_tokens
 from channelshim.runtime.environment import RequestScope
 from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
@@ -254,7 +254,7 @@ def test_access_token_is_made_up_where_google_is_not(
 
     # The SDK's testbed leaves its stub's patch there when it is deactivated.
     importlib.reload(_metadata_server)
-    access_tokens._fall_back(_metadata_server)
+    access_tokens.fall_back(_metadata_server)
     monkeypatch.setattr(requests, "get", refuse)
     token, expires_at = in_request(lambda: app_identity.get_access_token("scope"))
     assert token == "InvalidToken"
@@ -338,7 +338,7 @@ def test_background_thread_is_a_thread_that_can_be_joined() -> None:
 
     from google.appengine.api import background_thread
 
-    background_threads.install()
+    appengine.install()
     seen: list[str] = []
 
     class Own(background_thread.BackgroundThread):  # type: ignore[misc]

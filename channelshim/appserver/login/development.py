@@ -14,7 +14,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlsplit
 
-# webapp2 asks when it is first imported; see compat.legacy_modules.install.
+# webapp2 asks when it is first imported; see compat.installer.
 os.environ.setdefault("APPENGINE_RUNTIME", "python27")
 
 import webapp2

@@ -1,0 +1,146 @@
+"""The one table of what is changed in other people's modules, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from channelshim.compat import (
+    access_tokens,
+    background_threads,
+    legacy_modules,
+    legacy_str_uses,
+    legacy_unittest,
+    ndb_tuning,
+    upload_guard,
+)
+
+_ALWAYS: Final = "as long as code of Python 2.7 runs here"
+_SDK: Final = "until the SDK does so itself"
+_BYTES: Final = "takes bytes that are text where 2.7 had one type"
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A change to one module, made right after it is imported.
+
+    Attributes:
+        module: its dotted name; nothing is imported for the sake of a patch.
+        function: called once with the freshly imported module.
+        why: what legacy code lacks without it.
+        until: the condition for its removal.
+    """
+
+    module: str
+    function: Callable[[Any], None]
+    why: str
+    until: str
+
+
+_GOOGLE = "google.appengine"
+_BACKGROUND = f"{_GOOGLE}.api.background_thread"
+
+PATCHES: Final[tuple[Patch, ...]] = (
+    Patch(
+        "webapp2",
+        legacy_modules.patch_webapp2,
+        "request bodies format as text, responses take bytes, odd paths match",
+        _ALWAYS,
+    ),
+    Patch(
+        "jinja2.ext",
+        legacy_modules.patch_jinja2,
+        "names of the extensions that Jinja 3.1 dropped for being built in",
+        _ALWAYS,
+    ),
+    Patch("cgi", legacy_modules.patch_cgi, "cgi.escape, dropped in 3.8", _ALWAYS),
+    Patch(
+        "unittest.case",
+        legacy_unittest.patch_unittest,
+        "assertions of 2.7 that were dropped by 3.12",
+        _ALWAYS,
+    ),
+    Patch("json.encoder", legacy_str_uses.patch_json, _BYTES, _ALWAYS),
+    Patch("simplejson.encoder", legacy_str_uses.patch_json, _BYTES, _ALWAYS),
+    Patch("urllib.parse", legacy_str_uses.patch_urllib, _BYTES, _ALWAYS),
+    Patch(f"{_GOOGLE}.api.memcache", legacy_str_uses.patch_memcache, _BYTES, _ALWAYS),
+    Patch(f"{_GOOGLE}.api.urlfetch", legacy_str_uses.patch_urlfetch, _BYTES, _ALWAYS),
+    Patch(
+        f"{_GOOGLE}.api.datastore_types",
+        legacy_str_uses.patch_datastore_types,
+        _BYTES,
+        _ALWAYS,
+    ),
+    Patch(f"{_GOOGLE}.api.datastore", legacy_str_uses.patch_datastore, _BYTES, _ALWAYS),
+    Patch(f"{_GOOGLE}.ext.db", legacy_str_uses.patch_db, _BYTES, _ALWAYS),
+    Patch(f"{_GOOGLE}.ext.ndb.key", legacy_str_uses.patch_ndb_key, _BYTES, _ALWAYS),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.utils",
+        ndb_tuning.stop_walking_stacks,
+        "ndb formats the stack for each future, for debug logs nobody asked for",
+        _SDK,
+    ),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.query",
+        ndb_tuning.iterate_by_batches,
+        "an iterator of queries that costs no future for each entity",
+        _SDK,
+    ),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.model",
+        ndb_tuning.make_entities_at_once,
+        "entities that are read are made without their constructors' checks",
+        _SDK,
+    ),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.model",
+        ndb_tuning.read_text_as_text,
+        "text of an Expando comes back as text",
+        _SDK,
+    ),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.context",
+        ndb_tuning.accept_read_only,
+        "transaction(read_only=True), documented and refused",
+        _SDK,
+    ),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.context",
+        ndb_tuning.follow_memcache_policy,
+        "the setting ndb_memcache",
+        "as long as ndb has no such option of its own",
+    ),
+    Patch(
+        f"{_GOOGLE}.ext.blobstore.blobstore",
+        upload_guard.check_uploads,
+        "a request can only claim blobs that it has uploaded",
+        "as long as apps read uploads from the request's own body",
+    ),
+    Patch(
+        f"{_GOOGLE}.api.app_identity._metadata_server",
+        access_tokens.fall_back,
+        "an access token where there is no metadata server to ask",
+        _SDK,
+    ),
+    # The package has names of its own for what its module defines.
+    Patch(
+        f"{_BACKGROUND}.background_thread",
+        background_threads.use_ours,
+        "BackgroundThread can be joined on Python 3.13",
+        _SDK,
+    ),
+    Patch(
+        _BACKGROUND,
+        background_threads.use_ours,
+        "BackgroundThread can be joined on Python 3.13",
+        _SDK,
+    ),
+)
+"""Applied in this order. Two patches of one module are independent of each other."""
+
+HIDDEN: Final = (("google.api_core", f"{_GOOGLE}.api.taskqueue.cloudtask"),)
+"""(module, importer): see import_hooks.hide_while_importing."""
+
+FALLBACKS: Final = {"mock": "unittest.mock", "unittest2": "unittest"}
+"""Names that old suites import; the standard library answers if nobody else does."""
