@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from channelshim.cli import testing
+from channelshim.compat.legacy_unittest import _OLD_ASSERTIONS
 
 testing.install()
 
@@ -179,8 +180,9 @@ def test_xmpp_is_importable_and_delivers_nothing() -> None:
 
 def test_dropped_assertions_are_given_back() -> None:
     case: Any = unittest.TestCase()
-    case.assertDictContainsSubset({"a": 1}, {"a": 1, "b": 2})
+    contains = case.assertDictContainsSubset
+    contains({"a": 1}, {"a": 1, "b": 2})
     with pytest.raises(AssertionError):
-        case.assertDictContainsSubset({"a": 2}, {"a": 1})
-    for old in testing._OLD_ASSERTIONS:
+        contains({"a": 2}, {"a": 1})
+    for old in _OLD_ASSERTIONS:
         assert hasattr(unittest.TestCase, old)
