@@ -9,6 +9,7 @@ import ast
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "channelshim"
@@ -25,9 +26,13 @@ unknown name is an error. A flag takes underscores or dashes: `--admin_port` is
 `1 true yes on` and `0 false no off`.
 
 This page is written from `channelshim/composition/settings.py` by `scripts/docs`.
+"""
 
-| keyword | variable | flag | default | what it sets |
-|---|---|---|---|---|
+SETTINGS_GROUP = """
+## {}
+
+| keyword | variable | flag | default | values | what it sets |
+|---|---|---|---|---|---|
 """
 
 ERRORS_HEAD = """\
@@ -85,15 +90,31 @@ class ErrorClass:
 
 def settings_page() -> str:
     """Return docs/reference/settings.md."""
-    from channelshim.composition.settings import PREFIX, SETTINGS
+    from channelshim.composition.settings import GROUPS, PREFIX, SETTINGS
 
-    rows = [
-        f"| `{setting.name}` | `{PREFIX}{setting.name.upper()}` "
-        f"| `--{setting.name.replace('_', '-')}` | {_default(setting.default)} "
-        f"| {_cell(setting.help)} |"
-        for setting in SETTINGS
-    ]
-    return SETTINGS_HEAD + "\n".join(rows) + "\n"
+    page = SETTINGS_HEAD
+    for group in GROUPS:
+        rows = [
+            f"| `{setting.name}` | `{PREFIX}{setting.name.upper()}` "
+            f"| `--{setting.name.replace('_', '-')}` | {_default(setting.default)} "
+            f"| {_values(setting)} | {_cell(setting.help)} |"
+            for setting in SETTINGS
+            if setting.group == group
+        ]
+        page += SETTINGS_GROUP.format(group) + "\n".join(rows) + "\n"
+    return page
+
+
+def _values(setting: Any) -> str:
+    """Return what a setting takes, as a cell."""
+    if setting.choices:
+        return ", ".join(f"`{choice}`" for choice in setting.choices)
+    if setting.type in (int, float):
+        from channelshim.composition.settings import bounds
+
+        return bounds(setting)
+    kinds = {bool: "yes, no", tuple: "texts", dict: "NAME=VALUE"}
+    return kinds.get(setting.type, "text")
 
 
 def _default(value: object) -> str:

@@ -1,24 +1,248 @@
 """Every setting, once: keyword arguments, variables, flags and the reference page.
 
-Read once into a frozen object; what stands below the doors gets plain arguments.
+Read once into a frozen dataclass; what stands below the doors gets plain arguments.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import os
 import re
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 from channelshim import limits
 from channelshim.errors import ConfigurationError
 
-PREFIX = "CHANNELSHIM_"
+PREFIX: Final = "CHANNELSHIM_"
+
+_SERVER: Final = "The server"
+_APP: Final = "The app"
+_STORE: Final = "The store"
+_ACCESS: Final = "Who may do what"
+_CHANNELS: Final = "Channels"
+GROUPS: Final = (_SERVER, _APP, _STORE, _ACCESS, _CHANNELS)
+"""The headings of the reference page, in its order."""
+
+
+def _setting(
+    default: Any,
+    help: str,
+    group: str,
+    *,
+    unit: str = "",
+    low: float = -math.inf,
+    high: float = math.inf,
+    is_secret: bool = False,
+) -> Any:
+    """Return a field of Settings; see Setting. A secret is left out of the repr."""
+    facts = {
+        "help": help,
+        "group": group,
+        "unit": unit,
+        "low": low,
+        "high": high,
+    }
+    if default is dict:
+        return dataclasses.field(
+            default_factory=lambda: MappingProxyType({}), metadata=facts
+        )
+    return dataclasses.field(default=default, metadata=facts, repr=not is_secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one server, read-only; docs/reference/settings.md has each.
+
+    `read_settings` makes one of what a user says; what makes one by itself must keep
+    to types, choices and bounds.
+    """
+
+    # --- The server ---
+    host: str = _setting("localhost", "Address to listen on.", _SERVER)
+    port: int = _setting(
+        8080, "Port to listen on; 0 takes a free one.", _SERVER, low=0, high=65535
+    )
+    admin_host: str = _setting("localhost", "Address of the admin server.", _SERVER)
+    admin_port: int = _setting(
+        8000, "Port of the admin server.", _SERVER, low=0, high=65535
+    )
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
+        "info",
+        "Least severe: debug, info, warning, error, critical.",
+        _SERVER,
+    )
+    automatic_restart: bool = _setting(
+        True, "Reload when a file of the app changes; the commands only.", _SERVER
+    )
+    threads: int = _setting(
+        0,
+        "Worker threads for the app; 0 fits the cores and app.yaml's threadsafe.",
+        _SERVER,
+        low=0,
+        high=1000,
+    )
+    # --- The app ---
+    application: str = _setting(
+        "",
+        "Application id; empty means app.yaml's, else one made from the folder.",
+        _APP,
+    )
+    cron: bool = _setting(False, "Run the jobs of cron.yaml when they are due.", _APP)
+    enable_task_running: bool = _setting(
+        True,
+        "Run tasks when they are due; no keeps them in the store until it is yes.",
+        _APP,
+    )
+    env_var: Mapping[str, str] = _setting(
+        dict,
+        "NAME=VALUE for the app's os.environ, above app.yaml's env_variables.",
+        _APP,
+    )
+    require_inbound_services: bool = _setting(
+        False,
+        "Report presence only if app.yaml's inbound_services say channel_presence.",
+        _APP,
+    )
+    allow_page_reports: bool = _setting(
+        False,
+        "Let a page report its own client id disconnected, by its login or token.",
+        _APP,
+    )
+    # --- The store ---
+    storage_path: str = _setting(
+        "",
+        "Folder for data; empty means the user's data folder under the app's id.",
+        _STORE,
+    )
+    clear_datastore: bool = _setting(
+        False, "Delete the app's data before starting.", _STORE
+    )
+    store_synchronous: Literal["normal", "full"] = _setting(
+        "normal",
+        "normal: what is stored survives kill -9; full: a power cut too, and slower.",
+        _STORE,
+    )
+    require_indexes: bool = _setting(
+        False, "Refuse queries whose index index.yaml does not define.", _STORE
+    )
+    auto_id_policy: Literal["scattered", "sequential"] = _setting(
+        "scattered",
+        "How the datastore gives ids to new entities: scattered or sequential.",
+        _STORE,
+    )
+    ndb_memcache: bool = _setting(
+        False,
+        "Let ndb keep entities in memcache, as on App Engine; slower here.",
+        _STORE,
+    )
+    # --- Who may do what ---
+    allow_dev_login: bool = _setting(
+        False,
+        "Listen beyond this machine although the login page asks for no password.",
+        _ACCESS,
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "Host names besides this machine's own that a server on loopback answers for.",
+        _ACCESS,
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "Addresses or networks of proxies whose X-Forwarded-For and -Proto count.",
+        _ACCESS,
+    )
+    enforce_secure: bool = _setting(
+        False,
+        "Redirect as app.yaml's `secure:` says; for those behind a proxy with https.",
+        _ACCESS,
+    )
+    allowed_origins: tuple[str, ...] = _setting(
+        (), "Origins besides the server's own whose pages may open channels.", _ACCESS
+    )
+    signing_secrets: tuple[str, ...] = _setting(
+        (),
+        "Secrets that sign tokens and cookies, oldest first; empty: the store's own.",
+        _ACCESS,
+        is_secret=True,
+    )
+    # --- Channels ---
+    grace_seconds: float = _setting(
+        limits.GRACE_SECONDS,
+        "How long a client may be gone before it counts as disconnected.",
+        _CHANNELS,
+        unit="seconds",
+        low=0,
+        high=86400,
+    )
+    ping_interval_seconds: float = _setting(
+        limits.PING_INTERVAL_SECONDS,
+        "Time between heartbeats of a WebSocket.",
+        _CHANNELS,
+        unit="seconds",
+        low=0.05,
+        high=86400,
+    )
+    ping_timeout_seconds: float = _setting(
+        limits.PING_TIMEOUT_SECONDS,
+        "Time after a heartbeat without an answer until the peer counts as dead.",
+        _CHANNELS,
+        unit="seconds",
+        low=0.05,
+        high=86400,
+    )
+    window_messages: int = _setting(
+        limits.WINDOW_MESSAGES,
+        "Messages kept per client id for pages that come back.",
+        _CHANNELS,
+        unit="messages",
+        low=1,
+    )
+    window_bytes: int = _setting(
+        limits.WINDOW_BYTES,
+        "Bytes of messages kept per client id.",
+        _CHANNELS,
+        unit="bytes",
+        low=1,
+    )
+    window_total_bytes: int = _setting(
+        limits.WINDOW_TOTAL_BYTES,
+        "Bytes of messages kept over all client ids.",
+        _CHANNELS,
+        unit="bytes",
+        low=1,
+    )
+    pause_seconds: float = _setting(
+        limits.PASS_PAUSE_SECONDS,
+        "Longest wait of a delivery for handlers that run, which joins writes.",
+        _CHANNELS,
+        unit="seconds",
+        low=0,
+        high=60,
+    )
+    send_buffer_bytes: int = _setting(
+        limits.SEND_BUFFER_BYTES,
+        "Bytes waiting for one slow reader before it is told to come back.",
+        _CHANNELS,
+        unit="bytes",
+        low=1,
+    )
+    send_buffer_total_bytes: int = _setting(
+        limits.SEND_BUFFER_TOTAL_BYTES,
+        "Bytes waiting for all slow readers together, shared out equally.",
+        _CHANNELS,
+        unit="bytes",
+        low=1,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table.
+    """What a field of Settings says about itself.
 
     Attributes:
         name: keyword argument; upper-cased behind CHANNELSHIM_ the variable; with
@@ -26,213 +250,50 @@ class Setting:
         type: bool, int, float or str; a tuple of texts, or a dict of them (NAME=VALUE),
             is written with commas.
         default: its value when nobody says anything.
-        help: one sentence, with the unit.
+        help: one sentence.
+        group: one of GROUPS.
+        unit: of a number; "" for none.
+        choices: the words that are taken, in any case; empty for any text.
+        low: the least number that is taken.
+        high: the largest.
     """
 
     name: str
     type: type
     default: Any
     help: str
+    group: str
+    unit: str
+    choices: tuple[str, ...]
+    low: float
+    high: float
 
 
-SETTINGS = (
-    Setting("host", str, "localhost", "Address to listen on."),
-    Setting("port", int, 8080, "Port to listen on; 0 takes a free one."),
-    Setting("admin_host", str, "localhost", "Address of the admin server."),
-    Setting("admin_port", int, 8000, "Port of the admin server."),
-    Setting(
-        "storage_path",
-        str,
-        "",
-        "Folder for data; empty means the user's data folder under the app's id.",
-    ),
-    Setting("clear_datastore", bool, False, "Delete the app's data before starting."),
-    Setting(
-        "store_synchronous",
-        str,
-        "normal",
-        "normal: what is stored survives kill -9; full: a power cut too, and slower.",
-    ),
-    Setting(
-        "require_indexes",
-        bool,
-        False,
-        "Refuse queries whose index index.yaml does not define.",
-    ),
-    Setting(
-        "auto_id_policy",
-        str,
-        "scattered",
-        "How the datastore gives ids to new entities: scattered or sequential.",
-    ),
-    Setting(
-        "ndb_memcache",
-        bool,
-        False,
-        "Let ndb keep entities in memcache, as on App Engine; slower here.",
-    ),
-    Setting(
-        "log_level", str, "info", "Least severe: debug, info, warning, error, critical."
-    ),
-    Setting(
-        "application",
-        str,
-        "",
-        "Application id; empty means app.yaml's, else one made from the folder.",
-    ),
-    Setting(
-        "automatic_restart",
-        bool,
-        True,
-        "Reload when a file of the app changes; the commands only.",
-    ),
-    Setting("cron", bool, False, "Run the jobs of cron.yaml when they are due."),
-    Setting(
-        "enable_task_running",
-        bool,
-        True,
-        "Run tasks when they are due; no keeps them in the store until it is yes.",
-    ),
-    Setting(
-        "env_var",
-        dict,
-        {},
-        "NAME=VALUE for the app's os.environ, above app.yaml's env_variables.",
-    ),
-    Setting(
-        "allow_dev_login",
-        bool,
-        False,
-        "Listen beyond this machine although the login page asks for no password.",
-    ),
-    Setting(
-        "allowed_hosts",
-        tuple,
-        (),
-        "Host names besides this machine's own that a server on loopback answers for.",
-    ),
-    Setting(
-        "trusted_proxies",
-        tuple,
-        (),
-        "Addresses or networks of proxies whose X-Forwarded-For and -Proto count.",
-    ),
-    Setting(
-        "enforce_secure",
-        bool,
-        False,
-        "Redirect as app.yaml's `secure:` says; for those behind a proxy with https.",
-    ),
-    Setting(
-        "threads",
-        int,
-        0,
-        "Worker threads for the app; 0 fits the cores and app.yaml's threadsafe.",
-    ),
-    Setting(
-        "grace_seconds",
-        float,
-        limits.GRACE_SECONDS,
-        "How long a client may be gone before it counts as disconnected.",
-    ),
-    Setting(
-        "ping_interval_seconds",
-        float,
-        limits.PING_INTERVAL_SECONDS,
-        "Time between heartbeats of a WebSocket.",
-    ),
-    Setting(
-        "ping_timeout_seconds",
-        float,
-        limits.PING_TIMEOUT_SECONDS,
-        "Time after a heartbeat without an answer until the peer counts as dead.",
-    ),
-    Setting(
-        "require_inbound_services",
-        bool,
-        False,
-        "Report presence only if app.yaml's inbound_services say channel_presence.",
-    ),
-    Setting(
-        "allow_page_reports",
-        bool,
-        False,
-        "Let a page report its own client id disconnected, by its login or token.",
-    ),
-    Setting(
-        "window_messages",
-        int,
-        limits.WINDOW_MESSAGES,
-        "Messages kept per client id for pages that come back.",
-    ),
-    Setting(
-        "window_bytes",
-        int,
-        limits.WINDOW_BYTES,
-        "Bytes of messages kept per client id.",
-    ),
-    Setting(
-        "window_total_bytes",
-        int,
-        limits.WINDOW_TOTAL_BYTES,
-        "Bytes of messages kept over all client ids.",
-    ),
-    Setting(
-        "pause_seconds",
-        float,
-        limits.PASS_PAUSE_SECONDS,
-        "Longest wait of a delivery for handlers that run, which joins writes.",
-    ),
-    Setting(
-        "send_buffer_bytes",
-        int,
-        limits.SEND_BUFFER_BYTES,
-        "Bytes waiting for one slow reader before it is told to come back.",
-    ),
-    Setting(
-        "send_buffer_total_bytes",
-        int,
-        limits.SEND_BUFFER_TOTAL_BYTES,
-        "Bytes waiting for all slow readers together, shared out equally.",
-    ),
-    Setting(
-        "allowed_origins",
-        tuple,
-        (),
-        "Origins besides the server's own whose pages may open channels.",
-    ),
-    Setting(
-        "signing_secrets",
-        tuple,
-        (),
-        "Secrets that sign tokens and cookies, oldest first; empty: the store's own.",
-    ),
+def _describe(field: dataclasses.Field[Any], annotation: Any) -> Setting:
+    kind = typing.get_origin(annotation) or annotation
+    choices = typing.get_args(annotation) if kind is Literal else ()
+    has_default = field.default is not dataclasses.MISSING
+    return Setting(
+        field.name,
+        {Mapping: dict, Literal: str}.get(kind, kind),
+        field.default if has_default else {},
+        choices=choices,
+        **field.metadata,
+    )
+
+
+_ANNOTATIONS = typing.get_type_hints(Settings)
+
+SETTINGS: Final = tuple(
+    _describe(field, _ANNOTATIONS[field.name]) for field in dataclasses.fields(Settings)
 )
+"""Every setting, in the order of the reference page."""
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _NEXT_PAIR = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
-
-
-class Settings:
-    """The settings of one server, read-only; one attribute for each row."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        object.__setattr__(self, "_values", dict(values))
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError("settings are read once and do not change")
-
-    def __repr__(self) -> str:
-        return f"Settings({self._values!r})"
 
 
 def read_settings(
@@ -245,9 +306,10 @@ def read_settings(
         variables: the process's environment.
 
     Raises:
-        ConfigurationError: an unknown name, or a value of the wrong type.
+        ConfigurationError: an unknown name, a value of the wrong type, a word that is
+            no choice, or a number out of bounds.
     """
-    values = {setting.name: setting.default for setting in SETTINGS}
+    values: dict[str, Any] = {}
     for variable, text in variables.items():
         if variable.startswith(PREFIX):
             setting = _BY_NAME.get(variable[len(PREFIX) :].lower())
@@ -256,38 +318,94 @@ def read_settings(
             elif not variable.startswith(PREFIX + "TESTS_") and variable != (
                 PREFIX + "REQUIRE"
             ):
-                raise ConfigurationError(f"there is no setting for {variable}")
+                raise ConfigurationError(
+                    f"there is no setting for {variable}: unset it, or see "
+                    "docs/reference/settings.md for the names"
+                )
     for name, value in arguments.items():
         if value is None:
             continue
         if name not in _BY_NAME:
             raise ConfigurationError(f"there is no setting {name!r}")
         values[name] = parse(_BY_NAME[name], value, name)
-    return Settings(values)
+    return Settings(**values)
 
 
-def parse(setting: Setting, value: Any, said_as: str) -> Any:
+def parse(setting: Setting, value: Any, source: str) -> Any:
     """Return value as the setting's type; texts of variables and flags included.
 
+    Args:
+        setting: which one.
+        value: from a keyword argument, a variable or a flag.
+        source: the name under which the user gave it, for the error.
+
     Raises:
-        ConfigurationError: it cannot be read so; names `said_as`.
+        ConfigurationError: it cannot be read so, is no choice, or is out of bounds.
     """
     if setting.type is bool:
-        return _parse_bool(value, said_as)
+        return _parse_bool(value, source)
     if setting.type is tuple:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return tuple(value)
+        return _parse_texts(value, source)
     if setting.type is dict:
-        return _parse_pairs(value, said_as)
+        return MappingProxyType(_parse_pairs(value, source))
+    if setting.type is str:
+        return _parse_text(setting, value, source)
+    return _parse_number(setting, value, source)
+
+
+def _parse_number(setting: Setting, value: Any, source: str) -> int | float:
     try:
-        return setting.type(value)
+        # int(3.9) would be 3, and True a number.
+        is_number = isinstance(value, (int, str)) or setting.type is float
+        if not is_number or isinstance(value, bool):
+            raise ValueError
+        number: int | float = setting.type(value)
     except (TypeError, ValueError):
-        kind = {int: "a whole number", float: "a number"}.get(setting.type, "text")
-        raise ConfigurationError(f"{said_as} must be {kind}, not {value!r}") from None
+        kind = "a whole number" if setting.type is int else "a number"
+        raise ConfigurationError(f"{source} must be {kind}, not {value!r}") from None
+    # NaN is in no order.
+    if not setting.low <= number <= setting.high or math.isinf(number):
+        raise ConfigurationError(f"{source} must be {bounds(setting)}, not {value!r}")
+    return number
 
 
-def _parse_pairs(value: Any, said_as: str) -> dict[str, str]:
+def bounds(setting: Setting) -> str:
+    """Return which numbers a setting takes, in words."""
+    unit = f" {setting.unit}" if setting.unit else ""
+    low, high = f"{setting.low:,.10g}", f"{setting.high:,.10g}"
+    if math.isinf(setting.high):
+        return f"at least {low}{unit}"
+    return f"from {low} to {high}{unit}"
+
+
+def _parse_text(setting: Setting, value: Any, source: str) -> str:
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{source} must be text, not {value!r}")
+    if not setting.choices:
+        return text
+    word = text.strip().lower()
+    if word not in setting.choices:
+        *others, last = setting.choices
+        raise ConfigurationError(
+            f"{source} must be {', '.join(others)} or {last}, not {value!r}"
+        )
+    return word
+
+
+def _parse_texts(value: Any, source: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    try:
+        texts = tuple(value)
+    except TypeError:
+        texts = (None,)
+    if not all(isinstance(text, str) for text in texts):
+        raise ConfigurationError(f"{source} must be several texts, not {value!r}")
+    return texts
+
+
+def _parse_pairs(value: Any, source: str) -> dict[str, str]:
     if isinstance(value, Mapping):
         return {str(name): str(text) for name, text in value.items()}
     if isinstance(value, str):
@@ -297,12 +415,12 @@ def _parse_pairs(value: Any, said_as: str) -> dict[str, str]:
     for text in value:
         name, equals, rest = text.lstrip().partition("=")
         if not name or not equals:
-            raise ConfigurationError(f"{said_as} must be NAME=VALUE, not {text!r}")
+            raise ConfigurationError(f"{source} must be NAME=VALUE, not {text!r}")
         pairs[name] = rest
     return pairs
 
 
-def _parse_bool(value: Any, said_as: str) -> bool:
+def _parse_bool(value: Any, source: str) -> bool:
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()
@@ -310,4 +428,4 @@ def _parse_bool(value: Any, said_as: str) -> bool:
         return True
     if text in FALSE_WORDS:
         return False
-    raise ConfigurationError(f"{said_as} must be yes or no, not {value!r}")
+    raise ConfigurationError(f"{source} must be yes or no, not {value!r}")
