@@ -26,12 +26,9 @@ from channelshim.appserver.scripts import Scripts, WsgiApp
 from channelshim.appyaml import config as kinds
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
-from channelshim.protocol.contracts import (
-    Account,
-    Clock,
-    InternalRequest,
-    InternalResponse,
-)
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.contracts.store import Account
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime import ndb_state
 from channelshim.runtime.environment import RequestScope

@@ -15,8 +15,9 @@ from channelshim.appserver.tasks import TaskRunner
 from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import CronConfig, parse_cron
 from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.errors import ConfigurationError
-from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
 from channelshim.services import sdk
 from channelshim.services.executions import Executions
 from channelshim.store.database import Database

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from channelshim.protocol.contracts import Account
+from channelshim.contracts.store import Account
 from channelshim.store.database import Database, Synchronous, make_private
 from channelshim.store.lease import Lease
 

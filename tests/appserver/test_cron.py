@@ -11,7 +11,7 @@ import pytest
 from channelshim.appserver import cron
 from channelshim.appserver.cron import CronScheduler, next_runs
 from channelshim.appyaml.cron import parse_cron
-from channelshim.protocol.contracts import InternalRequest, InternalResponse
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 
 
 class App:

@@ -12,9 +12,10 @@ import pytest
 
 from channelshim.appserver.tasks import TaskRunner, task_request
 from channelshim.appyaml.queues import QueueConfig, parse_queues
-from channelshim.protocol.contracts import InternalRequest, InternalResponse
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.contracts.tasks import Task
 from channelshim.store.sqlite import SqliteStore
-from channelshim.store.tasks import Task, TaskStore
+from channelshim.store.tasks import TaskStore
 
 Wait = Callable[..., Any]
 

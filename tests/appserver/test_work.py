@@ -12,8 +12,8 @@ import pytest
 
 from channelshim.appserver.work import Work
 from channelshim.appyaml.config import AppConfig
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.errors import ConfigurationError
-from channelshim.protocol.contracts import InternalRequest, InternalResponse
 from channelshim.store.sqlite import SqliteStore
 
 

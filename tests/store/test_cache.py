@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from channelshim.store.cache import Entry, SqliteCache
+from channelshim.contracts.cache import Entry
+from channelshim.store.cache import SqliteCache
 from channelshim.store.database import Database
 
 

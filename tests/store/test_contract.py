@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from channelshim.protocol.contracts import Account
+from channelshim.contracts.store import Account
 from channelshim.store.sqlite import SqliteStore
 
 

@@ -11,8 +11,8 @@ import threading
 
 import pytest
 
+from channelshim.contracts.store import Account
 from channelshim.errors import StorageError, StoreBusy, StoreInUse
-from channelshim.protocol.contracts import Account
 from channelshim.store import database, schema
 from channelshim.store.database import FILE_NAME, Database, explain
 from channelshim.store.lease import Lease

@@ -17,6 +17,7 @@ from google.appengine.datastore import (
 )
 
 from channelshim import limits
+from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.errors import StorageError
 from channelshim.services.datastore_v3 import metadata, values
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
@@ -30,7 +31,6 @@ from channelshim.services.datastore_v3.sorting import (
 )
 from channelshim.services.datastore_v3.transactions import Transaction
 from channelshim.store import scan
-from channelshim.store.definitions import IndexDefinition
 from channelshim.store.entities import Snapshot, SqliteEntities
 
 _MAXIMUM_COMPONENTS = 100
