@@ -44,8 +44,8 @@ from channelshim.runtime import environment, legacy_modules
 from channelshim.runtime.variables import SERVER_SOFTWARE, Application
 from channelshim.services import ndb_tuning, proxy
 from channelshim.settings import Settings, read_settings
-from channelshim.store.opening import open_store
 from channelshim.store.place import store_directory
+from channelshim.store.sqlite.opening import open_store
 
 _logger = logging.getLogger("channelshim")
 
@@ -335,7 +335,7 @@ class Parts:
 
         def memcache() -> Any:
             from channelshim.services.memcache import MemcacheService
-            from channelshim.store.cache import SqliteCache
+            from channelshim.store.sqlite.cache import SqliteCache
 
             return MemcacheService(SqliteCache(self.store.database))
 

@@ -184,7 +184,7 @@ BAD_TREE = {
     "contracts/disk.py": "import sqlite3",
     "protocol/up.py": "def f():\n    from channelshim.hub import live",
     "protocol/clock.py": "from time import time",
-    "broker/side.py": "from channelshim.store.sqlite import SqliteStore",
+    "broker/side.py": "from channelshim.store.sqlite.state import SqliteStore",
     "broker/relative.py": "from ..hub import live",
     "broker/sdk.py": "import google.appengine.ext.ndb",
     "store/typed.py": (

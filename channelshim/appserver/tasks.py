@@ -14,7 +14,7 @@ from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.tasks import Task
 from channelshim.errors import StorageError
-from channelshim.store.tasks import TaskStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.tasks")
 

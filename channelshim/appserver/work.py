@@ -20,9 +20,9 @@ from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.errors import ConfigurationError
 from channelshim.services import sdk
 from channelshim.services.executions import Executions
-from channelshim.store.database import Database
-from channelshim.store.pull_tasks import PullTaskStore
-from channelshim.store.tasks import TaskStore
+from channelshim.store.sqlite.database import Database
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.appserver")
 

@@ -18,7 +18,7 @@ from google.appengine.runtime import apiproxy_errors
 from channelshim.contracts.cache import Entry
 from channelshim.errors import StorageError
 from channelshim.services.eager import EagerRPC
-from channelshim.store.cache import CacheView, SqliteCache
+from channelshim.store.sqlite.cache import CacheView, SqliteCache
 
 _logger = logging.getLogger("channelshim.services")
 

@@ -13,7 +13,7 @@ from google.appengine.runtime import apiproxy_errors
 
 from channelshim.appyaml.queues import Queue
 from channelshim.contracts.tasks import Lease, PullTask
-from channelshim.store.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
 
 log = logging.getLogger("channelshim.services")
 

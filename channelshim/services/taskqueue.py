@@ -22,9 +22,9 @@ from channelshim.contracts.tasks import Added, PullTask, Task
 from channelshim.services import pull_queues
 from channelshim.services.eager import EagerRPC
 from channelshim.services.executions import Executions
-from channelshim.store.database import Database
-from channelshim.store.pull_tasks import PullTaskStore
-from channelshim.store.tasks import TaskStore
+from channelshim.store.sqlite.database import Database
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.services")
 

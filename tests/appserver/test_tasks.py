@@ -14,8 +14,8 @@ from channelshim.appserver.tasks import TaskRunner, task_request
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.tasks import Task
-from channelshim.store.sqlite import SqliteStore
-from channelshim.store.tasks import TaskStore
+from channelshim.store.sqlite.state import SqliteStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 Wait = Callable[..., Any]
 

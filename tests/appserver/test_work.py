@@ -14,7 +14,7 @@ from channelshim.appserver.work import Work
 from channelshim.appyaml.config import AppConfig
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.errors import ConfigurationError
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 
 class App:

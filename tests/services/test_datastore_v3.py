@@ -20,8 +20,8 @@ from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.errors import ConfigurationError, StorageError
 from channelshim.services import ndb_tuning
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store import entities as entities_module
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite import entities as entities_module
+from channelshim.store.sqlite.state import SqliteStore
 
 APP = "dev~app"
 

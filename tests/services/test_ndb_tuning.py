@@ -14,7 +14,7 @@ from google.appengine.ext import ndb
 from channelshim.services import ndb_tuning
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.services.ndb_iterator import BatchIterator
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[2]
 

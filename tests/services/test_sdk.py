@@ -31,7 +31,7 @@ from channelshim import limits
 from channelshim.runtime.environment import RequestScope
 from channelshim.services import access_tokens, background_threads, proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 
 @pytest.fixture(autouse=True)

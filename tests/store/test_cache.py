@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from channelshim.contracts.cache import Entry
-from channelshim.store.cache import SqliteCache
-from channelshim.store.database import Database
+from channelshim.store.sqlite.cache import SqliteCache
+from channelshim.store.sqlite.database import Database
 
 
 class Clock:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from channelshim.contracts.store import Account
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 
 @pytest.fixture(params=[SqliteStore])

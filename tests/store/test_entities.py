@@ -11,10 +11,10 @@ from channelshim.contracts.entities import Conflict, EntityKey, KeyTaken, Write
 from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
 from channelshim.contracts.ordering import TOP, encode_bytes, encode_path
 from channelshim.errors import StorageError
-from channelshim.store import scan
-from channelshim.store.catalogue import Catalogue
-from channelshim.store.database import Database
-from channelshim.store.entities import SqliteEntities
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.catalogue import Catalogue
+from channelshim.store.sqlite.database import Database
+from channelshim.store.sqlite.entities import SqliteEntities
 
 NAME_AND_SIZE = IndexDefinition((("name", False), ("size", True)))
 NOW = 1_700_000_000.0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from channelshim.contracts.tasks import Added, Lease, PullTask, QueueStatistics
-from channelshim.store.pull_tasks import PullTaskStore
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.state import SqliteStore
 
 TASK = PullTask("pull", "one", 100_000_000, b"body", tag=b"t")
 

@@ -8,8 +8,8 @@ import pytest
 
 from channelshim import limits
 from channelshim.contracts.tasks import Added, QueueStatistics, Task
-from channelshim.store.sqlite import SqliteStore
-from channelshim.store.tasks import TaskStore
+from channelshim.store.sqlite.state import SqliteStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 TASK = Task(
     "default",

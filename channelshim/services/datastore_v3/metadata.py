@@ -15,7 +15,7 @@ from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 from channelshim.contracts.entities import EntityKey
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.services.datastore_v3 import values
-from channelshim.store.entities import Snapshot
+from channelshim.store.sqlite.entities import Snapshot
 
 KIND: Final = "__kind__"
 PROPERTY: Final = "__property__"

@@ -9,8 +9,8 @@ from channelshim.contracts.entities import Index
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.scan import Scan
 from channelshim.services.datastore_v3.shape import Shape
-from channelshim.store import scan
-from channelshim.store.entities import Snapshot
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.entities import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

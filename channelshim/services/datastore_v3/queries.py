@@ -23,7 +23,7 @@ from channelshim.services.datastore_v3.reader import (
     skip_rows,
 )
 from channelshim.services.datastore_v3.shape import KEY
-from channelshim.store.entities import Snapshot
+from channelshim.store.sqlite.entities import Snapshot
 
 _DESCENDING = datastore_pb.Query.Order.DESCENDING
 

@@ -14,8 +14,8 @@ from channelshim.contracts import ordering
 from channelshim.contracts.scan import Position, Row, Scan
 from channelshim.services.datastore_v3 import values
 from channelshim.services.datastore_v3.plan import Plan
-from channelshim.store import scan
-from channelshim.store.entities import Snapshot
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.entities import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

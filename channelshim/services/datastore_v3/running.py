@@ -30,8 +30,8 @@ from channelshim.services.datastore_v3.sorting import (
     sort_metadata,
 )
 from channelshim.services.datastore_v3.transactions import Transaction
-from channelshim.store import scan
-from channelshim.store.entities import Snapshot, SqliteEntities
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
 
 _MAXIMUM_COMPONENTS = 100
 """SDK, datastore_stub_util, BaseDatastore._MAX_QUERY_COMPONENTS."""

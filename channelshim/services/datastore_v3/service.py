@@ -33,9 +33,9 @@ from channelshim.services.datastore_v3.running import RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
 from channelshim.services.eager import EagerRPC
 from channelshim.services.taskqueue import TaskQueueService
-from channelshim.store.database import Database, explain
-from channelshim.store.entities import Snapshot, SqliteEntities
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.database import Database, explain
+from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
+from channelshim.store.sqlite.state import SqliteStore
 
 _logger = logging.getLogger("channelshim.services")
 _Error = datastore_pb.Error

@@ -16,7 +16,7 @@ from channelshim.services.datastore_v3 import metadata, values
 from channelshim.services.datastore_v3.plan import Plan, candidates
 from channelshim.services.datastore_v3.reader import Window, read_rows
 from channelshim.services.datastore_v3.shape import Shape
-from channelshim.store.entities import Snapshot
+from channelshim.store.sqlite.entities import Snapshot
 
 
 def sort_candidates(

@@ -19,7 +19,7 @@ from google.appengine.datastore import datastore_pb, datastore_stub_util
 
 from channelshim import limits
 from channelshim.contracts.entities import EntityKey, Group, Write
-from channelshim.store.entities import Snapshot, SqliteEntities
+from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
 
 _READ_ONLY = datastore_pb.BeginTransactionRequest.READ_ONLY
 

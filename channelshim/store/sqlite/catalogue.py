@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from channelshim.contracts.entities import Index
 from channelshim.contracts.index_definitions import IndexDefinition
-from channelshim.store.database import Database
+from channelshim.store.sqlite.database import Database
 
 _EPOCH = "catalogue"
 

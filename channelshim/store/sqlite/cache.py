@@ -11,7 +11,7 @@ from typing import Final
 
 from channelshim import limits
 from channelshim.contracts.cache import Entry
-from channelshim.store.database import Database
+from channelshim.store.sqlite.database import Database
 
 _BYTES: Final = "cache_bytes"
 _SIZE = "length(name) + length(value)"

@@ -10,8 +10,8 @@ from channelshim.contracts.entities import EntityKey, Write
 from channelshim.contracts.ordering import encode_path
 from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
-from channelshim.store.entities import SqliteEntities, describe
-from channelshim.store.opening import open_store
+from channelshim.store.sqlite.entities import SqliteEntities, describe
+from channelshim.store.sqlite.opening import open_store
 
 KEY = EntityKey("", "A", encode_path([("A", 1)]))
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from channelshim.contracts.tasks import Added, Lease, PullTask, QueueStatistics
-from channelshim.store import task_names
-from channelshim.store.database import Database
+from channelshim.store.sqlite import task_names
+from channelshim.store.sqlite.database import Database
 
 _COLUMNS: Final = "queue, name, eta, body, tag, leases"
 _MICROSECONDS: Final = 1_000_000

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from channelshim.contracts.tasks import Added, QueueStatistics, Task
-from channelshim.store import task_names
-from channelshim.store.database import Database
+from channelshim.store.sqlite import task_names
+from channelshim.store.sqlite.database import Database
 
 _COLUMNS: Final = (
     "queue, name, eta, method, path, headers, body, retry, retries, first_tried_at"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from channelshim.contracts.store import Account
-from channelshim.store.database import Database, Synchronous, make_private
-from channelshim.store.lease import Lease
+from channelshim.store.sqlite.database import Database, Synchronous, make_private
+from channelshim.store.sqlite.lease import Lease
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
 

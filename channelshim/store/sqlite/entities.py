@@ -21,8 +21,8 @@ from channelshim.contracts.index_definitions import (
     TooManyIndexRows,
     Values,
 )
-from channelshim.store.catalogue import Catalogue, Draft, State
-from channelshim.store.database import Database
+from channelshim.store.sqlite.catalogue import Catalogue, Draft, State
+from channelshim.store.sqlite.database import Database
 
 
 class Snapshot:
