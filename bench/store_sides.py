@@ -29,7 +29,7 @@ def register(side: str, directory: Path) -> Any:
 def our_service(directory: Path) -> Any:
     """Return our datastore over a fresh store."""
     from channelshim.services.datastore_v3 import DatastoreService
-    from channelshim.store.sqlite import SqliteStore
+    from channelshim.store.sqlite.state import SqliteStore
 
     return DatastoreService(SqliteStore(directory), APP)
 

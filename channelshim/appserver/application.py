@@ -29,13 +29,10 @@ from channelshim.appyaml import config as kinds
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.contracts.store import Account
 from channelshim.pages.errors import error_html, not_found_text
-from channelshim.protocol.contracts import (
-    Account,
-    Clock,
-    InternalRequest,
-    InternalResponse,
-)
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime import ndb_state
 from channelshim.runtime.environment import RequestScope

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from channelshim.appserver import guard
-from channelshim.protocol.contracts import InternalRequest, InternalResponse
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 
 Environ = dict[str, Any]
 

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from channelshim import limits
+from channelshim.contracts.clock import Clock
 from channelshim.errors import TokenError
-from channelshim.protocol.contracts import Clock
 from channelshim.protocol.tokens import TokenSigner, client_id_bytes
 from channelshim.runtime.variables import User
 

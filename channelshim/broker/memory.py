@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 
 from channelshim import limits
 from channelshim.broker.runs import Run, parts_of
+from channelshim.contracts.broker import Channel, Delivery, Replay
+from channelshim.contracts.clock import Clock
 from channelshim.errors import BrokerError
-from channelshim.protocol.contracts import Channel, Clock, Delivery, Replay
 from channelshim.protocol.window import Chunk, first_number, replay
 
 _TEXT_BYTES = 320

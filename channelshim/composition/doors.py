@@ -41,7 +41,7 @@ from channelshim.server.bridge import CallSoon
 from channelshim.server.serve import Application as AsgiApplication
 from channelshim.server.serve import Server, make_bridge
 from channelshim.services import proxy
-from channelshim.store.opening import open_store
+from channelshim.store.sqlite.opening import open_store
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller
 from channelshim.transports.websocket import Acceptor
@@ -314,7 +314,7 @@ class Parts:
 
         def memcache() -> Any:
             from channelshim.services.memcache import MemcacheService
-            from channelshim.store.cache import SqliteCache
+            from channelshim.store.sqlite.cache import SqliteCache
 
             return MemcacheService(SqliteCache(self.store.database))
 

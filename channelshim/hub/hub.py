@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from channelshim import limits
+from channelshim.contracts.broker import Broker, Channel, Delivery, Replay
+from channelshim.contracts.clock import Clock
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.connections import Connection, FrameCache, write_each
 from channelshim.hub.reports import PresenceReports
-from channelshim.protocol.contracts import Broker, Channel, Clock, Delivery, Replay
 from channelshim.protocol.presence import PresenceBook
 
 _logger = logging.getLogger("channelshim.hub")

@@ -17,8 +17,9 @@ from enum import Enum
 from urllib.parse import urlencode
 
 from channelshim import limits
+from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.store import Store
 from channelshim.errors import StorageError
-from channelshim.protocol.contracts import Dispatcher, InternalRequest, Store
 from channelshim.protocol.tokens import client_id_bytes
 
 _logger = logging.getLogger("channelshim.hub")

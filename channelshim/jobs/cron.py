@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from channelshim import limits
 from channelshim.appyaml.cron import CronConfig, CronJob
-from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 
 log = logging.getLogger("channelshim.cron")
 

@@ -13,15 +13,16 @@ from channelshim import limits
 from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import CronConfig, parse_cron
 from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.errors import ConfigurationError
 from channelshim.jobs.cron import CronScheduler
 from channelshim.jobs.tasks import TaskRunner
-from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
 from channelshim.services import sdk
 from channelshim.services.executions import Executions
-from channelshim.store.database import Database
-from channelshim.store.pull_tasks import PullTaskStore
-from channelshim.store.tasks import TaskStore
+from channelshim.store.sqlite.database import Database
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.jobs")
 

@@ -10,9 +10,11 @@ from queue import SimpleQueue
 
 from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig, RetryParameters
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.tasks import Task
 from channelshim.errors import StorageError
-from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
-from channelshim.store.tasks import Task, TaskStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.tasks")
 

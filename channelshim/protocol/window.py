@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from channelshim import limits
-from channelshim.protocol.contracts import Replay
+from channelshim.contracts.broker import Replay
 
 
 def first_number(unix_seconds: float) -> int:

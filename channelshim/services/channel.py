@@ -9,8 +9,9 @@ from google.appengine.api import apiproxy_stub
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
+from channelshim.contracts.broker import Broker
+from channelshim.contracts.clock import Clock
 from channelshim.errors import TokenError
-from channelshim.protocol.contracts import Broker, Clock
 from channelshim.protocol.tokens import (
     TokenClaims,
     TokenSigner,

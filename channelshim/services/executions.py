@@ -6,7 +6,7 @@ import threading
 from collections import Counter, defaultdict
 from typing import Final
 
-from channelshim.protocol.contracts import Clock
+from channelshim.contracts.clock import Clock
 
 _SECONDS: Final = 60
 

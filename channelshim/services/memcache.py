@@ -15,9 +15,10 @@ from google.appengine.api import apiproxy_stub
 from google.appengine.api.memcache import memcache_service_pb2 as memcache_pb
 from google.appengine.runtime import apiproxy_errors
 
+from channelshim.contracts.cache import Entry
 from channelshim.errors import StorageError
 from channelshim.services.stubs import EagerRPC
-from channelshim.store.cache import CacheView, Entry, SqliteCache
+from channelshim.store.sqlite.cache import CacheView, SqliteCache
 
 _logger = logging.getLogger("channelshim.services")
 

@@ -12,7 +12,8 @@ from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as messag
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim.appyaml.queues import Queue
-from channelshim.store.pull_tasks import Lease, PullTask, PullTaskStore
+from channelshim.contracts.tasks import Lease, PullTask
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
 
 log = logging.getLogger("channelshim.services")
 

@@ -17,14 +17,14 @@ from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig
-from channelshim.protocol.contracts import Clock
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.tasks import Added, PullTask, Task
 from channelshim.services import pull_queues
 from channelshim.services.executions import Executions
 from channelshim.services.stubs import EagerRPC
-from channelshim.store.database import Database
-from channelshim.store.pull_tasks import PullTask, PullTaskStore
-from channelshim.store.task_names import Added
-from channelshim.store.tasks import Task, TaskStore
+from channelshim.store.sqlite.database import Database
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.services")
 

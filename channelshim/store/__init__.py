@@ -1,1 +1,1 @@
-"""What must outlive the process, in SQL."""
+"""What must outlive the process: the contracts of contracts/store.py, in SQL."""

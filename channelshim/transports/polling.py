@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from channelshim import limits
+from channelshim.contracts.clock import Clock
 from channelshim.errors import RemoteProtocolError, TokenError
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 from channelshim.protocol import frames
-from channelshim.protocol.contracts import Clock
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
 from channelshim.protocol.window import parse_after
 

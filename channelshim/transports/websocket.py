@@ -23,13 +23,13 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from channelshim import limits
+from channelshim.contracts.clock import Clock
 from channelshim.errors import RemoteProtocolError, TokenError
 from channelshim.hub.connections import Connection, write_each
 from channelshim.hub.hub import Hub
 from channelshim.kernel import sockets
 from channelshim.kernel.io_uring import SendRing, send_word
 from channelshim.protocol import frames
-from channelshim.protocol.contracts import Clock
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.protocol.window import parse_after
 

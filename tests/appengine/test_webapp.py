@@ -19,7 +19,7 @@ from channelshim.runtime.variables import Application
 from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.services.user import make_user_service
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 CLASSIC = """
 from google.appengine.ext import webapp

@@ -10,7 +10,7 @@ from webtest import TestApp
 from channelshim.appserver.application import AppServer
 from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.app import parse_app
-from channelshim.protocol.contracts import InternalRequest
+from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application, user_id_of
 

@@ -17,7 +17,7 @@ from channelshim.jobs.jobs import Work
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 SOURCE = """
 import os

@@ -13,7 +13,7 @@ from webtest import TestApp
 from channelshim import appengine
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
-from channelshim.protocol.contracts import InternalRequest
+from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy

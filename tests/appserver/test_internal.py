@@ -5,7 +5,7 @@ from __future__ import annotations
 import webob
 
 from channelshim.appserver.internal import internal_environ
-from channelshim.protocol.contracts import InternalRequest
+from channelshim.contracts.dispatcher import InternalRequest
 
 
 def test_body_is_read_where_it_is() -> None:

@@ -17,7 +17,7 @@ from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 
 def picture(width: int, height: int, kind: str = "PNG", mode: str = "RGB") -> bytes:

@@ -10,7 +10,7 @@ import pytest
 
 from channelshim import errors, limits
 from channelshim.broker.memory import MemoryBroker
-from channelshim.protocol.contracts import Broker, Replay
+from channelshim.contracts.broker import Broker, Replay
 from tests.lanes import timeout_factor
 from tests.stepped_clock import SteppedClock
 

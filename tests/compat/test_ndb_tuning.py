@@ -14,7 +14,7 @@ from google.appengine.ext import ndb
 from channelshim import appengine
 from channelshim.compat.ndb_iterator import BatchIterator
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[2]
 

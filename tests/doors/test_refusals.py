@@ -84,7 +84,7 @@ def test_an_app_that_fails_to_import_shows_its_own_traceback(
 
 
 def test_a_store_in_use_is_refused(app: Path, tmp_path: Path) -> None:
-    from channelshim.store.sqlite import SqliteStore
+    from channelshim.store.sqlite.state import SqliteStore
 
     store = SqliteStore(tmp_path / "store")
     try:

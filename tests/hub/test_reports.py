@@ -13,10 +13,11 @@ from urllib.parse import parse_qs
 import pytest
 
 from channelshim import limits
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.contracts.store import Store
 from channelshim.errors import StorageError
 from channelshim.hub import reports as reports_module
 from channelshim.hub.reports import PresenceReports, presence_request
-from channelshim.protocol.contracts import InternalRequest, InternalResponse, Store
 from tests.lanes import timeout_factor
 
 PATIENCE_SECONDS = 10.0 * timeout_factor()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from channelshim.appyaml.cron import parse_cron
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.jobs import cron
 from channelshim.jobs.cron import CronScheduler, next_runs
-from channelshim.protocol.contracts import InternalRequest, InternalResponse
 
 
 class App:

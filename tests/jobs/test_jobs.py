@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from channelshim.appyaml.config import AppConfig
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.errors import ConfigurationError
 from channelshim.jobs.jobs import Work
-from channelshim.protocol.contracts import InternalRequest, InternalResponse
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 
 class App:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.contracts.tasks import Task
 from channelshim.jobs.tasks import TaskRunner, task_request
-from channelshim.protocol.contracts import InternalRequest, InternalResponse
-from channelshim.store.sqlite import SqliteStore
-from channelshim.store.tasks import Task, TaskStore
+from channelshim.store.sqlite.state import SqliteStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 Wait = Callable[..., Any]
 

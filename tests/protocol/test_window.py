@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelshim import limits
-from channelshim.protocol.contracts import Replay
+from channelshim.contracts.broker import Replay
 from channelshim.protocol.window import Chunk, first_number, parse_after, replay
 
 

@@ -14,7 +14,7 @@ from google.appengine.datastore import datastore_rpc
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 APP = "dev~app"
 

@@ -15,7 +15,7 @@ from google.appengine.ext import ndb
 
 from channelshim import appengine
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 appengine.install()
 

@@ -16,11 +16,11 @@ from google.appengine.ext.ndb import metadata
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import appengine, limits
-from channelshim.errors import ConfigurationError
+from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.errors import ConfigurationError, StorageError
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store import entities as entities_module
-from channelshim.store.definitions import IndexDefinition
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite import entities as entities_module
+from channelshim.store.sqlite.state import SqliteStore
 
 APP = "dev~app"
 
@@ -268,7 +268,7 @@ def test_index_that_cannot_be_built_is_done_without(monkeypatch):
     fill(limits.QUERY_SORTED_ROWS + 5, author="ann")
 
     def refuse(*_arguments):
-        raise entities_module.StorageError("the disk is full")
+        raise StorageError("the disk is full")
 
     monkeypatch.setattr(entities_module.SqliteEntities, "build_index", refuse)
     query = Greeting.query(Greeting.author == "ann").order(-Greeting.number)

@@ -16,7 +16,7 @@ from google.appengine.api import apiproxy_stub_map, datastore_errors
 from google.appengine.ext import ndb
 
 from channelshim.errors import StorageError
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 from tests.lanes import timeout_factor
 from tests.services import datastore_worker as worker
 

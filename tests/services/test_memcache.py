@@ -12,8 +12,8 @@ from google.appengine.api import apiproxy_stub_map, memcache
 from google.appengine.api.memcache import memcache_stub
 
 from channelshim.services.memcache import MemcacheService
-from channelshim.store.cache import SqliteCache
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.cache import SqliteCache
+from channelshim.store.sqlite.state import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
@@ -23,8 +23,8 @@ import os, pathlib, sys
 os.environ["APPLICATION_ID"] = "dev~app"
 from google.appengine.api import apiproxy_stub_map, memcache
 from channelshim.services.memcache import MemcacheService
-from channelshim.store.cache import SqliteCache
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.cache import SqliteCache
+from channelshim.store.sqlite.state import SqliteStore
 store = SqliteStore(pathlib.Path(sys.argv[1]), takes_lease=False)
 apiproxy_stub_map.apiproxy.RegisterStub(
     "memcache", MemcacheService(SqliteCache(store.database)))

@@ -19,9 +19,9 @@ from channelshim.services import proxy
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.services.executions import Executions
 from channelshim.services.taskqueue import TaskQueueService
-from channelshim.store.pull_tasks import PullTaskStore
-from channelshim.store.sqlite import SqliteStore
-from channelshim.store.tasks import TaskStore
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.state import SqliteStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 YAML = """
 queue:

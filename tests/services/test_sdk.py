@@ -32,7 +32,7 @@ from channelshim.compat import access_tokens
 from channelshim.runtime.environment import RequestScope
 from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 
 @pytest.fixture(autouse=True)

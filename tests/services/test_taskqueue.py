@@ -15,14 +15,15 @@ from google.appengine.api.memcache import memcache_stub
 from google.appengine.ext import ndb
 
 from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.contracts.tasks import Task
 from channelshim.runtime.environment import RequestScope
 from channelshim.services import proxy
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.services.executions import Executions
 from channelshim.services.taskqueue import TaskQueueService
-from channelshim.store.pull_tasks import PullTaskStore
-from channelshim.store.sqlite import SqliteStore
-from channelshim.store.tasks import Task, TaskStore
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.state import SqliteStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 QUEUES = parse_queues("queue:\n- name: slow\n  rate: 1/s\n- name: p\n  mode: pull\n")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from channelshim.store.cache import Entry, SqliteCache
-from channelshim.store.database import Database
+from channelshim.contracts.cache import Entry
+from channelshim.store.sqlite.cache import SqliteCache
+from channelshim.store.sqlite.database import Database
 
 
 class Clock:

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from channelshim.protocol.contracts import Account
-from channelshim.store.sqlite import SqliteStore
+from channelshim.contracts.store import Account
+from channelshim.store.sqlite.state import SqliteStore
 
 
 @pytest.fixture(params=[SqliteStore])

@@ -7,19 +7,14 @@ import json
 import pytest
 
 from channelshim import limits
+from channelshim.contracts.entities import Conflict, EntityKey, KeyTaken, Write
+from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
+from channelshim.contracts.ordering import TOP, encode_bytes, encode_path
 from channelshim.errors import StorageError
-from channelshim.store import scan
-from channelshim.store.catalogue import Catalogue
-from channelshim.store.database import Database
-from channelshim.store.definitions import IndexDefinition, TooManyIndexRows
-from channelshim.store.entities import (
-    Conflict,
-    EntityKey,
-    KeyTaken,
-    SqliteEntities,
-    Write,
-)
-from channelshim.store.ordering import TOP, encode_bytes, encode_path
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.catalogue import Catalogue
+from channelshim.store.sqlite.database import Database
+from channelshim.store.sqlite.entities import SqliteEntities
 
 NAME_AND_SIZE = IndexDefinition((("name", False), ("size", True)))
 NOW = 1_700_000_000.0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from channelshim.store.pull_tasks import Lease, PullTask, PullTaskStore
-from channelshim.store.sqlite import SqliteStore
-from channelshim.store.task_names import Added, QueueStatistics
+from channelshim.contracts.tasks import Added, Lease, PullTask, QueueStatistics
+from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.store.sqlite.state import SqliteStore
 
 TASK = PullTask("pull", "one", 100_000_000, b"body", tag=b"t")
 

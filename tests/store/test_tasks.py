@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from channelshim import limits
-from channelshim.store.sqlite import SqliteStore
-from channelshim.store.task_names import Added, QueueStatistics
-from channelshim.store.tasks import Task, TaskStore
+from channelshim.contracts.tasks import Added, QueueStatistics, Task
+from channelshim.store.sqlite.state import SqliteStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 TASK = Task(
     "default",

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from google.appengine.datastore import datastore_stub_util
 
 from channelshim.errors import ConfigurationError
-from channelshim.store.entities import SqliteEntities
+from channelshim.store.sqlite.entities import SqliteEntities
 
 IdPolicy = Literal["scattered", "sequential"]
 

@@ -12,9 +12,10 @@ from google.appengine.api import datastore, datastore_types
 from google.appengine.datastore import datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 
+from channelshim.contracts.entities import EntityKey
+from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.services.datastore_v3 import values
-from channelshim.store.definitions import IndexDefinition
-from channelshim.store.entities import EntityKey, Snapshot
+from channelshim.store.sqlite.entities import Snapshot
 
 KIND: Final = "__kind__"
 PROPERTY: Final = "__property__"

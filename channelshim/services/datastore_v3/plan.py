@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from channelshim.contracts import ordering
+from channelshim.contracts.entities import Index
+from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.contracts.scan import Scan
 from channelshim.services.datastore_v3.shape import Shape
-from channelshim.store import ordering, scan
-from channelshim.store.catalogue import Index
-from channelshim.store.definitions import IndexDefinition
-from channelshim.store.entities import Snapshot
-from channelshim.store.scan import Scan
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.entities import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from google.appengine.datastore import datastore_pb, datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 
 from channelshim import limits
+from channelshim.contracts import ordering
+from channelshim.contracts.scan import Position, Row
 from channelshim.services.datastore_v3 import values, wire
 from channelshim.services.datastore_v3.plan import Plan
 from channelshim.services.datastore_v3.reader import (
@@ -21,9 +23,7 @@ from channelshim.services.datastore_v3.reader import (
     skip_rows,
 )
 from channelshim.services.datastore_v3.shape import KEY
-from channelshim.store import ordering
-from channelshim.store.entities import Snapshot
-from channelshim.store.scan import Position, Row
+from channelshim.store.sqlite.entities import Snapshot
 
 _DESCENDING = datastore_pb.Query.Order.DESCENDING
 

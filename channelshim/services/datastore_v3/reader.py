@@ -10,11 +10,12 @@ from typing import Any
 
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 
+from channelshim.contracts import ordering
+from channelshim.contracts.scan import Position, Row, Scan
 from channelshim.services.datastore_v3 import values
 from channelshim.services.datastore_v3.plan import Plan
-from channelshim.store import ordering, scan
-from channelshim.store.entities import Snapshot
-from channelshim.store.scan import Position, Row, Scan
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.entities import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

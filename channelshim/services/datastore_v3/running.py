@@ -17,6 +17,7 @@ from google.appengine.datastore import (
 )
 
 from channelshim import limits
+from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.errors import StorageError
 from channelshim.services.datastore_v3 import metadata, values
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
@@ -29,9 +30,8 @@ from channelshim.services.datastore_v3.sorting import (
     sort_metadata,
 )
 from channelshim.services.datastore_v3.transactions import Transaction
-from channelshim.store import scan
-from channelshim.store.definitions import IndexDefinition
-from channelshim.store.entities import Snapshot, SqliteEntities
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
 
 _MAXIMUM_COMPONENTS = 100
 """SDK, datastore_stub_util, BaseDatastore._MAX_QUERY_COMPONENTS."""

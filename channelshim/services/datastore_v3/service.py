@@ -23,6 +23,8 @@ from google.appengine.datastore import datastore_pb, datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 from google.appengine.runtime import apiproxy_errors
 
+from channelshim.contracts.entities import Conflict, EntityKey, KeyTaken, Write
+from channelshim.contracts.index_definitions import TooManyIndexRows
 from channelshim.errors import StorageError, StoreBusy
 from channelshim.services.datastore_v3 import metadata, values, wire
 from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
@@ -31,17 +33,9 @@ from channelshim.services.datastore_v3.running import RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
 from channelshim.services.stubs import EagerRPC
 from channelshim.services.taskqueue import TaskQueueService
-from channelshim.store.database import Database, explain
-from channelshim.store.definitions import TooManyIndexRows
-from channelshim.store.entities import (
-    Conflict,
-    EntityKey,
-    KeyTaken,
-    Snapshot,
-    SqliteEntities,
-    Write,
-)
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.database import Database, explain
+from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
+from channelshim.store.sqlite.state import SqliteStore
 
 _logger = logging.getLogger("channelshim.services")
 _Error = datastore_pb.Error

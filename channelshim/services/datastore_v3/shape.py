@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from google.appengine.datastore import datastore_pb
 
+from channelshim.contracts import ordering
 from channelshim.services.datastore_v3 import values
-from channelshim.store import ordering
 
 KEY: Final = "__key__"
 

@@ -18,13 +18,8 @@ from typing import Any, Final
 from google.appengine.datastore import datastore_pb, datastore_stub_util
 
 from channelshim import limits
-from channelshim.store.entities import (
-    EntityKey,
-    Group,
-    Snapshot,
-    SqliteEntities,
-    Write,
-)
+from channelshim.contracts.entities import EntityKey, Group, Write
+from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
 
 _READ_ONLY = datastore_pb.BeginTransactionRequest.READ_ONLY
 

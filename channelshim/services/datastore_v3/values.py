@@ -11,9 +11,9 @@ from typing import Any, Final
 from google.appengine.datastore import datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 
-from channelshim.store import ordering
-from channelshim.store.definitions import Values
-from channelshim.store.entities import EntityKey
+from channelshim.contracts import ordering
+from channelshim.contracts.entities import EntityKey
+from channelshim.contracts.index_definitions import Values
 
 NULL: Final = 0
 INTEGER: Final = 1

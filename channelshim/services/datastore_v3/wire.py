@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from channelshim.store import ordering
+from channelshim.contracts import ordering
 
 _ENTITY_GROUP = b"\x82\x01\x00"
 """EntityProto.entity_group (16), empty: required, and empty in keys-only results."""

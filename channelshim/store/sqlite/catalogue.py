@@ -12,27 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from channelshim.store.database import Database
-from channelshim.store.definitions import IndexDefinition
+from channelshim.contracts.entities import Index
+from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.store.sqlite.database import Database
 
 _EPOCH = "catalogue"
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index of one kind.
-
-    Attributes:
-        id: its number in the store.
-        definition: what it is made of.
-        is_repeated: whether any entity ever had more than one row in it.
-        is_ready: whether all entities are in it; writers keep it up before that.
-    """
-
-    id: int
-    definition: IndexDefinition
-    is_repeated: bool = False
-    is_ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,36 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Literal
 
 from channelshim import limits
+from channelshim.contracts.tasks import Added
 
 Table = Literal["task", "pull_task"]
-
-
-class Added(Enum):
-    """What became of a task that was to be added."""
-
-    DONE = "done"
-    EXISTS = "a task of this name is waiting"
-    TOMBSTONED = "a task of this name has run lately"
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStatistics:
-    """What a queue holds.
-
-    Attributes:
-        tasks: that wait, run or are leased.
-        oldest_eta: Unix seconds; None when there is no task.
-        in_hand: how many of them run or are leased.
-    """
-
-    tasks: int
-    oldest_eta: float | None
-    in_hand: int = 0
 
 
 def look_up(connection: sqlite3.Connection, table: Table, *key: str) -> Added:

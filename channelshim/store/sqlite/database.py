@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from channelshim import limits
 from channelshim.errors import StorageError, StoreBusy
-from channelshim.store import schema
+from channelshim.store.sqlite import schema
 
 FILE_NAME: Final = "channelshim.sqlite3"
 

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from channelshim.store import scan
-from channelshim.store.database import Database
-from channelshim.store.scan import Position, Scan
+from channelshim.contracts.scan import Position, Scan
+from channelshim.store.sqlite import scan
+from channelshim.store.sqlite.database import Database
 
 ROWS = [
     (value, path) for value in (b"a", b"b", b"c") for path in (b"1", b"2", b"3", b"4")

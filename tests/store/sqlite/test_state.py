@@ -11,17 +11,17 @@ import threading
 
 import pytest
 
+from channelshim.contracts.store import Account
 from channelshim.errors import StorageError, StoreBusy, StoreInUse
-from channelshim.protocol.contracts import Account
-from channelshim.store import database, schema
-from channelshim.store.database import FILE_NAME, Database, explain
-from channelshim.store.lease import Lease
-from channelshim.store.sqlite import LEASE_FILE_NAME, SqliteStore
+from channelshim.store.sqlite import database, schema
+from channelshim.store.sqlite.database import FILE_NAME, Database, explain
+from channelshim.store.sqlite.lease import Lease
+from channelshim.store.sqlite.state import LEASE_FILE_NAME, SqliteStore
 from tests.lanes import ROOT, timeout_factor
 
 HOLD = """
 import pathlib, sys
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 store = SqliteStore(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
@@ -198,7 +198,7 @@ def test_closed_store_is_told_in_every_thread(tmp_path):
 CLOSED_IN_THE_MIDDLE = """
 import pathlib, sys, threading
 from channelshim.errors import StorageError
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 store = SqliteStore(pathlib.Path(sys.argv[1]))
 begun = [threading.Event() for _ in range(4)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from channelshim import limits
-from channelshim.store.definitions import (
+from channelshim.contracts.index_definitions import (
     IndexDefinition,
     TooManyIndexRows,
     ancestor_codes,
 )
-from channelshim.store.ordering import END, encode_path, invert
+from channelshim.contracts.ordering import END, encode_path, invert
 
 PATH = encode_path([("A", 1), ("B", "x")])
 VALUES = {"a": [b"1", b"2"], "b": [b"3"]}

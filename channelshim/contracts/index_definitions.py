@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from channelshim import limits
+from channelshim.contracts import ordering
 from channelshim.errors import StorageError
-from channelshim.store import ordering
 
 Values = Mapping[str, Sequence[bytes]]
 """Property name to the distinct codes of its indexed values."""

@@ -7,35 +7,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from channelshim import limits
-from channelshim.store.database import Database
+from channelshim.contracts.cache import Entry
+from channelshim.store.sqlite.database import Database
 
 _BYTES: Final = "cache_bytes"
 _SIZE = "length(name) + length(value)"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A cached value.
-
-    Attributes:
-        value: its bytes; empty while it is locked.
-        flags: the client's.
-        cas_id: another one after each write.
-        expires_at: Unix seconds; None for never.
-        is_locked: deleted with a time during which it cannot be added.
-        written_at: Unix seconds.
-    """
-
-    value: bytes
-    flags: int = 0
-    cas_id: int = 0
-    expires_at: float | None = None
-    is_locked: bool = False
-    written_at: float = 0.0
 
 
 class CacheView:

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from channelshim.broker.memory import MemoryBroker
-from channelshim.protocol.contracts import Broker, InternalRequest, Replay
+from channelshim.contracts.broker import Broker, Replay
+from channelshim.contracts.dispatcher import InternalRequest
 
 
 def test_a_replay_ends_at_the_number_of_its_last_text() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from channelshim.errors import StoreInUse
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.state import SqliteStore
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no process is forked there")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelshim.store import ordering
+from channelshim.contracts import ordering
 
 integers = st.integers(-(1 << 63), (1 << 63) - 1)
 texts = st.text(max_size=8)

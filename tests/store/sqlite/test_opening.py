@@ -6,11 +6,12 @@ import logging
 
 import pytest
 
+from channelshim.contracts.entities import EntityKey, Write
+from channelshim.contracts.ordering import encode_path
+from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
-from channelshim.protocol.contracts import Account
-from channelshim.store.entities import EntityKey, SqliteEntities, Write, describe
-from channelshim.store.opening import open_store
-from channelshim.store.ordering import encode_path
+from channelshim.store.sqlite.entities import SqliteEntities, describe
+from channelshim.store.sqlite.opening import open_store
 
 KEY = EntityKey("", "A", encode_path([("A", 1)]))
 

@@ -8,47 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import Final
 
-from channelshim.store import task_names
-from channelshim.store.database import Database
-from channelshim.store.task_names import Added, QueueStatistics
+from channelshim.contracts.tasks import Added, Lease, PullTask, QueueStatistics
+from channelshim.store.sqlite import task_names
+from channelshim.store.sqlite.database import Database
 
 _COLUMNS: Final = "queue, name, eta, body, tag, leases"
 _MICROSECONDS: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class PullTask:
-    """One task of a pull queue.
-
-    Attributes:
-        queue: its queue's name.
-        name: unique within the queue.
-        eta_microseconds: since the epoch; before it nobody may lease the task, and who
-            has leased it holds it until then.
-        body: its payload.
-        tag: what lease_tasks_by_tag asks for, or None.
-        leases: how often it has been leased, the present lease included.
-    """
-
-    queue: str
-    name: str
-    eta_microseconds: int
-    body: bytes
-    tag: bytes | None = None
-    leases: int = 0
-
-
-class Lease(Enum):
-    """What became of a lease that was to be changed."""
-
-    HELD = "held"
-    EXPIRED = "it has ended, or somebody else has it"
-    TOMBSTONED = "the task has been deleted"
-    UNKNOWN = "there was never such a task"
 
 
 class PullTaskStore:

@@ -10,45 +10,15 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
-from channelshim.store import task_names
-from channelshim.store.database import Database
-from channelshim.store.task_names import Added, QueueStatistics
+from channelshim.contracts.tasks import Added, QueueStatistics, Task
+from channelshim.store.sqlite import task_names
+from channelshim.store.sqlite.database import Database
 
 _COLUMNS: Final = (
     "queue, name, eta, method, path, headers, body, retry, retries, first_tried_at"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One task.
-
-    Attributes:
-        queue: its queue's name.
-        name: unique within the queue.
-        eta: Unix seconds, not before which it runs.
-        method: "POST" and the like.
-        path: with its query.
-        headers: (name, value) pairs of the app and the platform.
-        body: as it is sent.
-        retry: its own retry parameters by the names of appyaml.queues, or None.
-        retries: how often it has been tried before.
-        first_tried_at: Unix seconds, or None before the first try.
-    """
-
-    queue: str
-    name: str
-    eta: float
-    method: str
-    path: str
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    retry: dict[str, float] | None = None
-    retries: int = 0
-    first_tried_at: float | None = None
 
 
 class TaskStore:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from channelshim.protocol.contracts import Account
-from channelshim.store.database import Database, Synchronous, make_private
-from channelshim.store.lease import Lease
+from channelshim.contracts.store import Account
+from channelshim.store.sqlite.database import Database, Synchronous, make_private
+from channelshim.store.sqlite.lease import Lease
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
 

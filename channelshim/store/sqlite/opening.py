@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 
 from channelshim.errors import ConfigurationError
-from channelshim.store.database import Synchronous
-from channelshim.store.entities import SqliteEntities, describe
-from channelshim.store.sqlite import SqliteStore
+from channelshim.store.sqlite.database import Synchronous
+from channelshim.store.sqlite.entities import SqliteEntities, describe
+from channelshim.store.sqlite.state import SqliteStore
 
 _logger = logging.getLogger("channelshim.store")
 

@@ -6,56 +6,23 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from channelshim import limits
-from channelshim.errors import StorageError
-from channelshim.store import ordering
-from channelshim.store.catalogue import Catalogue, Draft, Index, State
-from channelshim.store.database import Database
-from channelshim.store.definitions import IndexDefinition, TooManyIndexRows, Values
-
-Group = tuple[str, bytes]
-"""Namespace and root path of an entity group."""
-
-
-class EntityKey(NamedTuple):
-    """Where an entity stands; the kind is the last of its path."""
-
-    namespace: str
-    kind: str
-    path: bytes
-
-    @property
-    def group(self) -> Group:
-        """The entity group."""
-        return self.namespace, ordering.root_path(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One entity to put or delete.
-
-    Attributes:
-        key: whose.
-        body: its bytes; None deletes it.
-        values: codes of its indexed properties.
-        is_insert: fail when the key is taken.
-    """
-
-    key: EntityKey
-    body: bytes | None = None
-    values: Values | None = None
-    is_insert: bool = False
-
-
-class Conflict(StorageError):
-    """An entity group changed since it was read; nothing was written."""
-
-
-class KeyTaken(StorageError):
-    """An insert met an entity; nothing was written."""
+from channelshim.contracts.entities import (
+    Conflict,
+    EntityKey,
+    Group,
+    Index,
+    KeyTaken,
+    Write,
+)
+from channelshim.contracts.index_definitions import (
+    IndexDefinition,
+    TooManyIndexRows,
+    Values,
+)
+from channelshim.store.sqlite.catalogue import Catalogue, Draft, State
+from channelshim.store.sqlite.database import Database
 
 
 class Snapshot:
