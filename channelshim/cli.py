@@ -174,9 +174,9 @@ def _serve_app(path: Path, settings: Settings, inherited: socket.socket | None) 
     parts: doors.Parts | None = None
     is_broken = False
     try:
-        doors.refuse_open_login(settings)
         config = doors.read_app(path)
         listener = listener or bind(settings.host, settings.port)
+        doors.refuse_open_login(settings, listener)
         parts = doors.Parts(settings, path, config)
         parts.app_server.load()
     except ConfigurationError as caught:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from channelshim import appengine, limits, reloading
+from channelshim.appserver import guard
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer
 from channelshim.appserver.page_reports import PageReports
@@ -194,6 +195,7 @@ class Parts:
             remember=self.store.remember_account,
             clock=self.clock,
             trusted_proxies=parse_networks(settings.trusted_proxies),
+            allows_dev_login=settings.allow_dev_login,
             enforces_secure=settings.enforce_secure,
             # A server that is not ours may have any name; ours looks closer below.
             allowed_hosts=settings.allowed_hosts or None,
@@ -388,23 +390,32 @@ def rotate_secrets(directory: Path, settings: Settings) -> Path:
     return folder
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches a server that listens on host."""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def refuse_open_login(settings: Settings) -> None:
+def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     """Refuse to listen beyond this machine while anybody can log in as anybody.
+
+    The address that is bound decides, not how the host was written: a name such as
+    127.office.example may lead anywhere.
+
+    Args:
+        settings: names the host, and whether the login is open.
+        listener: bound; closed by a refusal.
 
     Raises:
         ConfigurationError: names the setting that allows it.
     """
-    if not is_loopback(settings.host) and not settings.allow_dev_login:
-        raise ConfigurationError(
-            f"the login page asks for no password, so nobody but this machine should "
-            f"reach it, and {settings.host} is reached by others: listen on localhost, "
-            "or say --allow_dev_login"
-        )
+    if settings.allow_dev_login or is_on_loopback(listener):
+        return
+    listener.close()
+    raise ConfigurationError(
+        f"the login page asks for no password, so nobody but this machine should "
+        f"reach it, and {settings.host} is reached by others: listen on localhost, "
+        "or say --allow_dev_login"
+    )
+
+
+def is_on_loopback(listener: socket.socket) -> bool:
+    """Return whether only this machine reaches a listening socket."""
+    return guard.is_loopback_address(listener.getsockname()[0])
 
 
 def worker_count(settings: Settings, config: AppConfig | None) -> int:
@@ -441,7 +452,7 @@ def serve_parts(
     port = listener.getsockname()[1]
     server_host = "[::1]" if settings.host == "::1" else settings.host
     parts.app_server.host = f"{server_host}:{port}"
-    if is_loopback(settings.host):
+    if is_on_loopback(listener):
         parts.app_server.allowed_hosts = frozenset(settings.allowed_hosts)
         parts.app_server.show_tracebacks = True
     logged = AccessLog(parts.app_server)

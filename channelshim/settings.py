@@ -103,7 +103,7 @@ SETTINGS = (
         "allow_dev_login",
         bool,
         False,
-        "Listen beyond this machine although the login page asks for no password.",
+        "Let anybody log in, from beyond this machine too, without a password.",
     ),
     Setting(
         "allowed_hosts",
