@@ -146,6 +146,7 @@ class Parts:
         directory: of app.yaml, or where a plain WSGI app runs.
         config: app.yaml, or None for a plain WSGI app.
         wsgi_app: the plain WSGI app, or None.
+        handover: from the process image before; the app keeps its id and its data.
 
     Raises:
         ConfigurationError, StorageError: with one sentence for the person who starts.
@@ -157,12 +158,27 @@ class Parts:
         directory: Path,
         config: AppConfig | None,
         wsgi_app: WsgiApp | None = None,
+        *,
+        handover: reloading.Handover | None = None,
     ) -> None:
         self.settings = settings
+        # The working directory changes when the app is loaded.
+        directory = directory.absolute()
         self.directory = directory
         self.config = config
         self.clock = SystemClock()
         application_id = application_id_of(directory, config, settings.application)
+        folder = store_directory(application_id, settings.storage_path)
+        if handover is not None:
+            if config is not None and application_id != handover.application_id:
+                _logger.warning(
+                    "the app is %s by now; it stays %s, with its data, until the "
+                    "command is started anew",
+                    application_id,
+                    handover.application_id,
+                )
+            application_id = handover.application_id
+            folder = handover.store_directory
         self.application = Application(
             application_id,
             version=(config.version if config else "") or "1",
@@ -171,12 +187,12 @@ class Parts:
                 **settings.env_var,
             },
         )
-        self.store_directory = store_directory(application_id, settings.storage_path)
+        self.store_directory = folder
         install_runtime(application_id)
         self.store = open_store(
             self.store_directory,
             synchronous=settings.store_synchronous,
-            is_cleared=settings.clear_datastore,
+            is_cleared=settings.clear_datastore and handover is None,
         )
         self.tokens = TokenSigner(self._secrets(_TOKENS))
         self.broker = self._make_broker()
@@ -436,7 +452,7 @@ def serve_parts(
     listener: socket.socket,
     say: Callable[[str], None],
     *,
-    reloads: bool = False,
+    command: reloading.Command | None = None,
     is_app_broken: bool = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, then give everything back.
@@ -445,7 +461,8 @@ def serve_parts(
         parts: built, its app loaded.
         listener: from gateways.serve.bind; closed at the end.
         say: prints a line for the person at the terminal.
-        reloads: whether a changed file of the app replaces the process.
+        command: executed again, in this process's place, when a file of the app has
+            changed; None leaves changes alone.
         is_app_broken: whether an error page stands in for the app until it is mended.
     """
     settings = parts.settings
@@ -485,7 +502,7 @@ def serve_parts(
         say("Press Ctrl-C to stop.")
 
     # A duplicate: closing the server's own must not close what the next one inherits.
-    kept = listener.dup() if reloads else None
+    kept = listener.dup() if command is not None else None
 
     def stopping() -> None:
         if kept is not None and not changed:
@@ -509,7 +526,7 @@ def serve_parts(
     watcher = reloading.Watcher(
         parts.directory, parts.unwatched(), on_change, is_app_broken=is_app_broken
     )
-    if reloads:
+    if command is not None:
         watcher.start()
     # Handlers that compute hold the interpreter for 5 ms at a time by default: the
     # loop's first message would wait as long.
@@ -523,9 +540,14 @@ def serve_parts(
     # Tasks in hand get what requests get; one that is cut off runs again.
     waits = server.is_terminated
     parts.close(limits.STOP_SECONDS if waits else limits.INTERRUPT_SECONDS)
-    if changed and kept is not None:
-        say(f"{os.path.relpath(changed[0], parts.directory)} has changed: reloading.")
-        reloading.replace_process(kept)
+    if changed and command is not None and kept is not None:
+        place = os.path.relpath(changed[0], parts.directory.resolve())
+        say(f"{place} has changed: reloading.")
+        command.replace_process(
+            reloading.Handover(
+                kept, parts.application.application_id, parts.store_directory
+            )
+        )
 
 
 def gateway(parts: Parts) -> WsgiGateway:
