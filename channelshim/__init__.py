@@ -89,8 +89,8 @@ def serve(
         doors.read_app(directory)
         parts = _install(directory, None, settings)
         parts.app_server.load()
-    doors.refuse_open_login(parts.settings)
     listener = bind(parts.settings.host, parts.settings.port)
+    doors.refuse_open_login(parts.settings, listener)
     doors.serve_parts(parts, listener, _say)
 
 

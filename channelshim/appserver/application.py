@@ -66,6 +66,8 @@ class AppServer:
         identity: turns a request into a user; None means the cookie.
         allowed_hosts: names besides loopback's that Host may say; None allows all.
         trusted_proxies: from proxies.parse_networks; whose forwarded headers count.
+        allows_dev_login: whether the login that asks for no proof, and its cookie, is
+            for everybody; otherwise guard.why_no_dev_login decides.
         enforces_secure: whether `secure:` redirects; off, as in the old server, since
             a server on loopback speaks http alone.
         host: Host header of the platform's own requests; settable.
@@ -91,6 +93,7 @@ class AppServer:
         identity: login.Identity | None = None,
         allowed_hosts: Collection[str] | None = None,
         trusted_proxies: tuple[Network, ...] = (),
+        allows_dev_login: bool = False,
         enforces_secure: bool = False,
         host: str = "localhost",
         show_tracebacks: bool = False,
@@ -101,10 +104,11 @@ class AppServer:
         self.wsgi_app = wsgi_app
         self._identity = identity or login.CookieIdentity(cookies)
         self._login_app = login.make_login_app(
-            cookies, self._identity, _rememberer(remember, clock)
+            cookies, self._identity, login.rememberer(remember, clock)
         )
         self.allowed_hosts = allowed_hosts
         self._trusted_proxies = trusted_proxies
+        self._login_rule = login.LoginRule(is_open=allows_dev_login)
         self._enforces_secure = enforces_secure
         self.host = host
         self.show_tracebacks = show_tracebacks
@@ -162,7 +166,8 @@ class AppServer:
                 HTTPStatus.BAD_REQUEST,
                 "This server does not answer for the host that the request names.\n",
             )
-        user = self._identity.user(environ)
+        no_login = self._login_rule.refusal(environ, self.allowed_hosts or ())
+        user = None if no_login else self._identity.user(environ)
         if guard.is_reserved(environ) and not (
             self.page_reports is not None and self.page_reports.admits(environ, user)
         ):
@@ -171,7 +176,9 @@ class AppServer:
                 HTTPStatus.FORBIDDEN,
                 "Only the platform itself makes requests to this address.\n",
             )
-        if environ.get("PATH_INFO") in (limits.PATH_LOGIN, limits.PATH_LOGOUT):
+        if login.is_login_page(environ):
+            if no_login:
+                return answer(start_response, HTTPStatus.FORBIDDEN, no_login + "\n")
             pages: Iterable[bytes] = self._login_app(environ, start_response)
             return pages
         page = find_page(environ)
@@ -349,19 +356,6 @@ class AppServer:
         return answer(
             start_response, HTTPStatus.INTERNAL_SERVER_ERROR, body, (), content_type
         )
-
-
-def _rememberer(
-    remember: Callable[[Account], None] | None, clock: Clock | None
-) -> Callable[[User], None] | None:
-    if remember is None or clock is None:
-        return None
-
-    def remember_user(user: User) -> None:
-        account = Account(user.email, user.user_id, user.is_admin, clock.time())
-        remember(account)
-
-    return remember_user
 
 
 def _other_scheme(handler: Handler, environ: Environ) -> str:

@@ -6,6 +6,8 @@ and run code (base-sdk 1.3). Here they are gone before anything looks at them.
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import re
 from collections.abc import Collection
 from typing import Any, Final
@@ -19,6 +21,10 @@ HTTP_ keys, so none can set it; its value is `INTERNAL`, which no other code has
 
 INTERNAL: Final = object()
 
+UNKNOWN_CLIENT_KEY: Final = "channelshim.unknown_client"
+"""In the environment of a request that a proxy has forwarded for a client whose address
+cannot be believed or read: REMOTE_ADDR is the proxy's then, and nobody's own."""
+
 _FORBIDDEN: Final = re.compile(r"HTTP_(X_?APPENGINE|X_?GOOGLE_INTERNAL|PROXY\Z)")
 
 _RESERVED: Final = re.compile(
@@ -31,7 +37,7 @@ _MAXIMUM_UNQUOTING: Final = 3
 """Quoted more often than that, nobody reads a path."""
 
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
-_LOOPBACK: Final = re.compile(r"(.+\.)?localhost\.?|127(\.\d{1,3}){3}|\[::1\]")
+_LOCALHOST: Final = re.compile(r"(.+\.)?localhost\.?")
 
 
 def clean(environ: Environ) -> Environ:
@@ -120,12 +126,73 @@ def is_host_allowed(host: str, allowed_hosts: Collection[str] | None) -> bool:
     match = _HOST.fullmatch(host.lower())
     if match is None:
         return False
-    return match[1] in allowed_hosts or _LOOPBACK.fullmatch(match[1]) is not None
+    name = match[1]
+    return (
+        name in allowed_hosts
+        or _LOCALHOST.fullmatch(name) is not None
+        or is_loopback_address(name.strip("[]"))
+    )
+
+
+@functools.lru_cache(1024)
+def is_loopback_address(text: str) -> bool:
+    """Return whether text is an address of this machine's own loopback network.
+
+    Names are not: what they mean is for the resolver to say. An IPv4 address may be
+    mapped into IPv6, as servers on a socket of both kinds see it.
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return bool(plain.is_loopback)
+
+
+def _is_from_this_machine(environ: Environ) -> bool:
+    return UNKNOWN_CLIENT_KEY not in environ and is_loopback_address(
+        str(environ.get("REMOTE_ADDR", ""))
+    )
 
 
 def is_from_loopback(environ: Environ) -> bool:
     """Return whether the request comes from this machine and names it."""
-    peer = str(environ.get("REMOTE_ADDR", ""))
-    return (peer.startswith("127.") or peer == "::1") and is_host_allowed(
+    return _is_from_this_machine(environ) and is_host_allowed(
         str(environ.get("HTTP_HOST", "")), ()
     )
+
+
+def why_no_dev_login(environ: Environ, allowed_hosts: Collection[str]) -> str:
+    """Return why the login that asks for no proof is closed to a request, or "".
+
+    The rule for every door, whatever server is below. The first line that fits counts:
+
+    ================================  ===========================  ======
+    client                            Host                         login
+    ================================  ===========================  ======
+    any, with `allow_dev_login`       any                          open
+    not loopback, or not known        any                          closed
+    loopback                          loopback, `allowed_hosts`    open
+    loopback                          another (DNS rebinding)      closed
+    ================================  ===========================  ======
+
+    The first line is the caller's, who need not ask then.
+
+    Args:
+        environ: of an outside request, behind `proxies.settle_client`.
+        allowed_hosts: names besides loopback's, lower case, without port.
+    """
+    if not _is_from_this_machine(environ):
+        return (
+            "The login page asks for no password, so it answers this machine only. "
+            "Where everybody who reaches this server may be anybody, say "
+            "allow_dev_login=True or --allow-dev-login."
+        )
+    if not is_host_allowed(str(environ.get("HTTP_HOST", "")), allowed_hosts):
+        return (
+            "The login page asks for no password, so it answers only for localhost "
+            "and the names in allowed_hosts (--allowed-hosts=NAME). Where everybody "
+            "who reaches this server may be anybody, say allow_dev_login=True or "
+            "--allow-dev-login."
+        )
+    return ""

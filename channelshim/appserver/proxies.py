@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from channelshim.appserver.guard import UNKNOWN_CLIENT_KEY
 from channelshim.errors import ConfigurationError
 
 Environ = dict[str, Any]
@@ -47,7 +48,9 @@ def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
 
     The last address of X-Forwarded-For that is no proxy's own is the client's: what
     stands before it the client may have written itself. Forwarded headers are taken
-    out, since frameworks believe them.
+    out, since frameworks believe them. A client that was forwarded and stays without an
+    address of its own, since nobody named the proxy or it says no address, is marked by
+    guard.UNKNOWN_CLIENT_KEY.
 
     Args:
         environ: of an outside request.
@@ -60,14 +63,20 @@ def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
         if "FORWARDED" in key or "REAL_IP" in key
         if _FORWARDED.match(key)
     }
-    if not said or not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
+    if not said:
+        return
+    environ[UNKNOWN_CLIENT_KEY] = True
+    if not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
         return
     hops = str(said.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
     for hop in reversed(hops):
         address = _address(hop)
         if address is None:
+            # What was read so far is a proxy's.
+            environ[UNKNOWN_CLIENT_KEY] = True
             break
         environ["REMOTE_ADDR"] = str(address)
+        environ.pop(UNKNOWN_CLIENT_KEY, None)
         if not _is_in(str(address), proxies):
             break
     scheme = str(said.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()

@@ -22,7 +22,12 @@ from channelshim.appyaml.handlers import (
     parse_handler,
 )
 from channelshim.appyaml.nodes import Node, parse_yaml
-from channelshim.appyaml.parsing import parse_pattern, parse_period, parse_switch
+from channelshim.appyaml.parsing import (
+    parse_choice,
+    parse_pattern,
+    parse_period,
+    parse_switch,
+)
 
 __all__ = ["AppConfig", "parse_app"]
 
@@ -41,7 +46,6 @@ _TEXT_KEYS: Final = {
     "service": "module",
     "version": "version",
     "runtime": "runtime",
-    "auto_id_policy": "auto_id_policy",
 }
 _INERT: Final = frozenset(
     """
@@ -58,6 +62,7 @@ _INERT_BUILTINS: Final = frozenset(
     """admin_redirect appstats datastore_admin default django_wsgi endpoints_v1_0
     mapreduce remote_api""".split()
 )
+_ERROR_CODES: Final = ("default", "over_quota", "dos_api_denial", "timeout")
 _RUNTIMES: Final = re.compile(r"python(27|3\d*)?")
 
 
@@ -66,8 +71,8 @@ def parse_app(
 ) -> AppConfig:
     """Return what app.yaml says.
 
-    What is not known, and what has no effect here, becomes a warning of the result:
-    old files never stop a start for that.
+    A key that is not known, and what has no effect here, becomes a warning of the
+    result: old files never stop a start for that.
 
     Args:
         text: of app.yaml.
@@ -138,6 +143,11 @@ class _Reader:
         elif key not in _INERT:
             self._warn(node, f"{key} is not known and ignored")
 
+    def _take_auto_id_policy(self, node: Node, is_included: bool) -> None:
+        policy = parse_choice(node, "auto_id_policy", ("default", "legacy"))
+        if not is_included:
+            self._values["auto_id_policy"] = policy
+
     def _take_threadsafe(self, node: Node, is_included: bool) -> None:
         self._values["is_threadsafe"] = parse_switch(node, "threadsafe")
 
@@ -194,13 +204,15 @@ class _Reader:
 
     def _take_error_handlers(self, node: Node, is_included: bool) -> None:
         for item in node.items("error_handlers"):
-            values = {key: value.text(key) for key, value in item.pairs("a handler")}
+            nodes = dict(item.pairs("a handler"))
+            values = {key: value.text(key) for key, value in nodes.items()}
             if not values.get("file"):
                 raise item.error("error_handlers: an error handler needs a file")
+            code = ""
+            if "error_code" in nodes:
+                code = parse_choice(nodes["error_code"], "error_code", _ERROR_CODES)
             handler = ErrorHandler(
-                values.get("error_code") or "default",
-                values["file"],
-                values.get("mime_type", ""),
+                code or "default", values["file"], values.get("mime_type", "")
             )
             self._lists.setdefault("error_handlers", []).append(handler)
 

@@ -9,7 +9,12 @@ from typing import Final
 from channelshim.appyaml import config
 from channelshim.appyaml.config import Handler
 from channelshim.appyaml.nodes import Node
-from channelshim.appyaml.parsing import parse_pattern, parse_period, parse_switch
+from channelshim.appyaml.parsing import (
+    parse_choice,
+    parse_pattern,
+    parse_period,
+    parse_switch,
+)
 
 DEFERRED_PATH: Final = "/_ah/queue/deferred"
 DEFERRED_APPLICATION: Final = "google.appengine.ext.deferred.deferred.application"
@@ -71,7 +76,8 @@ def parse_handler(node: Node, warn: Warn) -> tuple[str, Handler] | None:
         None, after a warning, for an element that says nothing to be done.
 
     Raises:
-        ConfigurationError: no url, or a url or file pattern that cannot be read.
+        ConfigurationError: no url, a url or file pattern that cannot be read, or a
+            word where only others are allowed.
     """
     values = dict(node.pairs("a handler"))
     for key in values.keys() - _KNOWN:
@@ -89,18 +95,11 @@ def parse_handler(node: Node, warn: Warn) -> tuple[str, Handler] | None:
         return None
     if len(kinds) > 1:
         warn(node, f"the handler of {url} has {' and '.join(kinds)}: {kinds[0]} counts")
-    choices = {key: _choice(values, key, warn) for key in _CHOICES}
+    choices = {
+        key: parse_choice(values[key], key, words) if key in values else ""
+        for key, words in _CHOICES.items()
+    }
     return choices["position"] or "head", _build(node, values, kinds[0], choices, warn)
-
-
-def _choice(values: dict[str, Node], key: str, warn: Warn) -> str:
-    if key not in values:
-        return ""
-    text = values[key].text(key).strip().lower()
-    if text in _CHOICES[key]:
-        return text
-    warn(values[key], f"{key}: {text} is not known and ignored")
-    return ""
 
 
 def _build(

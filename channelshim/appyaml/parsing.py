@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from channelshim.appyaml.nodes import Node
@@ -25,6 +26,22 @@ def parse_switch(node: Node, key: str) -> bool:
     if text in _FALSE:
         return False
     raise node.error(f"{key} must be yes or no, not {text!r}")
+
+
+def parse_choice(node: Node, key: str, choices: Sequence[str]) -> str:
+    """Return one of some words, in lower case; "" for nothing.
+
+    A misspelt `login: requird` must not leave a page to everybody, so no word is
+    guessed.
+
+    Raises:
+        ConfigurationError: another word; names those that are allowed.
+    """
+    text = node.text(key).strip().lower()
+    if text and text not in choices:
+        allowed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise node.error(f"{key} must be {allowed}, not {text!r}")
+    return text
 
 
 def parse_period(node: Node, key: str) -> int:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from channelshim.composition.settings import SETTINGS, Setting, Settings, read_settings
 from channelshim.errors import ChannelShimError, ConfigurationError
 from channelshim.version import __version__
+
+if TYPE_CHECKING:
+    from channelshim.composition.reloading import Command, Handover
 
 
 class _OldFlags(click.Command):
@@ -22,11 +24,13 @@ class _OldFlags(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         from channelshim.cli import terminal
         from channelshim.cli.old_flags import translate
-        from channelshim.composition.reloading import LISTENER_VARIABLE
+        from channelshim.composition.reloading import (
+            HANDOVER_VARIABLE,
+        )
 
         def warn(line: str) -> None:
             # A reload has said it before.
-            if LISTENER_VARIABLE not in os.environ:
+            if HANDOVER_VARIABLE not in os.environ:
                 terminal.warn(line, ctx.info_name or "")
 
         switches = frozenset(each.name for each in SETTINGS if each.type is bool)
@@ -152,49 +156,57 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     """Serve with settings from the command line; logs go to standard error."""
     # A path of app.yaml itself was accepted by the old command too.
     path = Path(app_dir)
-    if path.name in ("app.yaml", "app.yml") and path.is_file():
+    # Even while an editor that writes files by renaming them leaves none there.
+    if path.name in ("app.yaml", "app.yml") and not path.is_dir():
         path = path.parent
     from channelshim.cli import terminal
     from channelshim.composition import reloading
 
-    listener = reloading.inherited_listener()
+    command = reloading.Command.of_this_process()
+    handover = reloading.take_over()
     settings = read_settings(arguments, os.environ)
     terminal.configure_logging(settings.log_level)
-    _serve_app(path, settings, listener)
+    _serve_app(
+        path, settings, command if settings.automatic_restart else None, handover
+    )
 
 
-def _serve_app(path: Path, settings: Settings, inherited: socket.socket | None) -> None:
+def _serve_app(
+    path: Path,
+    settings: Settings,
+    command: Command | None,
+    handover: Handover | None,
+) -> None:
     # Only now: reading settings and refusing a typing error need none of this.
     from channelshim.appserver.error_pages import broken_app
     from channelshim.cli import terminal
     from channelshim.composition import doors
     from channelshim.server.serve import bind
 
-    reloads = settings.automatic_restart
     # The port first: a taken one should not cost an import of the app.
-    listener = inherited
+    listener = handover.listener if handover else None
     parts: doors.Parts | None = None
     is_broken = False
     try:
-        doors.refuse_open_login(settings)
         config = doors.read_app(path)
         listener = listener or bind(settings.host, settings.port)
-        parts = doors.Parts(settings, path, config)
+        doors.refuse_open_login(settings, listener)
+        parts = doors.Parts(settings, path, config, handover=handover)
         parts.app_server.load()
     except ConfigurationError as caught:
         # Under a reload the pages are still there: they see what is wrong.
-        if inherited is None or not reloads:
+        if handover is None or command is None:
             raise
         is_broken = True
         sentence = _sentence(caught)
         terminal.complain(str(caught), report=getattr(caught, "report", ""))
         page = broken_app(sentence)
         if parts is None:
-            parts = doors.Parts(settings, path, None, page)
+            parts = doors.Parts(settings, path, None, page, handover=handover)
         parts.app_server.wsgi_app = page
     assert listener is not None
     doors.serve_parts(
-        parts, listener, terminal.say, reloads=reloads, is_app_broken=is_broken
+        parts, listener, terminal.say, command=command, is_app_broken=is_broken
     )
 
 

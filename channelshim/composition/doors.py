@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from channelshim import appengine, limits
+from channelshim.appserver import guard
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer
 from channelshim.appserver.page_reports import PageReports
@@ -126,6 +127,7 @@ class Parts:
         directory: of app.yaml, or where a plain WSGI app runs.
         config: app.yaml, or None for a plain WSGI app.
         wsgi_app: the plain WSGI app, or None.
+        handover: from the process image before; the app keeps its id and its data.
 
     Raises:
         ConfigurationError, StorageError: with one sentence for the person who starts.
@@ -137,12 +139,27 @@ class Parts:
         directory: Path,
         config: AppConfig | None,
         wsgi_app: WsgiApp | None = None,
+        *,
+        handover: reloading.Handover | None = None,
     ) -> None:
         self.settings = settings
+        # The working directory changes when the app is loaded.
+        directory = directory.absolute()
         self.directory = directory
         self.config = config
         self.clock = SystemClock()
         application_id = application_id_of(directory, config, settings.application)
+        folder = store_directory(application_id, settings.storage_path)
+        if handover is not None:
+            if config is not None and application_id != handover.application_id:
+                _logger.warning(
+                    "the app is %s by now; it stays %s, with its data, until the "
+                    "command is started anew",
+                    application_id,
+                    handover.application_id,
+                )
+            application_id = handover.application_id
+            folder = handover.store_directory
         self.application = Application(
             application_id,
             version=(config.version if config else "") or "1",
@@ -151,12 +168,12 @@ class Parts:
                 **settings.env_var,
             },
         )
-        self.store_directory = store_directory(application_id, settings.storage_path)
+        self.store_directory = folder
         appengine.install(application_id)
         self.store = open_store(
             self.store_directory,
             synchronous=settings.store_synchronous,
-            is_cleared=settings.clear_datastore,
+            is_cleared=settings.clear_datastore and handover is None,
         )
         self.tokens = TokenSigner(self._secrets(_TOKENS))
         self.broker = self._make_broker()
@@ -175,6 +192,7 @@ class Parts:
             remember=self.store.remember_account,
             clock=self.clock,
             trusted_proxies=parse_networks(settings.trusted_proxies),
+            allows_dev_login=settings.allow_dev_login,
             enforces_secure=settings.enforce_secure,
             # A server that is not ours may have any name; ours looks closer below.
             allowed_hosts=settings.allowed_hosts or None,
@@ -368,23 +386,32 @@ def rotate_secrets(directory: Path, settings: Settings) -> Path:
     return folder
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches a server that listens on host."""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def refuse_open_login(settings: Settings) -> None:
+def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     """Refuse to listen beyond this machine while anybody can log in as anybody.
+
+    The address that is bound decides, not how the host was written: a name such as
+    127.office.example may lead anywhere.
+
+    Args:
+        settings: names the host, and whether the login is open.
+        listener: bound; closed by a refusal.
 
     Raises:
         ConfigurationError: names the setting that allows it.
     """
-    if not is_loopback(settings.host) and not settings.allow_dev_login:
-        raise ConfigurationError(
-            f"the login page asks for no password, so nobody but this machine should "
-            f"reach it, and {settings.host} is reached by others: listen on localhost, "
-            "or say --allow_dev_login"
-        )
+    if settings.allow_dev_login or is_on_loopback(listener):
+        return
+    listener.close()
+    raise ConfigurationError(
+        f"the login page asks for no password, so nobody but this machine should "
+        f"reach it, and {settings.host} is reached by others: listen on localhost, "
+        "or say --allow_dev_login"
+    )
+
+
+def is_on_loopback(listener: socket.socket) -> bool:
+    """Return whether only this machine reaches a listening socket."""
+    return guard.is_loopback_address(listener.getsockname()[0])
 
 
 def worker_count(settings: Settings, config: AppConfig | None) -> int:
@@ -405,7 +432,7 @@ def serve_parts(
     listener: socket.socket,
     say: Callable[[str], None],
     *,
-    reloads: bool = False,
+    command: reloading.Command | None = None,
     is_app_broken: bool = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, then give everything back.
@@ -414,14 +441,15 @@ def serve_parts(
         parts: built, its app loaded.
         listener: from gateways.serve.bind; closed at the end.
         say: prints a line for the person at the terminal.
-        reloads: whether a changed file of the app replaces the process.
+        command: executed again, in this process's place, when a file of the app has
+            changed; None leaves changes alone.
         is_app_broken: whether an error page stands in for the app until it is mended.
     """
     settings = parts.settings
     port = listener.getsockname()[1]
     server_host = "[::1]" if settings.host == "::1" else settings.host
     parts.app_server.host = f"{server_host}:{port}"
-    if is_loopback(settings.host):
+    if is_on_loopback(listener):
         parts.app_server.allowed_hosts = frozenset(settings.allowed_hosts)
         parts.app_server.show_tracebacks = True
     logged = AccessLog(parts.app_server)
@@ -454,7 +482,7 @@ def serve_parts(
         say("Press Ctrl-C to stop.")
 
     # A duplicate: closing the server's own must not close what the next one inherits.
-    kept = listener.dup() if reloads else None
+    kept = listener.dup() if command is not None else None
 
     def stopping() -> None:
         if kept is not None and not changed:
@@ -478,7 +506,7 @@ def serve_parts(
     watcher = reloading.Watcher(
         parts.directory, parts.unwatched(), on_change, is_app_broken=is_app_broken
     )
-    if reloads:
+    if command is not None:
         watcher.start()
     # Handlers that compute hold the interpreter for 5 ms at a time by default: the
     # loop's first message would wait as long.
@@ -492,9 +520,14 @@ def serve_parts(
     # Tasks in hand get what requests get; one that is cut off runs again.
     waits = server.is_terminated
     parts.close(limits.STOP_SECONDS if waits else limits.INTERRUPT_SECONDS)
-    if changed and kept is not None:
-        say(f"{os.path.relpath(changed[0], parts.directory)} has changed: reloading.")
-        reloading.replace_process(kept)
+    if changed and command is not None and kept is not None:
+        place = os.path.relpath(changed[0], parts.directory.resolve())
+        say(f"{place} has changed: reloading.")
+        command.replace_process(
+            reloading.Handover(
+                kept, parts.application.application_id, parts.store_directory
+            )
+        )
 
 
 def gateway(parts: Parts) -> WsgiGateway:

@@ -7,19 +7,23 @@ connects in between is refused. The process id stays, and so does Ctrl-C.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
+
+from channelshim.errors import ConfigurationError
 
 _logger = logging.getLogger("channelshim.composition")
 
-LISTENER_VARIABLE: Final = "CHANNELSHIM_LISTENER"
-"""The file descriptor of the listening socket, for the next process image."""
+HANDOVER_VARIABLE: Final = "CHANNELSHIM_HANDOVER"
+"""A Handover as JSON, for the next process image."""
 
 _SUFFIXES = frozenset(
     {".cfg", ".csv", ".htm", ".html", ".ini", ".j2", ".jinja", ".jinja2", ".json"}
@@ -96,22 +100,88 @@ def _is_loaded(path: Path) -> bool:
     return any(file is not None and Path(file) == path for file in files)
 
 
-def inherited_listener() -> socket.socket | None:
-    """Return the listening socket that an earlier process image handed on."""
-    number = os.environ.pop(LISTENER_VARIABLE, None)
-    if number is None:
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a process image hands on to the one that takes its place.
+
+    Attributes:
+        listener: the listening socket.
+        application_id: of the app. It and the data stay what they are while the
+            command runs, whatever app.yaml says by now, as in the original.
+        store_directory: the folder of its data, absolute.
+    """
+
+    listener: socket.socket
+    application_id: str
+    store_directory: Path
+
+
+def take_over() -> Handover | None:
+    """Return what an earlier process image handed on; None for a first start."""
+    text = os.environ.pop(HANDOVER_VARIABLE, None)
+    if text is None:
         return None
-    listener = socket.socket(fileno=int(number))
+    number, application_id, store_directory = json.loads(text)
+    listener = socket.socket(fileno=number)
     listener.set_inheritable(False)
     listener.setblocking(False)
-    return listener
+    return Handover(listener, application_id, Path(store_directory))
 
 
-def replace_process(listener: socket.socket) -> None:
-    """Execute this command again with the listening socket open. Never returns."""
-    listener.set_inheritable(True)
-    os.environ[LISTENER_VARIABLE] = str(listener.fileno())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # orig_argv holds the interpreter's own options too, "-m channelshim" included.
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The command of this process, with what it takes to execute it again.
+
+    Attributes:
+        folder: the working directory at the start, which relative names in words are
+            relative to: the app's folder takes its place later.
+        words: the interpreter, its own options ("-m channelshim" included), and the
+            arguments.
+    """
+
+    folder: str
+    words: tuple[str, ...]
+
+    @classmethod
+    def of_this_process(cls) -> Command:
+        """Return the command; call this before the working directory changes.
+
+        Raises:
+            ConfigurationError: the working directory has been deleted.
+        """
+        try:
+            folder = os.getcwd()
+        except OSError:
+            raise ConfigurationError(
+                "the folder that this command was started in no longer exists: change "
+                "to another one"
+            ) from None
+        interpreter = os.path.join(folder, sys.executable)
+        return cls(folder, (interpreter, *sys.orig_argv[1:]))
+
+    def replace_process(self, handover: Handover) -> NoReturn:
+        """Execute the command again, in the folder where it was started.
+
+        Raises:
+            ConfigurationError: the folder or the interpreter has gone.
+        """
+        listener = handover.listener
+        listener.set_inheritable(True)
+        os.environ[HANDOVER_VARIABLE] = json.dumps(
+            [
+                listener.fileno(),
+                handover.application_id,
+                os.path.abspath(handover.store_directory),
+            ]
+        )
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            # Elsewhere the same words would name another app, and other data.
+            os.chdir(self.folder)
+            os.execv(self.words[0], self.words)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the command cannot start again: {error.filename or self.words[0]}: "
+                f"{error.strerror}; start it anew"
+            ) from None

@@ -143,7 +143,7 @@ class Settings:
     # --- Who may do what ---
     allow_dev_login: bool = _setting(
         False,
-        "Listen beyond this machine although the login page asks for no password.",
+        "Let anybody log in, from beyond this machine too, without a password.",
         _ACCESS,
     )
     allowed_hosts: tuple[str, ...] = _setting(

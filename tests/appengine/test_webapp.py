@@ -76,7 +76,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestApp:
     signer = CookieSigner([b"s" * 32])
     server = AppServer(tmp_path, config, Application("test"), signer)
     server.load()
-    return TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+    return TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
 
 def test_classic_app_runs_as_cgi_with_its_middleware(client: TestApp) -> None:

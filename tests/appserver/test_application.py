@@ -64,7 +64,7 @@ def make_server(folder: pathlib.Path, *, threadsafe: bool = True) -> AppServer:
     (folder / "files" / "a.txt").write_text("hello")
     text = YAML.format(module=module, threadsafe=str(threadsafe).lower())
     config = parse_app(text, read=lambda path: None)
-    return AppServer(folder, config, Application("test"), SIGNER)
+    return AppServer(folder, config, Application("test"), SIGNER, allows_dev_login=True)
 
 
 @pytest.fixture

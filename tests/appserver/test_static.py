@@ -81,7 +81,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestApp:
     os.mkfifo(root / "files" / "fifo")
     config = parse_app(YAML, read=lambda path: None)
     server = AppServer(root, config, Application("t"), CookieSigner([b"s" * 32]))
-    return TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+    return TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
 
 def test_file_is_served_with_the_headers_that_are_said(client: TestApp) -> None:

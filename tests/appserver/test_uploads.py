@@ -128,7 +128,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestApp]
     config = parse_app(YAML, read=lambda path: None)
     server = AppServer(app_dir, config, Application("test"), CookieSigner([b"s" * 32]))
     server.load()
-    yield TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+    yield TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
     apiproxy_stub_map.apiproxy = before
 
 

@@ -118,7 +118,7 @@ def test_url_is_anchored(url: str, kind: str, path: str, matches: bool) -> None:
     assert bool(read.handlers[0].pattern.match(path)) is matches
 
 
-def test_unknown_keys_and_values_are_warnings_with_their_line() -> None:
+def test_unknown_keys_are_warnings_with_their_line() -> None:
     read = parse(
         """runtime: python25
 pagespeed:
@@ -127,7 +127,7 @@ colour: red
 handlers:
 - url: /a
   script: a.app
-  login: sometimes
+  login: optional
   shape: round
 - url: /b
   script: b.app
@@ -151,7 +151,6 @@ builtins:
     said = sentences(read)
     for part in (
         "line 4: colour is not known",
-        "line 8: login: sometimes",
         "line 9: handlers: shape",
         "line 10: the handler of /b has script and static_dir: script counts",
         "the handler of /nothing has neither script nor files",
@@ -166,6 +165,34 @@ builtins:
     assert read.builtins == ("appstats", "deferred", "made_up")
     assert read.handlers[0].target.endswith("deferred.application")
     assert read.handlers[0].login == "admin"
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("login", "optional, required or admin"),
+        ("auth_fail_action", "redirect or unauthorized"),
+        ("secure", "default, optional, always or never"),
+        ("redirect_http_response_code", "301, 302, 303 or 307"),
+        ("position", "head or tail"),
+    ],
+)
+def test_unknown_words_of_a_handler_stop_the_start(key: str, allowed: str) -> None:
+    text = f"handlers:\n- url: /.*\n  script: a.app\n  {key}: maybe\n"
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text)
+    assert caught.value.line == 4
+    assert caught.value.sentence == f"{key} must be {allowed}, not 'maybe'"
+    # In any case, and nothing at all is no word.
+    parse(text.replace("maybe", allowed.split()[-1].upper()))
+    parse(text.replace("maybe", ""))
+
+
+def test_unknown_words_elsewhere_stop_the_start() -> None:
+    with pytest.raises(ConfigurationError, match="auto_id_policy must be default or"):
+        parse("auto_id_policy: maybe\n")
+    with pytest.raises(ConfigurationError, match="line 2: error_code must be default,"):
+        parse("error_handlers:\n- error_code: 404\n  file: a.html\n")
 
 
 @pytest.mark.parametrize(

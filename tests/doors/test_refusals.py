@@ -69,6 +69,12 @@ def test_broken_yaml_is_named_with_its_line(app: Path) -> None:
     assert "app.yaml, line 3" in sentence
 
 
+def test_an_unknown_login_is_named_with_its_line_and_the_known_ones(app: Path) -> None:
+    (app / "app.yaml").write_text(APP_YAML + "  login: maybe\n")
+    sentence = refusal(str(app), "--port=0")
+    assert "app.yaml, line 6: login must be optional, required or admin" in sentence
+
+
 def test_an_app_that_fails_to_import_shows_its_own_traceback(
     app: Path, tmp_path: Path
 ) -> None:

@@ -7,9 +7,11 @@ unsigned cookie (7.7).
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlsplit
@@ -20,9 +22,14 @@ os.environ.setdefault("APPENGINE_RUNTIME", "python27")
 import webapp2
 
 from channelshim import limits
+from channelshim.appserver.guard import why_no_dev_login
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.store import Account
 from channelshim.pages import templates
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import User, user_id_of
+
+_logger = logging.getLogger("channelshim.appserver")
 
 REDIRECT_STATUS: Final = "302 Redirecting to continue URL"
 _DEFAULT_EMAIL: Final = "test@example.com"
@@ -75,6 +82,48 @@ def _cookie_value(header: str) -> str:
                 return ""
             return morsel.value if morsel else ""
     return ""
+
+
+def is_login_page(environ: dict[str, Any]) -> bool:
+    """Return whether a request is for one of the two pages."""
+    return environ.get("PATH_INFO") in (limits.PATH_LOGIN, limits.PATH_LOGOUT)
+
+
+class LoginRule:
+    """Decides which requests may log in, or are believed to have; warns once.
+
+    Args:
+        is_open: every request may; otherwise guard.why_no_dev_login decides.
+    """
+
+    def __init__(self, *, is_open: bool) -> None:
+        self._is_open = is_open
+        self._has_warned = threading.Lock()
+
+    def refusal(self, environ: dict[str, Any], allowed_hosts: Collection[str]) -> str:
+        """Return a sentence for a request that may not, or "".
+
+        Also "" for one that has nothing to do with logins.
+
+        Args:
+            environ: of an outside request, behind `proxies.settle_client`.
+            allowed_hosts: names besides loopback's that Host may say.
+        """
+        if self._is_open or not (
+            is_login_page(environ)
+            or limits.LOGIN_COOKIE in environ.get("HTTP_COOKIE", "")
+        ):
+            return ""
+        reason = why_no_dev_login(environ, allowed_hosts)
+        # Once: anybody outside can ask again and again.
+        if reason and self._has_warned.acquire(blocking=False):
+            _logger.warning(
+                "a login from %.64r, for the host %.64r, was refused. %s",
+                environ.get("REMOTE_ADDR", ""),
+                environ.get("HTTP_HOST", ""),
+                reason,
+            )
+        return reason
 
 
 def request_url(environ: dict[str, Any]) -> str:
@@ -195,6 +244,24 @@ def _is_speakable(email: str) -> bool:
         and ":" not in email
         and email.isprintable()
     )
+
+
+def rememberer(
+    remember: Callable[[Account], None] | None, clock: Clock | None
+) -> Callable[[User], None] | None:
+    """Return what make_login_app calls with a user, or None without one of the two.
+
+    Args:
+        remember: keeps an account.
+        clock: says when the login was.
+    """
+    if remember is None or clock is None:
+        return None
+
+    def remember_user(user: User) -> None:
+        remember(Account(user.email, user.user_id, user.is_admin, clock.time()))
+
+    return remember_user
 
 
 def make_login_app(
