@@ -19,6 +19,7 @@ SLOW_LANES = (
     "redis",
     "postgres",
     "slow",
+    "explore",
     "bench",
 )
 

@@ -13,7 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import lanes
+from tests import exploring, lanes
 from tests.chromium import Pages, open_browser
 from tests.servers import Server, Servers
 
@@ -83,6 +83,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for lane in lanes.LANES:
         if _lanes_run[lane]:
             terminalreporter.line(f"{lane}: {_lanes_run[lane]} run")
+            if lane == "explore":
+                repeat = f"CHANNELSHIM_TESTS_SEED={exploring.seed()}"
+                terminalreporter.line(f"{lane}: {repeat} repeats these cases")
         if _lanes_skipped[lane]:
             reason = lanes.why_missing(lane, expression)
             terminalreporter.line(f"{lane}: {_lanes_skipped[lane]} skipped, {reason}")

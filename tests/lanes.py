@@ -5,8 +5,8 @@ test is skipped with the reason, and the end of the run says so once more. A lan
 is named in CHANNELSHIM_REQUIRE (with commas) fails instead, so that a run which is
 meant to cover everything cannot go quietly blind.
 
-`slow` and `bench` need nothing but time: they run when CHANNELSHIM_REQUIRE or `-m`
-names them.
+`slow`, `explore` and `bench` need nothing but time: they run when CHANNELSHIM_REQUIRE
+or `-m` names them.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ LANES: dict[str, Callable[[], str | None]] = {
     "redis": _missing_redis,
     "postgres": _missing_postgres,
     "slow": _only_when_asked,
+    "explore": _only_when_asked,
     "bench": _only_when_asked,
 }
 """Each lane with a function that says what is missing, None when nothing is."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
-from tests import lanes
+from tests import exploring, lanes
 from tests.conftest import await_condition
 from tests.servers import Servers
 
@@ -76,3 +79,46 @@ def test_browser_opens_a_page(pages: Any) -> None:
     assert page.text_content("p") == "there"
     await_condition(lambda: page.evaluate("1") and pages.errors(page))
     assert pages.errors(page) == ["seen"]
+
+
+@exploring.explored(3, 5)
+def test_explored_cases_come_from_the_seed(cases: exploring.Cases) -> None:
+    tried: list[int] = []
+
+    def claim(number: int) -> None:
+        tried.append(number)
+
+    cases.check(claim, st.integers())
+    assert 0 < len(tried) <= cases.count
+    print("tried", tried, cases.random().random())
+
+
+def test_the_lane_explore_has_a_new_seed_each_time_and_can_be_repeated() -> None:
+    def explore(**environment: str) -> tuple[str, str]:
+        """Return the cases that were tried, and the seed that the run's end shows."""
+        usual = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("CHANNELSHIM_TESTS_SEED", "CI")
+        }
+        test = f"{lanes.ROOT / 'tests' / 'test_lanes.py'}::{seeded}"
+        run = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rP", test],
+            cwd=lanes.ROOT,
+            env=usual | {"CHANNELSHIM_REQUIRE": "explore"} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        tried = re.search(r"^tried .*", run.stdout, re.MULTILINE)
+        seed = re.search(r"^explore: CHANNELSHIM_TESTS_SEED=(\d+)", run.stdout, re.M)
+        assert tried, run.stdout
+        assert seed, run.stdout
+        return tried[0], seed[1]
+
+    seeded = "test_explored_cases_come_from_the_seed[explore]"
+    tried, seed = explore()
+    others, other_seed = explore()
+    assert seed != other_seed
+    assert tried != others
+    assert explore(CHANNELSHIM_TESTS_SEED=seed) == (tried, seed)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from channelshim import limits
 from channelshim.broker.runs import Run, parts_of
@@ -21,6 +23,12 @@ from channelshim.contracts.broker import Channel, Delivery, Replay
 from channelshim.contracts.clock import Clock
 from channelshim.errors import BrokerError
 from channelshim.protocol.window import Chunk, first_number, replay
+
+_logger = logging.getLogger("channelshim.broker")
+
+_NO_TEXT: Any = object()
+_NO_RUN: Final = Run(_NO_TEXT, [])
+"""Where `publish` looks while there is no run to append to: no text is this one's."""
 
 _TEXT_BYTES = 320
 """What a kept text costs beside its own bytes: its object, its chunk, its tuples."""
@@ -79,7 +87,7 @@ class MemoryBroker:
         self._touched: list[_Known] = []
         self._runs: deque[Run] = deque()
         # The one that is appended to while the same text is sent.
-        self._run = _no_run()
+        self._run = _NO_RUN
         self._is_woken = False
         self._wake: Callable[[], None] = _nobody
         # Guards everything below and what waits; appending to runs does without.
@@ -166,17 +174,19 @@ class MemoryBroker:
         self._is_woken = False
         with self._lock:
             runs = self._take_runs()
-            parts = None if self._touched else parts_of(runs)
-            if parts is None:
+            owed = None if self._touched else self._compared(runs)
+            if owed is None:
                 self._spread_runs(runs)
                 owed = self._waiting()
-            else:
-                owed = self._owed(parts)
+            for texts, channels in owed.items():
+                count = len(texts)
+                for channel in channels:
+                    channel.number += count
             self._unsettled += owed.items()
             return [Delivery(texts, channels) for texts, channels in owed.items()]
 
     def _take_runs(self) -> list[tuple[str, list[str]]]:
-        self._run = _no_run()
+        self._run = _NO_RUN
         pop = self._runs.popleft
         runs = [pop() for _ in range(len(self._runs))]
         return [(run.text, run.take()) for run in runs]
@@ -197,7 +207,7 @@ class MemoryBroker:
                     channel.waiting.append(text)
 
     def _waiting(self) -> dict[tuple[str, ...], list[_Known]]:
-        """Number and return what waits at the channels."""
+        """Return what waits at the channels; it waits no more."""
         groups: dict[tuple[str, ...], list[_Known]] = {}
         group: list[_Known] = []
         last: tuple[str, ...] = ()
@@ -209,23 +219,32 @@ class MemoryBroker:
                 last = texts
                 group = groups.setdefault(texts, [])
             group.append(channel)
-            channel.number += len(texts)
         self._touched.clear()
         return groups
 
-    def _owed(
-        self, parts: Sequence[tuple[list[str], list[str]]]
-    ) -> dict[tuple[str, ...], list[_Known]]:
-        """Number and return what parts are owed."""
+    def _compared(
+        self, runs: list[tuple[str, list[str]]]
+    ) -> dict[tuple[str, ...], list[_Known]] | None:
+        """Return what is owed, by comparing whole runs; None when that does not do.
+
+        Changes nothing, so that each message can still be looked at by itself.
+        """
         groups: dict[tuple[str, ...], list[_Known]] = {}
         find = self._channels.get
-        for client_ids, texts in parts:
-            known = [channel for channel in map(find, client_ids) if channel]
-            if known:
-                count = len(texts)
-                for channel in known:
-                    channel.number += count
-                groups.setdefault(tuple(texts), []).extend(known)
+        try:
+            parts = parts_of(runs)
+            if parts is None:
+                return None
+            for client_ids, texts in parts:
+                known = [channel for channel in map(find, client_ids) if channel]
+                if known:
+                    groups.setdefault(tuple(texts), []).extend(known)
+        except Exception:
+            _logger.exception(
+                "a fault of channelshim, please report it: runs could not be compared; "
+                "each message of this pass is delivered by itself"
+            )
+            return None
         return groups
 
     def settle(self) -> None:
@@ -368,8 +387,3 @@ class MemoryBroker:
 
 def _nobody() -> None:
     """Stand in for the hub until it subscribes."""
-
-
-def _no_run() -> Run:
-    """Return one that nobody appends to: its text is an object that nobody has."""
-    return Run("".join(("no", " ", "run")), [])

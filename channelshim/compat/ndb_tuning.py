@@ -6,8 +6,13 @@ module.
 
 from __future__ import annotations
 
+import functools
+import logging
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+
+_logger = logging.getLogger("channelshim.compat")
 
 
 def stop_walking_stacks(utils: ModuleType) -> None:
@@ -25,12 +30,61 @@ def make_entities_at_once(model: ModuleType) -> None:
     """Have entities that are read made without the checks of what a caller says.
 
     The constructors of Key and Model take ten kinds of arguments, and a third of the
-    time in which ndb makes an entity goes into finding out which.
+    time in which ndb makes an entity goes into finding out which. So an entity is made
+    here without them, and ndb fills it in. A class that has any part in its own making
+    is left to make it: PolyModel chooses another one, an Expando sets attributes.
+
+    Explored by tests/compat/test_ndb_reading.py, against the SDK's own way.
     """
-    key_class: Any = model.Key
+    key_of = _key_maker(model.Key)
+    if key_of is None:
+        return
+    plain: Any = model.Model
+    plain_steps = _steps_of_making(plain)
+    adapter_class: Any = model.ModelAdapter
+
+    @functools.wraps(adapter_class.pb_to_entity)
+    def pb_to_entity(adapter: Any, pb: Any) -> Any:
+        key = kind = None
+        if pb.key.path.element:
+            key = key_of(pb.key)
+            kind = key.kind()
+        made = plain._lookup_model(kind, adapter.default_model)
+        empty = None
+        if _steps_of_making(made) == plain_steps:
+            # What the constructor does without arguments, and nothing else.
+            empty = made.__new__(made)
+            empty._values = {}
+        entity = made._from_pb(pb, key=key, set_key=False, ent=empty)
+        if adapter.want_pbs:
+            entity._orig_pb = pb
+        return entity
+
+    adapter_class.pb_to_entity = pb_to_entity
+
+
+def _steps_of_making(made: Any) -> tuple[Any, ...]:
+    """Return what runs when an entity of a class is read, before it is filled in.
+
+    Looked up each time: a test may replace any of it for a while.
+    """
+    return (
+        type(made).__call__,
+        made.__new__,
+        made.__init__,
+        made._set_attributes,
+        made.__getattribute__,
+        # A class method is another object each time; one of another kind has none.
+        getattr(made._from_pb, "__func__", None),
+        getattr(made._Model__get_arg, "__func__", None),
+    )
+
+
+def _key_maker(key_class: Any) -> Callable[[Any], Any] | None:
+    """Return what makes a key of a reference; None for a Key that is not as known."""
     names = ("_Key__reference", "_Key__pairs", "_Key__app", "_Key__namespace")
     if set(key_class.__slots__) != {name.removeprefix("_Key") for name in names}:
-        return
+        return None
     put_reference, put_pairs, put_app, put_namespace = (
         getattr(key_class, name).__set__ for name in names
     )
@@ -49,27 +103,7 @@ def make_entities_at_once(model: ModuleType) -> None:
         put_namespace(key, _binary(own.name_space))
         return key
 
-    plain: Any = model.Model
-    plain_parts = (plain.__init__, plain.__new__, plain._set_attributes)
-
-    def pb_to_entity(adapter: Any, pb: Any) -> Any:
-        key = kind = None
-        if pb.key.path.element:
-            key = key_of(pb.key)
-            kind = key.kind()
-        made = plain._lookup_model(kind, adapter.default_model)
-        empty = None
-        if (made.__init__, made.__new__, made._set_attributes) == plain_parts:
-            # What the constructor does without arguments, and nothing else.
-            empty = made.__new__(made)
-            empty._values = {}
-        entity = made._from_pb(pb, key=key, set_key=False, ent=empty)
-        if adapter.want_pbs:
-            entity._orig_pb = pb
-        return entity
-
-    adapter_class: Any = model.ModelAdapter
-    adapter_class.pb_to_entity = pb_to_entity
+    return key_of
 
 
 def read_text_as_text(model: ModuleType) -> None:
@@ -122,15 +156,59 @@ def follow_memcache_policy(context: ModuleType) -> None:
     from google.appengine.api import apiproxy_stub_map
 
     options: Any = context.ContextOptions
+    context_class: Any = context.Context
+    usual_get = context_class._get_tasklet
+
+    def uses_memcache() -> bool:
+        return bool(getattr(apiproxy_stub_map.apiproxy, "ndb_memcache", True))
+
+    def choice(self: Any, key: Any, call_options: Any) -> bool | None:
+        chosen = options.use_memcache(call_options)
+        if chosen is None:
+            chosen = self._memcache_policy(key)
+        if chosen is None:
+            chosen = options.use_memcache(self._conn.config)
+        return None if chosen is None else bool(chosen)
 
     def use_memcache(self: Any, key: Any, call_options: Any = None) -> bool:
-        wanted = options.use_memcache(call_options)
-        if wanted is None:
-            wanted = self._memcache_policy(key)
-        if wanted is None:
-            wanted = options.use_memcache(self._conn.config)
-        if wanted is None:
-            wanted = getattr(apiproxy_stub_map.apiproxy, "ndb_memcache", True)
-        return bool(wanted)
+        wanted = choice(self, key, call_options)
+        return uses_memcache() if wanted is None else wanted
 
-    context.Context._use_memcache = use_memcache
+    def get_tasklet(self: Any, todo: Any, call_options: Any) -> Any:
+        if not uses_memcache() and not isinstance(
+            self._conn, datastore_rpc.TransactionalConnection
+        ):
+            for future, key in todo:
+                if choice(self, key, call_options) is None:
+                    future.add_immediate_callback(complete, future)
+        return usual_get(self, todo, call_options)
+
+    def complete(future: Any) -> None:
+        entity = None if future.get_exception() else future.get_result()
+        if entity is not None:
+            try:
+                _fill_in(entity, model.StructuredProperty)
+            except Exception:
+                # A property of the app's that takes no default: the entity is whole
+                # without it, and was read with others.
+                _logger.debug("%s lacks a value", entity.key, exc_info=True)
+
+    from google.appengine.datastore import datastore_rpc
+    from google.appengine.ext.ndb import model
+
+    context_class._use_memcache = use_memcache
+    context_class._get_tasklet = get_tasklet
+
+
+def _fill_in(entity: Any, structured: Any) -> None:
+    """Give an entity the values that it has by default: [] or the property's.
+
+    They show in its repr. ndb did so as it wrote what it had read to memcache.
+    """
+    for prop in entity._properties.values():
+        if isinstance(prop, structured):
+            for part in prop._get_base_value_unwrapped_as_list(entity):
+                if part is not None:
+                    _fill_in(part, structured)
+        elif not prop._has_value(entity):
+            prop._get_base_value(entity)

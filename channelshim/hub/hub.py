@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 
 from channelshim import limits
@@ -239,24 +239,52 @@ class Hub:
             self._put_off.cancel()
             self._put_off = None
         begun = self._clock.monotonic()
-        self._write(self._broker.collect())
+        for delivery in self._broker.collect():
+            owed: list[Connection] = []
+            try:
+                self._write(delivery, owed)
+            except Exception:
+                _logger.exception(
+                    "a fault of channelshim, please report it: a message could not be "
+                    "written; its pages reconnect for it"
+                )
+                self._end_unwritten(delivery, owed)
         self._broker.settle()
         self._last_pass_seconds = self._clock.monotonic() - begun
 
-    def _write(self, deliveries: Sequence[Delivery]) -> None:
-        for texts, channels in deliveries:
-            count = len(texts)
-            owed: list[Connection] = []
-            for channel in channels:
-                last_number = channel.number
-                for connection in channel.connections:
-                    if connection.number + count == last_number:
-                        connection.number = last_number
-                        owed.append(connection)
-                    elif connection.number < last_number:
-                        self._write_rest(connection, last_number, texts)
-            if owed:
-                self.write_all(owed, self.frames.joined(texts))
+    def _write(self, delivery: Delivery, owed: list[Connection]) -> None:
+        """Write to every connection of a delivery.
+
+        Args:
+            delivery: numbered by the broker.
+            owed: takes those that are written to together.
+        """
+        texts, channels = delivery
+        count = len(texts)
+        for channel in channels:
+            last_number = channel.number
+            for connection in channel.connections:
+                if connection.number + count == last_number:
+                    connection.number = last_number
+                    owed.append(connection)
+                elif connection.number < last_number:
+                    self._write_rest(connection, last_number, texts)
+        if owed:
+            self.write_all(owed, self.frames.joined(texts))
+
+    def _end_unwritten(self, delivery: Delivery, owed: list[Connection]) -> None:
+        """End those that may lack texts: a page knows its number, and resumes there."""
+        for connection in owed:
+            # What was written of it is unknown; a page that gives no number of its own
+            # must rather see a text again than never.
+            connection.number -= len(delivery.texts)
+        for channel in delivery.channels:
+            for connection in channel.connections:
+                if connection.number < channel.number:
+                    try:
+                        self._end(connection)
+                    except Exception:
+                        _logger.exception("a connection could not be ended")
 
     def _write_rest(
         self, connection: Connection, last_number: int, texts: tuple[str, ...]
@@ -267,8 +295,8 @@ class Hub:
             # A number was skipped: only a resume can tell the page so.
             self._end(connection)
             return
-        connection.number = last_number
         connection.write(self.frames.joined(texts[-owed:]))
+        connection.number = last_number
 
     def _end(self, connection: Connection) -> None:
         self.detach(connection)

@@ -11,6 +11,8 @@ import pytest
 from channelshim import errors, limits
 from channelshim.broker.memory import MemoryBroker
 from channelshim.contracts.broker import Broker, Replay
+from tests.broker.receivers import random_lists
+from tests.exploring import Cases, explored
 from tests.lanes import timeout_factor
 from tests.stepped_clock import SteppedClock
 
@@ -416,6 +418,35 @@ def test_texts_to_many_are_lost_by_none_however_threads_take_turns(
         for name in "wxyz":
             own = [said for said in got[client_id] if said.startswith(name)]
             assert own == [text(name, number) for number in range(rounds)]
+
+
+@explored(200, 20_000)
+def test_an_id_that_stands_twice_in_a_list_is_owed_the_text_twice(
+    open_broker: Open, cases: Cases
+) -> None:
+    chance = cases.random()
+    for _ in range(cases.count):
+        broker = open_broker()
+        lists = random_lists(chance)
+        names = sorted(set().union(*lists))
+        # The others are unknown: what they are sent is dropped.
+        known = set(chance.sample(names, chance.randint(1, len(names))))
+        numbers = {name: broker.expect(name) for name in known}
+        sent: dict[str, list[str]] = {name: [] for name in names}
+        owed: dict[str, list[str]] = {name: [] for name in names}
+        for number, client_ids in enumerate(lists):
+            for client_id in client_ids:
+                broker.publish(client_id, f"text {number}")
+                sent[client_id].append(f"text {number}")
+            if chance.random() < 0.3:
+                for client_id, texts in texts_of(broker).items():
+                    owed[client_id] += texts
+        for client_id, texts in texts_of(broker).items():
+            owed[client_id] += texts
+        for name in names:
+            assert owed[name] == (sent[name] if name in known else []), (name, lists)
+        for name, number in numbers.items():
+            assert list(broker.replay(name, number).texts) == sent[name], lists
 
 
 def test_an_id_that_comes_while_messages_wait_is_owed_none_of_them(

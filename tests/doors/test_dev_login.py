@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from channelshim import doors
+from channelshim.composition import doors
 from channelshim.composition.settings import read_settings
 from channelshim.errors import ConfigurationError
 from channelshim.server.serve import bind
