@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from channelshim import limits
-from channelshim.appserver import guard, login, static, uploads
+from channelshim.appserver import form_bounds, guard, login, static, uploads
 from channelshim.appserver.blob_answers import put_blob
 from channelshim.appserver.blob_pages import find_page
 from channelshim.appserver.internal import collect, internal_environ
@@ -105,7 +105,7 @@ class AppServer:
         self.wsgi_app = wsgi_app
         self._identity = identity or login.CookieIdentity(cookies)
         self._login_app = login.make_login_app(
-            cookies, self._identity, _rememberer(remember, clock)
+            cookies, self._identity, login.rememberer(remember, clock)
         )
         self.allowed_hosts = allowed_hosts
         self._trusted_proxies = trusted_proxies
@@ -177,6 +177,8 @@ class AppServer:
                 HTTPStatus.FORBIDDEN,
                 "Only the platform itself makes requests to this address.\n",
             )
+        if sentence := form_bounds.refusal(environ):
+            return answer(start_response, HTTPStatus.BAD_REQUEST, f"{sentence}\n")
         if environ.get("PATH_INFO") in (limits.PATH_LOGIN, limits.PATH_LOGOUT):
             pages: Iterable[bytes] = self._login_app(environ, start_response)
             return pages
@@ -355,19 +357,6 @@ class AppServer:
         return answer(
             start_response, HTTPStatus.INTERNAL_SERVER_ERROR, body, (), content_type
         )
-
-
-def _rememberer(
-    remember: Callable[[Account], None] | None, clock: Clock | None
-) -> Callable[[User], None] | None:
-    if remember is None or clock is None:
-        return None
-
-    def remember_user(user: User) -> None:
-        account = Account(user.email, user.user_id, user.is_admin, clock.time())
-        remember(account)
-
-    return remember_user
 
 
 def _other_scheme(handler: Handler, environ: Environ) -> str:

@@ -21,6 +21,7 @@ import jinja2
 import webapp2
 
 from channelshim import limits
+from channelshim.protocol.contracts import Account, Clock
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import User, user_id_of
 
@@ -199,6 +200,25 @@ def _is_speakable(email: str) -> bool:
         and ":" not in email
         and email.isprintable()
     )
+
+
+def rememberer(
+    remember: Callable[[Account], None] | None, clock: Clock | None
+) -> Callable[[User], None] | None:
+    """Return what is called with the user of each login, or None for nothing.
+
+    Args:
+        remember: called with the account.
+        clock: says when the login was; needed with remember.
+    """
+    if remember is None or clock is None:
+        return None
+
+    def remember_user(user: User) -> None:
+        account = Account(user.email, user.user_id, user.is_admin, clock.time())
+        remember(account)
+
+    return remember_user
 
 
 def make_login_app(
