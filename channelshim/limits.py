@@ -204,6 +204,18 @@ KEEP_ALIVE_SECONDS: Final = 60
 MAXIMUM_HEADER_BYTES: Final = 64 << 10
 """Request line and headers together."""
 
+MAXIMUM_FORM_FIELDS: Final = 100_000
+"""Of a form that is URL-encoded; some old clients send other things by that name."""
+
+MAXIMUM_PART_HEAD_BYTES: Final = 8 << 10
+"""Of one part of a form: what parses it takes the square of its length."""
+
+MAXIMUM_PART_HEADS_BYTES: Final = 256 << 10
+"""Of all parts of a form together: the slowest such heads take about a second."""
+
+MAXIMUM_BOUNDARY_LENGTH: Final = 70
+"""Characters (RFC 2046, 5.1.1)."""
+
 MAXIMUM_WAITING_REQUESTS: Final = 1000
 """Requests that wait for a worker thread; more are told to try again."""
 
@@ -334,7 +346,7 @@ UPLOAD_SESSIONS_FORGOTTEN: Final = 100
 """Ended sessions that go when one is made, so that they do not pile up."""
 
 MAXIMUM_UPLOAD_FIELDS: Final = 1000
-"""Of one upload form."""
+"""Parts of one form with files, an upload or the app's own."""
 
 MAXIMUM_UPLOAD_NAME_LENGTH: Final = 500
 """Characters of a file's name or content type (blob_upload._MAX_STRING_NAME_LENGTH)."""

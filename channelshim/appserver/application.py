@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from channelshim import limits
-from channelshim.appserver import guard, static
+from channelshim.appserver import form_bounds, guard, static
 from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
@@ -176,6 +176,8 @@ class AppServer:
                 HTTPStatus.FORBIDDEN,
                 "Only the platform itself makes requests to this address.\n",
             )
+        if sentence := form_bounds.refusal(environ):
+            return answer(start_response, HTTPStatus.BAD_REQUEST, f"{sentence}\n")
         if login.is_login_page(environ):
             if no_login:
                 return answer(start_response, HTTPStatus.FORBIDDEN, no_login + "\n")

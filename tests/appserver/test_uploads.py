@@ -250,6 +250,16 @@ def test_only_a_whole_form_is_taken(client: TestApp) -> None:
     client.post(path, {"file": PICTURE})
 
 
+def test_fields_of_an_upload_are_counted(client: TestApp) -> None:
+    path = client.get("/form").text
+    files = [("file", "a.txt", b"")]
+    most = {f"text{number}": "x" for number in range(limits.MAXIMUM_UPLOAD_FIELDS)}
+    refused = client.post(path, most, upload_files=files, status=400)
+    assert "1000 parts" in refused.text
+    most.popitem()
+    client.post(path, most, upload_files=files)
+
+
 def test_base64_part_is_decoded(client: TestApp) -> None:
     body = (
         b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n'

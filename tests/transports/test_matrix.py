@@ -137,6 +137,16 @@ def test_bad_token_is_401(served: tuple[str, PlainSite], path: str) -> None:
     assert b"Invalid+token." in body
 
 
+def test_form_is_counted_before_the_app_has_it(served: tuple[str, PlainSite]) -> None:
+    site = served[1]
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    part = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\n\r\n'
+    whole = part * 1000 + b"--b--\r\n"
+    assert site.ask("/echo", whole, headers=headers) == (200, whole)
+    status, sentence = site.ask("/echo", part + whole, headers=headers)
+    assert (status, sentence) == (400, b"A form may have 1000 parts at most.\n")
+
+
 def test_all_else_is_the_apps(served: tuple[str, PlainSite]) -> None:
     site = served[1]
     assert site.ask("/echo", b"\x00\xff" * 5000) == (200, b"\x00\xff" * 5000)
