@@ -9,7 +9,7 @@ import html
 from types import ModuleType
 from typing import Any
 
-from channelshim.compat.legacy_str import LegacyStr
+from channelshim.compat.legacy_str import LegacyStr, legacy_str
 
 _QUOTED_PATH_KEY = "channelshim.quoted_path"
 
@@ -19,7 +19,7 @@ def patch_webapp2(webapp2: Any) -> None:
     plain_body = webapp2.Request.body
 
     def body(request: Any) -> LegacyStr:
-        return LegacyStr(plain_body.__get__(request, type(request)))
+        return legacy_str(plain_body.__get__(request, type(request)))
 
     def set_body(request: Any, value: bytes | str) -> None:
         # Python 2.7 had one type here.
@@ -58,15 +58,23 @@ def patch_webapp2(webapp2: Any) -> None:
 
     plain_write = webapp2.Response.write
 
+    def write_bytes(response: Any, raw: bytes) -> None:
+        response.app_iter.append(raw) if isinstance(
+            response.app_iter, list
+        ) else response.body_file.write(raw)
+        response.content_length = None
+
     def write(response: Any, text: object) -> None:
         # webapp2 decodes bytes as UTF-8, which no PNG survives.
         if isinstance(text, bytes) and not isinstance(text, LegacyStr):
-            response.app_iter.append(text) if isinstance(
-                response.app_iter, list
-            ) else response.body_file.write(text)
-            response.content_length = None
+            write_bytes(response, text)
             return
-        plain_write(response, str(text) if isinstance(text, LegacyStr) else text)
+        try:
+            plain_write(response, str(text) if isinstance(text, LegacyStr) else text)
+        except UnicodeEncodeError:
+            # Bytes that were read as text, a binary body for example: as they came.
+            charset = response.charset or "utf-8"
+            write_bytes(response, str(text).encode(charset, "surrogateescape"))
 
     webapp2.Response.write = write
 

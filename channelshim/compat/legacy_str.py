@@ -11,17 +11,19 @@ from typing import Any
 
 
 class LegacyStr(bytes):
-    """Bytes whose str() is their text, undecodable bytes replaced.
+    """Bytes whose str() is their text; what is no UTF-8 becomes lone surrogates.
 
-    A method that is given text works on the text and answers with text; one that is
-    given none answers with bytes of this kind. A single item is a number, as that of
-    any bytes: what reads bytes (json, urllib) depends on it.
+    The text gives the same bytes back with `surrogateescape`: nothing is lost on the
+    way through a format or a template. A method that is given text works on the text
+    and answers with text; one that is given none answers with bytes of this kind. A
+    single item is a number, as that of any bytes: what reads bytes (json, urllib)
+    depends on it.
     """
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        return self.decode("utf-8", "replace")
+        return self.decode("utf-8", "surrogateescape")
 
     def __format__(self, specification: str) -> str:
         return format(str(self), specification)
@@ -35,7 +37,7 @@ class LegacyStr(bytes):
     def __add__(self, other: object) -> bytes | str:  # type: ignore[override]
         if isinstance(other, str):
             return str(self) + other
-        return bytes.__add__(self, other)  # type: ignore[operator]
+        return type(self)(bytes.__add__(self, other))  # type: ignore[operator]
 
     def __radd__(self, other: object) -> str:
         if isinstance(other, str):
@@ -43,7 +45,7 @@ class LegacyStr(bytes):
         return NotImplemented
 
     def __mul__(self, times: Any) -> LegacyStr:
-        return LegacyStr(bytes.__mul__(self, times))
+        return type(self)(bytes.__mul__(self, times))
 
     __rmul__ = __mul__
 
@@ -83,11 +85,25 @@ class LegacyStr(bytes):
 
     def __getitem__(self, place: Any) -> Any:
         item = bytes.__getitem__(self, place)
-        return LegacyStr(item) if isinstance(place, slice) else item
+        return type(self)(item) if isinstance(place, slice) else item
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> LegacyStr:
         """Return the text in another encoding, as 2.7's `str.encode` did."""
         return LegacyStr(str(self).encode(encoding, errors))
+
+
+_kind: type[LegacyStr] = LegacyStr
+
+
+def legacy_str(value: bytes) -> LegacyStr:
+    """Return bytes as the kind of LegacyStr that this process gives to apps."""
+    return _kind(value)
+
+
+def set_kind(kind: type[LegacyStr]) -> None:
+    """Have `legacy_str` give another kind: Python 2.7's whole str, for its source."""
+    global _kind
+    _kind = kind
 
 
 def _in_kind(value: LegacyStr, other: object) -> str | bytes:
@@ -107,12 +123,12 @@ def _is_text(argument: object) -> bool:
     return isinstance(argument, str)
 
 
-def _in_legacy_str(answer: Any) -> Any:
+def _in_legacy_str(kind: type[LegacyStr], answer: Any) -> Any:
     """Return a method's answer with its bytes as LegacyStr."""
     if type(answer) is bytes:
-        return LegacyStr(answer)
+        return kind(answer)
     if isinstance(answer, (list, tuple)):
-        return type(answer)(map(_in_legacy_str, answer))
+        return type(answer)(_in_legacy_str(kind, item) for item in answer)
     return answer
 
 
@@ -130,7 +146,7 @@ def _method(name: str) -> Callable[..., Any]:
             )
             named = {key: as_text(value) for key, value in named.items()}
             return of_text(str(self), *arguments, **named)
-        return _in_legacy_str(of_bytes(self, *arguments, **named))
+        return _in_legacy_str(type(self), of_bytes(self, *arguments, **named))
 
     method.__name__ = name
     method.__doc__ = f"Do as `bytes.{name}`, and with text as `str.{name}`."

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-from channelshim.compat.legacy_str import LegacyStr, as_text
+from channelshim.compat.legacy_str import LegacyStr, as_text, legacy_str
 
 _MEMCACHE_FLAG: Final = 1 << 4
 """Marks a LegacyStr in memcache, above the bits that Google's client uses."""
@@ -46,7 +46,7 @@ def patch_memcache(memcache: Any) -> None:
 
     def decode(stored_value: bytes, flags: int, do_unpickle: Any) -> Any:
         value = plain_decode(stored_value, flags, do_unpickle)
-        return LegacyStr(value) if flags & _MEMCACHE_FLAG else value
+        return legacy_str(value) if flags & _MEMCACHE_FLAG else value
 
     memcache._validate_encode_value = encode
     memcache._decode_value = decode
@@ -59,7 +59,7 @@ def patch_urlfetch(urlfetch: Any) -> None:
     @functools.wraps(plain_init)
     def init(self: Any, response_proto: Any) -> None:
         plain_init(self, response_proto)
-        self.content = LegacyStr(self.content)
+        self.content = legacy_str(self.content)
 
     urlfetch._URLFetchResult.__init__ = init
 
@@ -143,7 +143,7 @@ def patch_ndb_key(key: Any) -> None:
 
     @functools.wraps(plain_urlsafe)
     def urlsafe(self: Any) -> LegacyStr:
-        return LegacyStr(plain_urlsafe(self))
+        return legacy_str(plain_urlsafe(self))
 
     key.Key.urlsafe = urlsafe
 

@@ -71,6 +71,13 @@ def test_a_response_takes_text_bytes_and_bodies(webapp2: Any) -> None:
     assert response.body == "é".encode() + b"\x89PNG\xff" + "ü5".encode()
 
 
+def test_a_body_written_within_text_comes_out_as_it_went_in(webapp2: Any) -> None:
+    raw = b"\x89PNG\xff\xd8"
+    response = webapp2.Response()
+    response.write(f"é{LegacyStr(raw)}")
+    assert response.body == "é".encode() + raw
+
+
 def test_jinjas_old_extensions_can_be_named(webapp2: Any) -> None:
     import jinja2
 

@@ -46,8 +46,18 @@ def test_it_is_bytes_for_whoever_asks_for_bytes() -> None:
     assert pickle.loads(pickle.dumps(body)) == raw
 
 
-def test_what_is_not_utf8_is_replaced_and_never_raises() -> None:
-    assert str(LegacyStr(b"a\xffb")) == "a\ufffdb"
+def test_what_is_not_utf8_survives_the_way_through_text() -> None:
+    raw = bytes(range(256))
+    text = "%s" % LegacyStr(raw)  # noqa: UP031 -- the legacy apps' own words
+    assert text.encode("utf-8", "surrogateescape") == raw
+    assert str(LegacyStr(b"a\xffb")) == "a\udcffb"
+
+
+def test_two_of_them_make_one() -> None:
+    both: Any = LegacyStr(b"\xff") + LegacyStr(b"a")
+    assert type(both) is LegacyStr
+    assert f"{both[1:]}" == "a"
+    assert type(LegacyStr(b"a") + b"b") is LegacyStr
 
 
 def test_it_compares_and_hashes_as_text_and_as_bytes() -> None:
