@@ -17,7 +17,7 @@ from channelshim.appserver import form_bounds, guard, static
 from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
-from channelshim.appserver.error_pages import own_error_page
+from channelshim.appserver.failures import answer_error, guarded
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.libraries import missing_libraries
 from channelshim.appserver.login import development as login
@@ -25,6 +25,7 @@ from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.proxies import Network, settle_client
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts, WsgiApp
+from channelshim.appserver.turn import Turn
 from channelshim.appyaml import config as kinds
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
@@ -32,7 +33,7 @@ from channelshim.compat import upload_guard
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.store import Account
-from channelshim.pages.errors import error_html, not_found_text
+from channelshim.pages.errors import not_found_text
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime import ndb_state
 from channelshim.runtime.environment import RequestScope
@@ -157,7 +158,12 @@ class AppServer:
     def __call__(
         self, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Answer a request from outside."""
+        """Answer a request from outside; whatever its handler raises is a 500."""
+        return guarded(self._serve_visitor, environ, start_response, self._fail)
+
+    def _serve_visitor(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
         environ = guard.clean(environ)
         settle_client(environ, self._trusted_proxies)
         if not self.is_host_allowed(str(environ.get("HTTP_HOST", ""))):
@@ -196,10 +202,12 @@ class AppServer:
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""
-        environ = internal_environ(request, self.host)
         try:
-            return collect(self._serve_platform, environ)
-        except Exception:
+            environ = internal_environ(request, self.host)
+            serve = partial(guarded, self._serve_platform, fail=self._fail)
+            return collect(serve, environ)
+        except BaseException:
+            # In the middle of its answer; all before is an error page.
             log.exception("%s %s failed", request.method, request.path)
             return InternalResponse(500, (), b"")
 
@@ -214,7 +222,7 @@ class AppServer:
         scope = RequestScope(request_variables(self._application, environ, None))
         try:
             scope.run(shutdown.begin_shutdown)
-        except Exception:
+        except BaseException:
             log.exception("the hook of runtime.set_shutdown_hook failed")
         finally:
             scope.close()
@@ -317,46 +325,34 @@ class AppServer:
         start_response: StartResponse,
         user: User | None,
     ) -> Iterable[bytes]:
-        finished = _nothing
-        if self._serial is not None:
-            self._serial.acquire()
-            finished = self._serial.release
-        environ["wsgi.multithread"] = self._serial is None
-        scheme = str(environ.get("wsgi.url_scheme", "http"))
-        environ["REQUEST_SCHEME"] = scheme
-        environ["HTTPS"] = "on" if scheme == "https" else "off"
-        # deferred asks the WSGI environment, not os.environ.
-        environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
-        variables = request_variables(self._application, environ, user)
-        scope = RequestScope({**variables, **upload_guard.variables(environ)})
-        namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
-        if namespace and guard.is_internal(environ):
-            scope.run(_set_namespace, namespace)
-        application = self._scripts.lazy(script) if isinstance(script, str) else script
-        try:
-            return run_app(
-                application,
-                environ,
-                start_response,
-                scope,
-                finished,
-                partial(put_blob, environ),
-            )
-        except Exception:
-            log.exception(
-                "%s %s failed", environ["REQUEST_METHOD"], environ.get("PATH_INFO")
-            )
-            return self._error_page(environ, start_response)
+        with Turn(self._serial) as turn:
+            environ["wsgi.multithread"] = self._serial is None
+            scheme = str(environ.get("wsgi.url_scheme", "http"))
+            environ["REQUEST_SCHEME"] = scheme
+            environ["HTTPS"] = "on" if scheme == "https" else "off"
+            # deferred asks the WSGI environment, not os.environ.
+            environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
+            variables = request_variables(self._application, environ, user)
+            turn.enter(RequestScope({**variables, **upload_guard.variables(environ)}))
+            namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
+            if namespace and guard.is_internal(environ):
+                turn.run(_set_namespace, namespace)
+            if isinstance(script, str):
+                script = self._scripts.lazy(script)
+            put = partial(put_blob, environ)
+            return run_app(script, environ, start_response, turn, put)
 
-    def _error_page(
-        self, environ: Environ, start_response: StartResponse
+    def _fail(
+        self, environ: Environ, start_response: StartResponse, exc_info: Any
     ) -> Iterable[bytes]:
         has_traceback = self.show_tracebacks and guard.is_from_loopback(environ)
-        own = None if has_traceback else own_error_page(self._root, self.config)
-        page = error_html(has_traceback=has_traceback)
-        content_type, body = own or ("text/html; charset=utf-8", page.encode("utf-8"))
-        return answer(
-            start_response, HTTPStatus.INTERNAL_SERVER_ERROR, body, (), content_type
+        return answer_error(
+            environ,
+            start_response,
+            exc_info,
+            root=self._root,
+            config=self.config,
+            has_traceback=has_traceback,
         )
 
 
@@ -381,7 +377,3 @@ def _set_namespace(namespace: str) -> None:
     from google.appengine.api import namespace_manager
 
     namespace_manager.set_namespace(namespace)
-
-
-def _nothing() -> None:
-    """Finish nothing."""

@@ -18,7 +18,12 @@ from channelshim import limits
 from channelshim.errors import RemoteProtocolError
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.server.request_body import Receive, Scope, disconnected, read_body
-from channelshim.server.response_bytes import HOP_BY_HOP, answer_bytes
+from channelshim.server.response_bytes import (
+    BODILESS,
+    HOP_BY_HOP,
+    answer_bytes,
+    without_length,
+)
 from channelshim.server.workers import Workers
 
 if TYPE_CHECKING:
@@ -204,7 +209,8 @@ def _send_whole_at_once(
             status, headers, cycle.default_headers, body, keeps_alive=keeps_alive
         )
     if answer is None:
-        for event in whole_events(status, headers, body):
+        method = cycle.scope["method"]
+        for event in whole_events(status, headers, body, method):
             sending: Any = cycle.send(cast("Any", event))
             _finish_at_once(sending)
     elif not cycle.disconnected:
@@ -272,6 +278,8 @@ class _Exchange:
         # Pieces that may wait; None until there is one.
         self._room: threading.Semaphore | None = None
         self._is_streaming = False
+        # Whether it ended in the middle of a streamed answer.
+        self._is_broken = False
         self._is_abandoned = False
 
     @property
@@ -286,12 +294,15 @@ class _Exchange:
         whole = None
         try:
             whole = self._run()
-        except Exception:
+        except BaseException:
             # The app server answers a failing handler itself: this is our bug, or an
             # answer that broke off.
-            _logger.exception("a request failed")
+            _logger.exception(
+                "%s %s broke off", self._environ["REQUEST_METHOD"], self.path
+            )
+            self._is_broken = self._is_streaming
             if not self._is_streaming:
-                self._head = None
+                self._head = self._file = None
         self._call(partial(self._finish, whole))
 
     def _run(self) -> bytes | None:
@@ -384,7 +395,8 @@ class _Exchange:
         while not self._is_answered:
             await self._wait()
         if self._head is None or not self.is_streamed:
-            await send_whole(send, *self.whole_answer())
+            method = self._environ["REQUEST_METHOD"]
+            await send_whole(send, *self.whole_answer(), method)
             return
         status, headers = self._head
         code = int(status.split(" ", 1)[0])
@@ -394,10 +406,13 @@ class _Exchange:
         # endless stream would keep its worker for ever.
         gone = asyncio.ensure_future(disconnected(receive))
         try:
-            if self._file is None:
-                await self._send_pieces(send, gone)
-            else:
+            if self._file is not None:
                 await self._send_file(send, gone, self._file)
+            elif not await self._send_pieces(send, gone):
+                # With a last chunk, or on a connection that goes on, it would look
+                # whole (RFC 9112, 8).
+                _cycle_of(send).transport.close()
+                await gone
         finally:
             gone.cancel()
 
@@ -415,15 +430,19 @@ class _Exchange:
         finally:
             file.close()
 
-    async def _send_pieces(self, send: Send, gone: asyncio.Future[None]) -> None:
+    async def _send_pieces(self, send: Send, gone: asyncio.Future[None]) -> bool:
+        """Send them as they come; return False when the app broke off."""
         assert self._pieces is not None
         assert self._room is not None
         is_last = False
         while not (is_last or gone.done()):
             piece, is_last = await self._pieces.get()
+            if is_last and self._is_broken:
+                return False
             self._room.release()
             more = not is_last
             await send({"type": "http.response.body", "body": piece, "more_body": more})
+        return True
 
     async def wait_for_worker(self) -> None:
         """Wait until the worker is done; one that streams stops at its next piece."""
@@ -432,6 +451,11 @@ class _Exchange:
             self._room.release()
         while not self._is_finished:
             await self._wait()
+
+
+def _cycle_of(send: Send) -> RequestResponseCycle:
+    """Return uvicorn's object whose method send is; it alone has the transport."""
+    return cast("RequestResponseCycle", send.__self__)  # type: ignore[attr-defined]
 
 
 def _nobody() -> None:
@@ -443,17 +467,25 @@ async def send_whole(
     status: int,
     headers: Headers,
     body: bytes,
+    method: str = "GET",
 ) -> None:
     """Send a whole answer; Content-Length is added."""
-    for event in whole_events(int(status), headers, body):
+    for event in whole_events(int(status), headers, body, method):
         await send(event)
 
 
 def whole_events(
-    status: int, headers: Headers, body: bytes
+    status: int, headers: Headers, body: bytes, method: str = "GET"
 ) -> tuple[MutableMapping[str, Any], ...]:
-    """Return the events of a whole answer; Content-Length is added."""
-    head = _header_bytes(headers, body)
+    """Return the events of a whole answer; Content-Length is added where it is known.
+
+    A status without a body has none, nor has an answer to HEAD that came without the
+    body which GET would have had (RFC 9110, 8.6).
+    """
+    if status in BODILESS:
+        headers, body = without_length(headers), b""
+    has_length = status not in BODILESS and (method != "HEAD" or body != b"")
+    head = _header_bytes(headers, body if has_length else None)
     return (
         {"type": "http.response.start", "status": int(status), "headers": head},
         {"type": "http.response.body", "body": body},

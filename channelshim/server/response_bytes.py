@@ -19,7 +19,8 @@ HOP_BY_HOP = frozenset(
 )
 """PEP 3333: an app may not set these."""
 
-_BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
+"""Statuses whose answers have no body (RFC 9110, 6.4.1)."""
 
 _MOST_LINES = 512
 _LONGEST_LINE = 256
@@ -49,7 +50,7 @@ def answer_bytes(
         None when there is something about it that uvicorn must see to, or complain of:
         a status without a body, another Content-Length, a header that is none.
     """
-    if status < 200 or status in _BODILESS or status not in STATUS_LINE:
+    if status < 200 or status in BODILESS or status not in STATUS_LINE:
         return None
     parts = [STATUS_LINE[status]]
     for raw_name, raw_value in server_headers:
@@ -69,6 +70,11 @@ def answer_bytes(
     end = b"\r\n\r\n" if keeps_alive else b"\r\nconnection: close\r\n\r\n"
     parts += (b"content-length: ", length.encode("ascii"), end, body)
     return b"".join(parts)
+
+
+def without_length(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return headers without a Content-Length."""
+    return [header for header in headers if header[0].lower() != "content-length"]
 
 
 def _line(name: str, value: str) -> bytes | None:

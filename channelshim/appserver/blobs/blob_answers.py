@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from channelshim.appserver.responses import Collected, Headers
+from channelshim.appserver.response_rules import Headers
+from channelshim.appserver.responses import Collected
 
 Environ = dict[str, Any]
 

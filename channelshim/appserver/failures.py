@@ -1,0 +1,85 @@
+"""The border to the app's code: whatever it raises, the client gets an answer."""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+import sys
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from channelshim.appserver.error_pages import own_error_page
+from channelshim.appserver.responses import answer
+from channelshim.appyaml.config import AppConfig
+from channelshim.pages.errors import error_html
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Serve = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+log = logging.getLogger("channelshim.appserver")
+
+
+def guarded(
+    serve: Serve,
+    environ: Environ,
+    start_response: StartResponse,
+    fail: Callable[[Environ, StartResponse, Any], Iterable[bytes]],
+) -> Iterable[bytes]:
+    """Answer by serve, or by fail when that raises anything at all.
+
+    SystemExit and DeadlineExceededError are no Exceptions, and are the request's own
+    affair all the same: the thread has others to answer.
+
+    Args:
+        serve: answers the request.
+        environ: of the request.
+        start_response: of the request.
+        fail: answers in its place, within the except block; its third argument is
+            for start_response: not None when that was called already.
+    """
+    has_started = False
+
+    def start(*arguments: Any) -> Any:
+        nonlocal has_started
+        has_started = True
+        return start_response(*arguments)
+
+    try:
+        return serve(environ, start)
+    except BaseException:
+        log.exception(
+            "%s %s failed", environ["REQUEST_METHOD"], environ.get("PATH_INFO")
+        )
+        return fail(environ, start_response, sys.exc_info() if has_started else None)
+
+
+def answer_error(
+    environ: Environ,
+    start_response: StartResponse,
+    exc_info: Any,
+    *,
+    root: pathlib.Path,
+    config: AppConfig,
+    has_traceback: bool,
+) -> Iterable[bytes]:
+    """Answer 500, by the app's own page where it has one. Within an except block.
+
+    Args:
+        environ: of the request.
+        start_response: of the request.
+        exc_info: not None when an answer was begun, of which nothing was sent.
+        root: the app's folder.
+        config: names the app's page.
+        has_traceback: whether the traceback is shown instead.
+    """
+    own = None if has_traceback else own_error_page(root, config)
+    page = error_html(has_traceback=has_traceback)
+    content_type, body = own or (
+        "text/html; charset=utf-8",
+        page.encode("utf-8", "backslashreplace"),
+    )
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    answered = answer(start_response, status, body, (), content_type, exc_info)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else answered

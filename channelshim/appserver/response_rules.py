@@ -1,0 +1,157 @@
+"""What HTTP allows in an app's answer, checked before any of it is sent.
+
+A server that finds out later has begun the answer already, and can only cut it off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+Headers = list[tuple[str, str]]
+
+_STATUS: Final = re.compile(r"[2-5]\d\d( [\t\x20-\x7e\x80-\xff]*)?", re.A)
+"""RFC 9112, 4. A status below 200 announces another answer (RFC 9110, 15.2): a client
+would wait for that one."""
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110, 5.6.2)."""
+
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""RFC 9110, 5.5; a line break would begin another header."""
+
+_LENGTH: Final = re.compile(r"\d{1,18}", re.A)
+
+_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+
+_BODY_HEADERS: Final = frozenset({"content-length", "transfer-encoding"})
+
+_MOST_REMEMBERED: Final = 512
+_LONGEST_REMEMBERED: Final = 256
+"""Apps put what they like into their headers; so many that are good are remembered."""
+
+_good: set[tuple[str, str]] = set()
+
+
+class BadResponse(Exception):
+    """The app's answer breaks a rule of HTTP or of WSGI; the text says which."""
+
+
+def check_head(status: Any, headers: Iterable[Any]) -> tuple[str, Headers]:
+    """Return an app's status line and headers, found to be right.
+
+    Raises:
+        BadResponse: they cannot be sent; says why.
+    """
+    if not isinstance(status, str) or not _STATUS.fullmatch(status):
+        raise BadResponse(
+            f"{status!r} is no status line: it must be text like '200 OK', from 200 to "
+            "599"
+        )
+    checked = [_check_header(header) for header in headers]
+    lengths = {value for name, value in checked if name.lower() == "content-length"}
+    if len(lengths) > 1:
+        raise BadResponse("the answer has several Content-Length headers that differ")
+    return status, checked
+
+
+def _check_header(header: Any) -> tuple[str, str]:
+    try:
+        name, value = header
+    except (TypeError, ValueError):
+        raise BadResponse(f"{header!r} is no pair of a name and a value") from None
+    if type(name) is not str or type(value) is not str:
+        name, value = _as_text(name), _as_text(value)
+    if (name, value) in _good:
+        return name, value
+    if not _NAME.fullmatch(name):
+        raise BadResponse(f"{name!r} cannot be the name of a header")
+    if not _VALUE.fullmatch(value):
+        raise BadResponse(
+            f"the header {name} holds a character that no header can have: {value!r}"
+        )
+    if name.lower() == "content-length" and not _LENGTH.fullmatch(value):
+        raise BadResponse(f"{value!r} is no Content-Length: it must be digits")
+    if len(_good) < _MOST_REMEMBERED and len(name) + len(value) < _LONGEST_REMEMBERED:
+        _good.add((name, value))
+    return name, value
+
+
+def _as_text(part: Any) -> str:
+    from channelshim.compat.legacy_str import LegacyStr
+
+    # What Python 2.7 read from a request was text of this kind.
+    if isinstance(part, (str, LegacyStr)):
+        return str(part)
+    raise BadResponse(f"names and values of headers are text, not {part!r}")
+
+
+def status_code(status: str) -> int:
+    """Return the number of a status line that was checked."""
+    return int(status[:3])
+
+
+def has_body(status: str, method: str) -> bool:
+    """Return whether an answer has a body at all (RFC 9110, 6.4.1)."""
+    return method != "HEAD" and status_code(status) not in _BODILESS
+
+
+def without_body_headers(headers: Headers) -> Headers:
+    """Return headers without those that describe a body."""
+    return [header for header in headers if header[0].lower() not in _BODY_HEADERS]
+
+
+def fit_headers(status: str, headers: Headers, body: bytes | None) -> Headers:
+    """Return headers that say of the body what is true.
+
+    A status without a body has neither a length nor a coding (RFC 9110, 8.6).
+
+    Args:
+        status: checked.
+        headers: checked.
+        body: the whole body; None when it is not known.
+    """
+    if status_code(status) in _BODILESS:
+        return without_body_headers(headers)
+    if body is None:
+        return headers
+    length = str(len(body))
+    for name, value in headers:
+        if value != length and name.lower() == "content-length":
+            return with_length(headers, body)
+    return headers
+
+
+def with_length(headers: Headers, body: bytes) -> Headers:
+    """Return headers with the length of body."""
+    return [*without_body_headers(headers), ("Content-Length", str(len(body)))]
+
+
+def piece_bytes(piece: Any) -> bytes:
+    """Return a piece of a body as bytes.
+
+    Text is encoded: Python 2.7's `str` was bytes, and legacy apps answer with `str`.
+
+    Raises:
+        BadResponse: it is neither bytes nor text.
+    """
+    if isinstance(piece, bytes):
+        return piece
+    if isinstance(piece, str):
+        return _encoded(piece)
+    if isinstance(piece, (bytearray, memoryview)):
+        return bytes(piece)
+    raise BadResponse(
+        f"a piece of the body is of type {type(piece).__name__}: it must be bytes or "
+        "text"
+    )
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # As Python 2.7 did with half of a pair.
+        return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,72 @@
+"""A request's turn at the app: the app's lock and the request's scope, as one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import ParamSpec, TypeVar
+
+from channelshim.runtime.environment import RequestScope
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Turn:
+    """What a request holds while the app works for it, given back exactly once.
+
+    A `with` block ends the turn when anything in it raises. When nothing does, the
+    turn goes on: the answer's body may still need the app, and ends it.
+
+    Args:
+        lock: the app's, which lets in one request at a time; waited for here. None
+            for an app that is thread-safe.
+    """
+
+    def __init__(self, lock: threading.Lock | None = None) -> None:
+        self._lock = lock
+        self._scope: RequestScope | None = None
+        self._is_over = False
+        if lock is not None:
+            lock.acquire()
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._give_back()
+
+    def enter(self, scope: RequestScope) -> None:
+        """Have `run` call inside this scope from now on."""
+        self._scope = scope
+
+    def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `call` inside the request's scope, in this thread."""
+        assert self._scope is not None
+        return self._scope.run(call, *args, **kwargs)
+
+    def end(self) -> None:
+        """Write what ndb still has to write, and give everything back. Idempotent.
+
+        Raises what the datastore raises for a write that nobody waited for.
+        """
+        if self._is_over:
+            return
+        try:
+            if self._scope is not None:
+                self._scope.close()
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            if self._lock is not None:
+                self._lock.release()
