@@ -8,6 +8,7 @@ import pathlib
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -20,9 +21,10 @@ from channelshim.appserver.blobs.blob_pages import find_page
 from channelshim.appserver.failures import answer_error, guarded
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.libraries import missing_libraries
-from channelshim.appserver.login import development as login
+from channelshim.appserver.login.rule import LoginRule
 from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.proxies import Network, settle_client
+from channelshim.appserver.request_urls import absolute_url, request_url
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts, WsgiApp
 from channelshim.appserver.turn import Turn
@@ -30,17 +32,14 @@ from channelshim.appyaml import config as kinds
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
-from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
-from channelshim.contracts.store import Account
+from channelshim.contracts.identity import Login, User
 from channelshim.pages.errors import not_found_text
-from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime import ndb_state
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.variables import (
     SERVER_SOFTWARE,
     Application,
-    User,
     request_variables,
 )
 from channelshim.services import shutdown
@@ -49,6 +48,31 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 log = logging.getLogger("channelshim.appserver")
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """How requests from outside reach an app: what its door allows.
+
+    Attributes:
+        host: Host header of the platform's own requests, with the port.
+        allowed_hosts: names besides loopback's that Host may say, lower case; None
+            allows all.
+        trusted_proxies: from proxies.parse_networks; whose forwarded headers count.
+        allows_dev_login: whether a login that asks for no proof, and its cookie, is
+            for everybody; otherwise guard.why_no_dev_login decides.
+        enforces_secure: whether `secure:` redirects; off, as in the old server, since
+            a server on loopback speaks http alone.
+        show_tracebacks: whether a 500 shows the app's traceback, to requests from
+            this machine only.
+    """
+
+    host: str = "localhost"
+    allowed_hosts: Collection[str] | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    allows_dev_login: bool = False
+    enforces_secure: bool = False
+    show_tracebacks: bool = False
 
 
 class AppServer:
@@ -60,24 +84,9 @@ class AppServer:
         root: the app's folder; None when wsgi_app is given and there is none.
         config: its app.yaml; None hands every request to wsgi_app.
         application: what is the same for every request.
-        cookies: signs and reads the login cookie.
-        wsgi_app: an application to wrap instead of app.yaml's scripts.
-        remember: called with the account of each login.
-        clock: says when a login was; needed with remember.
-        identity: turns a request into a user; None means the cookie.
-        allowed_hosts: names besides loopback's that Host may say; None allows all.
-        trusted_proxies: from proxies.parse_networks; whose forwarded headers count.
-        allows_dev_login: whether the login that asks for no proof, and its cookie, is
-            for everybody; otherwise guard.why_no_dev_login decides.
-        enforces_secure: whether `secure:` redirects; off, as in the old server, since
-            a server on loopback speaks http alone.
-        host: Host header of the platform's own requests; settable.
-        show_tracebacks: whether a 500 shows the app's traceback, to requests from
-            this machine only.
-
-    Attributes:
-        wsgi_app: the application in the place of app.yaml's scripts, or None; may be
-            set before serving, as may allowed_hosts and show_tracebacks.
+        login: says who a request comes from, and answers its own pages.
+        wsgi_app: stands in for app.yaml's scripts; see Scripts. None for a whole app.
+        exposure: what the door allows.
         page_reports: admits what pages report about themselves; None refuses all.
     """
 
@@ -86,60 +95,55 @@ class AppServer:
         root: pathlib.Path | None,
         config: AppConfig | None,
         application: Application,
-        cookies: CookieSigner,
+        login: Login,
         *,
         wsgi_app: WsgiApp | None = None,
-        remember: Callable[[Account], None] | None = None,
-        clock: Clock | None = None,
-        identity: login.Identity | None = None,
-        allowed_hosts: Collection[str] | None = None,
-        trusted_proxies: tuple[Network, ...] = (),
-        allows_dev_login: bool = False,
-        enforces_secure: bool = False,
-        host: str = "localhost",
-        show_tracebacks: bool = False,
+        exposure: Exposure | None = None,
+        page_reports: PageReports | None = None,
     ) -> None:
-        self.config = config if config is not None else AppConfig(handlers=())
+        self._config = config if config is not None else AppConfig(handlers=())
         self._root = pathlib.Path() if root is None else root.resolve()
         self._application = application
-        self.wsgi_app = wsgi_app
-        self._identity = identity or login.CookieIdentity(cookies)
-        self._login_app = login.make_login_app(
-            cookies, self._identity, login.rememberer(remember, clock)
-        )
-        self.allowed_hosts = allowed_hosts
-        self._trusted_proxies = trusted_proxies
-        self._login_rule = login.LoginRule(is_open=allows_dev_login)
-        self._enforces_secure = enforces_secure
-        self.host = host
-        self.show_tracebacks = show_tracebacks
-        self.page_reports: PageReports | None = None
-        self._scripts = Scripts(self._root)
-        self._serial = None if self.config.is_threadsafe else threading.Lock()
+        self._login = login
+        self._exposure = exposure or Exposure()
+        self._login_rule = LoginRule(login, is_open=self._exposure.allows_dev_login)
+        self._page_reports = page_reports
+        self._scripts = Scripts(self._root, wsgi_app)
+        self._wsgi_app = wsgi_app
+        self._serial = None if self._config.is_threadsafe else threading.Lock()
 
     def load(self) -> None:
         """Enter the app's folder and import every script that app.yaml names.
 
-        One that cannot be loaded is logged and answers 500, as long as another can.
+        One that cannot be loaded is logged and answers 500, as long as another can. A
+        wrapped application is loaded already, from whatever folder: then only lib/ and
+        appengine_config.py are looked at.
 
         Raises:
             AppImportError: none can be loaded; the first one's error.
         """
-        if self.wsgi_app is not None:
+        if self._wsgi_app is not None and not self._config.handlers:
             return
-        self._scripts.enter_folder()
-        self._set_process_variables()
+        if self._wsgi_app is None:
+            self._scripts.enter_folder()
+            self._set_process_variables()
+        else:
+            self._scripts.add_libraries()
         self._scripts.load_configuration()
-        for warning in self.config.warnings:
+        for warning in self._config.warnings:
             log.warning("%s", warning)
-        for missing in missing_libraries(self.config.libraries):
+        for missing in missing_libraries(self._config.libraries):
             log.warning("%s", missing)
+        scripts = [
+            handler.target
+            for handler in self._config.handlers
+            if handler.kind == kinds.SCRIPT and "\\" not in handler.target
+        ]
         try:
-            self._scripts.load_all(
-                handler.target
-                for handler in self.config.handlers
-                if handler.kind == kinds.SCRIPT and "\\" not in handler.target
-            )
+            if self._wsgi_app is None:
+                self._scripts.load_all(scripts)
+            else:
+                self._scripts.stand_in_for(scripts)
         finally:
             # Modules that query while they are imported leave ndb's state behind.
             ndb_state.finish()
@@ -149,7 +153,7 @@ class AppServer:
 
         No user, and no time zone: other programs' ideas of those stay as they are.
         """
-        name, _, port = self.host.partition(":")
+        name, _, port = self._exposure.host.partition(":")
         bare = {"SERVER_NAME": name, "SERVER_PORT": port or "80"}
         for key, value in request_variables(self._application, bare, None).items():
             if key != "TZ" and not key.startswith("USER_"):
@@ -165,17 +169,17 @@ class AppServer:
         self, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         environ = guard.clean(environ)
-        settle_client(environ, self._trusted_proxies)
+        settle_client(environ, self._exposure.trusted_proxies)
         if not self.is_host_allowed(str(environ.get("HTTP_HOST", ""))):
             return answer(
                 start_response,
                 HTTPStatus.BAD_REQUEST,
                 "This server does not answer for the host that the request names.\n",
             )
-        no_login = self._login_rule.refusal(environ, self.allowed_hosts or ())
-        user = None if no_login else self._identity.user(environ)
+        no_login = self._login_rule.refusal(environ, self._exposure.allowed_hosts or ())
+        user = None if no_login else self._login.user(environ)
         if guard.is_reserved(environ) and not (
-            self.page_reports is not None and self.page_reports.admits(environ, user)
+            self._page_reports is not None and self._page_reports.admits(environ, user)
         ):
             return answer(
                 start_response,
@@ -184,11 +188,10 @@ class AppServer:
             )
         if sentence := form_bounds.refusal(environ):
             return answer(start_response, HTTPStatus.BAD_REQUEST, f"{sentence}\n")
-        if login.is_login_page(environ):
+        if environ.get("PATH_INFO") in self._login.paths:
             if no_login:
                 return answer(start_response, HTTPStatus.FORBIDDEN, no_login + "\n")
-            pages: Iterable[bytes] = self._login_app(environ, start_response)
-            return pages
+            return self._login(environ, start_response)
         page = find_page(environ)
         if page is not None:
             variables = request_variables(self._application, environ, user)
@@ -198,12 +201,12 @@ class AppServer:
 
     def is_host_allowed(self, host: str) -> bool:
         """Return whether a Host header names a host that is served here."""
-        return guard.is_host_allowed(host, self.allowed_hosts)
+        return guard.is_host_allowed(host, self._exposure.allowed_hosts)
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""
         try:
-            environ = internal_environ(request, self.host)
+            environ = internal_environ(request, self._exposure.host)
             serve = partial(guarded, self._serve_platform, fail=self._fail)
             return collect(serve, environ)
         except BaseException:
@@ -231,17 +234,17 @@ class AppServer:
         self, environ: Environ, start_response: StartResponse, user: User | None
     ) -> Iterable[bytes]:
         """Answer a request that may be believed, made by user."""
-        if self.wsgi_app is not None:
+        if self._wsgi_app is not None and not self._config.handlers:
             # Without an app.yaml there is no `builtins: deferred`; it just works.
             is_deferred = environ.get("PATH_INFO") == DEFERRED_PATH
-            application: str | WsgiApp = self.wsgi_app
+            application: str | WsgiApp = self._wsgi_app
             if is_deferred and guard.is_internal(environ):
                 application = DEFERRED_APPLICATION
             return self._run(application, environ, start_response, user)
         path = _path_text(environ)
         if path is None:
             return answer(start_response, HTTPStatus.BAD_REQUEST, "No such path.\n")
-        for handler in self.config.handlers:
+        for handler in self._config.handlers:
             match = handler.pattern.match(path)
             if match is None:
                 continue
@@ -251,7 +254,7 @@ class AppServer:
             answered = self._handle(handler, match, environ, start_response, user)
             if answered is not None:
                 return answered
-        tried = self.config if guard.is_from_loopback(environ) else None
+        tried = self._config if guard.is_from_loopback(environ) else None
         return answer(start_response, HTTPStatus.NOT_FOUND, not_found_text(path, tried))
 
     def _refuse(
@@ -262,7 +265,7 @@ class AppServer:
         user: User | None,
     ) -> Iterable[bytes] | None:
         """Answer instead of the handler when `secure:` or `login:` says so."""
-        if self._enforces_secure and not guard.is_internal(environ):
+        if self._exposure.enforces_secure and not guard.is_internal(environ):
             location = _other_scheme(handler, environ)
             if location:
                 status = HTTPStatus(handler.redirect_status)
@@ -276,7 +279,7 @@ class AppServer:
                 start_response,
                 "302 Requires login",
                 "",
-                [("Location", login.login_url(environ))],
+                [("Location", self._login_location(environ))],
             )
         if user is None:
             return answer(
@@ -291,6 +294,10 @@ class AppServer:
             )
         return None
 
+    def _login_location(self, environ: Environ) -> str:
+        path = self._login.login_url(request_url(environ))
+        return absolute_url(environ, path)
+
     def _handle(
         self,
         handler: Handler,
@@ -301,14 +308,14 @@ class AppServer:
     ) -> Iterable[bytes] | None:
         """Answer by a handler that matches; None leaves it to the next one."""
         if handler.kind in (kinds.STATIC_DIR, kinds.STATIC_FILES):
-            path = static.find_file(self._root, self.config, handler, match)
+            path = static.find_file(self._root, self._config, handler, match)
             if path is not None:
                 return static.serve_file(
                     path,
                     environ,
                     start_response,
                     handler=handler,
-                    default_expiration_seconds=self.config.default_expiration_seconds,
+                    default_expiration_seconds=self._config.default_expiration_seconds,
                 )
             if handler.has_fall_through:
                 return None
@@ -345,13 +352,15 @@ class AppServer:
     def _fail(
         self, environ: Environ, start_response: StartResponse, exc_info: Any
     ) -> Iterable[bytes]:
-        has_traceback = self.show_tracebacks and guard.is_from_loopback(environ)
+        has_traceback = self._exposure.show_tracebacks and guard.is_from_loopback(
+            environ
+        )
         return answer_error(
             environ,
             start_response,
             exc_info,
             root=self._root,
-            config=self.config,
+            config=self._config,
             has_traceback=has_traceback,
         )
 
@@ -362,7 +371,7 @@ def _other_scheme(handler: Handler, environ: Environ) -> str:
     wanted = {"always": "https", "never": "http"}.get(handler.secure, scheme)
     if scheme == wanted:
         return ""
-    return f"{wanted}:{login.request_url(environ).partition(':')[2]}"
+    return f"{wanted}:{request_url(environ).partition(':')[2]}"
 
 
 def _path_text(environ: Environ) -> str | None:

@@ -13,9 +13,9 @@ from urllib.parse import parse_qs
 
 from channelshim import limits
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.identity import User
 from channelshim.errors import TokenError
 from channelshim.protocol.tokens import TokenSigner, client_id_bytes
-from channelshim.runtime.variables import User
 
 
 class PageReports:

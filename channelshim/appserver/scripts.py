@@ -74,10 +74,13 @@ class Scripts:
 
     Args:
         root: the app's folder; becomes the working directory and the head of sys.path.
+        stand_in: the application that somebody has loaded already and wrapped. It runs
+            for the scripts that name it; where none does, for all of the app's.
     """
 
-    def __init__(self, root: pathlib.Path) -> None:
+    def __init__(self, root: pathlib.Path, stand_in: WsgiApp | None = None) -> None:
         self._root = root.resolve()
+        self._stand_in = stand_in
         self._cgi_scripts = CgiScripts(self._root)
         self._middleware: Callable[[Any], Any] | None = None
         self._applications: dict[str, WsgiApp] = {}
@@ -88,6 +91,10 @@ class Scripts:
         os.chdir(self._root)
         if str(self._root) not in sys.path[:1]:
             sys.path.insert(0, str(self._root))
+        self.add_libraries()
+
+    def add_libraries(self) -> None:
+        """Import from the app's lib/ too, where there is one."""
         vendored = self._root / "lib"
         if vendored.is_dir() and str(vendored) not in sys.path:
             # Behind all else, so that nothing old shadows what is installed; apps that
@@ -125,6 +132,25 @@ class Scripts:
                 self._applications[script] = self._import(script)
             return self._applications[script]
 
+    def stand_in_for(self, scripts: Iterable[str]) -> None:
+        """Run the wrapped application for the scripts that name it, else for all.
+
+        Args:
+            scripts: as app.yaml names them; none is imported for this.
+        """
+        assert self._stand_in is not None
+        distinct = _own_scripts(scripts)
+        named = [each for each in distinct if _loaded(each) is self._stand_in]
+        if not named and len(distinct) > 1:
+            log.warning(
+                "app.yaml names %d scripts, and none of them is the wrapped "
+                "application, which answers for all: channelshim.application() runs "
+                "each",
+                len(distinct),
+            )
+        for script in named or distinct:
+            self._applications[script] = self._stand_in
+
     def load_all(self, scripts: Iterable[str]) -> None:
         """Load each; log what cannot be loaded, unless nothing of the app's can.
 
@@ -132,12 +158,7 @@ class Scripts:
             AppImportError: of the first, when none can be loaded.
         """
         failures = []
-        # Google's own, as deferred's, say nothing about the app.
-        distinct = [
-            script
-            for script in dict.fromkeys(scripts)
-            if not script.startswith("google.")
-        ]
+        distinct = _own_scripts(scripts)
         for script in distinct:
             try:
                 self.load(script)
@@ -185,6 +206,18 @@ class Scripts:
             raise AppImportError(script, error, self._root)
         found: WsgiApp = application
         return found
+
+
+def _own_scripts(scripts: Iterable[str]) -> list[str]:
+    """Return each once, without Google's: deferred's says nothing about the app."""
+    distinct = dict.fromkeys(scripts)
+    return [script for script in distinct if not script.startswith("google.")]
+
+
+def _loaded(script: str) -> Any:
+    """Return what a dotted name stands for in the modules loaded so far, or None."""
+    module, _, attribute = script.rpartition(".")
+    return getattr(sys.modules.get(module), attribute, None)
 
 
 def _find(script: str) -> Any:

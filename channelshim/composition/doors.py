@@ -28,6 +28,7 @@ from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.proxies import parse_networks
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
+from channelshim.compat import api_proxy as proxy
 from channelshim.composition import reloading
 from channelshim.composition.place import store_directory
 from channelshim.composition.settings import Settings, read_settings
@@ -41,7 +42,6 @@ from channelshim.runtime.variables import Application
 from channelshim.server.bridge import CallSoon
 from channelshim.server.serve import Application as AsgiApplication
 from channelshim.server.serve import Server, make_bridge
-from channelshim.services import proxy
 from channelshim.store.sqlite.opening import open_store
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller

@@ -8,31 +8,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
 from itsdangerous import BadSignature, Signer
 
 from channelshim import limits
+from channelshim.contracts.identity import User
 
 _SALT: Final = b"channelshim login cookie"
 _VALUE: Final = re.compile(r"([^:]+):(True|False):(\d{1,32})")
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """What a genuine cookie says.
-
-    Attributes:
-        email: as typed; holds an "@".
-        is_admin: whether the box was ticked.
-        user_id: digits.
-    """
-
-    email: str
-    is_admin: bool
-    user_id: str
 
 
 class CookieSigner:
@@ -56,7 +41,7 @@ class CookieSigner:
         value = f"{quote(email, safe='@')}:{is_admin}:{user_id}"
         return self._signer.sign(value).decode("ascii")
 
-    def read(self, value: str) -> Login | None:
+    def read(self, value: str) -> User | None:
         """Return who the value names, or None for nobody.
 
         Args:
@@ -72,4 +57,4 @@ class CookieSigner:
         email = unquote(match[1]) if match else ""
         if match is None or "@" not in email:
             return None
-        return Login(email, match[2] == "True", match[3])
+        return User(email, match[2] == "True", match[3])

@@ -5,42 +5,15 @@ Contract 7.3 and 8.1; base-sdk 1.5.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from channelshim import limits
+from channelshim.contracts.identity import User
 
 SERVER_SOFTWARE = "Development/2.0 (channelshim)"
 """Apps take any text that starts with "Dev" as the development server (trap 36)."""
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Who makes a request.
-
-    Attributes:
-        email: as typed at login, case kept; holds an "@".
-        is_admin: what users.is_current_user_admin() answers.
-        user_id: 21 digits; see `user_id_of`.
-    """
-
-    email: str
-    is_admin: bool
-    user_id: str
-
-
-def user_id_of(email: str) -> str:
-    """Return the user id that the old dev server made from an email.
-
-    A 1, and the first 20 characters of the MD5 of the lower-cased email, each byte
-    written decimal with at least two digits. The datastore stub stores the same.
-
-    Source: contract 7.6, with check values.
-    """
-    digest = hashlib.md5(email.lower().encode("utf-8"), usedforsecurity=False)
-    return "1" + "".join(f"{byte:02d}" for byte in digest.digest())[:20]
 
 
 @dataclass(frozen=True, slots=True)

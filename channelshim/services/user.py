@@ -9,6 +9,7 @@ from urllib.parse import quote
 from google.appengine.api import request_info, user_service_stub
 
 from channelshim import limits
+from channelshim.contracts.identity import Login
 
 
 class RequestInfo(request_info._LocalRequestInfo):  # type: ignore[misc]
@@ -27,21 +28,34 @@ class RequestInfo(request_info._LocalRequestInfo):  # type: ignore[misc]
         return f"{scheme}://{host}{path}" + (f"?{query}" if query else "")
 
 
-def make_user_service(**options: Any) -> user_service_stub.UserServiceStub:
-    """Return the stub for the service `user`.
+class UserService(user_service_stub.UserServiceStub):  # type: ignore[misc]
+    """The stub for the service `user`: Google's, with the URLs of a login of ours.
 
-    Its URLs are paths, which a redirect makes absolute, with the destination made
+    The URLs are paths, which a redirect makes absolute, with the destination made
     absolute and quoted behind them.
 
-    Source: contract 7.4.
+    Args:
+        login: whose pages they are.
+        **options: of Google's stub.
     """
-    stub = user_service_stub.UserServiceStub(
-        login_url=f"{limits.PATH_LOGIN}?continue=%s",
-        logout_url=f"{limits.PATH_LOGOUT}?continue=%s",
-        auth_domain=limits.AUTH_DOMAIN,
-        request_data=RequestInfo(),
-        **options,
-    )
+
     # It has no state, and a thread-safe stub is called through a pool of threads.
-    stub.THREADSAFE = False
-    return stub
+    THREADSAFE = False
+
+    def __init__(self, login: Login, **options: Any) -> None:
+        super().__init__(
+            auth_domain=limits.AUTH_DOMAIN, request_data=RequestInfo(), **options
+        )
+        self._login = login
+
+    def _Dynamic_CreateLoginURL(
+        self, request: Any, response: Any, request_id: str
+    ) -> None:
+        destination = self._AddHostToContinueURL(request.destination_url, request_id)
+        response.login_url = self._login.login_url(destination)
+
+    def _Dynamic_CreateLogoutURL(
+        self, request: Any, response: Any, request_id: str
+    ) -> None:
+        destination = self._AddHostToContinueURL(request.destination_url, request_id)
+        response.logout_url = self._login.logout_url(destination)

@@ -14,10 +14,9 @@ from google.appengine.api import apiproxy_stub, apiproxy_stub_map
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import appengine
-from channelshim.compat import import_hooks
+from channelshim.compat import api_proxy, import_hooks
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
 from channelshim.services import channel_messages as messages
-from channelshim.services import proxy
 from channelshim.services.channel import ChannelService
 
 NOW = 1000.0
@@ -81,8 +80,8 @@ def service(broker: Broker) -> ChannelService:
 @pytest.fixture
 def stubs(
     service: ChannelService, monkeypatch: pytest.MonkeyPatch
-) -> proxy.LazyStubMap:
-    stubs = proxy.LazyStubMap({"channel": lambda: service, "xmpp": lambda: service})
+) -> api_proxy.LazyStubMap:
+    stubs = api_proxy.LazyStubMap({"channel": lambda: service, "xmpp": lambda: service})
     monkeypatch.setattr(apiproxy_stub_map, "apiproxy", stubs)
     return stubs
 
@@ -92,7 +91,7 @@ def token_of(client_id: str, expires_at: int = int(NOW) + 60) -> str:
 
 
 def test_first_call_makes_the_service_and_later_ones_go_straight(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker
 ) -> None:
     channel.send_message("ann", "x")
     assert stubs.direct_channel is not None
@@ -104,7 +103,7 @@ def test_first_call_makes_the_service_and_later_ones_go_straight(
 
 
 def test_checks_are_the_same_on_the_short_way(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker
 ) -> None:
     stubs.GetStub("channel")
     for _ in range(2):
@@ -122,7 +121,7 @@ def test_checks_are_the_same_on_the_short_way(
 
 @pytest.mark.parametrize("give", [str, str.encode], ids=["text", "bytes"])
 def test_equal_texts_become_one_object(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker, give: Any
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker, give: Any
 ) -> None:
     # As apps do that make their JSON anew for each user, or send a request's body.
     stubs.GetStub("channel")
@@ -137,7 +136,7 @@ def test_equal_texts_become_one_object(
 
 
 def test_text_and_bytes_are_one_id(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker
 ) -> None:
     for _ in range(2):
         channel.send_message("zoë", "ë")
@@ -146,7 +145,7 @@ def test_text_and_bytes_are_one_id(
 
 
 def test_what_is_no_text_arrives_with_replacements(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker
 ) -> None:
     for _ in range(2):
         channel.send_message(b"\xff", b"a\xffb")
@@ -159,7 +158,7 @@ def test_what_is_no_text_arrives_with_replacements(
 
 
 def test_token_addresses_its_id(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker
 ) -> None:
     long_id = "i" * 200
     for client_id in ("ann", long_id):
@@ -172,7 +171,7 @@ def test_token_addresses_its_id(
 
 
 def test_expired_token_is_a_client_id_that_nobody_has(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker
 ) -> None:
     for client_id in ("ann", "i" * 200):
         channel.send_message(token_of(client_id, expires_at=1), "x")
@@ -182,7 +181,7 @@ def test_expired_token_is_a_client_id_that_nobody_has(
 
 def test_ordinary_id_costs_no_verification(
     channel: Any,
-    stubs: proxy.LazyStubMap,
+    stubs: api_proxy.LazyStubMap,
     service: ChannelService,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -193,7 +192,7 @@ def test_ordinary_id_costs_no_verification(
 
 @pytest.mark.parametrize("is_warm", [True, False])
 def test_own_stub_sees_the_calls(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker, is_warm: bool
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker, is_warm: bool
 ) -> None:
     if is_warm:
         channel.send_message("ann", "x")
@@ -207,7 +206,7 @@ def test_own_stub_sees_the_calls(
 
 def test_own_map_sees_the_calls(
     channel: Any,
-    stubs: proxy.LazyStubMap,
+    stubs: api_proxy.LazyStubMap,
     broker: Broker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -221,7 +220,7 @@ def test_own_map_sees_the_calls(
 
 
 def test_calls_of_ndb_leave_the_short_way_open(
-    channel: Any, stubs: proxy.LazyStubMap, broker: Broker
+    channel: Any, stubs: api_proxy.LazyStubMap, broker: Broker
 ) -> None:
     channel.send_message("ann", "x")
     # What ndb calls the datastore by; it asks the map for its hooks.
@@ -239,7 +238,7 @@ def test_calls_of_ndb_leave_the_short_way_open(
 @pytest.mark.parametrize("when", ["GetPreCallHooks", "GetPostCallHooks"])
 def test_hooks_see_the_calls(
     channel: Any,
-    stubs: proxy.LazyStubMap,
+    stubs: api_proxy.LazyStubMap,
     broker: Broker,
     when: str,
     add: str,
@@ -261,7 +260,7 @@ def test_hooks_see_the_calls(
 
 
 def test_injected_error_is_raised(
-    channel: Any, stubs: proxy.LazyStubMap, service: ChannelService
+    channel: Any, stubs: api_proxy.LazyStubMap, service: ChannelService
 ) -> None:
     channel.send_message("ann", "x")
     service.SetError(apiproxy_errors.ApplicationError(3, "broken"))
@@ -271,7 +270,7 @@ def test_injected_error_is_raised(
 
 def test_production_name_of_the_service_works(
     channel: Any,
-    stubs: proxy.LazyStubMap,
+    stubs: api_proxy.LazyStubMap,
     broker: Broker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -282,7 +281,7 @@ def test_production_name_of_the_service_works(
 
 
 def test_token_carries_the_brokers_number(
-    channel: Any, stubs: proxy.LazyStubMap
+    channel: Any, stubs: api_proxy.LazyStubMap
 ) -> None:
     claims = SIGNER.verify(channel.create_channel("zoë", 5), NOW)
     assert claims == TokenClaims("zoë", int(NOW) + 301, 7, b"n" * 8)
@@ -301,7 +300,7 @@ def test_token_carries_the_brokers_number(
 )
 def test_service_errors_become_googles_classes(
     channel: Any,
-    stubs: proxy.LazyStubMap,
+    stubs: api_proxy.LazyStubMap,
     service: ChannelService,
     number: int,
     name: str,
@@ -313,7 +312,7 @@ def test_service_errors_become_googles_classes(
 
 
 def test_other_errors_pass(
-    channel: Any, stubs: proxy.LazyStubMap, service: ChannelService
+    channel: Any, stubs: api_proxy.LazyStubMap, service: ChannelService
 ) -> None:
     service.SetError(apiproxy_errors.OverQuotaError())
     with pytest.raises(apiproxy_errors.OverQuotaError):
@@ -321,7 +320,7 @@ def test_other_errors_pass(
 
 
 def test_checked_ids_are_bounded(
-    channel: Any, stubs: proxy.LazyStubMap, monkeypatch: pytest.MonkeyPatch
+    channel: Any, stubs: api_proxy.LazyStubMap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module: Any = importlib.import_module("google.appengine.api.channel.channel")
     monkeypatch.setattr(module, "_CHECKED_IDS", 10)

@@ -13,13 +13,14 @@ from webtest import TestApp
 
 from channelshim import appengine
 from channelshim.appserver.application import AppServer
+from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appyaml.app import parse_app
+from channelshim.compat import api_proxy
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
-from channelshim.services import proxy, sdk
-from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.services.user import make_user_service
+from channelshim.services.user import UserService
 from channelshim.store.sqlite.state import SqliteStore
+from tests.service_needs import install_services, make_login
 
 CLASSIC = """
 from google.appengine.ext import webapp
@@ -59,7 +60,7 @@ def webapp_add_wsgi_middleware(app):
 @pytest.fixture(autouse=True)
 def legacy_imports() -> None:
     appengine.install()
-    proxy.install({"user": make_user_service})
+    api_proxy.install({"user": lambda: UserService(make_login())})
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestApp:
         read=lambda path: None,
     )
     signer = CookieSigner([b"s" * 32])
-    server = AppServer(tmp_path, config, Application("test"), signer)
+    server = AppServer(tmp_path, config, Application("test"), DevelopmentLogin(signer))
     server.load()
     return TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
@@ -101,13 +102,7 @@ def test_blob_is_served_whole_or_in_part(
     from google.appengine.api import apiproxy_stub_map
 
     store = SqliteStore(tmp_path, takes_lease=False)
-    proxy.install(
-        {
-            **sdk.factories(tmp_path),
-            "user": make_user_service,
-            "datastore_v3": lambda: DatastoreService(store, "dev~test"),
-        }
-    )
+    install_services(tmp_path, store)
     handlers = importlib.import_module("google.appengine.ext.webapp.blobstore_handlers")
     webapp = importlib.import_module("google.appengine.ext.webapp")
     data = bytes(range(256)) * 1000

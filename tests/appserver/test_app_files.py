@@ -20,10 +20,11 @@ from channelshim.appserver.proxies import parse_networks
 from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import Library
+from channelshim.compat import api_proxy
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
-from channelshim.services import proxy
-from channelshim.services.user import make_user_service
+from channelshim.services.user import UserService
+from tests.service_needs import make_login
 
 _numbers = itertools.count()
 
@@ -238,7 +239,7 @@ def test_login_url_keeps_the_scheme_of_the_request(folder: AppFolder) -> None:
         "    url = users.create_login_url('/x')\n"
         "    return [(os.environ['HTTPS'] + ' ' + url).encode()]\n",
     )
-    proxy.install({"user": make_user_service})
+    api_proxy.install({"user": lambda: UserService(make_login())})
     client = folder.client(
         handlers(f"{{url: /, script: {folder.name}.app}}"),
         trusted_proxies=parse_networks(["192.0.2.1"]),

@@ -8,11 +8,13 @@ import pytest
 from webtest import TestApp
 
 from channelshim.appserver.application import AppServer
+from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.app import parse_app
 from channelshim.contracts.dispatcher import InternalRequest
+from channelshim.contracts.identity import user_id_of
 from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime.variables import Application, user_id_of
+from channelshim.runtime.variables import Application
 
 YAML = """
 runtime: python27
@@ -64,7 +66,13 @@ def make_server(folder: pathlib.Path, *, threadsafe: bool = True) -> AppServer:
     (folder / "files" / "a.txt").write_text("hello")
     text = YAML.format(module=module, threadsafe=str(threadsafe).lower())
     config = parse_app(text, read=lambda path: None)
-    return AppServer(folder, config, Application("test"), SIGNER, allows_dev_login=True)
+    return AppServer(
+        folder,
+        config,
+        Application("test"),
+        DevelopmentLogin(SIGNER),
+        allows_dev_login=True,
+    )
 
 
 @pytest.fixture
@@ -231,7 +239,7 @@ def test_import_error_names_file_and_line_of_the_app(
     (tmp_path / "broken_app.py").write_text("import os\n\nos.nothing\n")
     text = "runtime: python27\nhandlers:\n- url: /.*\n  script: broken_app.app\n"
     config = parse_app(text, read=lambda path: None)
-    server = AppServer(tmp_path, config, Application("test"), SIGNER)
+    server = AppServer(tmp_path, config, Application("test"), DevelopmentLogin(SIGNER))
     with pytest.raises(AppImportError) as caught:
         server.load()
     assert caught.value.path == str(tmp_path / "broken_app.py")

@@ -13,10 +13,10 @@ from webtest import TestApp
 
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
+from channelshim.compat import api_proxy
 from channelshim.jobs.jobs import Work
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
-from channelshim.services import proxy
 from channelshim.store.sqlite.state import SqliteStore
 
 SOURCE = """
@@ -54,7 +54,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppServe
     store = SqliteStore(tmp_path / "store", takes_lease=False)
     work = Work(app_dir, tmp_path / "store", store.database, time)
     before = apiproxy_stub_map.apiproxy
-    proxy.install(work.factories())
+    api_proxy.install(work.factories())
     server = AppServer(app_dir, config, Application("test"), CookieSigner([b"s" * 32]))
     server.load()
     work.start(server, config, runs_cron=False)

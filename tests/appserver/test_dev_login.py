@@ -14,9 +14,11 @@ from webtest import TestApp
 
 from channelshim.appserver.application import AppServer
 from channelshim.appserver.guard import is_loopback_address
+from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.proxies import parse_networks
+from channelshim.contracts.identity import user_id_of
 from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime.variables import Application, user_id_of
+from channelshim.runtime.variables import Application
 
 SIGNER = CookieSigner([b"s" * 32])
 EMAIL = "eve@example.com"
@@ -34,7 +36,9 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 def make_client(
     address: str = "127.0.0.1", host: str = "localhost:8080", **options: Any
 ) -> TestApp:
-    server = AppServer(None, None, Application("t"), SIGNER, wsgi_app=app, **options)
+    server = AppServer(
+        None, None, Application("t"), DevelopmentLogin(SIGNER), wsgi_app=app, **options
+    )
     environ = {"REMOTE_ADDR": address, "HTTP_HOST": host}
     return TestApp(server, extra_environ=environ)
 

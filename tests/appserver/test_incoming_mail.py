@@ -12,12 +12,14 @@ from webtest import TestApp
 
 from channelshim import appengine
 from channelshim.appserver.application import AppServer
+from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appyaml.app import parse_app
+from channelshim.compat import api_proxy
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
-from channelshim.services import proxy
-from channelshim.services.user import make_user_service
+from channelshim.services.user import UserService
+from tests.service_needs import make_login
 
 APP = """
 import webapp2
@@ -72,10 +74,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppServe
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     before = apiproxy_stub_map.apiproxy
-    proxy.install({"user": make_user_service})
+    api_proxy.install({"user": lambda: UserService(make_login())})
     config = parse_app(YAML, read=lambda path: None)
     signer = CookieSigner([b"s" * 32])
-    server = AppServer(tmp_path, config, Application("test"), signer)
+    server = AppServer(tmp_path, config, Application("test"), DevelopmentLogin(signer))
     server.load()
     yield server
     apiproxy_stub_map.apiproxy = before

@@ -7,16 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from channelshim.appserver.login.development import (
-    CookieIdentity,
-    make_login_app,
-    safe_destination,
-)
+from channelshim.appserver.login.development import DevelopmentLogin
+from channelshim.appserver.request_urls import safe_destination
+from channelshim.contracts.identity import User, user_id_of
 from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime.variables import User, user_id_of
 
 SIGNER = CookieSigner([b"s" * 32])
-IDENTITY = CookieIdentity(SIGNER)
+IDENTITY = DevelopmentLogin(SIGNER)
 
 
 @pytest.fixture
@@ -26,7 +23,7 @@ def remembered() -> list[User]:
 
 @pytest.fixture
 def client(remembered: list[User]) -> TestApp:
-    return TestApp(make_login_app(SIGNER, IDENTITY, remembered.append))
+    return TestApp(DevelopmentLogin(SIGNER, remembered.append))
 
 
 def log_in(client: TestApp, query: str) -> str:

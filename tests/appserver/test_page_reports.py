@@ -10,8 +10,8 @@ import pytest
 
 from channelshim import limits
 from channelshim.appserver.page_reports import PageReports
+from channelshim.contracts.identity import User, user_id_of
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
-from channelshim.runtime.variables import User, user_id_of
 
 ANN = User("ann@example.com", False, user_id_of("ann@example.com"))
 SIGNER = TokenSigner([b"s" * 32])

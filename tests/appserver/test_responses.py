@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from channelshim.appserver.application import AppServer
+from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.response_rules import BadResponse, check_head, piece_bytes
 from channelshim.appserver.responses import BrokenAnswer, Collected, run_app
 from channelshim.appserver.turn import Turn
@@ -203,7 +204,9 @@ def serial_server(tmp_path: Path) -> AppServer:
     config = AppConfig(handlers=(), is_threadsafe=False)
     cookies = CookieSigner([b"s" * 32])
     app = answering([b"fine"])
-    return AppServer(tmp_path, config, Application("a"), cookies, wsgi_app=app)
+    return AppServer(
+        tmp_path, config, Application("a"), DevelopmentLogin(cookies), wsgi_app=app
+    )
 
 
 @pytest.mark.parametrize("namespace", ["bad namespace!", "\ud800", "a\0b", "x" * 101])

@@ -13,11 +13,11 @@ from webtest import TestApp
 
 from channelshim import limits
 from channelshim.appserver.application import AppServer
+from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
-from channelshim.services import proxy, sdk
-from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store.sqlite.state import SqliteStore
+from tests.service_needs import install_services
 
 
 def picture(width: int, height: int, kind: str = "PNG", mode: str = "RGB") -> bytes:
@@ -64,14 +64,11 @@ def client(tmp_path: Path) -> Iterator[TestApp]:
 
     store = SqliteStore(tmp_path, takes_lease=False)
     before = apiproxy_stub_map.apiproxy
-    proxy.install(
-        {
-            **sdk.factories(tmp_path),
-            "datastore_v3": lambda: DatastoreService(store, "dev~test"),
-        }
-    )
+    install_services(tmp_path, store)
     signer = CookieSigner([b"s" * 32])
-    server = AppServer(None, None, Application("test"), signer, wsgi_app=app)
+    server = AppServer(
+        None, None, Application("test"), DevelopmentLogin(signer), wsgi_app=app
+    )
     stub = apiproxy_stub_map.apiproxy.GetStub("blobstore")
     for key, data in BLOBS.items():
         stub.storage.StoreBlob(key, io.BytesIO(data))

@@ -19,10 +19,8 @@ from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
-from channelshim.services import proxy, sdk
-from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.services.user import make_user_service
 from channelshim.store.sqlite.state import SqliteStore
+from tests.service_needs import install_services
 
 APP = """
 import json
@@ -118,13 +116,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestApp]
     monkeypatch.syspath_prepend(str(app_dir))
     store = SqliteStore(tmp_path / "store", takes_lease=False)
     before = apiproxy_stub_map.apiproxy
-    proxy.install(
-        {
-            **sdk.factories(tmp_path / "store"),
-            "user": make_user_service,
-            "datastore_v3": lambda: DatastoreService(store, "dev~test"),
-        }
-    )
+    install_services(tmp_path / "store", store)
     config = parse_app(YAML, read=lambda path: None)
     server = AppServer(app_dir, config, Application("test"), CookieSigner([b"s" * 32]))
     server.load()

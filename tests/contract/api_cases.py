@@ -63,10 +63,10 @@ class Target(object):
 def make_service(clock):
     """Return the shim's real service with a broker, in the stub's clothes."""
     from channelshim.broker.memory import MemoryBroker
+    from channelshim.compat.api_proxy import LazyStubMap
     from channelshim.errors import InvalidToken, TokenExpired
     from channelshim.protocol.tokens import TokenSigner
     from channelshim.services.channel import ChannelService
-    from channelshim.services.proxy import LazyStubMap
 
     class Clock(object):
         def time(self):

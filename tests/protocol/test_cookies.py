@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelshim import limits
-from channelshim.protocol.cookies import CookieSigner, Login
+from channelshim.contracts.identity import User
+from channelshim.protocol.cookies import CookieSigner
 
 OLD, NEW = b"o" * 32, b"n" * 32
 SIGNER = CookieSigner([OLD, NEW])
@@ -25,12 +26,12 @@ def test_round_trip_keeps_any_email(email: str, is_admin: bool) -> None:
     value = SIGNER.sign(email, is_admin, "1")
     assert value.isascii()
     if len(value) <= limits.MAXIMUM_COOKIE_LENGTH:
-        assert SIGNER.read(value) == Login(email, is_admin, "1")
+        assert SIGNER.read(value) == User(email, is_admin, "1")
 
 
 def test_older_secret_verifies_and_an_unknown_one_does_not() -> None:
     value = CookieSigner([OLD]).sign("a@b", False, "1")
-    assert SIGNER.read(value) == Login("a@b", False, "1")
+    assert SIGNER.read(value) == User("a@b", False, "1")
     assert CookieSigner([NEW]).read(value) is None
 
 

@@ -6,12 +6,8 @@ import re
 
 import pytest
 
-from channelshim.runtime.variables import (
-    Application,
-    User,
-    request_variables,
-    user_id_of,
-)
+from channelshim.contracts.identity import User, user_id_of
+from channelshim.runtime.variables import Application, request_variables
 
 APPLICATION = Application("myapp", environment={"MODE": "test"})
 ENVIRON = {

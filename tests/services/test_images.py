@@ -11,13 +11,13 @@ import pytest
 from google.appengine.api import apiproxy_stub_map
 
 from channelshim.runtime.environment import RequestScope
-from channelshim.services import proxy, sdk
+from tests.service_needs import install_services
 
 
 @pytest.fixture(autouse=True)
 def services(tmp_path: Path) -> Iterator[None]:
     before = apiproxy_stub_map.apiproxy
-    proxy.install(sdk.factories(tmp_path))
+    install_services(tmp_path)
     yield
     apiproxy_stub_map.apiproxy = before
 

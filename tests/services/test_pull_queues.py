@@ -15,7 +15,7 @@ from google.appengine.api.taskqueue import taskqueue_stub
 from google.appengine.ext import ndb
 
 from channelshim.appyaml.queues import parse_queues
-from channelshim.services import proxy
+from channelshim.compat import api_proxy
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.services.executions import Executions
 from channelshim.services.taskqueue import TaskQueueService
@@ -60,7 +60,7 @@ class Side:
         (directory / "queue.yaml").write_text(YAML)
         made: Callable[[], Any] = self.ours if name == "ours" else self.google
         self.root = directory
-        proxy.install(
+        api_proxy.install(
             {
                 "taskqueue": made,
                 "memcache": memcache_stub.MemcacheServiceStub,

@@ -30,17 +30,15 @@ from google.appengine.api.app_identity import _metadata_server
 from channelshim import appengine, limits
 from channelshim.compat import access_tokens
 from channelshim.runtime.environment import RequestScope
-from channelshim.services import proxy, sdk
-from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store.sqlite.state import SqliteStore
+from tests.service_needs import install_services
 
 
 @pytest.fixture(autouse=True)
 def services(tmp_path: Path) -> Iterator[None]:
     before = apiproxy_stub_map.apiproxy
     store = SqliteStore(tmp_path, takes_lease=False)
-    entities = {"datastore_v3": lambda: DatastoreService(store, "dev~test")}
-    proxy.install({**sdk.factories(tmp_path), **entities})
+    install_services(tmp_path, store)
     yield
     apiproxy_stub_map.apiproxy = before
 
@@ -212,7 +210,7 @@ def test_search_finds_and_survives_a_new_stub(tmp_path: Path) -> None:
 
     in_request(put)
     assert in_request(find) == ["d"]
-    proxy.install(sdk.factories(tmp_path))
+    install_services(tmp_path)
     assert in_request(find) == ["d"]
 
 

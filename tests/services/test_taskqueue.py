@@ -15,9 +15,9 @@ from google.appengine.api.memcache import memcache_stub
 from google.appengine.ext import ndb
 
 from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.compat import api_proxy
 from channelshim.contracts.tasks import Task
 from channelshim.runtime.environment import RequestScope
-from channelshim.services import proxy
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.services.executions import Executions
 from channelshim.services.taskqueue import TaskQueueService
@@ -57,7 +57,7 @@ class Queues:
 def queues(tmp_path: Path) -> Iterator[Queues]:
     made = Queues(tmp_path, QUEUES)
     before = apiproxy_stub_map.apiproxy
-    proxy.install(
+    api_proxy.install(
         {
             "taskqueue": lambda: made.service,
             "memcache": memcache_stub.MemcacheServiceStub,

@@ -7,14 +7,11 @@ unsigned cookie (7.7).
 from __future__ import annotations
 
 import functools
-import logging
 import os
-import re
-import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final, Protocol
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 # webapp2 asks when it is first imported; see compat.installer.
 os.environ.setdefault("APPENGINE_RUNTIME", "python27")
@@ -22,27 +19,19 @@ os.environ.setdefault("APPENGINE_RUNTIME", "python27")
 import webapp2
 
 from channelshim import limits
-from channelshim.appserver.guard import why_no_dev_login
-from channelshim.contracts.clock import Clock
-from channelshim.contracts.store import Account
+from channelshim.appserver.request_urls import safe_destination
+from channelshim.contracts.identity import User, user_id_of
 from channelshim.pages import templates
 from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime.variables import User, user_id_of
 
-_logger = logging.getLogger("channelshim.appserver")
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REDIRECT_STATUS: Final = "302 Redirecting to continue URL"
 _DEFAULT_EMAIL: Final = "test@example.com"
 
 
-class Identity(Protocol):
-    """Turns a request into a user; another login has another one of these."""
-
-    def user(self, environ: dict[str, Any]) -> User | None:
-        """Return who makes the request, or None for nobody."""
-
-
-class CookieIdentity:
+class _CookieReader:
     """Believes the signed cookie that the login page sets.
 
     Args:
@@ -54,7 +43,7 @@ class CookieIdentity:
         # The same pages ask again and again; verifying costs as much as a small app.
         self._user_of = functools.lru_cache(limits.COOKIES_REMEMBERED)(self._read)
 
-    def user(self, environ: dict[str, Any]) -> User | None:
+    def user(self, environ: WSGIEnvironment) -> User | None:
         """Return who the cookie names, or None."""
         header = environ.get("HTTP_COOKIE", "")
         if limits.LOGIN_COOKIE not in header:
@@ -82,82 +71,6 @@ def _cookie_value(header: str) -> str:
                 return ""
             return morsel.value if morsel else ""
     return ""
-
-
-def is_login_page(environ: dict[str, Any]) -> bool:
-    """Return whether a request is for one of the two pages."""
-    return environ.get("PATH_INFO") in (limits.PATH_LOGIN, limits.PATH_LOGOUT)
-
-
-class LoginRule:
-    """Decides which requests may log in, or are believed to have; warns once.
-
-    Args:
-        is_open: every request may; otherwise guard.why_no_dev_login decides.
-    """
-
-    def __init__(self, *, is_open: bool) -> None:
-        self._is_open = is_open
-        self._has_warned = threading.Lock()
-
-    def refusal(self, environ: dict[str, Any], allowed_hosts: Collection[str]) -> str:
-        """Return a sentence for a request that may not, or "".
-
-        Also "" for one that has nothing to do with logins.
-
-        Args:
-            environ: of an outside request, behind `proxies.settle_client`.
-            allowed_hosts: names besides loopback's that Host may say.
-        """
-        if self._is_open or not (
-            is_login_page(environ)
-            or limits.LOGIN_COOKIE in environ.get("HTTP_COOKIE", "")
-        ):
-            return ""
-        reason = why_no_dev_login(environ, allowed_hosts)
-        # Once: anybody outside can ask again and again.
-        if reason and self._has_warned.acquire(blocking=False):
-            _logger.warning(
-                "a login from %.64r, for the host %.64r, was refused. %s",
-                environ.get("REMOTE_ADDR", ""),
-                environ.get("HTTP_HOST", ""),
-                reason,
-            )
-        return reason
-
-
-def request_url(environ: dict[str, Any]) -> str:
-    """Return the request's own URL, quoted, with its query."""
-    url: str = webapp2.Request(environ).url
-    return url
-
-
-def login_url(environ: dict[str, Any]) -> str:
-    """Return the absolute URL of the login page that comes back to this request."""
-    request = webapp2.Request(environ)
-    destination = quote(request.url, safe="/")
-    return f"{request.host_url}{limits.PATH_LOGIN}?continue={destination}"
-
-
-def safe_destination(text: str, host: str) -> str:
-    """Return where `continue` leads, or "/" when that is not this server.
-
-    Args:
-        text: from outside.
-        host: the request's Host.
-    """
-    text = text.strip()
-    if not text or re.search(r"[\x00-\x20\x7f\\]", text) or text.startswith("//"):
-        return "/"
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return "/"
-    is_own_url = parts.scheme in ("http", "https") and parts.netloc == host
-    is_path = not parts.scheme and not parts.netloc and text.startswith("/")
-    if not (is_own_url or is_path):
-        return "/"
-    return quote(text, safe="!#$%&'()*+,/:;=?@[]~")
 
 
 class _Page(webapp2.RequestHandler):  # type: ignore[misc]
@@ -199,7 +112,7 @@ class LoginPage(_Page):
         self._redirect()
 
     def _log_in(self, email: str) -> None:
-        if not email or not _is_speakable(email):
+        if not email or not _is_valid_email(email):
             return
         is_admin = self.request.GET.get("admin", "").lower() == "true"
         registry = self.app.registry
@@ -214,7 +127,7 @@ class LoginPage(_Page):
             registry["remember"](user)
 
     def _show(self) -> None:
-        user = self.app.registry["identity"].user(self.request.environ)
+        user = self.app.registry["user"](self.request.environ)
         self.response.headers["Cache-Control"] = "no-store"
         self.response.headers["X-Frame-Options"] = "DENY"
         self.response.write(
@@ -238,7 +151,7 @@ class LogoutPage(_Page):
         self._redirect()
 
 
-def _is_speakable(email: str) -> bool:
+def _is_valid_email(email: str) -> bool:
     return (
         len(email) <= limits.MAXIMUM_EMAIL_LENGTH
         and ":" not in email
@@ -246,38 +159,40 @@ def _is_speakable(email: str) -> bool:
     )
 
 
-def rememberer(
-    remember: Callable[[Account], None] | None, clock: Clock | None
-) -> Callable[[User], None] | None:
-    """Return what make_login_app calls with a user, or None without one of the two.
+class DevelopmentLogin:
+    """The login of the old server: whoever is typed in is believed.
+
+    See contracts.identity.Login.
 
     Args:
-        remember: keeps an account.
-        clock: says when the login was.
-    """
-    if remember is None or clock is None:
-        return None
-
-    def remember_user(user: User) -> None:
-        remember(Account(user.email, user.user_id, user.is_admin, clock.time()))
-
-    return remember_user
-
-
-def make_login_app(
-    signer: CookieSigner,
-    identity: Identity,
-    remember: Callable[[User], None] | None = None,
-) -> webapp2.WSGIApplication:
-    """Return the WSGI application of the two pages.
-
-    Args:
-        signer: signs the cookie.
-        identity: who is logged in now, for the form.
+        signer: signs and reads the cookie.
         remember: called with each user who logs in.
     """
-    application = webapp2.WSGIApplication(
-        [(limits.PATH_LOGIN, LoginPage), (limits.PATH_LOGOUT, LogoutPage)]
-    )
-    application.registry.update(signer=signer, identity=identity, remember=remember)
-    return application
+
+    paths: Final = frozenset({limits.PATH_LOGIN, limits.PATH_LOGOUT})
+    asks_no_proof: Final = True
+
+    def __init__(
+        self, signer: CookieSigner, remember: Callable[[User], None] | None = None
+    ) -> None:
+        reader = _CookieReader(signer)
+        self.user = reader.user
+        self._pages = webapp2.WSGIApplication(
+            [(limits.PATH_LOGIN, LoginPage), (limits.PATH_LOGOUT, LogoutPage)]
+        )
+        self._pages.registry.update(signer=signer, user=reader.user, remember=remember)
+
+    def login_url(self, destination: str) -> str:
+        """See contracts.identity.Login."""
+        return f"{limits.PATH_LOGIN}?continue={quote(destination)}"
+
+    def logout_url(self, destination: str) -> str:
+        """See contracts.identity.Login."""
+        return f"{limits.PATH_LOGOUT}?continue={quote(destination)}"
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request for one of the two pages."""
+        pages: Iterable[bytes] = self._pages(environ, start_response)
+        return pages

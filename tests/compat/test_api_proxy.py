@@ -6,7 +6,7 @@ import threading
 
 from google.appengine.api import apiproxy_stub
 
-from channelshim.services.proxy import LazyStubMap
+from channelshim.compat.api_proxy import LazyStubMap
 
 
 class Stub(apiproxy_stub.APIProxyStub):  # type: ignore[misc]

@@ -1,0 +1,56 @@
+"""Who may use a login that asks for no proof."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from channelshim import limits
+from channelshim.appserver.guard import why_no_dev_login
+from channelshim.contracts.identity import Login
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_logger = logging.getLogger("channelshim.appserver")
+
+
+class LoginRule:
+    """Decides which requests may log in, or are believed to have; warns once.
+
+    Args:
+        login: whose pages and cookie; one that asks for proof is open to all.
+        is_open: every request may; otherwise guard.why_no_dev_login decides.
+    """
+
+    def __init__(self, login: Login, *, is_open: bool) -> None:
+        self._paths = login.paths
+        self._is_open = is_open or not login.asks_no_proof
+        self._has_warned = threading.Lock()
+
+    def refusal(self, environ: WSGIEnvironment, allowed_hosts: Collection[str]) -> str:
+        """Return a sentence for a request that may not, or "".
+
+        Also "" for one that has nothing to do with logins.
+
+        Args:
+            environ: of an outside request, behind `proxies.settle_client`.
+            allowed_hosts: names besides loopback's that Host may say.
+        """
+        if self._is_open or not (
+            environ.get("PATH_INFO") in self._paths
+            or limits.LOGIN_COOKIE in environ.get("HTTP_COOKIE", "")
+        ):
+            return ""
+        reason = why_no_dev_login(environ, allowed_hosts)
+        # Once: anybody outside can ask again and again.
+        if reason and self._has_warned.acquire(blocking=False):
+            _logger.warning(
+                "a login from %.64r, for the host %.64r, was refused. %s",
+                environ.get("REMOTE_ADDR", ""),
+                environ.get("HTTP_HOST", ""),
+                reason,
+            )
+        return reason

@@ -1,0 +1,88 @@
+"""What settings and app.yaml come to together: small decisions, each a function."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+
+from channelshim import limits
+from channelshim.appserver import guard
+from channelshim.appyaml.config import AppConfig
+from channelshim.composition.settings import Settings
+from channelshim.errors import ConfigurationError
+
+
+def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
+    """Refuse to listen beyond this machine while anybody can log in as anybody.
+
+    The address that is bound decides, not how the host was written: a name such as
+    127.office.example may lead anywhere.
+
+    Args:
+        settings: names the host, and whether the login is open.
+        listener: bound; closed by a refusal.
+
+    Raises:
+        ConfigurationError: names the setting that allows it.
+    """
+    if settings.allow_dev_login or is_on_loopback(listener):
+        return
+    listener.close()
+    raise ConfigurationError(
+        f"the login page asks for no password, so nobody but this machine should "
+        f"reach it, and {settings.host} is reached by others: listen on localhost, "
+        "or say --allow_dev_login"
+    )
+
+
+def is_on_loopback(listener: socket.socket) -> bool:
+    """Return whether only this machine reaches a listening socket."""
+    return guard.is_loopback_address(listener.getsockname()[0])
+
+
+def worker_count(settings: Settings, config: AppConfig | None) -> int:
+    """Return how many threads run the app.
+
+    What the setting says; else one for `threadsafe: false`; else a few more than
+    cores: Python runs one at a time, the others wait for the store or a slow reader.
+    """
+    if settings.threads:
+        return int(settings.threads)
+    if config is not None and not config.is_threadsafe:
+        return 1
+    return min(16, 4 + 2 * (os.cpu_count() or 1))
+
+
+def posts_presence(settings: Settings, config: AppConfig | None) -> bool:
+    """Return whether the app hears who is connected.
+
+    Always by default, as in the old development server; by a setting only where
+    app.yaml's inbound_services ask for it, as in production.
+    """
+    services = config.inbound_services if config is not None else ()
+    return not settings.require_inbound_services or "channel_presence" in services
+
+
+def signing_secrets(
+    settings: Settings, stored: Callable[[str], Sequence[bytes]], purpose: str
+) -> Sequence[bytes]:
+    """Return what signs, oldest first: what a setting says, else the store's.
+
+    Args:
+        settings: with signing_secrets or none.
+        stored: returns the store's for a purpose.
+        purpose: what they sign.
+
+    Raises:
+        ConfigurationError: one of the setting is too short.
+    """
+    given = settings.signing_secrets
+    if any(len(secret) < limits.SHORTEST_SECRET for secret in given):
+        raise ConfigurationError(
+            "each of signing_secrets must have at least "
+            f"{limits.SHORTEST_SECRET} characters"
+        )
+    if given:
+        return [secret.encode("utf-8") for secret in given]
+    return stored(purpose)

@@ -1,0 +1,56 @@
+"""The service `mail`: nothing is sent, everything can be read."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from channelshim import limits
+
+_logger = logging.getLogger("channelshim.services")
+
+
+def make_mail_service(folder: Path) -> Any:
+    """Return the stub for the service `mail`: nothing is sent, all can be read.
+
+    Args:
+        folder: each mail is written there as a file that mail programs open, the last
+            limits.MAILS_KEPT of them.
+    """
+    from google.appengine.api import mail_stub
+
+    class MailService(mail_stub.MailServiceStub):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self._numbers = itertools.count(_last_number(folder) + 1)
+            self._writing = threading.Lock()
+            self._cached_messages: Any = []
+
+        def _CacheMessage(self, message: Any) -> None:
+            with self._writing:
+                kept = deque([*self._cached_messages, message], limits.MAILS_KEPT)
+                self._cached_messages = list(kept)
+                _write_mail(folder, next(self._numbers), message)
+
+    return MailService()
+
+
+def _last_number(folder: Path) -> int:
+    names = [path.stem for path in folder.glob("*.eml")]
+    return max((int(name) for name in names if name.isdigit()), default=0)
+
+
+def _write_mail(folder: Path, number: int, message: Any) -> None:
+    path = folder / f"{number:06d}.eml"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(message.to_mime_message().as_bytes())
+        (folder / f"{number - limits.MAILS_KEPT:06d}.eml").unlink(missing_ok=True)
+    except OSError as error:
+        _logger.warning("a mail could not be kept: %s", error)
+    else:
+        _logger.info("a mail was not sent but kept as %s", path)

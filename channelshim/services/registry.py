@@ -1,0 +1,213 @@
+"""The one registry of services: name to what makes the stub behind it.
+
+Nothing is imported before a service is first asked for: images alone costs 40 MB.
+docs/reference/services.md says for each what works and what does not.
+"""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from channelshim.appyaml.queues import QueueConfig
+from channelshim.contracts.broker import Broker
+from channelshim.contracts.clock import Clock
+from channelshim.contracts.identity import Login
+from channelshim.protocol.tokens import TokenSigner
+from channelshim.services.executions import Executions
+
+_NONCE_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the services of one app are made from.
+
+    Attributes:
+        application_id: without partition.
+        directory: of the app; index.yaml is read there.
+        clock: the time.
+        store: the app's.
+        store_directory: blobs, mails and the search index go below it.
+        tokens: signs channel tokens.
+        broker: takes messages.
+        login: makes the URLs of the users service.
+        queues: queue.yaml.
+        on_tasks_added: called after tasks are stored; wakes the runner. Any thread.
+        executions: how many tasks were begun lately.
+        requires_indexes: whether a query needs its index in index.yaml.
+        auto_id_policy: "scattered" or "sequential".
+    """
+
+    application_id: str
+    directory: Path
+    clock: Clock
+    store: Any
+    store_directory: Path
+    tokens: TokenSigner
+    broker: Broker
+    login: Login
+    queues: QueueConfig
+    on_tasks_added: Callable[[], None]
+    executions: Executions
+    requires_indexes: bool = False
+    auto_id_policy: Any = "scattered"
+
+
+def _app_identity(needs: Needs) -> Any:
+    from google.appengine.api.app_identity import app_identity_stub
+
+    return app_identity_stub.AppIdentityServiceStub()
+
+
+def _blobstore(needs: Needs) -> Any:
+    from channelshim.services.blobstore import BlobstoreService
+
+    return BlobstoreService(needs.store_directory / "blobs")
+
+
+def _capabilities(needs: Needs) -> Any:
+    from google.appengine.api.capabilities import capability_stub
+
+    return capability_stub.CapabilityServiceStub()
+
+
+def _channel(needs: Needs) -> Any:
+    from channelshim.services.channel import ChannelService
+
+    return ChannelService(
+        needs.tokens,
+        needs.broker,
+        needs.clock,
+        functools.partial(secrets.token_bytes, _NONCE_BYTES),
+    )
+
+
+def _datastore(needs: Needs) -> Any:
+    from channelshim.services.datastore_v3 import DatastoreService
+
+    return DatastoreService(
+        needs.store,
+        f"dev~{needs.application_id}",
+        require_indexes=needs.requires_indexes,
+        index_yaml=needs.directory / "index.yaml",
+        auto_id_policy=needs.auto_id_policy,
+    )
+
+
+def _images(needs: Needs) -> Any:
+    from channelshim.services.images import make_images_service
+
+    return make_images_service()
+
+
+def _mail(needs: Needs) -> Any:
+    from channelshim.services.mail import make_mail_service
+
+    return make_mail_service(needs.store_directory / "mail")
+
+
+def _memcache(needs: Needs) -> Any:
+    from channelshim.services.memcache import MemcacheService
+    from channelshim.store.sqlite.cache import SqliteCache
+
+    return MemcacheService(SqliteCache(needs.store.database))
+
+
+def _modules(needs: Needs) -> Any:
+    from google.appengine.api.modules import modules_stub
+
+    from channelshim.services.user import RequestInfo
+
+    return modules_stub.ModulesServiceStub(RequestInfo())
+
+
+def _search(needs: Needs) -> Any:
+    from channelshim.services.search import make_search_service
+
+    return make_search_service(needs.store_directory)
+
+
+def _system(needs: Needs) -> Any:
+    from channelshim.services.system import SystemService
+
+    return SystemService()
+
+
+def _taskqueue(needs: Needs) -> Any:
+    from channelshim.services.taskqueue import TaskQueueService
+    from channelshim.store.sqlite.pull_tasks import PullTaskStore
+    from channelshim.store.sqlite.tasks import TaskStore
+
+    return TaskQueueService(
+        TaskStore(needs.store.database),
+        PullTaskStore(needs.store.database),
+        needs.queues,
+        needs.clock,
+        lambda: f"task-{secrets.token_hex(12)}",
+        needs.on_tasks_added,
+        needs.executions,
+    )
+
+
+def _urlfetch(needs: Needs) -> Any:
+    from google.appengine.api import urlfetch_stub
+
+    return urlfetch_stub.URLFetchServiceStub()
+
+
+def _user(needs: Needs) -> Any:
+    from channelshim.services.user import UserService
+
+    return UserService(needs.login)
+
+
+REGISTRY: Final[Mapping[str, Callable[[Needs], Any]]] = {
+    "app_identity_service": _app_identity,
+    "blobstore": _blobstore,
+    "capability_service": _capabilities,
+    "channel": _channel,
+    "datastore_v3": _datastore,
+    "images": _images,
+    "mail": _mail,
+    "memcache": _memcache,
+    "modules": _modules,
+    "search": _search,
+    "system": _system,
+    "taskqueue": _taskqueue,
+    "urlfetch": _urlfetch,
+    "user": _user,
+}
+"""Service name of the API proxy to a function that makes its stub."""
+
+_OTHER_NAMES: Final = {"xmpp": "channel"}
+"""Old code asks for "xmpp" where SERVER_SOFTWARE is not a dev server's: the same stub
+answers, which must not be made twice."""
+
+
+def factories(needs: Needs) -> dict[str, Callable[[], Any]]:
+    """Return, for the API proxy, what makes each service's stub when first asked."""
+    made = {
+        name: _Once(functools.partial(make, needs)) for name, make in REGISTRY.items()
+    }
+    return {**made, **{other: made[name] for other, name in _OTHER_NAMES.items()}}
+
+
+class _Once:
+    """Calls a function at the first call, and returns what it made at every one."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: Any = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
