@@ -34,7 +34,8 @@ def install(app_dir: str | os.PathLike[str] | None = None, **settings: Any) -> N
     """Make legacy App Engine imports and calls work in this process.
 
     Call it before the app's own imports. Google's services are answered from the
-    local store from then on, outside of requests too.
+    local store from then on, outside of requests too. The first call of a service that
+    keeps data opens the store, and raises StorageError if another process has it.
 
     Args:
         app_dir: the app's folder, with or without app.yaml; None means the current one.
@@ -42,7 +43,6 @@ def install(app_dir: str | os.PathLike[str] | None = None, **settings: Any) -> N
 
     Raises:
         ConfigurationError: a setting is unknown or wrong, or app.yaml is broken.
-        StorageError: the store is in use by another process, or cannot be opened.
     """
     _install(app_dir, None, settings)
 
@@ -51,7 +51,8 @@ def wrap(wsgi_app: WsgiApp, **settings: Any) -> WsgiApp:
     """Return wsgi_app with channels, login and presence around it.
 
     The result is a plain WSGI application for any server with threads. Pages receive
-    by long polling there; `serve` gives them WebSockets.
+    by long polling there; `serve` gives them WebSockets. The first request opens the
+    store, and is answered 503 while another process has it.
 
     Args:
         wsgi_app: the legacy app.
@@ -59,11 +60,11 @@ def wrap(wsgi_app: WsgiApp, **settings: Any) -> WsgiApp:
             hold here too.
 
     Raises:
-        ConfigurationError, StorageError: as `install`.
+        ConfigurationError: as `install`.
     """
     from channelshim import doors
 
-    return doors.gateway(_install(None, wsgi_app, settings))
+    return doors.Gateway(_install(None, wsgi_app, settings))
 
 
 def serve(
@@ -76,18 +77,21 @@ def serve(
         **settings: see docs/reference/settings.md.
 
     Raises:
-        ConfigurationError, StorageError: as `install`; also when the port is taken or
-            the app fails to import.
+        ConfigurationError: as `install`; also when the port is taken or the app fails
+            to import.
+        StorageError: the store is in use by another process, or cannot be opened.
     """
     from channelshim import doors
     from channelshim.gateways.serve import bind
 
     if callable(app_dir_or_wsgi_app):
         parts = _install(None, app_dir_or_wsgi_app, settings)
+        parts.open()
     else:
         directory = Path(app_dir_or_wsgi_app)
         doors.read_app(directory)
         parts = _install(directory, None, settings)
+        parts.open()
         parts.app_server.load()
     listener = bind(parts.settings.host, parts.settings.port)
     doors.refuse_open_login(parts.settings, listener)

@@ -188,6 +188,7 @@ def _serve_app(
         listener = listener or bind(settings.host, settings.port)
         doors.refuse_open_login(settings, listener)
         parts = doors.Parts(settings, path, config, handover=handover)
+        parts.open()
         parts.app_server.load()
     except ConfigurationError as caught:
         # Under a reload the pages are still there: they see what is wrong.
@@ -198,7 +199,10 @@ def _serve_app(
         terminal.complain(str(caught), report=getattr(caught, "report", ""))
         page = broken_app(sentence)
         if parts is None:
-            parts = doors.Parts(settings, path, None, page, handover=handover)
+            parts = doors.Parts(
+                settings, path, None, page, handover=handover, is_app_broken=True
+            )
+        parts.open()
         parts.app_server.wsgi_app = page
     assert listener is not None
     doors.serve_parts(

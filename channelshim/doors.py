@@ -15,6 +15,7 @@ import re
 import secrets
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -26,26 +27,31 @@ from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer
 from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.proxies import parse_networks
-from channelshim.appserver.work import Work
+from channelshim.appserver.work import Plans, Work, read_plans
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
-from channelshim.errors import BrokerError, ConfigurationError, StorageError
+from channelshim.errors import (
+    BrokerError,
+    ChannelShimError,
+    ConfigurationError,
+    StorageError,
+)
 from channelshim.gateways.bridge import CallSoon
 from channelshim.gateways.origins import Origins
 from channelshim.gateways.polling import Poller
 from channelshim.gateways.serve import Application as AsgiApplication
 from channelshim.gateways.serve import Server, make_bridge
 from channelshim.gateways.websocket import Acceptor
-from channelshim.gateways.wsgi import LoopThread, WsgiGateway
+from channelshim.gateways.wsgi import LoopThread, WsgiGateway, refuse
 from channelshim.hub.hub import Hub
 from channelshim.hub.reports import PresenceReports
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.runtime import environment, legacy_modules
 from channelshim.runtime.variables import SERVER_SOFTWARE, Application
-from channelshim.services import ndb_tuning, proxy
+from channelshim.services import ndb_tuning, proxy, sdk
 from channelshim.settings import Settings, read_settings
-from channelshim.store.opening import open_store
+from channelshim.store.opening import open_store, read_synchronous
 from channelshim.store.place import store_directory
 
 _logger = logging.getLogger("channelshim")
@@ -141,15 +147,21 @@ def application_id_of(directory: Path, config: AppConfig | None, said: str) -> s
 class Parts:
     """One app with everything around it, built from settings.
 
+    Google's services are there at once. What needs the store is built by `open`, which
+    the first call of such a service does too, so that a program may be imported in
+    several processes of which one serves, as under a reloader.
+
     Args:
         settings: as read.
         directory: of app.yaml, or where a plain WSGI app runs.
         config: app.yaml, or None for a plain WSGI app.
         wsgi_app: the plain WSGI app, or None.
         handover: from the process image before; the app keeps its id and its data.
+        is_app_broken: wsgi_app is an error page that stands in for the app, whose tasks
+            wait for it.
 
     Raises:
-        ConfigurationError, StorageError: with one sentence for the person who starts.
+        ConfigurationError: with one sentence for the person who starts.
     """
 
     def __init__(
@@ -160,6 +172,7 @@ class Parts:
         wsgi_app: WsgiApp | None = None,
         *,
         handover: reloading.Handover | None = None,
+        is_app_broken: bool = False,
     ) -> None:
         self.settings = settings
         # The working directory changes when the app is loaded.
@@ -189,28 +202,62 @@ class Parts:
         )
         self.store_directory = folder
         install_runtime(application_id)
+        self.is_app_broken = is_app_broken
+        self._wsgi_app = wsgi_app
+        self._is_first_start = handover is None
+        # Errors of the person who starts, before anything else is built.
+        self._proxies = parse_networks(settings.trusted_proxies)
+        self._own_secrets = _read_secrets(settings)
+        read_synchronous(settings.store_synchronous)
+        self._plans = Plans() if is_app_broken else read_plans(directory)
+        self._opening = threading.RLock()
+        self._is_open = False
+        self._install_services()
+
+    def open(self) -> None:
+        """Open the store and build what needs it. Idempotent; any thread.
+
+        Raises:
+            StorageError: another server holds the store, or it cannot be used; the next
+                call tries again.
+        """
+        with self._opening:
+            if not self._is_open:
+                self._open_store()
+                self._is_open = True
+
+    def _open_store(self) -> None:
         self.store = open_store(
             self.store_directory,
-            synchronous=settings.store_synchronous,
-            is_cleared=settings.clear_datastore and handover is None,
+            synchronous=self.settings.store_synchronous,
+            is_cleared=self.settings.clear_datastore and self._is_first_start,
         )
+        try:
+            self._build()
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _build(self) -> None:
+        settings, config = self.settings, self.config
         self.tokens = TokenSigner(self._secrets(_TOKENS))
         self.broker = self._make_broker()
         self.work = Work(
-            directory, self.store_directory, self.store.database, self.clock
+            self.directory,
+            self.store_directory,
+            self.store.database,
+            self.clock,
+            self._plans,
         )
-        self._install_services()
-        # Then an error page stands in for the app, and its tasks wait for the app.
-        self.is_app_broken = False
         self.app_server = AppServer(
-            directory,
+            self.directory,
             config,
             self.application,
             CookieSigner(self._secrets(_COOKIES)),
-            wsgi_app=wsgi_app,
+            wsgi_app=self._wsgi_app,
             remember=self.store.remember_account,
             clock=self.clock,
-            trusted_proxies=parse_networks(settings.trusted_proxies),
+            trusted_proxies=self._proxies,
             allows_dev_login=settings.allow_dev_login,
             enforces_secure=settings.enforce_secure,
             # A server that is not ours may have any name; ours looks closer below.
@@ -238,8 +285,7 @@ class Parts:
         """Take a plain WSGI app after the parts were built by `install`.
 
         Raises:
-            ConfigurationError: arguments that differ from those in force: the store is
-                open already.
+            ConfigurationError: arguments that differ from those in force.
         """
         wanted = read_settings(arguments, {})
         for name in arguments:
@@ -249,7 +295,10 @@ class Parts:
                     "process: give it there"
                 )
         if wsgi_app is not None:
-            self.app_server.wsgi_app = wsgi_app
+            with self._opening:
+                self._wsgi_app = wsgi_app
+                if self._is_open:
+                    self.app_server.wsgi_app = wsgi_app
 
     def unwatched(self) -> list[Path]:
         """Return the folders below the app's whose changes need no reload."""
@@ -290,6 +339,8 @@ class Parts:
 
     def close(self, task_seconds: float = limits.INTERRUPT_SECONDS) -> None:
         """Save the windows, finish the journal and give the store back."""
+        if not self._is_open:
+            return
         self.work.stop(task_seconds)
         self.reports.stop(limits.INTERRUPT_SECONDS)
         try:
@@ -300,15 +351,7 @@ class Parts:
 
     def _secrets(self, purpose: str) -> Sequence[bytes]:
         """Return what signs, oldest first: what a setting says, else the store's."""
-        said = self.settings.signing_secrets
-        if any(len(secret) < limits.SHORTEST_SECRET for secret in said):
-            raise ConfigurationError(
-                "each of signing_secrets must have at least "
-                f"{limits.SHORTEST_SECRET} characters"
-            )
-        if said:
-            return [secret.encode("utf-8") for secret in said]
-        return self.store.secrets(purpose)
+        return self._own_secrets or self.store.secrets(purpose)
 
     def _make_broker(self) -> MemoryBroker:
         settings = self.settings
@@ -328,6 +371,7 @@ class Parts:
         def channel() -> Any:
             from channelshim.services.channel import ChannelService
 
+            self.open()
             return ChannelService(
                 self.tokens,
                 self.broker,
@@ -338,6 +382,7 @@ class Parts:
         def datastore() -> Any:
             from channelshim.services.datastore_v3 import DatastoreService
 
+            self.open()
             return DatastoreService(
                 self.store,
                 f"dev~{self.application.application_id}",
@@ -355,7 +400,12 @@ class Parts:
             from channelshim.services.memcache import MemcacheService
             from channelshim.store.cache import SqliteCache
 
+            self.open()
             return MemcacheService(SqliteCache(self.store.database))
+
+        def task_queue() -> Any:
+            self.open()
+            return self.work.task_queue()
 
         made: dict[str, Any] = {}
 
@@ -367,7 +417,8 @@ class Parts:
 
         proxy.install(
             {
-                **self.work.factories(),
+                **sdk.factories(self.store_directory),
+                "taskqueue": task_queue,
                 "channel": once,
                 "xmpp": once,
                 "datastore_v3": datastore,
@@ -375,6 +426,21 @@ class Parts:
                 "memcache": memcache,
             }
         )
+
+
+def _read_secrets(settings: Settings) -> Sequence[bytes]:
+    """Return the secrets that a setting names; none for the store's own.
+
+    Raises:
+        ConfigurationError: one is too short.
+    """
+    secrets_ = settings.signing_secrets
+    if any(len(secret) < limits.SHORTEST_SECRET for secret in secrets_):
+        raise ConfigurationError(
+            "each of signing_secrets must have at least "
+            f"{limits.SHORTEST_SECRET} characters"
+        )
+    return [secret.encode("utf-8") for secret in secrets_]
 
 
 def _posts_presence(settings: Settings, config: AppConfig | None) -> bool:
@@ -550,12 +616,42 @@ def serve_parts(
         )
 
 
-def gateway(parts: Parts) -> WsgiGateway:
-    """Return parts as a plain WSGI application for any server."""
-    return WsgiGateway(
-        parts.app_server,
-        parts.poller,
-        LoopThread(parts.start_hub),
-        parts.app_server.is_host_allowed,
-        Origins(parts.settings.allowed_origins),
-    )
+class Gateway:
+    """Parts as a plain WSGI application for any server.
+
+    The parts are opened by the first request, in the process that serves.
+
+    Args:
+        parts: opened or not.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._opened: WsgiGateway | None = None
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer one request (PEP 3333); 503 while another process has the store."""
+        opened = self._opened
+        if opened is None:
+            try:
+                opened = self._open()
+            except ChannelShimError as error:
+                return refuse(error, start_response)
+        return opened(environ, start_response)
+
+    def _open(self) -> WsgiGateway:
+        parts = self._parts
+        with self._lock:
+            if self._opened is None:
+                parts.open()
+                self._opened = WsgiGateway(
+                    parts.app_server,
+                    parts.poller,
+                    LoopThread(parts.start_hub),
+                    parts.app_server.is_host_allowed,
+                    Origins(parts.settings.allowed_origins),
+                )
+            return self._opened

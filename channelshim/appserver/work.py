@@ -6,6 +6,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +27,47 @@ from channelshim.store.tasks import TaskStore
 log = logging.getLogger("channelshim.appserver")
 
 
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """What queue.yaml and cron.yaml say; by default nothing."""
+
+    queues: QueueConfig = field(default_factory=QueueConfig)
+    cron: CronConfig = field(default_factory=CronConfig)
+
+
+def read_plans(directory: Path) -> Plans:
+    """Return what the two files in the app's folder say.
+
+    Raises:
+        ConfigurationError: one cannot be read; names the line.
+    """
+    return Plans(
+        _read(directory / "queue.yaml", parse_queues, QueueConfig()),
+        _read(directory / "cron.yaml", parse_cron, CronConfig()),
+    )
+
+
 class Work:
     """Tasks, cron jobs and warm-up of one app.
 
     Args:
-        directory: of the app; queue.yaml and cron.yaml are read there.
+        directory: of the app; queue.yaml and cron.yaml are read there without plans.
         store_directory: blobs, mails and the search index go below it.
         database: the store's.
         clock: says now.
+        plans: from `read_plans`.
 
     Raises:
         ConfigurationError: queue.yaml or cron.yaml cannot be read; names the line.
     """
 
     def __init__(
-        self, directory: Path, store_directory: Path, database: Database, clock: Clock
+        self,
+        directory: Path,
+        store_directory: Path,
+        database: Database,
+        clock: Clock,
+        plans: Plans | None = None,
     ) -> None:
         self._store_directory = store_directory
         if (directory / "dispatch.yaml").is_file():
@@ -49,8 +76,9 @@ class Work:
         self._pulled = PullTaskStore(database)
         self._executions = Executions(clock)
         self._clock = clock
-        self._queues = _read(directory / "queue.yaml", parse_queues, QueueConfig())
-        self._cron = _read(directory / "cron.yaml", parse_cron, CronConfig())
+        plans = plans or read_plans(directory)
+        self._queues = plans.queues
+        self._cron = plans.cron
         self._runner: TaskRunner | None = None
         self._scheduler: CronScheduler | None = None
         self._dispatcher: Dispatcher | None = None
@@ -58,7 +86,7 @@ class Work:
 
     def factories(self) -> dict[str, Callable[[], Any]]:
         """Return the services that need no more than this, for services.proxy."""
-        return {**sdk.factories(self._store_directory), "taskqueue": self._task_queue}
+        return {**sdk.factories(self._store_directory), "taskqueue": self.task_queue}
 
     def start(
         self,
@@ -126,7 +154,8 @@ class Work:
         if self._runner is not None and not self._runner.stop(timeout_seconds):
             log.warning("tasks were interrupted; they run again after the next start")
 
-    def _task_queue(self) -> Any:
+    def task_queue(self) -> Any:
+        """Return a new service `taskqueue`."""
         from channelshim.services.taskqueue import TaskQueueService
 
         return TaskQueueService(
