@@ -76,6 +76,7 @@ def measure() -> dict[str, float]:
         settings = read_settings({"storage_path": folder}, {})
         app = BENCH / "apps" / "fanout"
         parts = doors.Parts(settings, app, doors.read_app(app))
+        parts.open()
         from google.appengine.api import channel
 
         loop = asyncio.new_event_loop()

@@ -1,6 +1,6 @@
 """Legacy App Engine apps with the Channel API, unchanged, on today's Python.
 
-Importing this package changes nothing. Three functions are the door:
+Importing this package changes nothing. Four functions are the door:
 
     import channelshim
 
@@ -8,66 +8,92 @@ Importing this package changes nothing. Three functions are the door:
     from google.appengine.api import channel
 
     app = channelshim.wrap(app)       # a plain WSGI application, for any server
+    app = channelshim.application("path/of/app")  # all that its app.yaml says
     channelshim.serve("path/of/app")  # or our own server, with WebSockets
+
+A process has one app: a further call adds to it, or is refused with a sentence.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channelshim.version import __version__
 
 if TYPE_CHECKING:
-    from channelshim.composition.doors import Parts
+    from _typeshed.wsgi import WSGIApplication
 
-__all__ = ["__version__", "install", "serve", "wrap"]
-
-WsgiApp = Callable[..., Iterable[bytes]]
-
-_parts: Parts | None = None
+__all__ = ["__version__", "application", "install", "serve", "wrap"]
 
 
 def install(app_dir: str | os.PathLike[str] | None = None, **settings: Any) -> None:
     """Make legacy App Engine imports and calls work in this process.
 
     Call it before the app's own imports. Google's services are answered from the
-    local store from then on, outside of requests too.
+    local store from then on, outside of requests too. The first call of a service that
+    keeps data opens the store, and raises StorageError if another process has it.
 
     Args:
         app_dir: the app's folder, with or without app.yaml; None means the current one.
         **settings: see docs/reference/settings.md.
 
     Raises:
-        ConfigurationError: a setting is unknown or wrong, or app.yaml is broken.
-        StorageError: the store is in use by another process, or cannot be opened.
+        ConfigurationError: a setting is unknown or wrong, app.yaml is broken, or this
+            process has another app or other settings already.
     """
-    _install(app_dir, None, settings)
+    from channelshim.composition import doors
+
+    doors.install(app_dir, settings)
 
 
-def wrap(wsgi_app: WsgiApp, **settings: Any) -> WsgiApp:
+def wrap(wsgi_app: WSGIApplication, **settings: Any) -> WSGIApplication:
     """Return wsgi_app with channels, login and presence around it.
 
     The result is a plain WSGI application for any server with threads. Pages receive
-    by long polling there; `serve` gives them WebSockets.
+    by long polling there; `serve` gives them WebSockets. The first request opens the
+    store, and is answered 503 while another process has it.
+
+    Beside an app.yaml its handlers hold: `login:`, `auth_fail_action:`, `secure:` and
+    static files; wsgi_app runs where they name a script. Several applications that one
+    process wraps share the store and the client ids.
 
     Args:
-        wsgi_app: the legacy app.
+        wsgi_app: the legacy app. One that is wrapped already is returned as it is.
         **settings: see docs/reference/settings.md; those given to `install` before
             hold here too.
 
     Raises:
-        ConfigurationError, StorageError: as `install`.
+        ConfigurationError: as `install`; or wsgi_app cannot be called.
     """
     from channelshim.composition import doors
 
-    return doors.gateway(_install(None, wsgi_app, settings))
+    return doors.wrap(wsgi_app, settings)
+
+
+def application(app_dir: str | os.PathLike[str], **settings: Any) -> WSGIApplication:
+    """Return the whole app of a folder as one WSGI application.
+
+    Handlers, `login:`, static files, lib/ and appengine_config.py are as under `serve`;
+    the app's folder becomes the working directory. For gunicorn, waitress, Paste,
+    mod_wsgi and any other server with threads.
+
+    Args:
+        app_dir: with an app.yaml.
+        **settings: see docs/reference/settings.md.
+
+    Raises:
+        ConfigurationError: as `install`; or there is no app.yaml, or the app fails to
+            import.
+    """
+    from channelshim.composition import doors
+
+    return doors.application(app_dir, settings)
 
 
 def serve(
-    app_dir_or_wsgi_app: str | os.PathLike[str] | WsgiApp = ".", **settings: Any
+    app_dir_or_wsgi_app: str | os.PathLike[str] | WSGIApplication = ".",
+    **settings: Any,
 ) -> None:
     """Serve an app until Ctrl-C or SIGTERM; push goes over WebSockets.
 
@@ -76,46 +102,10 @@ def serve(
         **settings: see docs/reference/settings.md.
 
     Raises:
-        ConfigurationError, StorageError: as `install`; also when the port is taken or
-            the app fails to import.
+        ConfigurationError: as `install`; also when the port is taken or the app fails
+            to import.
+        StorageError: the store is in use by another process, or cannot be opened.
     """
     from channelshim.composition import doors
-    from channelshim.server.serve import bind
 
-    if callable(app_dir_or_wsgi_app):
-        parts = _install(None, app_dir_or_wsgi_app, settings)
-    else:
-        directory = Path(app_dir_or_wsgi_app)
-        doors.read_app(directory)
-        parts = _install(directory, None, settings)
-        parts.app_server.load()
-    listener = bind(parts.settings.host, parts.settings.port)
-    doors.refuse_open_login(parts.settings, listener)
-    doors.serve_parts(parts, listener, _say)
-
-
-def _install(
-    app_dir: str | os.PathLike[str] | None,
-    wsgi_app: WsgiApp | None,
-    settings: dict[str, Any],
-) -> Parts:
-    global _parts
-    from channelshim.composition import doors
-    from channelshim.composition.settings import read_settings
-
-    if _parts is not None:
-        _parts.take(settings, wsgi_app)
-        return _parts
-    directory = Path.cwd() if app_dir is None else Path(app_dir)
-    read = read_settings(settings, os.environ)
-    has_app_yaml = (directory / "app.yaml").is_file()
-    config = doors.read_app(directory) if has_app_yaml else None
-    _parts = doors.Parts(read, directory, config, wsgi_app)
-    return _parts
-
-
-def _say(line: str) -> None:
-    import sys
-
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    doors.serve(app_dir_or_wsgi_app, settings)

@@ -122,9 +122,6 @@ MAXIMUM_CONNECTIONS: Final = 100_000
 PASS_PAUSE_SECONDS: Final = 0.05
 """Longest time for which a pass waits for handlers that run."""
 
-NEW_REQUEST_SECONDS: Final = 0.02
-"""A request that is not older may be about to send; one that is computes or waits."""
-
 PASS_SWITCH_SECONDS: Final = 0.02
 """sys.setswitchinterval during a pass over many connections."""
 
@@ -139,9 +136,6 @@ READER_BEHIND_BYTES: Final = 64 << 10
 
 KERNEL_SEND_BUFFER_BYTES: Final = 64 << 10
 """What the kernel is asked to hold for a page at most."""
-
-RING_LEAST_CONNECTIONS: Final = 4
-"""Pages owed the same from which on one call of the kernel sends to all of them."""
 
 RESETS_AT_ONCE: Final = 16
 """Connections of slow readers that are ended in one go, and the pause to the next."""

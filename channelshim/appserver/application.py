@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import pathlib
 import re
 import threading
@@ -20,7 +19,6 @@ from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
 from channelshim.appserver.failures import answer_error, guarded
 from channelshim.appserver.internal import collect, internal_environ
-from channelshim.appserver.libraries import missing_libraries
 from channelshim.appserver.login.rule import LoginRule
 from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.proxies import Network, settle_client
@@ -35,7 +33,6 @@ from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
 from channelshim.pages.errors import not_found_text
-from channelshim.runtime import ndb_state
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.variables import (
     SERVER_SOFTWARE,
@@ -86,6 +83,7 @@ class AppServer:
         application: what is the same for every request.
         login: says who a request comes from, and answers its own pages.
         wsgi_app: stands in for app.yaml's scripts; see Scripts. None for a whole app.
+        scripts: loaded by `loading`; None makes some that load when they are called.
         exposure: what the door allows.
         page_reports: admits what pages report about themselves; None refuses all.
     """
@@ -98,6 +96,7 @@ class AppServer:
         login: Login,
         *,
         wsgi_app: WsgiApp | None = None,
+        scripts: Scripts | None = None,
         exposure: Exposure | None = None,
         page_reports: PageReports | None = None,
     ) -> None:
@@ -108,56 +107,9 @@ class AppServer:
         self._exposure = exposure or Exposure()
         self._login_rule = LoginRule(login, is_open=self._exposure.allows_dev_login)
         self._page_reports = page_reports
-        self._scripts = Scripts(self._root, wsgi_app)
+        self._scripts = scripts or Scripts(self._root, wsgi_app)
         self._wsgi_app = wsgi_app
         self._serial = None if self._config.is_threadsafe else threading.Lock()
-
-    def load(self) -> None:
-        """Enter the app's folder and import every script that app.yaml names.
-
-        One that cannot be loaded is logged and answers 500, as long as another can. A
-        wrapped application is loaded already, from whatever folder: then only lib/ and
-        appengine_config.py are looked at.
-
-        Raises:
-            AppImportError: none can be loaded; the first one's error.
-        """
-        if self._wsgi_app is not None and not self._config.handlers:
-            return
-        if self._wsgi_app is None:
-            self._scripts.enter_folder()
-            self._set_process_variables()
-        else:
-            self._scripts.add_libraries()
-        self._scripts.load_configuration()
-        for warning in self._config.warnings:
-            log.warning("%s", warning)
-        for missing in missing_libraries(self._config.libraries):
-            log.warning("%s", missing)
-        scripts = [
-            handler.target
-            for handler in self._config.handlers
-            if handler.kind == kinds.SCRIPT and "\\" not in handler.target
-        ]
-        try:
-            if self._wsgi_app is None:
-                self._scripts.load_all(scripts)
-            else:
-                self._scripts.stand_in_for(scripts)
-        finally:
-            # Modules that query while they are imported leave ndb's state behind.
-            ndb_state.finish()
-
-    def _set_process_variables(self) -> None:
-        """Put into the process's own environment what modules read at import.
-
-        No user, and no time zone: other programs' ideas of those stay as they are.
-        """
-        name, _, port = self._exposure.host.partition(":")
-        bare = {"SERVER_NAME": name, "SERVER_PORT": port or "80"}
-        for key, value in request_variables(self._application, bare, None).items():
-            if key != "TZ" and not key.startswith("USER_"):
-                os.environ[key] = value
 
     def __call__(
         self, environ: Environ, start_response: StartResponse

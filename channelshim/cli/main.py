@@ -178,36 +178,14 @@ def _serve_app(
     handover: Handover | None,
 ) -> None:
     # Only now: reading settings and refusing a typing error need none of this.
-    from channelshim.appserver.error_pages import broken_app
     from channelshim.cli import terminal
     from channelshim.composition import doors
-    from channelshim.server.serve import bind
 
-    # The port first: a taken one should not cost an import of the app.
-    listener = handover.listener if handover else None
-    parts: doors.Parts | None = None
-    is_broken = False
-    try:
-        config = doors.read_app(path)
-        listener = listener or bind(settings.host, settings.port)
-        doors.refuse_open_login(settings, listener)
-        parts = doors.Parts(settings, path, config, handover=handover)
-        parts.app_server.load()
-    except ConfigurationError as caught:
-        # Under a reload the pages are still there: they see what is wrong.
-        if handover is None or command is None:
-            raise
-        is_broken = True
-        sentence = _sentence(caught)
-        terminal.complain(str(caught), report=getattr(caught, "report", ""))
-        page = broken_app(sentence)
-        if parts is None:
-            parts = doors.Parts(settings, path, None, page, handover=handover)
-        parts.app_server.wsgi_app = page
-    assert listener is not None
-    doors.serve_parts(
-        parts, listener, terminal.say, command=command, is_app_broken=is_broken
-    )
+    def complain(error: ConfigurationError) -> str:
+        terminal.complain(str(error), report=getattr(error, "report", ""))
+        return _sentence(error)
+
+    doors.serve_folder(path, settings, command, handover, terminal.say, complain)
 
 
 def _sentence(error: ChannelShimError) -> str:

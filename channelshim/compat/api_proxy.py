@@ -26,13 +26,19 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
             thread that first asks.
         ndb_memcache: whether ndb keeps entities in memcache where nobody says
             otherwise; compat.ndb_tuning asks.
+        owner: whoever the services belong to.
     """
 
     def __init__(
-        self, factories: Mapping[str, Factory], *, ndb_memcache: bool = False
+        self,
+        factories: Mapping[str, Factory],
+        *,
+        ndb_memcache: bool = False,
+        owner: object | None = None,
     ) -> None:
         super().__init__()
         self.ndb_memcache = ndb_memcache
+        self.owner = owner
         self._factories = dict(factories)
         # Our own channel service, while nothing stands between it and its callers.
         self.direct_channel: Any = None
@@ -91,10 +97,37 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         return add_hook
 
 
+_installed: LazyStubMap | None = None
+"""The map of this process. A testbed may put another one in its place for a while."""
+
+
 def install(
-    factories: Mapping[str, Factory], *, ndb_memcache: bool = False
+    factories: Mapping[str, Factory],
+    *,
+    ndb_memcache: bool = False,
+    owner: object | None = None,
 ) -> LazyStubMap:
-    """Make a lazy map the process's API proxy and return it."""
-    proxy = LazyStubMap(factories, ndb_memcache=ndb_memcache)
-    apiproxy_stub_map.apiproxy = proxy
+    """Make a lazy map the process's API proxy and return it.
+
+    Args:
+        factories: see LazyStubMap.
+        ndb_memcache: see LazyStubMap.
+        owner: for whoever asks `owner`.
+    """
+    global _installed
+    proxy = LazyStubMap(factories, ndb_memcache=ndb_memcache, owner=owner)
+    apiproxy_stub_map.apiproxy = _installed = proxy
     return proxy
+
+
+def owner() -> object | None:
+    """Return whose services this process has, or None: Google's SDK has one proxy."""
+    return None if _installed is None else _installed.owner
+
+
+def uninstall() -> None:
+    """Take the services away; calls of them fail from now on. Idempotent."""
+    global _installed
+    if _installed is not None and apiproxy_stub_map.apiproxy is _installed:
+        apiproxy_stub_map.apiproxy = apiproxy_stub_map.GetDefaultAPIProxy()
+    _installed = None

@@ -1,366 +1,175 @@
-"""The doors: they build the parts and hand them to each other.
-
-Everything that reads settings, the disk's app.yaml and the real clock is here; what
-stands below gets plain arguments.
-"""
+"""What install, wrap, application and serve do; the package's own functions call it."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import hashlib
-import logging
 import os
-import re
-import secrets
-import socket
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from channelshim import appengine, limits
-from channelshim.appserver import guard
-from channelshim.appserver.access_log import AccessLog
-from channelshim.appserver.application import AppServer
-from channelshim.appserver.page_reports import PageReports
-from channelshim.appserver.proxies import parse_networks
-from channelshim.appyaml.app import AppConfig, parse_app
-from channelshim.broker.memory import MemoryBroker
-from channelshim.compat import api_proxy as proxy
-from channelshim.composition import reloading
+from channelshim.appserver import loading
+from channelshim.appserver.error_pages import broken_app
+from channelshim.appserver.scripts import Scripts
+from channelshim.composition.embedding import Gateway, exposure_of
+from channelshim.composition.installation import Installation, current
 from channelshim.composition.place import store_directory
+from channelshim.composition.plan import make_plan
+from channelshim.composition.policy import refuse_open_login
+from channelshim.composition.reading import (
+    application_id_of,
+    empty_app,
+    read_app,
+    read_folder,
+)
 from channelshim.composition.settings import Settings, read_settings
-from channelshim.errors import BrokerError, ConfigurationError, StorageError
-from channelshim.hub.hub import Hub
-from channelshim.hub.reports import PresenceReports
-from channelshim.jobs.jobs import Work
-from channelshim.protocol.cookies import CookieSigner
-from channelshim.protocol.tokens import TokenSigner
-from channelshim.runtime.variables import Application
-from channelshim.server.bridge import CallSoon
-from channelshim.server.serve import Application as AsgiApplication
-from channelshim.server.serve import Server, make_bridge
-from channelshim.store.sqlite.opening import open_store
-from channelshim.transports.origins import Origins
-from channelshim.transports.polling import Poller
-from channelshim.transports.websocket import Acceptor
-from channelshim.transports.wsgi import LoopThread, WsgiGateway
+from channelshim.errors import ConfigurationError
 
-_logger = logging.getLogger("channelshim")
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
-WsgiApp = Callable[..., Iterable[bytes]]
+    from channelshim.composition.reloading import Command, Handover
 
-_TOKENS = "channel tokens"
-_COOKIES = "login cookies"
-_NONCE_BYTES = 8
-
-SWITCH_SECONDS = 0.001
-"""sys.setswitchinterval while serving (performance.md, the hand-over)."""
+Arguments = Mapping[str, Any]
+Folder = str | os.PathLike[str]
 
 
-class SystemClock:
-    """The real clock."""
-
-    monotonic = staticmethod(time.monotonic)
-    time = staticmethod(time.time)
-
-
-def read_app(directory: Path) -> AppConfig:
-    """Return what app.yaml in directory says.
+def install(app_dir: Folder | None, arguments: Arguments) -> Installation:
+    """Return this process's installation, made now if there is none.
 
     Raises:
-        ConfigurationError: there is none, or it cannot be read; names the line.
+        ConfigurationError: a setting or a file is wrong, or differs from what this
+            process has.
     """
-    path = directory / "app.yaml"
-    if not directory.is_dir():
-        raise ConfigurationError(f"{directory} is not a folder")
+    return _install(None if app_dir is None else Path(app_dir), arguments)
+
+
+def wrap(wsgi_app: WSGIApplication, arguments: Arguments) -> Gateway:
+    """Return a WSGI application with channels, login and presence around it.
+
+    Raises:
+        ConfigurationError: as `install`; or wsgi_app is no WSGI application.
+    """
+    if isinstance(wsgi_app, Gateway):
+        # Everything is around it already.
+        install(None, arguments)
+        return wsgi_app
+    _check_callable(wsgi_app, "wrap")
+    installation = install(None, arguments)
+    app = installation.plan.app
+    scripts = Scripts(app.directory, wsgi_app)
+    if app.config is not None and app.config.handlers:
+        loading.adopt_app(scripts, app.config)
+    return Gateway(installation, scripts, wsgi_app)
+
+
+def application(app_dir: Folder, arguments: Arguments) -> Gateway:
+    """Return the whole app in a folder as a WSGI application.
+
+    Raises:
+        ConfigurationError: as `install`; or there is no app.yaml, or the app cannot be
+            imported.
+    """
+    installation = _install(Path(app_dir), arguments, needs_app_yaml=True)
+    plan = installation.plan
+    assert plan.app.config is not None
+    scripts = Scripts(plan.app.directory)
+    loading.load_app(scripts, plan.app.config, plan.application, exposure_of(plan).host)
+    return Gateway(installation, scripts)
+
+
+def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
+    """Serve an app until Ctrl-C or SIGTERM.
+
+    Raises:
+        ConfigurationError: as `install`; or the port is taken, or the app cannot be
+            imported.
+        StorageError: the store is in use by another process, or cannot be opened.
+    """
+    from channelshim.composition import serving
+    from channelshim.server.serve import bind
+
+    wsgi_app: WSGIApplication | None = None
+    if isinstance(target, (str, os.PathLike)):
+        installation = _install(Path(target), arguments, needs_app_yaml=True)
+    else:
+        _check_callable(target, "serve")
+        wsgi_app = target
+        installation = install(None, arguments)
+    plan = installation.plan
+    listener = bind(plan.settings.host, plan.settings.port)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"there is no app.yaml in {directory.resolve()}: name the folder of an App "
-            "Engine app, or make one with: channelshim init DIR"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"it cannot be read: {error}", path=str(path)
-        ) from None
-    return parse_app(text, path=str(path), read=_reader(directory))
+        refuse_open_login(plan.settings, listener)
+        instance = installation.open()
+        exposure = serving.exposure_of(plan, listener)
+        scripts = Scripts(plan.app.directory, wsgi_app)
+        config = plan.app.config
+        if config is not None and wsgi_app is None:
+            loading.load_app(scripts, config, plan.application, exposure.host)
+        elif config is not None and config.handlers:
+            loading.adopt_app(scripts, config)
+        app_server = instance.serve(exposure, wsgi_app, scripts=scripts)
+        serving.Serving(instance, app_server, listener, say).run()
+    finally:
+        listener.close()
+        installation.end()
 
 
-def _reader(directory: Path) -> Callable[[str], str | None]:
-    def read(name: str) -> str | None:
-        path = directory / name
-        if path.is_dir():
-            path = path / "include.yaml"
-        try:
-            return path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):
-            return None
+def serve_folder(
+    path: Path,
+    settings: Settings,
+    command: Command | None,
+    handover: Handover | None,
+    say: Callable[[str], None],
+    complain: Callable[[ConfigurationError], str],
+) -> None:
+    """Serve the app in a folder, as the command does.
 
-    return read
-
-
-def application_id_of(directory: Path, config: AppConfig | None, said: str) -> str:
-    """Return the id of the app and of its store (design decision 10).
-
-    What a setting says, else app.yaml's `application`, else the folder's name and a
-    hash of its real path.
-    """
-    if said:
-        return said
-    if config is not None and config.application:
-        return config.application
-    real = directory.resolve()
-    name = re.sub(r"[^a-z0-9-]+", "-", real.name.lower()).strip("-") or "app"
-    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:8]
-    return f"{name[:20]}-{digest}"
-
-
-class Parts:
-    """One app with everything around it, built from settings.
+    After a reload the pages are still there: an app that cannot be loaded any more is
+    shown as an error page until it is mended.
 
     Args:
+        path: the folder.
         settings: as read.
-        directory: of app.yaml, or where a plain WSGI app runs.
-        config: app.yaml, or None for a plain WSGI app.
-        wsgi_app: the plain WSGI app, or None.
-        handover: from the process image before; the app keeps its id and its data.
+        command: executed again when a file of the app changes; None never.
+        handover: from the process image before; None for a first start.
+        say: prints a line for the person at the terminal.
+        complain: prints an error, and returns what the page shows of it.
 
     Raises:
-        ConfigurationError, StorageError: with one sentence for the person who starts.
+        ConfigurationError, StorageError: as `serve`.
     """
+    from channelshim.composition import serving
+    from channelshim.server.serve import bind
 
-    def __init__(
-        self,
-        settings: Settings,
-        directory: Path,
-        config: AppConfig | None,
-        wsgi_app: WsgiApp | None = None,
-        *,
-        handover: reloading.Handover | None = None,
-    ) -> None:
-        self.settings = settings
-        # The working directory changes when the app is loaded.
-        directory = directory.absolute()
-        self.directory = directory
-        self.config = config
-        self.clock = SystemClock()
-        application_id = application_id_of(directory, config, settings.application)
-        folder = store_directory(application_id, settings.storage_path)
-        if handover is not None:
-            if config is not None and application_id != handover.application_id:
-                _logger.warning(
-                    "the app is %s by now; it stays %s, with its data, until the "
-                    "command is started anew",
-                    application_id,
-                    handover.application_id,
-                )
-            application_id = handover.application_id
-            folder = handover.store_directory
-        self.application = Application(
-            application_id,
-            version=(config.version if config else "") or "1",
-            environment={
-                **(config.env_variables if config else {}),
-                **settings.env_var,
-            },
+    # The port first: a taken one should not cost an import of the app.
+    listener = handover.listener if handover else bind(settings.host, settings.port)
+    refuse_open_login(settings, listener)
+    is_broken = False
+    try:
+        app = read_folder(path, needs_app_yaml=True)
+        plan = make_plan(settings, app, handover)
+        instance = Installation(plan).open()
+        exposure = serving.exposure_of(plan, listener)
+        scripts = Scripts(app.directory)
+        assert app.config is not None
+        loading.load_app(scripts, app.config, plan.application, exposure.host)
+        app_server = instance.serve(exposure, scripts=scripts)
+    except ConfigurationError as error:
+        if handover is None or command is None:
+            listener.close()
+            raise
+        is_broken = True
+        page = broken_app(complain(error))
+        installation = current() or Installation(
+            make_plan(settings, empty_app(path), handover)
         )
-        self.store_directory = folder
-        appengine.install(application_id)
-        self.store = open_store(
-            self.store_directory,
-            synchronous=settings.store_synchronous,
-            is_cleared=settings.clear_datastore and handover is None,
-        )
-        self.tokens = TokenSigner(self._secrets(_TOKENS))
-        self.broker = self._make_broker()
-        self.work = Work(
-            directory, self.store_directory, self.store.database, self.clock
-        )
-        self._install_services()
-        # Then an error page stands in for the app, and its tasks wait for the app.
-        self.is_app_broken = False
-        self.app_server = AppServer(
-            directory,
-            config,
-            self.application,
-            CookieSigner(self._secrets(_COOKIES)),
-            wsgi_app=wsgi_app,
-            remember=self.store.remember_account,
-            clock=self.clock,
-            trusted_proxies=parse_networks(settings.trusted_proxies),
-            allows_dev_login=settings.allow_dev_login,
-            enforces_secure=settings.enforce_secure,
-            # A server that is not ours may have any name; ours looks closer below.
-            allowed_hosts=settings.allowed_hosts or None,
-        )
-        if settings.allow_page_reports:
-            self.app_server.page_reports = PageReports(self.tokens, self.clock)
-        self.reports = PresenceReports(
-            self.app_server, self.store, is_posting=_posts_presence(settings, config)
-        )
-        self.hub = Hub(
-            self.broker,
-            self.clock,
-            self.reports,
-            grace_seconds=settings.grace_seconds,
-            ping_interval_seconds=settings.ping_interval_seconds,
-            ping_timeout_seconds=settings.ping_timeout_seconds,
-            pause_seconds=settings.pause_seconds,
-        )
-        self.poller = Poller(
-            self.hub, self.tokens, self.clock, grace_seconds=settings.grace_seconds
-        )
-
-    def take(self, arguments: dict[str, Any], wsgi_app: WsgiApp | None) -> None:
-        """Take a plain WSGI app after the parts were built by `install`.
-
-        Raises:
-            ConfigurationError: arguments that differ from those in force: the store is
-                open already.
-        """
-        wanted = read_settings(arguments, {})
-        for name in arguments:
-            if getattr(wanted, name) != getattr(self.settings, name):
-                raise ConfigurationError(
-                    f"{name} was settled by the first call of channelshim in this "
-                    "process: give it there"
-                )
-        if wsgi_app is not None:
-            self.app_server.wsgi_app = wsgi_app
-
-    def unwatched(self) -> list[Path]:
-        """Return the folders below the app's whose changes need no reload."""
-        static = self.config.static_directories if self.config else ()
-        return [self.store_directory, *(self.directory / name for name in static)]
-
-    def start_hub(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start delivering on this loop, in its thread; resume what was.
-
-        Raises:
-            StoreInUse: another worker process of a forking server does so already: two
-                would each keep half of the messages from the other.
-        """
-        self.store.claim()
-        saved = self.store.load_windows()
-        if saved is not None:
-            try:
-                self.broker.load(saved)
-            except BrokerError as error:
-                _logger.warning("%s; pages start anew", error)
-            self.store.save_windows(None)
-        self.hub.start(loop)
-        was_connected = list(self.store.connected_client_ids())
-        if was_connected:
-            wait = max(self.settings.grace_seconds, limits.RETURN_SECONDS)
-            self.hub.await_return(was_connected, wait)
-        if not self.is_app_broken:
-            self.work.start(
-                self.app_server,
-                self.config,
-                runs_cron=self.settings.cron,
-                runs_tasks=self.settings.enable_task_running,
-            )
-
-    def stop_hub(self) -> None:
-        """Tell pages to come back and keep what they will ask for. Loop thread."""
-        self.hub.stop()
-
-    def close(self, task_seconds: float = limits.INTERRUPT_SECONDS) -> None:
-        """Save the windows, finish the journal and give the store back."""
-        self.work.stop(task_seconds)
-        self.reports.stop(limits.INTERRUPT_SECONDS)
-        try:
-            self.store.save_windows(self.broker.save())
-        except StorageError as error:
-            _logger.error("the messages of the last seconds are lost: %s", error)
-        self.store.close()
-
-    def _secrets(self, purpose: str) -> Sequence[bytes]:
-        """Return what signs, oldest first: what a setting says, else the store's."""
-        said = self.settings.signing_secrets
-        if any(len(secret) < limits.SHORTEST_SECRET for secret in said):
-            raise ConfigurationError(
-                "each of signing_secrets must have at least "
-                f"{limits.SHORTEST_SECRET} characters"
-            )
-        if said:
-            return [secret.encode("utf-8") for secret in said]
-        return self.store.secrets(purpose)
-
-    def _make_broker(self) -> MemoryBroker:
-        settings = self.settings
-        return MemoryBroker(
-            self.clock,
-            window_seconds=settings.ping_interval_seconds
-            + settings.ping_timeout_seconds
-            + settings.grace_seconds,
-            window_messages=settings.window_messages,
-            window_bytes=settings.window_bytes,
-            window_total_bytes=settings.window_total_bytes,
-        )
-
-    def _install_services(self) -> None:
-        def channel() -> Any:
-            from channelshim.services.channel import ChannelService
-
-            return ChannelService(
-                self.tokens,
-                self.broker,
-                self.clock,
-                lambda: secrets.token_bytes(_NONCE_BYTES),
-            )
-
-        def datastore() -> Any:
-            from channelshim.services.datastore_v3 import DatastoreService
-
-            return DatastoreService(
-                self.store,
-                f"dev~{self.application.application_id}",
-                require_indexes=self.settings.require_indexes,
-                index_yaml=self.directory / "index.yaml",
-                auto_id_policy=self.settings.auto_id_policy,
-            )
-
-        def user() -> Any:
-            from channelshim.services.user import make_user_service
-
-            return make_user_service()
-
-        def memcache() -> Any:
-            from channelshim.services.memcache import MemcacheService
-            from channelshim.store.sqlite.cache import SqliteCache
-
-            return MemcacheService(SqliteCache(self.store.database))
-
-        made: dict[str, Any] = {}
-
-        def once() -> Any:
-            # Old code asks for "xmpp" where SERVER_SOFTWARE is not a dev server's.
-            if "channel" not in made:
-                made["channel"] = channel()
-            return made["channel"]
-
-        proxy.install(
-            {
-                **self.work.factories(),
-                "channel": once,
-                "xmpp": once,
-                "datastore_v3": datastore,
-                "user": user,
-                "memcache": memcache,
-            },
-            ndb_memcache=self.settings.ndb_memcache,
-        )
-
-
-def _posts_presence(settings: Settings, config: AppConfig | None) -> bool:
-    """Return whether the app hears who is connected (contract case 86)."""
-    services = config.inbound_services if config is not None else ()
-    return not settings.require_inbound_services or "channel_presence" in services
+        instance = installation.open()
+        exposure = serving.exposure_of(installation.plan, listener)
+        app_server = instance.serve(exposure, page, is_app_broken=True)
+    serving.Serving(
+        instance, app_server, listener, say, command=command, is_app_broken=is_broken
+    ).run()
 
 
 def rotate_secrets(directory: Path, settings: Settings) -> Path:
@@ -373,12 +182,15 @@ def rotate_secrets(directory: Path, settings: Settings) -> Path:
         ConfigurationError: there is no app.yaml, or it is broken.
         StorageError: the store is in use.
     """
+    from channelshim.composition.instance import COOKIES, TOKENS
+    from channelshim.store.sqlite.opening import open_store
+
     config = read_app(directory)
     application_id = application_id_of(directory, config, settings.application)
     folder = store_directory(application_id, settings.storage_path)
     store = open_store(folder, synchronous=settings.store_synchronous, is_cleared=False)
     try:
-        for purpose in (_TOKENS, _COOKIES):
+        for purpose in (TOKENS, COOKIES):
             store.secrets(purpose)
             store.rotate_secret(purpose)
     finally:
@@ -386,156 +198,31 @@ def rotate_secrets(directory: Path, settings: Settings) -> Path:
     return folder
 
 
-def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
-    """Refuse to listen beyond this machine while anybody can log in as anybody.
-
-    The address that is bound decides, not how the host was written: a name such as
-    127.office.example may lead anywhere.
-
-    Args:
-        settings: names the host, and whether the login is open.
-        listener: bound; closed by a refusal.
-
-    Raises:
-        ConfigurationError: names the setting that allows it.
-    """
-    if settings.allow_dev_login or is_on_loopback(listener):
-        return
-    listener.close()
-    raise ConfigurationError(
-        f"the login page asks for no password, so nobody but this machine should "
-        f"reach it, and {settings.host} is reached by others: listen on localhost, "
-        "or say --allow_dev_login"
-    )
+def say(line: str) -> None:
+    """Print a line to standard output, now."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
-def is_on_loopback(listener: socket.socket) -> bool:
-    """Return whether only this machine reaches a listening socket."""
-    return guard.is_loopback_address(listener.getsockname()[0])
+def _install(
+    app_dir: Path | None, arguments: Arguments, *, needs_app_yaml: bool = False
+) -> Installation:
+    installation = current()
+    if installation is not None:
+        installation.check(app_dir, arguments)
+        if needs_app_yaml and installation.plan.app.config is None:
+            # Raises the sentence for it.
+            read_app(installation.plan.app.directory)
+        return installation
+    settings = read_settings(arguments, os.environ)
+    directory = Path.cwd() if app_dir is None else app_dir
+    app = read_folder(directory, needs_app_yaml=needs_app_yaml)
+    return Installation(make_plan(settings, app))
 
 
-def worker_count(settings: Settings, config: AppConfig | None) -> int:
-    """Return how many threads run the app.
-
-    What the setting says; else one for `threadsafe: false`; else a few more than
-    cores: Python runs one at a time, the others wait for the store or a slow reader.
-    """
-    if settings.threads:
-        return int(settings.threads)
-    if config is not None and not config.is_threadsafe:
-        return 1
-    return min(16, 4 + 2 * (os.cpu_count() or 1))
-
-
-def serve_parts(
-    parts: Parts,
-    listener: socket.socket,
-    say: Callable[[str], None],
-    *,
-    command: reloading.Command | None = None,
-    is_app_broken: bool = False,
-) -> None:
-    """Serve until Ctrl-C or SIGTERM, then give everything back.
-
-    Args:
-        parts: built, its app loaded.
-        listener: from gateways.serve.bind; closed at the end.
-        say: prints a line for the person at the terminal.
-        command: executed again, in this process's place, when a file of the app has
-            changed; None leaves changes alone.
-        is_app_broken: whether an error page stands in for the app until it is mended.
-    """
-    settings = parts.settings
-    port = listener.getsockname()[1]
-    server_host = "[::1]" if settings.host == "::1" else settings.host
-    parts.app_server.host = f"{server_host}:{port}"
-    if is_on_loopback(listener):
-        parts.app_server.allowed_hosts = frozenset(settings.allowed_hosts)
-        parts.app_server.show_tracebacks = True
-    logged = AccessLog(parts.app_server)
-    bridge = make_bridge(logged, worker_count(settings, parts.config))
-    parts.hub.current_sender = bridge.current_request
-    parts.hub.is_sending = bridge.is_running
-    bridge.on_finished = parts.hub.note_finished
-    is_host_allowed = parts.app_server.is_host_allowed
-    origins = Origins(settings.allowed_origins)
-    acceptor = Acceptor(
-        parts.hub,
-        parts.tokens,
-        parts.clock,
-        lambda origin, host: is_host_allowed(host) and origins.allows(origin, host),
-        send_buffer_bytes=settings.send_buffer_bytes,
-        send_buffer_total_bytes=settings.send_buffer_total_bytes,
-    )
-    application = AsgiApplication(bridge, parts.poller, is_host_allowed, origins)
-    parts.is_app_broken = is_app_broken
-    changed: list[str] = []
-
-    def started(loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
-        acceptor.open_ring()
-        parts.hub.call_soon = call_soon
-        parts.start_hub(loop)
-        say(
-            f"{parts.application.application_id} is running at "
-            f"http://{server_host}:{port}/"
+def _check_callable(target: object, function: str) -> None:
+    if not callable(target):
+        raise ConfigurationError(
+            f"{function}() takes a WSGI application, which is called with environ and "
+            f"start_response, not {target!r}: import it first"
         )
-        say("Press Ctrl-C to stop.")
-
-    # A duplicate: closing the server's own must not close what the next one inherits.
-    kept = listener.dup() if command is not None else None
-
-    def stopping() -> None:
-        if kept is not None and not changed:
-            # The end: nobody should wait for a next one.
-            kept.close()
-        parts.stop_hub()
-
-    server = Server(
-        listener,
-        application,
-        acceptor,
-        bridge,
-        on_started=started,
-        on_stopping=stopping,
-    )
-
-    def on_change(path: str) -> None:
-        changed.append(path)
-        server.stop()
-
-    watcher = reloading.Watcher(
-        parts.directory, parts.unwatched(), on_change, is_app_broken=is_app_broken
-    )
-    if command is not None:
-        watcher.start()
-    # Handlers that compute hold the interpreter for 5 ms at a time by default: the
-    # loop's first message would wait as long.
-    sys.setswitchinterval(SWITCH_SECONDS)
-    # What is loaded now stays: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    server.run()
-    acceptor.close_ring()
-    watcher.stop()
-    # Tasks in hand get what requests get; one that is cut off runs again.
-    waits = server.is_terminated
-    parts.close(limits.STOP_SECONDS if waits else limits.INTERRUPT_SECONDS)
-    if changed and command is not None and kept is not None:
-        place = os.path.relpath(changed[0], parts.directory.resolve())
-        say(f"{place} has changed: reloading.")
-        command.replace_process(
-            reloading.Handover(
-                kept, parts.application.application_id, parts.store_directory
-            )
-        )
-
-
-def gateway(parts: Parts) -> WsgiGateway:
-    """Return parts as a plain WSGI application for any server."""
-    return WsgiGateway(
-        parts.app_server,
-        parts.poller,
-        LoopThread(parts.start_hub),
-        parts.app_server.is_host_allowed,
-        Origins(parts.settings.allowed_origins),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from channelshim import limits
 from channelshim.appserver import guard
@@ -64,25 +64,15 @@ def posts_presence(settings: Settings, config: AppConfig | None) -> bool:
     return not settings.require_inbound_services or "channel_presence" in services
 
 
-def signing_secrets(
-    settings: Settings, stored: Callable[[str], Sequence[bytes]], purpose: str
-) -> Sequence[bytes]:
-    """Return what signs, oldest first: what a setting says, else the store's.
-
-    Args:
-        settings: with signing_secrets or none.
-        stored: returns the store's for a purpose.
-        purpose: what they sign.
+def signing_secrets(settings: Settings) -> Sequence[bytes]:
+    """Return what a setting says that signs, oldest first; empty for the store's own.
 
     Raises:
-        ConfigurationError: one of the setting is too short.
+        ConfigurationError: one is too short.
     """
-    given = settings.signing_secrets
-    if any(len(secret) < limits.SHORTEST_SECRET for secret in given):
+    if any(len(text) < limits.SHORTEST_SECRET for text in settings.signing_secrets):
         raise ConfigurationError(
             "each of signing_secrets must have at least "
             f"{limits.SHORTEST_SECRET} characters"
         )
-    if given:
-        return [secret.encode("utf-8") for secret in given]
-    return stored(purpose)
+    return [text.encode("utf-8") for text in settings.signing_secrets]

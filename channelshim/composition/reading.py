@@ -62,6 +62,11 @@ def read_folder(directory: Path, *, needs_app_yaml: bool) -> App:
     )
 
 
+def empty_app(directory: Path) -> App:
+    """Return an app's folder whose files say nothing: they cannot be read."""
+    return App(directory.absolute(), None, QueueConfig(), CronConfig())
+
+
 def _read(path: Path, parse: Callable[..., T], missing: T) -> T:
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -110,9 +115,7 @@ def _reader(directory: Path) -> Callable[[str], str | None]:
     return read
 
 
-def application_id_of(
-    directory: Path, config: AppConfig | None, setting: str
-) -> str:
+def application_id_of(directory: Path, config: AppConfig | None, setting: str) -> str:
     """Return the id of the app and of its store (docs/explanation/store.md).
 
     What a setting says, else app.yaml's `application`, else the folder's name and a

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from channelshim import limits
 from channelshim.protocol import frames
@@ -120,11 +121,22 @@ class Connection(ABC):
         self.come_back()
 
 
-def write_each(connections: Sequence[Connection], frames: bytes) -> None:
-    """Write frames to each of connections."""
+class Sender(Protocol):
+    """Writes the same frames to each of many connections. Loop thread."""
+
+    def __call__(
+        self, connections: Sequence[Connection], frames: bytes
+    ) -> Sequence[Connection]:
+        """Write, and return those of which nobody knows what they were sent."""
+
+
+def write_each(
+    connections: Sequence[Connection], frames: bytes
+) -> Sequence[Connection]:
+    """Write frames to each of connections; see Sender."""
     if len(connections) < _MANY:
         _write_each(connections, frames)
-        return
+        return ()
     # Handlers that compute would take the interpreter away again and again, each for
     # as long as all the others want it too.
     usual = sys.getswitchinterval()
@@ -133,6 +145,7 @@ def write_each(connections: Sequence[Connection], frames: bytes) -> None:
         _write_each(connections, frames)
     finally:
         sys.setswitchinterval(usual)
+    return ()
 
 
 def _write_each(connections: Sequence[Connection], frames: bytes) -> None:

@@ -16,11 +16,19 @@ from channelshim import limits
 from channelshim.contracts.broker import Broker, Channel, Delivery, Replay
 from channelshim.contracts.clock import Clock
 from channelshim.errors import RemoteProtocolError
-from channelshim.hub.connections import Connection, FrameCache, write_each
+from channelshim.hub.connections import (
+    Connection,
+    FrameCache,
+    Sender,
+    write_each,
+)
+from channelshim.hub.pacing import Handler, Pacing
 from channelshim.hub.reports import PresenceReports
 from channelshim.protocol.presence import PresenceBook
 
 _logger = logging.getLogger("channelshim.hub")
+
+CallSoon = Callable[[Callable[[], None]], object]
 
 
 class Hub:
@@ -30,23 +38,14 @@ class Hub:
         broker: numbers and windows.
         clock: the time.
         reports: told of each change of presence.
+        sender: writes the same frames to each of many connections.
+        pacing: says which handlers run, for passes that wait for them.
         grace_seconds: see PresenceBook.
         ping_interval_seconds: between two heartbeats of one connection.
         ping_timeout_seconds: after which an unanswered one means dead.
         pause_seconds: longest time for which a pass is put off.
         maximum_connections: in this process.
         maximum_connections_per_client: of one client id.
-
-    Attributes:
-        write_all: writes the same frames to each of many connections; a gateway with
-            a faster way than one write after the other puts it here.
-        call_soon: has a function called on the loop, from any thread; raises
-            RuntimeError when the loop is closed. A gateway with a faster way than the
-            loop's own puts it here before `start`.
-        current_sender: called in the thread that sends; returns what `is_sending`
-            takes, or None for a thread that runs no handler.
-        is_sending: returns whether that handler still runs, or others are about to. A
-            gateway that knows puts both here, and calls `note_finished`.
     """
 
     def __init__(
@@ -55,6 +54,8 @@ class Hub:
         clock: Clock,
         reports: PresenceReports,
         *,
+        sender: Sender = write_each,
+        pacing: Pacing | None = None,
         grace_seconds: float = limits.GRACE_SECONDS,
         ping_interval_seconds: float = limits.PING_INTERVAL_SECONDS,
         ping_timeout_seconds: float = limits.PING_TIMEOUT_SECONDS,
@@ -63,11 +64,11 @@ class Hub:
         maximum_connections_per_client: int = limits.MAXIMUM_CONNECTIONS_PER_CLIENT,
     ) -> None:
         self.frames = FrameCache()
-        self.write_all = write_each
-        self.call_soon: Callable[[Callable[[], None]], object] | None = None
-        self.current_sender: Callable[[], object | None] = _nobody
-        self.is_sending: Callable[[object | None], bool] = bool
-        self._sender: object | None = None
+        self._send = sender
+        self._pacing = pacing or Pacing()
+        self._pacing.subscribe(self._handler_finished)
+        self._call_soon: CallSoon | None = None
+        self._last_handler: Handler | None = None
         self._broker = broker
         self._clock = clock
         self._reports = reports
@@ -100,13 +101,22 @@ class Hub:
         """Return how many connections are attached."""
         return self._count
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin on this loop, in its thread."""
+    def start(
+        self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon | None = None
+    ) -> None:
+        """Begin on this loop, in its thread.
+
+        Args:
+            loop: running.
+            call_soon: has a function called on the loop, from any thread; raises
+                RuntimeError when the loop is closed. None means the loop's own.
+        """
         self._loop = loop
+        self._call_soon = call_soon or loop.call_soon_threadsafe
         self._broker.subscribe(self._wake)
         self._beat_timer = loop.call_later(self._beat_seconds, self._beat)
 
-    def await_return(self, client_ids: list[str], seconds: float) -> None:
+    def expect_reconnect(self, client_ids: list[str], seconds: float) -> None:
         """Report each as disconnected unless it connects within seconds.
 
         For the ids that an earlier process left connected.
@@ -203,11 +213,10 @@ class Hub:
     # --- Delivery -----------------------------------------------------------------
 
     def _wake(self) -> None:
-        assert self._loop is not None
-        self._sender = self.current_sender()
-        call_soon = self.call_soon or self._loop.call_soon_threadsafe
+        assert self._call_soon is not None
+        self._last_handler = self._pacing.current()
         try:
-            call_soon(self._woken)
+            self._call_soon(self._woken)
         except RuntimeError:
             # The loop is closed: nobody is left to deliver to.
             _logger.debug("a message was sent after the stop")
@@ -219,18 +228,17 @@ class Hub:
         longer than the last pass was, and ends as soon as nobody sends.
         """
         assert self._loop is not None
-        if self._last_pass_seconds > 0 and self.is_sending(self._sender):
+        if self._last_pass_seconds > 0 and self._pacing.is_sending(self._last_handler):
             pause = min(self._last_pass_seconds, self._pause_seconds)
             self._put_off = self._loop.call_later(pause, self.deliver)
         else:
             self.deliver()
 
-    def note_finished(self) -> None:
-        """Deliver what was put off for handlers, if none of them sends any more.
-
-        Called on the loop's thread whenever a handler has ended.
-        """
-        if self._put_off is not None and not self.is_sending(self._sender):
+    def _handler_finished(self) -> None:
+        """Deliver what was put off for handlers, if none of them sends any more."""
+        if self._put_off is not None and not self._pacing.is_sending(
+            self._last_handler
+        ):
             self.deliver()
 
     def deliver(self) -> None:
@@ -270,7 +278,10 @@ class Hub:
                 elif connection.number < last_number:
                     self._write_rest(connection, last_number, texts)
         if owed:
-            self.write_all(owed, self.frames.joined(texts))
+            for connection in self._send(owed, self.frames.joined(texts)):
+                # What it has is unknown: it comes back and resumes.
+                self.detach(connection)
+                connection.abort()
 
     def _end_unwritten(self, delivery: Delivery, owed: list[Connection]) -> None:
         """End those that may lack texts: a page knows its number, and resumes there."""
@@ -415,7 +426,3 @@ class Hub:
             return
         self.detach(connection)
         connection.expire()
-
-
-def _nobody() -> None:
-    """Stand in for a gateway that does not know of its handlers."""

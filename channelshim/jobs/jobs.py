@@ -1,65 +1,52 @@
-"""The work that an app does besides answering: tasks, cron jobs, warm-up."""
+"""What the platform does by itself for an app: tasks, cron jobs, start and stop."""
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from channelshim import limits
 from channelshim.appyaml.config import AppConfig
-from channelshim.appyaml.cron import CronConfig, parse_cron
-from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.appyaml.cron import CronConfig
+from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
-from channelshim.errors import ConfigurationError
 from channelshim.jobs.cron import CronScheduler
 from channelshim.jobs.tasks import TaskRunner
-from channelshim.services import sdk
 from channelshim.services.executions import Executions
-from channelshim.store.sqlite.database import Database
-from channelshim.store.sqlite.pull_tasks import PullTaskStore
 from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.jobs")
 
 
-class Work:
-    """Tasks, cron jobs and warm-up of one app.
+class Jobs:
+    """Tasks, cron jobs and the life of an instance, of one app.
 
     Args:
-        directory: of the app; queue.yaml and cron.yaml are read there.
-        store_directory: blobs, mails and the search index go below it.
-        database: the store's.
+        tasks: the store's, of push queues.
+        queues: queue.yaml.
+        cron: cron.yaml.
         clock: says now.
-
-    Raises:
-        ConfigurationError: queue.yaml or cron.yaml cannot be read; names the line.
+        executions: counts the tasks that begin.
     """
 
     def __init__(
-        self, directory: Path, store_directory: Path, database: Database, clock: Clock
+        self,
+        tasks: TaskStore,
+        queues: QueueConfig,
+        cron: CronConfig,
+        clock: Clock,
+        executions: Executions,
     ) -> None:
-        self._store_directory = store_directory
-        if (directory / "dispatch.yaml").is_file():
-            log.info("dispatch.yaml has no effect: one module runs here")
-        self._tasks = TaskStore(database)
-        self._pulled = PullTaskStore(database)
-        self._executions = Executions(clock)
+        self._tasks = tasks
+        self._executions = executions
         self._clock = clock
-        self._queues = _read(directory / "queue.yaml", parse_queues, QueueConfig())
-        self._cron = _read(directory / "cron.yaml", parse_cron, CronConfig())
+        self._queues = queues
+        self._cron = cron
         self._runner: TaskRunner | None = None
         self._scheduler: CronScheduler | None = None
         self._dispatcher: Dispatcher | None = None
         self._says_stop = False
-
-    def factories(self) -> dict[str, Callable[[], Any]]:
-        """Return the services that need no more than this, for services.proxy."""
-        return {**sdk.factories(self._store_directory), "taskqueue": self._task_queue}
 
     def start(
         self,
@@ -127,31 +114,7 @@ class Work:
         if self._runner is not None and not self._runner.stop(timeout_seconds):
             log.warning("tasks were interrupted; they run again after the next start")
 
-    def _task_queue(self) -> Any:
-        from channelshim.services.taskqueue import TaskQueueService
-
-        return TaskQueueService(
-            self._tasks,
-            self._pulled,
-            self._queues,
-            self._clock,
-            lambda: f"task-{secrets.token_hex(12)}",
-            self._wake,
-            self._executions,
-        )
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Look for tasks now: some were added. Any thread."""
         if self._runner is not None:
             self._runner.wake()
-
-
-def _read(path: Path, parse: Callable[..., Any], missing: Any) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return missing
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"it cannot be read: {error}", path=str(path)
-        ) from None
-    return parse(text, path=str(path))

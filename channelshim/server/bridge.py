@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
+from channelshim.hub.pacing import Pacing
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.server.request_body import Receive, Scope, disconnected, read_body
 from channelshim.server.response_bytes import (
@@ -37,23 +38,16 @@ Headers = Iterable[tuple[str, str]]
 CallSoon = Callable[[Callable[[], None]], object]
 
 
-_MOST_PATHS = 256
-"""Paths with ids in them are many; then all are forgotten and seen again."""
-
-
 class WsgiBridge:
     """An ASGI application that runs a WSGI one.
 
     Args:
         app: the WSGI application.
         workers: where it runs.
+        pacing: told of each request in hand; None where nobody asks.
         maximum_body_bytes: a longer body is refused with 413.
         body_seconds: longest wait for the next piece of a body; then 408.
 
-    Attributes:
-        on_finished: called on the loop whenever a request has been answered.
-        call_soon: has a function called on the loop, from any thread; raises
-            RuntimeError when the loop is closed. The server's, which sets it.
     """
 
     def __init__(
@@ -61,6 +55,7 @@ class WsgiBridge:
         app: Callable[..., Iterable[bytes]],
         workers: Workers,
         *,
+        pacing: Pacing | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
         body_seconds: float = limits.BODY_SECONDS,
     ) -> None:
@@ -68,46 +63,26 @@ class WsgiBridge:
         self._workers = workers
         self._maximum_body_bytes = maximum_body_bytes
         self._body_seconds = body_seconds
-        self._in_hand: set[_Exchange] = set()
-        self.on_finished: Callable[[], None] = _nobody
-        self.call_soon: CallSoon | None = None
-        self._threads = threading.local()
-        # Paths of requests that have sent messages.
-        self._sending_paths: set[str] = set()
+        self._pacing = pacing or Pacing()
+        self._call_soon: CallSoon | None = None
 
     @property
     def requests_in_hand(self) -> int:
         """Return how many requests the app has not finished."""
-        return len(self._in_hand)
+        return self._pacing.count
 
-    def current_request(self) -> object | None:
-        """Return the request that this thread runs, and sends in, for `is_running`."""
-        request: _Exchange | None = getattr(self._threads, "request", None)
-        if request is not None and request.path not in self._sending_paths:
-            if len(self._sending_paths) >= _MOST_PATHS:
-                self._sending_paths.clear()
-            self._sending_paths.add(request.path)
-        return request
+    def start(self, call_soon: CallSoon) -> None:
+        """Take the server's way to the loop.
 
-    def is_running(self, request: object | None) -> bool:
-        """Return whether that request still runs, or others are about to send.
-
-        Those that have only just begun, at an address where others have sent.
+        Args:
+            call_soon: has a function called on the loop, from any thread; raises
+                RuntimeError when the loop is closed.
         """
-        if request is None or request in self._in_hand:
-            return request is not None
-        latest = asyncio.get_running_loop().time() - limits.NEW_REQUEST_SECONDS
-        return any(
-            exchange.begun > latest and exchange.path in self._sending_paths
-            for exchange in self._in_hand
-        )
+        self._call_soon = call_soon
 
     def _run(self, exchange: _Exchange) -> None:
-        self._threads.request = exchange
-        try:
+        with self._pacing.running(exchange):
             exchange.run()
-        finally:
-            self._threads.request = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -123,7 +98,7 @@ class WsgiBridge:
             return
         with body:
             exchange = _Exchange(
-                self._app, environ_of(scope, body, length), self.call_soon
+                self._app, environ_of(scope, body, length), self._call_soon
             )
             if not self._submit(exchange):
                 status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -151,14 +126,14 @@ class WsgiBridge:
         if length > self._maximum_body_bytes:
             return False
         environ = environ_of(cast("Scope", cycle.scope), io.BytesIO(cycle.body), length)
-        exchange = _Exchange(self._app, environ, self.call_soon)
+        exchange = _Exchange(self._app, environ, self._call_soon)
         exchange.on_first = partial(self._answer, exchange, cycle, start)
         return self._submit(exchange)
 
     def _submit(self, exchange: _Exchange) -> bool:
         if not self._workers.submit(partial(self._run, exchange)):
             return False
-        self._in_hand.add(exchange)
+        self._pacing.begin(exchange)
         return True
 
     def _answer(
@@ -177,8 +152,7 @@ class WsgiBridge:
             # uvicorn logs what an app raises, and ends the answer in the proper way.
             start(_raiser(error))
         finally:
-            self._in_hand.discard(exchange)
-            self.on_finished()
+            self._pacing.finish(exchange)
 
     async def _follow(
         self, exchange: _Exchange, scope: Scope, receive: Receive, send: Send
@@ -191,8 +165,7 @@ class WsgiBridge:
             is_stopping = True
             raise
         finally:
-            self._in_hand.discard(exchange)
-            self.on_finished()
+            self._pacing.finish(exchange)
             if not is_stopping:
                 # The body's file lives until the app is done with it.
                 await exchange.wait_for_worker()

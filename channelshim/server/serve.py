@@ -239,7 +239,7 @@ class Server:
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         wakeups = Wakeups(loop)
-        self._bridge.call_soon = wakeups.call
+        self._bridge.start(wakeups.call)
         with self._signals(loop), contextlib.closing(wakeups):
             await server.on_tick(0)
             await server.startup(sockets=[self._listener])

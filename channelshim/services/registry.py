@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.broker import Broker
@@ -25,38 +25,50 @@ _NONCE_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Backing:
+    """What stands behind the services that need the store open.
+
+    Attributes:
+        store: the app's.
+        tokens: signs channel tokens.
+        broker: takes messages.
+        executions: how many tasks were begun lately.
+        on_tasks_added: called after tasks are stored; wakes the runner. Any thread.
+    """
+
+    store: Any
+    tokens: TokenSigner
+    broker: Broker
+    executions: Executions
+    on_tasks_added: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What the services of one app are made from.
 
     Attributes:
         application_id: without partition.
         directory: of the app; index.yaml is read there.
-        clock: the time.
-        store: the app's.
         store_directory: blobs, mails and the search index go below it.
-        tokens: signs channel tokens.
-        broker: takes messages.
-        login: makes the URLs of the users service.
         queues: queue.yaml.
-        on_tasks_added: called after tasks are stored; wakes the runner. Any thread.
-        executions: how many tasks were begun lately.
+        clock: the time.
+        login: makes the URLs of the users service.
+        backing: opens the store when it is first called, and raises StorageError when
+            that cannot be.
         requires_indexes: whether a query needs its index in index.yaml.
         auto_id_policy: "scattered" or "sequential".
     """
 
     application_id: str
     directory: Path
-    clock: Clock
-    store: Any
     store_directory: Path
-    tokens: TokenSigner
-    broker: Broker
-    login: Login
     queues: QueueConfig
-    on_tasks_added: Callable[[], None]
-    executions: Executions
+    clock: Clock
+    login: Login
+    backing: Callable[[], Backing]
     requires_indexes: bool = False
-    auto_id_policy: Any = "scattered"
+    auto_id_policy: Literal["scattered", "sequential"] = "scattered"
 
 
 def _app_identity(needs: Needs) -> Any:
@@ -80,9 +92,10 @@ def _capabilities(needs: Needs) -> Any:
 def _channel(needs: Needs) -> Any:
     from channelshim.services.channel import ChannelService
 
+    backing = needs.backing()
     return ChannelService(
-        needs.tokens,
-        needs.broker,
+        backing.tokens,
+        backing.broker,
         needs.clock,
         functools.partial(secrets.token_bytes, _NONCE_BYTES),
     )
@@ -92,7 +105,7 @@ def _datastore(needs: Needs) -> Any:
     from channelshim.services.datastore_v3 import DatastoreService
 
     return DatastoreService(
-        needs.store,
+        needs.backing().store,
         f"dev~{needs.application_id}",
         require_indexes=needs.requires_indexes,
         index_yaml=needs.directory / "index.yaml",
@@ -116,7 +129,7 @@ def _memcache(needs: Needs) -> Any:
     from channelshim.services.memcache import MemcacheService
     from channelshim.store.sqlite.cache import SqliteCache
 
-    return MemcacheService(SqliteCache(needs.store.database))
+    return MemcacheService(SqliteCache(needs.backing().store.database))
 
 
 def _modules(needs: Needs) -> Any:
@@ -144,14 +157,15 @@ def _taskqueue(needs: Needs) -> Any:
     from channelshim.store.sqlite.pull_tasks import PullTaskStore
     from channelshim.store.sqlite.tasks import TaskStore
 
+    backing = needs.backing()
     return TaskQueueService(
-        TaskStore(needs.store.database),
-        PullTaskStore(needs.store.database),
+        TaskStore(backing.store.database),
+        PullTaskStore(backing.store.database),
         needs.queues,
         needs.clock,
         lambda: f"task-{secrets.token_hex(12)}",
-        needs.on_tasks_added,
-        needs.executions,
+        backing.on_tasks_added,
+        backing.executions,
     )
 
 

@@ -25,13 +25,14 @@ from websockets.streams import StreamReader
 from channelshim import limits
 from channelshim.contracts.clock import Clock
 from channelshim.errors import RemoteProtocolError, TokenError
-from channelshim.hub.connections import Connection, write_each
+from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 from channelshim.kernel import sockets
-from channelshim.kernel.io_uring import SendRing, send_word
+from channelshim.kernel.io_uring import send_word
 from channelshim.protocol import frames
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.protocol.window import parse_after
+from channelshim.transports.ring_sender import RingSender
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -51,6 +52,7 @@ class Acceptor:
         clock: the time.
         is_allowed: takes the Origin header (None when absent) and the Host header, and
             says whether a page from there may open a channel.
+        sender: the hub's, where it sends to many pages in one call.
         send_buffer_bytes: bytes that may wait for one reader.
         send_buffer_total_bytes: bytes that may wait for all that are behind.
 
@@ -66,6 +68,7 @@ class Acceptor:
         clock: Clock,
         is_allowed: Callable[[str | None, str], bool],
         *,
+        sender: RingSender | None = None,
         send_buffer_bytes: int = limits.SEND_BUFFER_BYTES,
         send_buffer_total_bytes: int = limits.SEND_BUFFER_TOTAL_BYTES,
     ) -> None:
@@ -78,61 +81,8 @@ class Acceptor:
         self.connections: set[WebSocketProtocol] = set()
         self._behind = 0
         self._ending: deque[asyncio.Transport] = deque()
-        self._ring: SendRing | None = None
+        self.sender = sender
         self.reader_bytes = send_buffer_bytes
-
-    @property
-    def has_ring(self) -> bool:
-        """Return whether the kernel takes many sends in one call."""
-        return self._ring is not None
-
-    def open_ring(self) -> None:
-        """Have the hub send to many pages in one call of the kernel, where it can.
-
-        Called on the loop's thread, before any connection.
-        """
-        try:
-            self._ring = SendRing()
-        except OSError as error:
-            _logger.debug("each page is sent to by itself: %s", error)
-            return
-        self.hub.write_all = self._write_all
-
-    def close_ring(self) -> None:
-        """Give the ring back; the hub writes to each page by itself again."""
-        if self._ring is not None:
-            self.hub.write_all = write_each
-            self._ring.close()
-            self._ring = None
-
-    def _write_all(self, connections: Sequence[Connection], frames: bytes) -> None:
-        """Send frames to all that nothing waits for; the others' transports wait."""
-        ring = self._ring
-        if ring is None or len(connections) < limits.RING_LEAST_CONNECTIONS:
-            write_each(connections, frames)
-            return
-        apart = [c for c in connections if not (c.send_word or c.may_send())]
-        if apart:
-            connections = [c for c in connections if c.send_word]
-        self._send(ring, connections, frames)
-        # Those that are behind come last: nobody waits for them.
-        write_each(apart, frames)
-
-    def _send(
-        self, ring: SendRing, connections: Sequence[Connection], frames: bytes
-    ) -> None:
-        try:
-            short = ring.send([c.send_word for c in connections], frames)
-        except OSError as error:
-            _logger.error("io_uring failed, and is used no more: %s", error)
-            self.close_ring()
-            # Who has what is unknown: they come back and resume.
-            for connection in connections:
-                self.hub.detach(connection)
-                connection.abort()
-            return
-        for index, taken in short:
-            connections[index].write(frames[taken:])
 
     @property
     def watched_bytes(self) -> int:
@@ -258,7 +208,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         self._transport = transport
         self._acceptor = acceptor
         self._own_word = 0
-        if acceptor.has_ring:
+        if acceptor.sender is not None and acceptor.sender.is_open:
             self._own_word = send_word(sockets.descriptor(transport))
             self.write = self._put
         self._parser: _FrameParser | None = None

@@ -118,7 +118,7 @@ class WsgiGateway:
         try:
             loop = self._loop_thread.loop()
         except ChannelShimError as error:
-            return _refuse(error, start_response)
+            return refuse(error, start_response)
         path = environ.get("PATH_INFO", "")
         if path not in _OURS:
             return self._app(environ, start_response)
@@ -172,7 +172,7 @@ class WsgiGateway:
             return True
 
 
-def _refuse(error: ChannelShimError, start_response: Callable[..., Any]) -> list[bytes]:
+def refuse(error: ChannelShimError, start_response: Callable[..., Any]) -> list[bytes]:
     """Answer 503: another process must serve, or messages would be lost."""
     _logger.error("%s; this worker process answers nothing", error)
     text = b"This worker process cannot serve; the server's log says why.\n"

@@ -20,7 +20,7 @@ from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services.user import UserService
 from channelshim.store.sqlite.state import SqliteStore
-from tests.service_needs import install_services, make_login
+from tests.service_needs import install_services, load_server, make_login
 
 CLASSIC = """
 from google.appengine.ext import webapp
@@ -75,8 +75,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestApp:
         read=lambda path: None,
     )
     signer = CookieSigner([b"s" * 32])
-    server = AppServer(tmp_path, config, Application("test"), DevelopmentLogin(signer))
-    server.load()
+    server = load_server(tmp_path, config, DevelopmentLogin(signer))
     return TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
 
@@ -128,7 +127,7 @@ def test_blob_is_served_whole_or_in_part(
         None,
         None,
         Application("test"),
-        CookieSigner([b"s" * 32]),
+        make_login(),
         wsgi_app=application,
     )
     client = TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer
+from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.libraries import (
     MissingLibrary,
     missing_libraries,
@@ -21,10 +21,9 @@ from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import Library
 from channelshim.compat import api_proxy
-from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services.user import UserService
-from tests.service_needs import make_login
+from tests.service_needs import load_server, make_login
 
 _numbers = itertools.count()
 
@@ -56,16 +55,8 @@ class AppFolder:
             return path.read_text() if path.is_file() else None
 
         config = parse_app(f"runtime: python27\n{yaml}", read=read)
-        signer = CookieSigner([b"s" * 32])
-        server = AppServer(
-            self.root,
-            config,
-            Application("test", environment=config.env_variables),
-            signer,
-            **options,  # type: ignore[arg-type]
-        )
-        server.load()
-        return server
+        application = Application("test", environment=config.env_variables)
+        return load_server(self.root, config, application=application, **options)
 
     def client(self, yaml: str, **options: object) -> TestApp:
         extra = {"REMOTE_ADDR": "192.0.2.1"}
@@ -219,7 +210,7 @@ def test_secure_redirects_where_it_is_enforced(folder: AppFolder) -> None:
         f"{{url: /never, script: {folder.name}.app, secure: never}}",
     )
     assert folder.client(yaml).get("/always").text == "app"
-    client = folder.client(yaml, enforces_secure=True)
+    client = folder.client(yaml, exposure=Exposure(enforces_secure=True))
     answer = client.get("/always?a=b", status=307)
     assert answer.location == "https://localhost/always?a=b"
     client.get("/never", status=200)
@@ -242,7 +233,7 @@ def test_login_url_keeps_the_scheme_of_the_request(folder: AppFolder) -> None:
     api_proxy.install({"user": lambda: UserService(make_login())})
     client = folder.client(
         handlers(f"{{url: /, script: {folder.name}.app}}"),
-        trusted_proxies=parse_networks(["192.0.2.1"]),
+        exposure=Exposure(trusted_proxies=parse_networks(["192.0.2.1"])),
     )
     secure = client.get("/", headers={"X-Forwarded-Proto": "https"})
     assert secure.text == "on /_ah/login?continue=https%3A//localhost%3A80/x"

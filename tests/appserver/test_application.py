@@ -7,14 +7,14 @@ import pathlib
 import pytest
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer
+from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.app import parse_app
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.contracts.identity import user_id_of
 from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime.variables import Application
+from tests.service_needs import load_server
 
 YAML = """
 runtime: python27
@@ -58,7 +58,12 @@ def app(environ, start_response):
 SIGNER = CookieSigner([b"s" * 32])
 
 
-def make_server(folder: pathlib.Path, *, threadsafe: bool = True) -> AppServer:
+OPEN = Exposure(allows_dev_login=True)
+
+
+def make_server(
+    folder: pathlib.Path, *, threadsafe: bool = True, exposure: Exposure | None = None
+) -> AppServer:
     """Return a server whose app says what it sees; each has a module of its own."""
     module = f"app_{abs(hash(folder))}"
     (folder / f"{module}.py").write_text(SOURCE)
@@ -66,12 +71,8 @@ def make_server(folder: pathlib.Path, *, threadsafe: bool = True) -> AppServer:
     (folder / "files" / "a.txt").write_text("hello")
     text = YAML.format(module=module, threadsafe=str(threadsafe).lower())
     config = parse_app(text, read=lambda path: None)
-    return AppServer(
-        folder,
-        config,
-        Application("test"),
-        DevelopmentLogin(SIGNER),
-        allows_dev_login=True,
+    return load_server(
+        folder, config, DevelopmentLogin(SIGNER), exposure=exposure or OPEN
     )
 
 
@@ -80,7 +81,6 @@ def server(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> AppServer
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
     server = make_server(tmp_path)
-    server.load()
     return server
 
 
@@ -189,18 +189,31 @@ def test_internal_request_survives_a_raising_handler(server: AppServer) -> None:
 
 
 def test_traceback_is_shown_on_loopback_only(
-    server: AppServer, client: TestApp
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "on purpose" not in client.get("/only?raise", status=500).text
-    server.show_tracebacks = True
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    showing = Exposure(show_tracebacks=True)
+    client = TestApp(
+        make_server(tmp_path, exposure=showing),
+        extra_environ={"REMOTE_ADDR": "192.0.2.1"},
+    )
     assert "on purpose" not in client.get("/only?raise", status=500).text
     here = {"REMOTE_ADDR": "127.0.0.1"}
     shown = client.get("/only?raise", status=500, extra_environ=here)
     assert "ValueError: on purpose" in shown.text
 
 
-def test_foreign_host_is_refused(server: AppServer, client: TestApp) -> None:
-    server.allowed_hosts = {"intranet.example"}
+def test_foreign_host_is_refused(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    exposure = Exposure(allowed_hosts={"intranet.example"})
+    client = TestApp(
+        make_server(tmp_path, exposure=exposure),
+        extra_environ={"REMOTE_ADDR": "192.0.2.1"},
+    )
     for host in ("localhost:8080", "127.0.0.1", "[::1]:80", "intranet.example:1"):
         client.get("/only", headers={"Host": host})
     for host in ("evil.example", "localhost.evil.example", "", "a b", "127.0.0.1.x"):
@@ -221,7 +234,6 @@ def test_app_that_is_not_threadsafe_runs_one_request_at_a_time(
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
     server = make_server(tmp_path, threadsafe=False)
-    server.load()
     client = TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
     for _ in range(2):
         client.get("/only?raise", status=500)
@@ -239,9 +251,8 @@ def test_import_error_names_file_and_line_of_the_app(
     (tmp_path / "broken_app.py").write_text("import os\n\nos.nothing\n")
     text = "runtime: python27\nhandlers:\n- url: /.*\n  script: broken_app.app\n"
     config = parse_app(text, read=lambda path: None)
-    server = AppServer(tmp_path, config, Application("test"), DevelopmentLogin(SIGNER))
     with pytest.raises(AppImportError) as caught:
-        server.load()
+        load_server(tmp_path, config)
     assert caught.value.path == str(tmp_path / "broken_app.py")
     assert caught.value.line == 3
     assert "os.nothing" in caught.value.report

@@ -7,11 +7,9 @@ import pathlib
 import pytest
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer
 from channelshim.appserver.cgi_scripts import parse_output
 from channelshim.appyaml.app import parse_app
-from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime.variables import Application
+from tests.service_needs import load_server
 
 COUNTER = """
 import os, sys
@@ -63,8 +61,7 @@ def client(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> TestApp:
         "- url: /by/(.*)\n  script: \\1.py\n",
         read=lambda path: None,
     )
-    server = AppServer(tmp_path, config, Application("test"), CookieSigner([b"s" * 32]))
-    server.load()
+    server = load_server(tmp_path, config)
     return TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
 
 

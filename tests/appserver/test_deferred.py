@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,15 @@ from webtest import TestApp
 
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
-from channelshim.compat import api_proxy
-from channelshim.jobs.jobs import Work
-from channelshim.protocol.cookies import CookieSigner
+from channelshim.appyaml.config import AppConfig
+from channelshim.composition.clock import SystemClock
+from channelshim.composition.reading import read_folder
+from channelshim.jobs.jobs import Jobs
 from channelshim.runtime.variables import Application
+from channelshim.services.executions import Executions
 from channelshim.store.sqlite.state import SqliteStore
+from channelshim.store.sqlite.tasks import TaskStore
+from tests.service_needs import install_services, load_server, make_login
 
 SOURCE = """
 import os
@@ -40,37 +45,73 @@ def app(environ, start_response):
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppServer]:
+    with deferring(tmp_path, monkeypatch, lambda *app: load_server(*app)) as server:
+        yield server
+
+
+@pytest.fixture
+def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppServer]:
+    """Return the server of a wrapped WSGI application without an app.yaml."""
+
+    def wrapped(environ: Any, start_response: Any) -> Any:
+        import deferring_app
+
+        return deferring_app.app(environ, start_response)
+
+    def wrap(app_dir: Path, config: AppConfig) -> AppServer:
+        application = Application("test")
+        return AppServer(app_dir, None, application, make_login(), wsgi_app=wrapped)
+
+    with deferring(tmp_path, monkeypatch, wrap) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def deferring(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[Path, AppConfig], AppServer],
+) -> Iterator[AppServer]:
     app_dir = tmp_path / "app"
     app_dir.mkdir()
     (app_dir / "deferring_app.py").write_text(SOURCE)
     (app_dir / "queue.yaml").write_text("queue:\n- name: default\n  rate: 100/s\n")
     monkeypatch.syspath_prepend(str(app_dir))
     monkeypatch.chdir(app_dir)
+    monkeypatch.delitem(sys.modules, "deferring_app", raising=False)
     text = (
         "runtime: python27\nbuiltins:\n- deferred: on\n"
         "handlers:\n- url: /.*\n  script: deferring_app.app\n"
     )
     config = parse_app(text, read=lambda path: None)
     store = SqliteStore(tmp_path / "store", takes_lease=False)
-    work = Work(app_dir, tmp_path / "store", store.database, time)
+    app = read_folder(app_dir, needs_app_yaml=False)
+    clock = SystemClock()
+    tasks = TaskStore(store.database)
+    executions = Executions(clock)
+    jobs = Jobs(tasks, app.queues, app.cron, clock, executions)
     before = apiproxy_stub_map.apiproxy
-    api_proxy.install(work.factories())
-    server = AppServer(app_dir, config, Application("test"), CookieSigner([b"s" * 32]))
-    server.load()
-    work.start(server, config, runs_cron=False)
+    install_services(
+        tmp_path / "store",
+        store,
+        queues=app.queues,
+        executions=executions,
+        on_tasks_added=jobs.wake,
+    )
+    server = make(app_dir, config)
+    jobs.start(server, config, runs_cron=False)
     yield server
-    work.stop(10)
+    jobs.stop(10)
     apiproxy_stub_map.apiproxy = before
 
 
 def test_deferred_works_around_a_plain_wsgi_app_too(
-    server: AppServer, wait_until: Callable[..., Any]
+    plain: AppServer, wait_until: Callable[..., Any]
 ) -> None:
     import deferring_app
 
-    server.wsgi_app = deferring_app.app
     deferring_app.ran.clear()
-    client = TestApp(server, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
+    client = TestApp(plain, extra_environ={"REMOTE_ADDR": "192.0.2.1"})
     client.get("/")
     wait_until(lambda: deferring_app.ran)
     client.post("/_ah/queue/deferred", b"", status=403)

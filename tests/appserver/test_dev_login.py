@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer
+from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.guard import is_loopback_address
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.proxies import parse_networks
@@ -37,7 +37,12 @@ def make_client(
     address: str = "127.0.0.1", host: str = "localhost:8080", **options: Any
 ) -> TestApp:
     server = AppServer(
-        None, None, Application("t"), DevelopmentLogin(SIGNER), wsgi_app=app, **options
+        None,
+        None,
+        Application("t"),
+        DevelopmentLogin(SIGNER),
+        wsgi_app=app,
+        exposure=Exposure(**options),
     )
     environ = {"REMOTE_ADDR": address, "HTTP_HOST": host}
     return TestApp(server, extra_environ=environ)

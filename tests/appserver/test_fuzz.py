@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelshim.appserver.application import AppServer
+from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appyaml.app import parse_app
-from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
+from tests.service_needs import make_login
 
 YAML = r"""
 runtime: python27
@@ -48,9 +48,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> AppServer:
         root,
         config,
         Application("test"),
-        CookieSigner([b"s" * 32]),
-        allowed_hosts=frozenset(),
-        enforces_secure=True,
+        make_login(),
+        exposure=Exposure(allowed_hosts=frozenset(), enforces_secure=True),
     )
 
 

@@ -17,9 +17,8 @@ from channelshim.appyaml.app import parse_app
 from channelshim.compat import api_proxy
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime.variables import Application
 from channelshim.services.user import UserService
-from tests.service_needs import make_login
+from tests.service_needs import load_server, make_login
 
 APP = """
 import webapp2
@@ -77,8 +76,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppServe
     api_proxy.install({"user": lambda: UserService(make_login())})
     config = parse_app(YAML, read=lambda path: None)
     signer = CookieSigner([b"s" * 32])
-    server = AppServer(tmp_path, config, Application("test"), DevelopmentLogin(signer))
-    server.load()
+    server = load_server(tmp_path, config, DevelopmentLogin(signer))
     yield server
     apiproxy_stub_map.apiproxy = before
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -16,7 +16,7 @@ from channelshim.appserver.responses import BrokenAnswer, Collected, run_app
 from channelshim.appserver.turn import Turn
 from channelshim.appyaml.config import AppConfig
 from channelshim.compat.legacy_str import LegacyStr
-from channelshim.contracts.dispatcher import InternalRequest
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.variables import Application
@@ -198,20 +198,35 @@ def test_start_response_again_needs_the_exception() -> None:
         collected.start("500 Oh", [], (ValueError, error, None))
 
 
+class Serial(NamedTuple):
+    """A server, and the app that it runs now."""
+
+    server: AppServer
+    running: list[Any]
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        return self.server.dispatch(request)
+
+
 @pytest.fixture
-def serial_server(tmp_path: Path) -> AppServer:
+def serial_server(tmp_path: Path) -> Serial:
     """Return one whose app lets one request at a time in."""
     config = AppConfig(handlers=(), is_threadsafe=False)
     cookies = CookieSigner([b"s" * 32])
-    app = answering([b"fine"])
-    return AppServer(
+    running = [answering([b"fine"])]
+
+    def app(environ: Any, start_response: Any) -> Any:
+        return running[0](environ, start_response)
+
+    server = AppServer(
         tmp_path, config, Application("a"), DevelopmentLogin(cookies), wsgi_app=app
     )
+    return Serial(server, running)
 
 
 @pytest.mark.parametrize("namespace", ["bad namespace!", "\ud800", "a\0b", "x" * 101])
 def test_namespace_that_is_refused_blocks_nobody(
-    serial_server: AppServer, namespace: str
+    serial_server: Serial, namespace: str
 ) -> None:
     headers = (("X-AppEngine-Current-Namespace", namespace),)
     bad = InternalRequest("POST", "/task", headers=headers)
@@ -220,7 +235,7 @@ def test_namespace_that_is_refused_blocks_nobody(
 
 
 def test_environment_that_cannot_be_made_blocks_nobody(
-    serial_server: AppServer, monkeypatch: pytest.MonkeyPatch
+    serial_server: Serial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: object) -> Any:
         raise SystemExit
@@ -234,9 +249,9 @@ def test_environment_that_cannot_be_made_blocks_nobody(
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_platform_requests_answer_500(
-    serial_server: AppServer, fault: type[BaseException]
+    serial_server: Serial, fault: type[BaseException]
 ) -> None:
     for body in (Body([fault]), Body([b"a", fault]), Body([b"a", b"b"], fault)):
-        serial_server.wsgi_app = answering(body)
+        serial_server.running[0] = answering(body)
         assert serial_server.dispatch(InternalRequest("GET", "/")).status == 500
         assert serial_server.dispatch(InternalRequest("GET", "/")).status in (200, 500)

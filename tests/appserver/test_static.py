@@ -13,8 +13,8 @@ from webtest import TestApp
 from channelshim.appserver.application import AppServer
 from channelshim.appserver.static import is_servable
 from channelshim.appyaml.app import parse_app
-from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
+from tests.service_needs import make_login
 
 YAML = r"""
 runtime: python27
@@ -80,7 +80,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestApp:
     os.utime(root / "files" / "tomorrow.txt", (tomorrow, tomorrow))
     os.mkfifo(root / "files" / "fifo")
     config = parse_app(YAML, read=lambda path: None)
-    server = AppServer(root, config, Application("t"), CookieSigner([b"s" * 32]))
+    server = AppServer(root, config, Application("t"), make_login())
     return TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
 

@@ -15,12 +15,9 @@ from google.appengine.api import apiproxy_stub_map
 from webtest import TestApp, Upload
 
 from channelshim import appengine, limits
-from channelshim.appserver.application import AppServer
 from channelshim.appyaml.app import parse_app
-from channelshim.protocol.cookies import CookieSigner
-from channelshim.runtime.variables import Application
 from channelshim.store.sqlite.state import SqliteStore
-from tests.service_needs import install_services
+from tests.service_needs import install_services, load_server
 
 APP = """
 import json
@@ -118,8 +115,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestApp]
     before = apiproxy_stub_map.apiproxy
     install_services(tmp_path / "store", store)
     config = parse_app(YAML, read=lambda path: None)
-    server = AppServer(app_dir, config, Application("test"), CookieSigner([b"s" * 32]))
-    server.load()
+    server = load_server(app_dir, config)
     yield TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
     apiproxy_stub_map.apiproxy = before
 

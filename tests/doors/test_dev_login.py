@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from channelshim.composition import doors
+from channelshim.composition import policy
 from channelshim.composition.settings import read_settings
 from channelshim.errors import ConfigurationError
 from channelshim.server.serve import bind
@@ -90,8 +90,8 @@ def test_listening_beyond_this_machine_is_refused() -> None:
 
 def test_the_bound_address_counts_not_the_text_of_the_host() -> None:
     settings = read_settings({"host": "127.office.example"}, {})
-    doors.refuse_open_login(settings, listener := bind("127.0.0.2", 0))
+    policy.refuse_open_login(settings, listener := bind("127.0.0.2", 0))
     listener.close()
     with pytest.raises(ConfigurationError, match=r"127\.office\.example is reached"):
-        doors.refuse_open_login(settings, listener := bind("0.0.0.0", 0))
+        policy.refuse_open_login(settings, listener := bind("0.0.0.0", 0))
     assert listener.fileno() == -1

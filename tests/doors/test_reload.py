@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
@@ -68,6 +69,19 @@ def test_a_broken_app_yaml_is_shown_until_mended(
     file.write_text(original + "libraries: [\n")
     wait_until(lambda: "app.yaml, line" in page_of(running.url), 20)
     file.write_text(original)
+    wait_until(lambda: page_of(running.url + "slow?seconds=0") == "done", 20)
+
+
+@pytest.mark.parametrize("name", ["queue.yaml", "cron.yaml"])
+def test_its_sisters_are_shown_until_mended(
+    server: Servers, tmp_path: Path, wait_until: Callable[..., Any], name: str
+) -> None:
+    folder = tmp_path / "app"
+    shutil.copytree(SLOW, folder)
+    running = server(folder)
+    (folder / name).write_text("queue: [\n")
+    wait_until(lambda: f"{name}, line" in page_of(running.url), 20)
+    (folder / name).unlink()
     wait_until(lambda: page_of(running.url + "slow?seconds=0") == "done", 20)
 
 

@@ -38,7 +38,7 @@ app = webapp2.WSGIApplication([("/.*", Page)])
 """
 
 SCRIPT = """\
-from channelshim.cli import dev_appserver
+from channelshim.cli.main import dev_appserver
 dev_appserver()
 """
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Any, cast
 
 import pytest
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.connections import FrameCache
+from channelshim.hub.pacing import Pacing
 from tests.hub.parts import House, Page
 
 
@@ -158,22 +160,30 @@ def test_a_reader_that_is_dropped_in_a_pass_disturbs_no_other(house: House) -> N
     assert not pages[1].is_attached
 
 
-class Handlers:
-    """Stands in for the gateway that knows which handlers run."""
+class Handlers(Pacing):
+    """Says what a test wants about the handlers that run."""
 
-    def __init__(self, house: House, last_pass_seconds: float) -> None:
-        self.current: str | None = "handler"
+    def __init__(self) -> None:
+        super().__init__()
+        self.sender: Any = "handler"
         self.running = {"handler"}
-        house.hub.current_sender = lambda: self.current
-        house.hub.is_sending = lambda sender: sender in self.running
-        house.hub._last_pass_seconds = last_pass_seconds
+
+    def current(self) -> Any:
+        return self.sender
+
+    def is_sending(self, handler: Any) -> bool:
+        return handler in self.running
 
 
-def test_a_pass_is_put_off_while_its_sender_runs_but_no_message_is(
-    house: House,
-) -> None:
+def house_with(handlers: Handlers, last_pass_seconds: float) -> House:
+    house = House(pacing=handlers)
+    house.hub._last_pass_seconds = last_pass_seconds
+    return house
+
+
+def test_a_pass_is_put_off_while_its_sender_runs_but_no_message_is() -> None:
+    house = house_with(Handlers(), last_pass_seconds=0.03)
     page = house.attach(Page("a"))
-    Handlers(house, last_pass_seconds=0.03)
     house.broker.publish("a", "1")
     house.loop.run()
     house.broker.publish("a", "2")
@@ -185,35 +195,37 @@ def test_a_pass_is_put_off_while_its_sender_runs_but_no_message_is(
     assert house.loop.wake_ups == 1
 
 
-def test_a_pass_is_put_off_no_longer_than_its_sender_runs(house: House) -> None:
+def test_a_pass_is_put_off_no_longer_than_its_sender_runs() -> None:
+    handlers = Handlers()
+    house = house_with(handlers, last_pass_seconds=0.03)
     page = house.attach(Page("a"))
-    handlers = Handlers(house, last_pass_seconds=0.03)
     house.broker.publish("a", "1")
     house.loop.run()
     handlers.running.add("another")
-    house.hub.note_finished()
+    handlers.finish(cast(Any, "handler"))
     assert page.texts == []
     handlers.running.remove("handler")
-    house.hub.note_finished()
+    handlers.finish(cast(Any, "handler"))
     assert page.texts == ["1"]
-    house.hub.note_finished()
+    handlers.finish(cast(Any, "handler"))
     house.send("a", "2")
     house.loop.run(1)
     assert (page.texts, page.writes) == (["1", "2"], 2)
 
 
-def test_a_message_from_outside_of_handlers_waits_for_none(house: House) -> None:
+def test_a_message_from_outside_of_handlers_waits_for_none() -> None:
+    handlers = Handlers()
+    house = house_with(handlers, last_pass_seconds=0.03)
     page = house.attach(Page("a"))
-    handlers = Handlers(house, last_pass_seconds=0.03)
-    handlers.current = None
+    handlers.sender = None
     house.send("a", "1")
     assert page.texts == ["1"]
 
 
 def test_a_pass_is_put_off_within_the_bound_of_the_setting() -> None:
-    house = House(pause_seconds=0.01)
+    house = House(pause_seconds=0.01, pacing=Handlers())
+    house.hub._last_pass_seconds = 30
     page = house.attach(Page("a"))
-    Handlers(house, last_pass_seconds=30)
     house.broker.publish("a", "1")
     house.loop.run(0.011)
     assert page.texts == ["1"]

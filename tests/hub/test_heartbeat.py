@@ -116,7 +116,7 @@ def test_who_answers_stays_and_who_is_silent_is_dropped_in_time(
         ping_interval_seconds=interval,
         ping_timeout_seconds=timeout,
     )
-    hub.start(cast(Any, loop))
+    hub.start(cast(Any, loop), lambda call: None)
     lively = Page("lively", loop, answers=True)
     silent = Page("silent", loop, answers=False)
     for page in (lively, silent):

@@ -111,7 +111,7 @@ def test_a_page_that_has_gone_before_its_token_ends_is_left_alone(house: House) 
 def test_ids_of_an_earlier_process_are_reported_unless_they_come_back(
     house: House,
 ) -> None:
-    house.hub.await_return(["back", "gone"], 5.0)
+    house.hub.expect_reconnect(["back", "gone"], 5.0)
     house.send("back", "sent meanwhile")
     house.attach(Page("back"))
     house.loop.run(5.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,14 @@ from typing import Any
 import pytest
 
 from channelshim.appyaml.config import AppConfig
+from channelshim.composition.clock import SystemClock
+from channelshim.composition.reading import read_folder
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.errors import ConfigurationError
-from channelshim.jobs.jobs import Work
+from channelshim.jobs.jobs import Jobs
+from channelshim.services.executions import Executions
 from channelshim.store.sqlite.state import SqliteStore
+from channelshim.store.sqlite.tasks import TaskStore
 
 
 class App:
@@ -36,31 +39,25 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(folder: Path, tmp_path: Path) -> Iterator[Callable[[], Work]]:
+def make(folder: Path, tmp_path: Path) -> Iterator[Callable[[], Jobs]]:
     store = SqliteStore(tmp_path / "store", takes_lease=False)
-    made: list[Work] = []
+    made: list[Jobs] = []
 
-    def make_work() -> Work:
-        made.append(Work(folder, tmp_path / "store", store.database, time))
+    def make_jobs() -> Jobs:
+        app = read_folder(folder, needs_app_yaml=False)
+        clock = SystemClock()
+        tasks = TaskStore(store.database)
+        made.append(Jobs(tasks, app.queues, app.cron, clock, Executions(clock)))
         return made[-1]
 
-    yield make_work
-    for work in made:
-        work.stop(10)
+    yield make_jobs
+    for jobs in made:
+        jobs.stop(10)
     store.close()
 
 
-def test_folder_without_files_has_a_default_queue(make: Callable[[], Work]) -> None:
-    work = make()
-    app = App()
-    work.start(app, None, runs_cron=True)
-    assert {"mail", "taskqueue", "urlfetch"} <= work.factories().keys()
-    work.stop(10)
-    assert app.seen == []
-
-
 def test_app_is_warmed_up_when_it_asks(
-    make: Callable[[], Work], wait_until: Callable[..., Any]
+    make: Callable[[], Jobs], wait_until: Callable[..., Any]
 ) -> None:
     app = App()
     config = AppConfig(inbound_services=("warmup",))
@@ -69,20 +66,20 @@ def test_app_is_warmed_up_when_it_asks(
 
 
 def test_instance_that_stays_hears_of_its_start_and_its_end(
-    make: Callable[[], Work], wait_until: Callable[..., Any]
+    make: Callable[[], Jobs], wait_until: Callable[..., Any]
 ) -> None:
     app = App()
-    work = make()
-    work.start(app, AppConfig(has_instances=True), runs_cron=False)
+    jobs = make()
+    jobs.start(app, AppConfig(has_instances=True), runs_cron=False)
     wait_until(lambda: [seen.path for seen in app.seen] == ["/_ah/start"])
-    work.stop(10)
-    work.stop(10)
+    jobs.stop(10)
+    jobs.stop(10)
     assert [seen.path for seen in app.seen] == ["/_ah/start", "/_ah/stop"]
     assert {seen.remote_address for seen in app.seen} == {"0.1.0.3"}
 
 
 def test_what_has_no_effect_is_said(
-    folder: Path, make: Callable[[], Work], caplog: pytest.LogCaptureFixture
+    folder: Path, make: Callable[[], Jobs], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     (folder / "dispatch.yaml").write_text("dispatch: []")
@@ -95,7 +92,7 @@ def test_what_has_no_effect_is_said(
 
 
 def test_next_runs_of_cron_are_told(
-    folder: Path, make: Callable[[], Work], caplog: pytest.LogCaptureFixture
+    folder: Path, make: Callable[[], Jobs], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     (folder / "cron.yaml").write_text("cron:\n- url: /x\n  schedule: every day 09:00\n")
@@ -105,7 +102,7 @@ def test_next_runs_of_cron_are_told(
 
 @pytest.mark.parametrize("name", ["queue.yaml", "cron.yaml"])
 def test_broken_file_is_one_sentence(
-    folder: Path, make: Callable[[], Work], name: str
+    folder: Path, make: Callable[[], Jobs], name: str
 ) -> None:
     (folder / name).write_text("queue: [\n")
     with pytest.raises(ConfigurationError) as caught:
@@ -117,12 +114,11 @@ def test_broken_file_is_one_sentence(
 
 
 def test_tasks_stay_in_the_store_when_none_shall_run(
-    make: Callable[[], Work], folder: Path
+    make: Callable[[], Jobs], folder: Path
 ) -> None:
-    work = make()
+    jobs = make()
     app = App()
-    work.start(app, None, runs_cron=False, runs_tasks=False)
-    service = work.factories()["taskqueue"]()
-    assert service is not None
-    work.stop(10)
+    jobs.start(app, None, runs_cron=False, runs_tasks=False)
+    jobs.wake()
+    jobs.stop(10)
     assert app.seen == []

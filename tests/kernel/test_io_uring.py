@@ -6,14 +6,14 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from channelshim.kernel import io_uring
 from channelshim.kernel.io_uring import SendRing, send_word
-from channelshim.transports.websocket import Acceptor
+from channelshim.transports.ring_sender import RingSender
 from tests.hub.parts import House, Page
 from tests.server.plain_site import PATIENCE_SECONDS, PlainSite
 
@@ -122,29 +122,28 @@ class BrokenRing:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def sender() -> RingSender:
+    return RingSender()
 
 
 @pytest.fixture
-def acceptor(house: House) -> Acceptor:
-    anybody: Any = None
-    return Acceptor(house.hub, anybody, house.clock, lambda origin, host: True)
+def house(sender: RingSender) -> House:
+    return House(sender=sender)
 
 
 def test_without_it_each_page_is_written_to(
-    house: House, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch
+    house: House, sender: RingSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(io_uring, "_SYS_SETUP", 99_999)
-    acceptor.open_ring()
-    assert not acceptor.has_ring
+    sender.open()
+    assert not sender.is_open
     pages = [house.attach(RingPage("a")) for _ in range(5)]
     house.send("a", "text")
     assert [page.texts for page in pages] == [["text"]] * 5
-    acceptor.close_ring()
+    sender.close()
 
 
-def test_who_has_no_socket_is_written_to(house: House, acceptor: Acceptor) -> None:
+def test_who_has_no_socket_is_written_to(house: House, sender: RingSender) -> None:
     sent: list[tuple[list[int], bytes]] = []
 
     class Ring(BrokenRing):
@@ -152,8 +151,7 @@ def test_who_has_no_socket_is_written_to(house: House, acceptor: Acceptor) -> No
             sent.append((words, data))
             return [(1, 2)]
 
-    acceptor._ring = cast(SendRing, Ring())
-    house.hub.write_all = acceptor._write_all
+    sender._ring = cast(SendRing, Ring())
     polls = [house.attach(Page("a")) for _ in range(3)]
     pages = [house.attach(RingPage("a")) for _ in range(3)]
     wrote: list[bytes] = []
@@ -166,10 +164,9 @@ def test_who_has_no_socket_is_written_to(house: House, acceptor: Acceptor) -> No
 
 
 def test_when_it_fails_the_pages_come_back_and_it_is_used_no_more(
-    house: House, acceptor: Acceptor
+    house: House, sender: RingSender
 ) -> None:
-    acceptor._ring = cast(SendRing, BrokenRing())
-    house.hub.write_all = acceptor._write_all
+    sender._ring = cast(SendRing, BrokenRing())
     pages = [house.attach(RingPage("a")) for _ in range(4)]
     others = [house.attach(RingPage("b")) for _ in range(2)]
     house.send("a", "text")

@@ -139,7 +139,7 @@ class Delivery(RuleBasedStateMachine):
             ping_timeout_seconds=PING_TIMEOUT,
         )
         self.hub.start(cast(Any, self.loop))
-        self.hub.await_return(connected, limits.RETURN_SECONDS)
+        self.hub.expect_reconnect(connected, limits.RETURN_SECONDS)
 
     # --- What happens -----------------------------------------------------------------
 

@@ -15,12 +15,13 @@ from tests.servers import Server
 
 SOON = """
 from channelshim import limits
+from channelshim.transports import ring_sender
 limits.BODY_SECONDS = 0.5
 limits.MAXIMUM_BODY_BYTES = 1 << 20
 limits.MAXIMUM_WAITING_REQUESTS = 4
 limits.POLL_PRESENCE_MARGIN_SECONDS = 0.5
 # Every text goes the way of those that are owed to many.
-limits.RING_LEAST_CONNECTIONS = 1
+ring_sender.LEAST_CONNECTIONS = 1
 """
 
 

@@ -35,6 +35,7 @@ def open_service(directory):
     service = DatastoreService(store, "dev~app")
     apiproxy_stub_map.apiproxy = apiproxy_stub_map.APIProxyStubMap()
     apiproxy_stub_map.apiproxy.RegisterStub("datastore_v3", service)
+    apiproxy_stub_map.apiproxy.ndb_memcache = False
     ndb.get_context().set_cache_policy(False)
     return service
 

@@ -10,7 +10,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 # webapp2 asks when it is first imported; see compat.installer.
@@ -22,13 +22,20 @@ from channelshim import limits
 from channelshim.appserver.request_urls import safe_destination
 from channelshim.contracts.identity import User, user_id_of
 from channelshim.pages import templates
-from channelshim.protocol.cookies import CookieSigner
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REDIRECT_STATUS: Final = "302 Redirecting to continue URL"
 _DEFAULT_EMAIL: Final = "test@example.com"
+
+
+class Signer(Protocol):
+    """Signs and reads the cookie's value; see protocol.cookies.CookieSigner."""
+
+    def sign(self, email: str, is_admin: bool, user_id: str) -> str: ...
+
+    def read(self, value: str) -> User | None: ...
 
 
 class _CookieReader:
@@ -38,7 +45,7 @@ class _CookieReader:
         signer: reads the cookie's value.
     """
 
-    def __init__(self, signer: CookieSigner) -> None:
+    def __init__(self, signer: Signer) -> None:
         self._signer = signer
         # The same pages ask again and again; verifying costs as much as a small app.
         self._user_of = functools.lru_cache(limits.COOKIES_REMEMBERED)(self._read)
@@ -173,7 +180,7 @@ class DevelopmentLogin:
     asks_no_proof: Final = True
 
     def __init__(
-        self, signer: CookieSigner, remember: Callable[[User], None] | None = None
+        self, signer: Signer, remember: Callable[[User], None] | None = None
     ) -> None:
         reader = _CookieReader(signer)
         self.user = reader.user

@@ -15,6 +15,20 @@ _logger = logging.getLogger("channelshim.store")
 _WORDS: dict[str, Synchronous] = {"normal": "NORMAL", "full": "FULL"}
 
 
+def read_synchronous(text: str) -> Synchronous:
+    """Return SQLite's word for "normal" or "full", in any case.
+
+    Raises:
+        ConfigurationError: it is another word.
+    """
+    mode = _WORDS.get(text.lower())
+    if mode is None:
+        raise ConfigurationError(
+            f"store_synchronous must be normal or full, not {text!r}"
+        )
+    return mode
+
+
 def open_store(
     directory: Path, *, synchronous: str = "normal", is_cleared: bool = False
 ) -> SqliteStore:
@@ -30,12 +44,7 @@ def open_store(
         ConfigurationError: synchronous is another word.
         StorageError: it cannot be opened, or another server holds it.
     """
-    mode = _WORDS.get(synchronous.lower())
-    if mode is None:
-        raise ConfigurationError(
-            f"store_synchronous must be normal or full, not {synchronous!r}"
-        )
-    store = SqliteStore(directory, synchronous=mode)
+    store = SqliteStore(directory, synchronous=read_synchronous(synchronous))
     if is_cleared:
         # Nothing is put through these: they need no way to find a body's values.
         entities = SqliteEntities(store.database, lambda _body: {})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from channelshim import limits
+from channelshim.hub.pacing import Pacing
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.workers import Workers
 from tests.lanes import timeout_factor
@@ -19,8 +19,9 @@ PATIENCE_SECONDS = 10.0 * timeout_factor()
 class Site:
     """A bridge to an app whose handlers wait until they are let go."""
 
-    def __init__(self) -> None:
-        self.bridge = WsgiBridge(self.app, Workers(4))
+    def __init__(self, new_seconds: float) -> None:
+        self.pacing = Pacing(new_seconds=new_seconds)
+        self.bridge = WsgiBridge(self.app, Workers(4), pacing=self.pacing)
         self.begun: dict[str, asyncio.Future[object]] = {}
         self.held: dict[str, threading.Event] = {}
         self.loop = asyncio.get_running_loop()
@@ -28,7 +29,7 @@ class Site:
     def app(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         path = environ["PATH_INFO"]
         # Asked for by those that send.
-        request = None if "silent" in path else self.bridge.current_request()
+        request = None if "silent" in path else self.pacing.current()
         self.loop.call_soon_threadsafe(self.begun[path].set_result, request)
         assert self.held[path].wait(PATIENCE_SECONDS)
         start_response("200 OK", [])
@@ -57,22 +58,20 @@ class Site:
         return await asyncio.wait_for(self.begun[path], PATIENCE_SECONDS), answered
 
 
-def test_a_request_sends_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "NEW_REQUEST_SECONDS", -1.0)
-
+def test_a_request_sends_until_it_is_answered() -> None:
     async def run() -> None:
-        site = Site()
+        site = Site(-1.0)
         told: list[bool] = []
-        assert not site.bridge.is_running(site.bridge.current_request())
+        assert not site.pacing.is_sending(site.pacing.current())
         request, answered = await site.begin("/a")
         old, ended = await site.begin("/old")
-        site.bridge.on_finished = lambda: told.append(site.bridge.is_running(request))
-        assert site.bridge.is_running(request)
+        site.pacing.subscribe(lambda: told.append(site.pacing.is_sending(request)))
+        assert site.pacing.is_sending(request)
         site.held["/a"].set()
         await answered
         # Another one that has run for long is not waited for.
         assert told == [False]
-        assert site.bridge.is_running(old)
+        assert site.pacing.is_sending(old)
         site.held["/old"].set()
         await ended
 
@@ -81,21 +80,20 @@ def test_a_request_sends_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("second", ["/second", "/silent"])
 def test_requests_that_have_just_begun_may_send_too_where_others_have(
-    monkeypatch: pytest.MonkeyPatch, second: str
+    second: str,
 ) -> None:
-    monkeypatch.setattr(limits, "NEW_REQUEST_SECONDS", PATIENCE_SECONDS)
 
     async def run() -> None:
-        site = Site()
+        site = Site(PATIENCE_SECONDS)
         first, answered = await site.begin("/first")
         _, ended = await site.begin(second)
         site.held["/first"].set()
         await answered
-        assert site.bridge.is_running(first) == (second != "/silent")
-        assert not site.bridge.is_running(None)
+        assert site.pacing.is_sending(first) == (second != "/silent")
+        assert not site.pacing.is_sending(None)
         site.held[second].set()
         await ended
-        assert not site.bridge.is_running(first)
+        assert not site.pacing.is_sending(first)
 
     asyncio.run(run())
 
@@ -103,17 +101,16 @@ def test_requests_that_have_just_begun_may_send_too_where_others_have(
 def test_addresses_that_have_sent_are_bounded_and_the_latest_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "NEW_REQUEST_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr("channelshim.server.bridge._MOST_PATHS", 2)
+    monkeypatch.setattr("channelshim.hub.pacing._MOST_PATHS", 2)
 
     async def run() -> None:
-        site = Site()
+        site = Site(PATIENCE_SECONDS)
         for path in ("/a", "/b", "/c"):
             request, answered = await site.begin(path)
             site.held[path].set()
             await answered
         _, ended = await site.begin("/c")
-        assert site.bridge.is_running(request)
+        assert site.pacing.is_sending(request)
         site.held["/c"].set()
         await ended
 

@@ -1,0 +1,90 @@
+"""The app's code is loaded: its folder entered, its scripts imported."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from channelshim.appserver.libraries import missing_libraries
+from channelshim.appserver.scripts import Scripts
+from channelshim.appyaml import config as kinds
+from channelshim.appyaml.config import AppConfig
+from channelshim.runtime import ndb_state
+from channelshim.runtime.variables import Application, request_variables
+
+_logger = logging.getLogger("channelshim.appserver")
+
+
+def load_app(
+    scripts: Scripts, config: AppConfig, application: Application, host: str
+) -> None:
+    """Enter the app's folder and import every script that app.yaml names.
+
+    One that cannot be loaded is logged and answers 500, as long as another can.
+
+    Args:
+        scripts: of the app.
+        config: its app.yaml.
+        application: what is the same for every request.
+        host: the server's own, with the port; modules read it at import.
+
+    Raises:
+        AppImportError: none can be loaded; the first one's error.
+    """
+    scripts.enter_folder()
+    _set_process_variables(application, host)
+    _prepare(scripts, config)
+    try:
+        scripts.load_all(_named(config))
+    finally:
+        # Modules that query while they are imported leave ndb's state behind.
+        ndb_state.finish()
+
+
+def adopt_app(scripts: Scripts, config: AppConfig) -> None:
+    """Have the application that was wrapped run where app.yaml names a script.
+
+    It is loaded already, from whatever folder; lib/ and appengine_config.py are looked
+    at here.
+
+    Args:
+        scripts: with the wrapped application.
+        config: the app.yaml beside it.
+
+    Raises:
+        AppImportError: appengine_config.py raises.
+    """
+    scripts.add_libraries()
+    try:
+        _prepare(scripts, config)
+        scripts.stand_in_for(_named(config))
+    finally:
+        ndb_state.finish()
+
+
+def _prepare(scripts: Scripts, config: AppConfig) -> None:
+    scripts.load_configuration()
+    for warning in config.warnings:
+        _logger.warning("%s", warning)
+    for missing in missing_libraries(config.libraries):
+        _logger.warning("%s", missing)
+
+
+def _named(config: AppConfig) -> list[str]:
+    return [
+        handler.target
+        for handler in config.handlers
+        if handler.kind == kinds.SCRIPT and "\\" not in handler.target
+    ]
+
+
+def _set_process_variables(application: Application, host: str) -> None:
+    """Put into the process's own environment what modules read at import.
+
+    No user, and no time zone: other programs' ideas of those stay as they are.
+    """
+    name, _, port = host.partition(":")
+    bare = {"SERVER_NAME": name, "SERVER_PORT": port or "80"}
+    for key, value in request_variables(application, bare, None).items():
+        if key != "TZ" and not key.startswith("USER_"):
+            os.environ[key] = value

@@ -1,0 +1,84 @@
+"""An installation under somebody else's WSGI server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from channelshim.appserver.application import Exposure
+from channelshim.appserver.scripts import Scripts
+from channelshim.composition.installation import Installation
+from channelshim.composition.plan import Plan
+from channelshim.errors import ChannelShimError
+from channelshim.transports.origins import Origins
+from channelshim.transports.wsgi import WsgiGateway, refuse
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Gateway:
+    """An app as a plain WSGI application for any server with threads.
+
+    The store is opened by the first request, in the process that serves.
+
+    Args:
+        installation: of this process.
+        scripts: loaded, or with the wrapped application.
+        wsgi_app: the wrapped application; None for a whole app.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        scripts: Scripts,
+        wsgi_app: WSGIApplication | None = None,
+    ) -> None:
+        self._installation = installation
+        self._scripts = scripts
+        self._wsgi_app = wsgi_app
+        self._lock = threading.Lock()
+        self._opened: WsgiGateway | None = None
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer one request (PEP 3333); 503 while another process has the store."""
+        opened = self._opened
+        if opened is None:
+            try:
+                opened = self._open()
+            except ChannelShimError as error:
+                return refuse(error, start_response)
+        return opened(environ, start_response)
+
+    def _open(self) -> WsgiGateway:
+        with self._lock:
+            if self._opened is None:
+                installation = self._installation
+                plan = installation.plan
+                server = installation.open().serve(
+                    exposure_of(plan), self._wsgi_app, scripts=self._scripts
+                )
+                front, loop_thread = installation.embed()
+                self._opened = WsgiGateway(
+                    server,
+                    front.poller,
+                    loop_thread,
+                    server.is_host_allowed,
+                    Origins(plan.settings.allowed_origins),
+                )
+            return self._opened
+
+
+def exposure_of(plan: Plan) -> Exposure:
+    """Return what the door of a server that is not ours allows."""
+    settings = plan.settings
+    return Exposure(
+        # Such a server may have any name.
+        allowed_hosts=settings.allowed_hosts or None,
+        trusted_proxies=plan.proxies,
+        allows_dev_login=settings.allow_dev_login,
+        enforces_secure=settings.enforce_secure,
+    )

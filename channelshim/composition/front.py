@@ -1,0 +1,115 @@
+"""What holds the connections of an instance: hub, pollers, presence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from channelshim import limits
+from channelshim.composition.instance import Instance
+from channelshim.composition.policy import posts_presence
+from channelshim.errors import BrokerError
+from channelshim.hub.connections import Sender, write_each
+from channelshim.hub.hub import CallSoon, Hub
+from channelshim.hub.pacing import Pacing
+from channelshim.hub.reports import PresenceReports
+from channelshim.transports.polling import Poller
+
+_logger = logging.getLogger("channelshim.composition")
+
+
+class Front:
+    """The connections' side of one instance.
+
+    Args:
+        instance: with its store open.
+        sender: writes the same to many connections.
+        pacing: says which handlers run.
+
+    Attributes:
+        hub: where pages attach.
+        poller: answers polls.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        *,
+        sender: Sender = write_each,
+        pacing: Pacing | None = None,
+    ) -> None:
+        settings = instance.plan.settings
+        self._instance = instance
+        self._reports = PresenceReports(
+            instance.sites,
+            instance.store,
+            is_posting=posts_presence(settings, instance.plan.app.config),
+        )
+        self.hub = Hub(
+            instance.broker,
+            instance.clock,
+            self._reports,
+            sender=sender,
+            pacing=pacing,
+            grace_seconds=settings.grace_seconds,
+            ping_interval_seconds=settings.ping_interval_seconds,
+            ping_timeout_seconds=settings.ping_timeout_seconds,
+            pause_seconds=settings.pause_seconds,
+        )
+        self.poller = Poller(
+            self.hub,
+            instance.tokens,
+            instance.clock,
+            grace_seconds=settings.grace_seconds,
+        )
+        instance.status.counter("hub.connections", lambda: self.hub.connection_count)
+
+    def start(
+        self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon | None = None
+    ) -> None:
+        """Start delivering on this loop, in its thread; resume what was.
+
+        Raises:
+            StoreInUse: another worker process of a forking server does so already: two
+                would each keep half of the messages from the other.
+        """
+        instance = self._instance
+        store = instance.store
+        store.claim()
+        saved = store.load_windows()
+        if saved is not None:
+            try:
+                instance.broker.load(saved)
+            except BrokerError as error:
+                _logger.warning("%s; pages start anew", error)
+            store.save_windows(None)
+        self.hub.start(loop, call_soon)
+        was_connected = list(store.connected_client_ids())
+        if was_connected:
+            grace = instance.plan.settings.grace_seconds
+            self.hub.expect_reconnect(was_connected, max(grace, limits.RETURN_SECONDS))
+
+    def start_jobs(self) -> None:
+        """Run tasks and cron jobs from now on, and tell the app of its start."""
+        settings = self._instance.plan.settings
+        self._instance.jobs.start(
+            self._instance.sites,
+            self._instance.plan.app.config,
+            runs_cron=settings.cron,
+            runs_tasks=settings.enable_task_running,
+        )
+
+    def start_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start delivering, and the jobs; see `start`."""
+        self.start(loop)
+        self.start_jobs()
+
+    def stop(self) -> None:
+        """Tell pages to come back and keep what they will ask for. Loop thread."""
+        self.hub.stop()
+
+    def close(self, task_seconds: float = limits.INTERRUPT_SECONDS) -> None:
+        """Finish the journal, and close the instance."""
+        self._instance.jobs.stop(task_seconds)
+        self._reports.stop(limits.INTERRUPT_SECONDS)
+        self._instance.close()

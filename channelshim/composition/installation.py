@@ -1,0 +1,144 @@
+"""What a process has of channelshim: one app's services, and its instance when needed.
+
+Google's SDK has one API proxy for a process, so a process serves one application id.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from channelshim import appengine
+from channelshim.appserver.login.development import DevelopmentLogin
+from channelshim.compat import api_proxy
+from channelshim.composition.clock import SystemClock
+from channelshim.composition.front import Front
+from channelshim.composition.instance import Instance
+from channelshim.composition.plan import Plan
+from channelshim.composition.settings import read_settings
+from channelshim.contracts.identity import User
+from channelshim.errors import ConfigurationError
+from channelshim.services import registry
+from channelshim.services.registry import Backing
+from channelshim.transports.wsgi import LoopThread
+
+
+class Installation:
+    """The services of one app in this process.
+
+    They are there at once. The store is opened when it is first needed, so that a
+    program may be imported in several processes of which one serves, as under a
+    reloader.
+
+    Args:
+        plan: what was settled.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._lock = threading.RLock()
+        self._instance: Instance | None = None
+        self._embedded: tuple[Front, LoopThread] | None = None
+        self._login = DevelopmentLogin(_Cookies(self), self._remember)
+        appengine.install(plan.application.application_id)
+        settings = plan.settings
+        needs = registry.Needs(
+            plan.application.application_id,
+            plan.app.directory,
+            plan.store_directory,
+            plan.app.queues,
+            SystemClock(),
+            self._login,
+            self._backing,
+            requires_indexes=settings.require_indexes,
+            auto_id_policy=settings.auto_id_policy,
+        )
+        api_proxy.install(
+            registry.factories(needs), ndb_memcache=settings.ndb_memcache, owner=self
+        )
+
+    def open(self) -> Instance:
+        """Return the instance, its store opened now if need be. Any thread.
+
+        Raises:
+            StorageError: another server holds the store, or it cannot be used; the next
+                call tries again.
+        """
+        with self._lock:
+            if self._instance is None:
+                self._instance = Instance(self.plan, self._login)
+            return self._instance
+
+    def embed(self) -> tuple[Front, LoopThread]:
+        """Return the connections' side under a server that is not ours. Any thread.
+
+        One for all that this process wraps: they share the store and the client ids.
+
+        Raises:
+            StorageError: as `open`.
+        """
+        with self._lock:
+            if self._embedded is None:
+                front = Front(self.open())
+                self._embedded = front, LoopThread(front.start_all)
+            return self._embedded
+
+    def check(self, app_dir: Path | None, arguments: Mapping[str, Any]) -> None:
+        """Refuse a further call in this process that asks for something else.
+
+        Args:
+            app_dir: the folder that the call names; None for no particular one.
+            arguments: its settings.
+
+        Raises:
+            ConfigurationError: another folder, or a setting with another value.
+        """
+        own = self.plan.app.directory
+        if app_dir is not None and app_dir.resolve() != own.resolve():
+            raise ConfigurationError(
+                f"this process runs the app in {own} already: run the one in "
+                f"{app_dir.absolute()} in a process of its own"
+            )
+        wanted = read_settings(arguments, {})
+        for name in arguments:
+            if getattr(wanted, name) != getattr(self.plan.settings, name):
+                raise ConfigurationError(
+                    f"{name} can't change after the first call to install(), wrap(), "
+                    "application() or serve(); pass it to that call"
+                )
+
+    def end(self) -> None:
+        """Take the services away: the instance was closed, and another may come."""
+        with self._lock:
+            self._instance = None
+            api_proxy.uninstall()
+
+    def _remember(self, user: User) -> None:
+        self.open().remember(user)
+
+    def _backing(self) -> Backing:
+        return self.open().backing
+
+
+class _Cookies:
+    """The instance's signer: the login's URLs are asked for before the store is open.
+
+    See appserver.login.development.Signer.
+    """
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    def sign(self, email: str, is_admin: bool, user_id: str) -> str:
+        return self._installation.open().cookies.sign(email, is_admin, user_id)
+
+    def read(self, value: str) -> User | None:
+        return self._installation.open().cookies.read(value)
+
+
+def current() -> Installation | None:
+    """Return what this process has, or None before the first call."""
+    owner = api_proxy.owner()
+    return owner if isinstance(owner, Installation) else None

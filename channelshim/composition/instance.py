@@ -1,0 +1,181 @@
+"""One app with its store open, wired once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.page_reports import PageReports
+from channelshim.appserver.scripts import Scripts
+from channelshim.broker.memory import MemoryBroker
+from channelshim.composition.clock import SystemClock
+from channelshim.composition.plan import Plan
+from channelshim.composition.status import StatusRegistry
+from channelshim.contracts.dispatcher import (
+    Dispatcher,
+    InternalRequest,
+    InternalResponse,
+)
+from channelshim.contracts.identity import Login, User
+from channelshim.contracts.store import Account
+from channelshim.errors import StorageError
+from channelshim.jobs.jobs import Jobs
+from channelshim.protocol.cookies import CookieSigner
+from channelshim.protocol.tokens import TokenSigner
+from channelshim.services.executions import Executions
+from channelshim.services.registry import Backing
+from channelshim.store.sqlite.opening import open_store
+from channelshim.store.sqlite.tasks import TaskStore
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_logger = logging.getLogger("channelshim.composition")
+
+TOKENS: Final = "channel tokens"
+COOKIES: Final = "login cookies"
+"""What the store's secrets are for."""
+
+
+class Sites:
+    """Every application that this instance serves, as one Dispatcher.
+
+    One app.yaml is one application. A program may wrap several WSGI applications over
+    one store: the platform's requests go to the first that knows the address.
+    """
+
+    def __init__(self) -> None:
+        self._dispatchers: tuple[Dispatcher, ...] = ()
+
+    def add(self, dispatcher: Dispatcher) -> None:
+        """Dispatch to this one too, after those that are there."""
+        self._dispatchers = (*self._dispatchers, dispatcher)
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        """See contracts.dispatcher.Dispatcher; 404 while there is no application."""
+        answer = InternalResponse(HTTPStatus.NOT_FOUND, (), b"")
+        for dispatcher in self._dispatchers:
+            answer = dispatcher.dispatch(request)
+            if answer.status != HTTPStatus.NOT_FOUND:
+                break
+        return answer
+
+
+class Instance:
+    """One app with everything behind it; `Front` stands before it.
+
+    Args:
+        plan: what was settled.
+        login: says who a request comes from.
+
+    Attributes:
+        plan: as given.
+        clock: the time.
+        status: where every room says how it is.
+        store: open; this process holds its lease.
+        tokens: signs channel tokens.
+        cookies: signs login cookies.
+        broker: messages of every client id.
+        backing: what the services are made from.
+        sites: the applications, for the platform's own requests.
+        jobs: tasks, cron and the instance's life; not started.
+
+    Raises:
+        StorageError: another server holds the store, or it cannot be used.
+    """
+
+    def __init__(self, plan: Plan, login: Login) -> None:
+        settings = plan.settings
+        self._login = login
+        self.plan = plan
+        self.clock = SystemClock()
+        self.status = StatusRegistry()
+        self.sites = Sites()
+        self.store = open_store(
+            plan.store_directory,
+            synchronous=settings.store_synchronous,
+            is_cleared=plan.clears_store,
+        )
+        try:
+            self.tokens = TokenSigner(self._secrets(TOKENS))
+            self.cookies = CookieSigner(self._secrets(COOKIES))
+        except BaseException:
+            self.store.close()
+            raise
+        self.broker = MemoryBroker(
+            self.clock,
+            window_seconds=settings.ping_interval_seconds
+            + settings.ping_timeout_seconds
+            + settings.grace_seconds,
+            window_messages=settings.window_messages,
+            window_bytes=settings.window_bytes,
+            window_total_bytes=settings.window_total_bytes,
+        )
+        executions = Executions(self.clock)
+        self.jobs = Jobs(
+            TaskStore(self.store.database),
+            plan.app.queues,
+            plan.app.cron,
+            self.clock,
+            executions,
+        )
+        self.backing = Backing(
+            self.store,
+            self.tokens,
+            self.broker,
+            executions,
+            self.jobs.wake,
+        )
+
+    def serve(
+        self,
+        exposure: Exposure,
+        wsgi_app: WSGIApplication | None = None,
+        *,
+        scripts: Scripts | None = None,
+        is_app_broken: bool = False,
+    ) -> AppServer:
+        """Return a new application server of this instance.
+
+        Args:
+            exposure: what its door allows.
+            wsgi_app: in the place of app.yaml's scripts, or None.
+            scripts: loaded ones; None for a WSGI app without an app.yaml.
+            is_app_broken: whether wsgi_app is an error page in the place of the whole
+                app, handlers included.
+        """
+        reports = None
+        if self.plan.settings.allow_page_reports:
+            reports = PageReports(self.tokens, self.clock)
+        server = AppServer(
+            self.plan.app.directory,
+            None if is_app_broken else self.plan.app.config,
+            self.plan.application,
+            self._login,
+            wsgi_app=wsgi_app,
+            scripts=scripts,
+            exposure=exposure,
+            page_reports=reports,
+        )
+        self.sites.add(server)
+        return server
+
+    def close(self) -> None:
+        """Save the windows and give the store back; `Front.close` calls it."""
+        try:
+            self.store.save_windows(self.broker.save())
+        except StorageError as error:
+            _logger.error("the messages of the last seconds are lost: %s", error)
+        self.store.close()
+
+    def _secrets(self, purpose: str) -> Sequence[bytes]:
+        return self.plan.secrets or self.store.secrets(purpose)
+
+    def remember(self, user: User) -> None:
+        """Keep the account of somebody who logs in now."""
+        self.store.remember_account(
+            Account(user.email, user.user_id, user.is_admin, self.clock.time())
+        )

@@ -1,0 +1,171 @@
+"""An instance served by our own server, until a signal or a change of its files."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from channelshim import limits
+from channelshim.appserver.access_log import AccessLog
+from channelshim.appserver.application import AppServer, Exposure
+from channelshim.composition.front import Front
+from channelshim.composition.instance import Instance
+from channelshim.composition.plan import Plan
+from channelshim.composition.policy import is_on_loopback, worker_count
+from channelshim.composition.reloading import Command, Handover, Watcher
+from channelshim.hub.hub import CallSoon
+from channelshim.hub.pacing import Pacing
+from channelshim.server.serve import Application, Server, make_bridge
+from channelshim.transports.origins import Origins
+from channelshim.transports.ring_sender import RingSender
+from channelshim.transports.websocket import Acceptor
+
+SWITCH_SECONDS: Final = 0.001
+"""sys.setswitchinterval while serving: handlers that compute hold the interpreter for
+5 ms at a time by default, and the loop's first message would wait as long
+(docs/explanation/performance.md)."""
+
+
+def address_of(plan: Plan, listener: socket.socket) -> str:
+    """Return host and port for an address of ours."""
+    host = "[::1]" if plan.settings.host == "::1" else plan.settings.host
+    return f"{host}:{listener.getsockname()[1]}"
+
+
+def exposure_of(plan: Plan, listener: socket.socket) -> Exposure:
+    """Return what the door of our own server allows."""
+    settings = plan.settings
+    is_loopback = is_on_loopback(listener)
+    return Exposure(
+        host=address_of(plan, listener),
+        allowed_hosts=(
+            frozenset(settings.allowed_hosts)
+            if is_loopback
+            else settings.allowed_hosts or None
+        ),
+        trusted_proxies=plan.proxies,
+        allows_dev_login=settings.allow_dev_login,
+        enforces_secure=settings.enforce_secure,
+        show_tracebacks=is_loopback,
+    )
+
+
+class Serving:
+    """One instance behind our own server.
+
+    Args:
+        instance: with its store open.
+        app_server: of the instance, its app loaded.
+        listener: from server.serve.bind; closed at the end.
+        say: prints a line for the person at the terminal.
+        command: executed again, in this process's place, when a file of the app has
+            changed; None leaves changes alone.
+        is_app_broken: whether an error page stands in for the app until it is mended;
+            its jobs wait for it.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        app_server: AppServer,
+        listener: socket.socket,
+        say: Callable[[str], None],
+        *,
+        command: Command | None = None,
+        is_app_broken: bool = False,
+    ) -> None:
+        plan = instance.plan
+        settings = plan.settings
+        self._plan = plan
+        self._say = say
+        self._command = command
+        self._is_app_broken = is_app_broken
+        self._address = address_of(plan, listener)
+        self._changed = ""
+        # A duplicate: closing the server's own must not close what the next one
+        # inherits.
+        self._kept = listener.dup() if command is not None else None
+        self._sender = RingSender()
+        pacing = Pacing()
+        self._front = Front(instance, sender=self._sender, pacing=pacing)
+        threads = worker_count(settings, plan.app.config)
+        bridge = make_bridge(AccessLog(app_server), threads, pacing=pacing)
+        is_host_allowed = app_server.is_host_allowed
+        origins = Origins(settings.allowed_origins)
+        acceptor = Acceptor(
+            self._front.hub,
+            instance.tokens,
+            instance.clock,
+            lambda origin, host: is_host_allowed(host) and origins.allows(origin, host),
+            sender=self._sender,
+            send_buffer_bytes=settings.send_buffer_bytes,
+            send_buffer_total_bytes=settings.send_buffer_total_bytes,
+        )
+        self._server = Server(
+            listener,
+            Application(bridge, self._front.poller, is_host_allowed, origins),
+            acceptor,
+            bridge,
+            on_started=self._started,
+            on_stopping=self._stopping,
+        )
+        self._watcher = Watcher(
+            plan.app.directory,
+            self._unwatched(),
+            self._note_change,
+            is_app_broken=is_app_broken,
+        )
+
+    def run(self) -> None:
+        """Serve until Ctrl-C, SIGTERM or a change, then give everything back."""
+        if self._command is not None:
+            self._watcher.start()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        # What is loaded now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        self._server.run()
+        self._sender.close()
+        self._watcher.stop()
+        # Tasks in hand get what requests get; one that is cut off runs again.
+        waits = self._server.is_terminated
+        self._front.close(limits.STOP_SECONDS if waits else limits.INTERRUPT_SECONDS)
+        if self._changed and self._command is not None and self._kept is not None:
+            root = self._plan.app.directory.resolve()
+            self._say(f"{os.path.relpath(self._changed, root)} has changed: reloading.")
+            application_id = self._plan.application.application_id
+            self._command.replace_process(
+                Handover(self._kept, application_id, self._plan.store_directory)
+            )
+
+    def _started(self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
+        self._sender.open()
+        self._front.start(loop, call_soon)
+        if not self._is_app_broken:
+            self._front.start_jobs()
+        name = self._plan.application.application_id
+        self._say(f"{name} is running at http://{self._address}/")
+        self._say("Press Ctrl-C to stop.")
+
+    def _stopping(self) -> None:
+        if self._kept is not None and not self._changed:
+            # The end: nobody should wait for a next one.
+            self._kept.close()
+        self._front.stop()
+
+    def _note_change(self, path: str) -> None:
+        self._changed = path
+        self._server.stop()
+
+    def _unwatched(self) -> list[Path]:
+        """Return the folders below the app's whose changes need no reload."""
+        config = self._plan.app.config
+        static = config.static_directories if config else ()
+        directory = self._plan.app.directory
+        return [self._plan.store_directory, *(directory / name for name in static)]
