@@ -47,7 +47,8 @@ def answer_bytes(
 
     Returns:
         None when there is something about it that uvicorn must see to, or complain of:
-        a status without a body, another Content-Length, a header that is none.
+        a status without a body, another Content-Length, a header that is none or not
+        of plain text.
     """
     if status < 200 or status in _BODILESS or status not in STATUS_LINE:
         return None
@@ -56,6 +57,9 @@ def answer_bytes(
         parts += (raw_name, b": ", raw_value, b"\r\n")
     length = str(len(body))
     for name, value in headers:
+        # What is not plain text may be equal to what it differs from.
+        if type(name) is not str or type(value) is not str:
+            return None
         line = _lines.get((name, value))
         if line is None:
             if name.lower() == "content-length":
@@ -74,8 +78,6 @@ def answer_bytes(
 def _line(name: str, value: str) -> bytes | None:
     """Return a header's line, b"" for one that is left out, None for a bad one."""
     lower = name.lower()
-    if type(value) is not str:
-        return None
     try:
         raw_name, raw_value = lower.encode("latin-1"), value.encode("latin-1")
     except UnicodeEncodeError:
