@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 from channelshim import limits
 from channelshim.appserver.file_pieces import FilePieces
 from channelshim.errors import RemoteProtocolError
-from channelshim.gateways.heads import HOP_BY_HOP, answer_bytes
+from channelshim.gateways.heads import BODILESS, HOP_BY_HOP, answer_bytes
 from channelshim.gateways.request_body import Receive, Scope, disconnected, read_body
 from channelshim.gateways.workers import Workers
 
@@ -388,6 +388,12 @@ class _Exchange:
             return
         status, headers = self._head
         code = int(status.split(" ", 1)[0])
+        if code in BODILESS:
+            # Its pieces are dropped, and the worker stops at the next one.
+            if self._file is not None:
+                self._file.close()
+            await send_whole(send, code, headers, b"")
+            return
         head = _header_bytes(headers, None)
         await send({"type": "http.response.start", "status": code, "headers": head})
         # uvicorn drops what is sent to a peer that has hung up, and says nothing: an
@@ -453,7 +459,12 @@ def whole_events(
     status: int, headers: Headers, body: bytes
 ) -> tuple[MutableMapping[str, Any], ...]:
     """Return the events of a whole answer; Content-Length is added."""
-    head = _header_bytes(headers, body)
+    if status in BODILESS:
+        # A page would take a body for the next answer.
+        headers = [each for each in headers if each[0].lower() != "content-length"]
+        head, body = _header_bytes(headers, None), b""
+    else:
+        head = _header_bytes(headers, body)
     return (
         {"type": "http.response.start", "status": int(status), "headers": head},
         {"type": "http.response.body", "body": body},

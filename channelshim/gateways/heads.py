@@ -19,7 +19,8 @@ HOP_BY_HOP = frozenset(
 )
 """PEP 3333: an app may not set these."""
 
-_BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
+"""Nothing follows their head (RFC 9110, 6.4.1)."""
 
 _MOST_LINES = 512
 _LONGEST_LINE = 256
@@ -50,7 +51,7 @@ def answer_bytes(
         a status without a body, another Content-Length, a header that is none or not
         of plain text.
     """
-    if status < 200 or status in _BODILESS or status not in STATUS_LINE:
+    if status < 200 or status in BODILESS or status not in STATUS_LINE:
         return None
     parts = [STATUS_LINE[status]]
     for raw_name, raw_value in server_headers:
