@@ -228,7 +228,7 @@ def test_a_request_is_answered_as_uvicorn_would(sites: Sites, cases: Cases) -> N
                 assert (body, [x for x in lines if b"length" in x]) == (b"", []), pieces
         tally["answers"] += len(begun)
     tally["begun"] = sites.begun
-    assert tally["resets"] <= 0.1 * cases.count, tally
-    # Most were answered, and most of these without a task.
-    assert tally["answers"] >= 0.5 * tally["requests"], tally
+    assert tally["resets"] <= 0.25 * cases.count, tally
+    # What ends a connection hides the rest; of what is answered most needs no task.
+    assert tally["answers"] >= 0.4 * tally["requests"], tally
     assert tally["begun"] >= 0.5 * tally["answers"], tally
