@@ -18,6 +18,7 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 
 @functools.cache
@@ -51,16 +52,28 @@ class Cases:
         self, claim: Callable[..., None], *strategies: st.SearchStrategy[Any]
     ) -> None:
         """Have hypothesis try to break claim, which takes one value per strategy."""
-        bounds = hypothesis.settings(
+        trial = hypothesis.given(*strategies)(claim)
+        if self.is_explored:
+            trial = hypothesis.seed(seed())(trial)
+        self._settings()(trial)()
+
+    def check_machine(self, machine: type[RuleBasedStateMachine], steps: int) -> None:
+        """Have hypothesis try to break a state machine within so many steps."""
+        seeded: Any = type(machine.__name__, (machine,), {})
+        if self.is_explored:
+            seeded = hypothesis.seed(seed())(seeded)
+        bounds = hypothesis.settings(self._settings(), stateful_step_count=steps)
+        run_state_machine_as_test(seeded, settings=bounds)  # type: ignore[no-untyped-call]
+
+    def _settings(self) -> hypothesis.settings:
+        usual = hypothesis.settings(
             max_examples=self.count,
             # A busy machine is no bug.
             suppress_health_check=[HealthCheck.too_slow],
         )
-        trial = hypothesis.given(*strategies)(claim)
-        if self.is_explored:
-            bounds = hypothesis.settings(bounds, derandomize=False, database=None)
-            trial = hypothesis.seed(seed())(trial)
-        bounds(trial)()
+        if not self.is_explored:
+            return usual
+        return hypothesis.settings(usual, derandomize=False, database=None)
 
 
 def explored(sample: int, many: int) -> pytest.MarkDecorator:

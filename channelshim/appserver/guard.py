@@ -56,7 +56,8 @@ def clean(environ: Environ) -> Environ:
 
 _harmless: set[str] = set()
 _MAXIMUM_REMEMBERED: Final = 512
-"""Names come from outside; beyond so many, each is looked at anew."""
+_LONGEST_REMEMBERED: Final = 64
+"""Names come from outside; beyond so many, or so long, each is looked at anew."""
 
 
 def _is_harmless(key: str) -> bool:
@@ -65,7 +66,7 @@ def _is_harmless(key: str) -> bool:
         and _FORBIDDEN.match(key.upper().replace("-", "_")) is not None
     ):
         return False
-    if len(_harmless) < _MAXIMUM_REMEMBERED:
+    if len(_harmless) < _MAXIMUM_REMEMBERED and len(key) <= _LONGEST_REMEMBERED:
         _harmless.add(key)
     return True
 

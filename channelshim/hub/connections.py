@@ -34,6 +34,10 @@ class FrameCache:
 
     def frame(self, text: str) -> bytes:
         """Return text's WebSocket frame, built at most once while cached."""
+        if type(text) is not str:
+            # A class of somebody's own decides itself what it is equal to.
+            self.built += 1
+            return frames.text_frame(text)
         frame = self._frames.get(text)
         if frame is None:
             frame = frames.text_frame(text)

@@ -76,12 +76,13 @@ def request_variables(
 
 _names: set[str] = set()
 _MAXIMUM_REMEMBERED = 512
-"""Names come from outside; beyond so many, each is looked at anew."""
+_LONGEST_REMEMBERED = 64
+"""Names come from outside; beyond so many, or so long, each is looked at anew."""
 
 
 def _is_name(key: str) -> bool:
     if not key.isupper() or "." in key:
         return False
-    if len(_names) < _MAXIMUM_REMEMBERED:
+    if len(_names) < _MAXIMUM_REMEMBERED and len(key) <= _LONGEST_REMEMBERED:
         _names.add(key)
     return True

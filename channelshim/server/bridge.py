@@ -373,6 +373,12 @@ class _Exchange:
             return
         status, headers = self._head
         code = int(status.split(" ", 1)[0])
+        if code in BODILESS:
+            # Its pieces are dropped, and the worker stops at the next one.
+            if self._file is not None:
+                self._file.close()
+            await send_whole(send, code, headers, b"")
+            return
         head = _header_bytes(headers, None)
         await send({"type": "http.response.start", "status": code, "headers": head})
         # uvicorn drops what is sent to a peer that has hung up, and says nothing: an

@@ -48,7 +48,8 @@ def answer_bytes(
 
     Returns:
         None when there is something about it that uvicorn must see to, or complain of:
-        a status without a body, another Content-Length, a header that is none.
+        a status without a body, another Content-Length, a header that is none or not
+        of plain text.
     """
     if status < 200 or status in BODILESS or status not in STATUS_LINE:
         return None
@@ -57,6 +58,9 @@ def answer_bytes(
         parts += (raw_name, b": ", raw_value, b"\r\n")
     length = str(len(body))
     for name, value in headers:
+        # What is not plain text may be equal to what it differs from.
+        if type(name) is not str or type(value) is not str:
+            return None
         line = _lines.get((name, value))
         if line is None:
             if name.lower() == "content-length":
@@ -80,8 +84,6 @@ def without_length(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def _line(name: str, value: str) -> bytes | None:
     """Return a header's line, b"" for one that is left out, None for a bad one."""
     lower = name.lower()
-    if type(value) is not str:
-        return None
     try:
         raw_name, raw_value = lower.encode("latin-1"), value.encode("latin-1")
     except UnicodeEncodeError:

@@ -178,9 +178,9 @@ PROPERTIES = {
 # the entity is of, the class's properties, those of the entity that are lacking, that
 # are unknown to the class, and projected; how its key is.
 SHAPES = st.tuples(
-    st.sampled_from(BASES),
-    st.lists(st.sampled_from(MIXINS), max_size=2, unique=True),
-    st.booleans(),
+    st.sampled_from([ndb.Model, *BASES]),
+    st.one_of(st.just([]), st.lists(st.sampled_from(MIXINS), max_size=2, unique=True)),
+    st.sampled_from([False, False, False, True]),
     st.integers(0, 2),
     st.sets(st.sampled_from(sorted(PROPERTIES)), max_size=8),
     st.sets(st.sampled_from(sorted(PROPERTIES)), max_size=2),
@@ -287,8 +287,9 @@ def test_what_is_read_is_what_the_sdk_reads(cases: Cases) -> None:
         assert look(tuned, pb) == expected
 
     cases.check(claim, SHAPES)
-    assert tally["an entity"] >= 0.8 * tally["a case"], tally
-    assert min(tally["a plain class"], tally["another class"]) >= 0.05 * cases.count
+    assert tally["an entity"] >= 0.6 * tally["a case"], tally
+    assert tally["a plain class"] >= 0.05 * tally["a case"], tally
+    assert tally["another class"] >= 0.2 * tally["a case"], tally
 
 
 class Shape(polymodel.PolyModel):

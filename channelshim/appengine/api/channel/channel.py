@@ -99,16 +99,18 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
     checked, text = _checked
     try:
         publish = apiproxy_stub_map.apiproxy.direct_publish
-        # A text just checked need not be checked again, nor an id that was. Equal ones
-        # become the same object, which is what the broker joins.
-        is_checked = (
-            message is checked or (type(message) is str and message == text)
-        ) and client_id in _checked_ids
-    except (AttributeError, TypeError):
-        # Another proxy, or an id that cannot be one.
+    except AttributeError:
+        # Another proxy.
         publish = None
-        is_checked = False
-    if is_checked and publish is not None:
+    # A text just checked need not be checked again, nor an id that was. Equal ones
+    # become the same object, which is what the broker joins. Only plain text is looked
+    # up: what an app derives from it, or bytes that equal it, may be more than equal.
+    if (
+        publish is not None
+        and (message is checked or (type(message) is str and message == text))
+        and type(client_id) is str
+        and client_id in _checked_ids
+    ):
         publish(client_id, text)
     else:
         _send_checked(client_id, message)
