@@ -21,7 +21,7 @@ PACKAGE = "channelshim"
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"errors", "limits"}),),
     (frozenset({"protocol"}), frozenset({"appyaml"})),
-    (frozenset({"broker"}), frozenset({"store"})),
+    (frozenset({"broker"}), frozenset({"store"}), frozenset({"kernel"})),
     (frozenset({"hub"}), frozenset({"runtime"})),
     (frozenset({"services"}),),
     (frozenset({"appengine"}), frozenset({"python27"})),

@@ -1,0 +1,1 @@
+"""What is asked of the system below: threads that go on whatever happens."""
