@@ -16,6 +16,7 @@ from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import CronConfig, parse_cron
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.errors import ConfigurationError
+from channelshim.kernel.threads import Threads
 from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
 from channelshim.services import sdk
 from channelshim.services.executions import Executions
@@ -34,14 +35,21 @@ class Work:
         store_directory: blobs, mails and the search index go below it.
         database: the store's.
         clock: says now.
+        threads: keeps the threads running; None for one of its own.
 
     Raises:
         ConfigurationError: queue.yaml or cron.yaml cannot be read; names the line.
     """
 
     def __init__(
-        self, directory: Path, store_directory: Path, database: Database, clock: Clock
+        self,
+        directory: Path,
+        store_directory: Path,
+        database: Database,
+        clock: Clock,
+        threads: Threads | None = None,
     ) -> None:
+        self._threads = threads or Threads()
         self._store_directory = store_directory
         if (directory / "dispatch.yaml").is_file():
             log.info("dispatch.yaml has no effect: one module runs here")
@@ -85,10 +93,13 @@ class Work:
                 dispatcher,
                 self._clock,
                 started=self._executions.count,
+                threads=self._threads,
             )
             self._runner.start()
         if runs_cron:
-            self._scheduler = CronScheduler(self._cron, dispatcher, self._clock)
+            self._scheduler = CronScheduler(
+                self._cron, dispatcher, self._clock, self._threads
+            )
             self._scheduler.start()
         elif self._cron.jobs:
             log.info("cron.yaml is not run; --cron=yes runs it")
