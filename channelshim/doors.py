@@ -38,6 +38,7 @@ from channelshim.gateways.websocket import Acceptor
 from channelshim.gateways.wsgi import LoopThread, WsgiGateway
 from channelshim.hub.hub import Hub
 from channelshim.hub.reports import PresenceReports
+from channelshim.kernel.threads import Threads
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.runtime import environment, legacy_modules
@@ -161,6 +162,7 @@ class Parts:
         self.directory = directory
         self.config = config
         self.clock = SystemClock()
+        self.threads = Threads()
         application_id = application_id_of(directory, config, settings.application)
         self.application = Application(
             application_id,
@@ -180,7 +182,11 @@ class Parts:
         self.tokens = TokenSigner(self._secrets(_TOKENS))
         self.broker = self._make_broker()
         self.work = Work(
-            directory, self.store_directory, self.store.database, self.clock
+            directory,
+            self.store_directory,
+            self.store.database,
+            self.clock,
+            self.threads,
         )
         self._install_services()
         # Then an error page stands in for the app, and its tasks wait for the app.
@@ -201,7 +207,10 @@ class Parts:
         if settings.allow_page_reports:
             self.app_server.page_reports = PageReports(self.tokens, self.clock)
         self.reports = PresenceReports(
-            self.app_server, self.store, is_posting=_posts_presence(settings, config)
+            self.app_server,
+            self.store,
+            is_posting=_posts_presence(settings, config),
+            threads=self.threads,
         )
         self.hub = Hub(
             self.broker,
@@ -445,7 +454,7 @@ def serve_parts(
         parts.app_server.allowed_hosts = frozenset(settings.allowed_hosts)
         parts.app_server.show_tracebacks = True
     logged = AccessLog(parts.app_server)
-    bridge = make_bridge(logged, worker_count(settings, parts.config))
+    bridge = make_bridge(logged, worker_count(settings, parts.config), parts.threads)
     parts.hub.current_sender = bridge.current_request
     parts.hub.is_sending = bridge.is_running
     bridge.on_finished = parts.hub.note_finished
@@ -496,7 +505,11 @@ def serve_parts(
         server.stop()
 
     watcher = reloading.Watcher(
-        parts.directory, parts.unwatched(), on_change, is_app_broken=is_app_broken
+        parts.directory,
+        parts.unwatched(),
+        on_change,
+        is_app_broken=is_app_broken,
+        threads=parts.threads,
     )
     if reloads:
         watcher.start()
@@ -522,7 +535,7 @@ def gateway(parts: Parts) -> WsgiGateway:
     return WsgiGateway(
         parts.app_server,
         parts.poller,
-        LoopThread(parts.start_hub),
+        LoopThread(parts.start_hub, parts.threads),
         parts.app_server.is_host_allowed,
         Origins(parts.settings.allowed_origins),
     )

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from channelshim.kernel.threads import Threads
+
 _logger = logging.getLogger("channelshim")
 
 LISTENER_VARIABLE: Final = "CHANNELSHIM_LISTENER"
@@ -34,8 +36,9 @@ class Watcher:
     Args:
         directory: the app's folder.
         ignored: folders below it whose files need no reload: static ones, the store.
-        is_app_broken: whether the app failed to load: any Python file may mend it.
         on_change: called once, in the watcher's thread, with the path that changed.
+        is_app_broken: whether the app failed to load: any Python file may mend it.
+        threads: keeps the thread running; None for one of its own.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class Watcher:
         on_change: Callable[[str], None],
         *,
         is_app_broken: bool = False,
+        threads: Threads | None = None,
     ) -> None:
+        self._threads = threads or Threads()
         self._directory = directory.resolve()
         self._ignored = [path.resolve() for path in ignored]
         self._on_change = on_change
@@ -54,7 +59,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        threading.Thread(target=self._watch, name="watcher", daemon=True).start()
+        self._threads.start("watcher", self._watch)
 
     def stop(self) -> None:
         """End the watch."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from queue import SimpleQueue
 
 from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig, RetryParameters
@@ -92,7 +91,10 @@ class TaskRunner:
         self._is_stopping = False
         self._is_woken = False
         self._changed = threading.Condition()
-        self._due: SimpleQueue[Task | None] = SimpleQueue()
+        # Handed out; a runner waits for the alarm when there is none.
+        self._due: deque[Task] = deque()
+        self._alarm = threading.Semaphore(0)
+        self._is_over = False
         self._picker: Kept | None = None
 
     def start(self) -> None:
@@ -124,8 +126,8 @@ class TaskRunner:
             runners = self._runners + len(self._given_up)
         if self._picker is not None:
             self._picker.hurry()
-        for _ in range(runners):
-            self._due.put(None)
+        self._is_over = True
+        self._alarm.release(runners)
         return has_ended
 
     def _pick(self) -> None:
@@ -215,13 +217,21 @@ class TaskRunner:
         with self._changed:
             self._running[task.queue] += 1
             bucket = self._buckets.get(task.queue)
-        self._due.put(task)
+        self._due.append(task)
+        self._alarm.release()
         if bucket is not None:
             bucket.spend()
         self._started(task.queue)
 
     def _run_all(self) -> None:
-        while (task := self._due.get()) is not None:
+        while True:
+            try:
+                task = self._due.popleft()
+            except IndexError:
+                if self._is_over:
+                    return
+                self._alarm.acquire()
+                continue
             try:
                 self._begin(task)
                 self._run(task)

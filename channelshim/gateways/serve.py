@@ -40,6 +40,7 @@ from channelshim.gateways.script import jsapi
 from channelshim.gateways.wakeups import Wakeups
 from channelshim.gateways.websocket import Acceptor
 from channelshim.gateways.workers import Workers
+from channelshim.kernel.threads import Threads
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -330,7 +331,10 @@ async def _until(is_true: Callable[[], bool], seconds: float) -> None:
 
 
 def make_bridge(
-    app: Callable[..., Iterable[bytes]], threads: int, **bounds: Any
+    app: Callable[..., Iterable[bytes]],
+    count: int,
+    threads: Threads | None = None,
+    **bounds: Any,
 ) -> WsgiBridge:
-    """Return the bridge to a WSGI app with its own workers."""
-    return WsgiBridge(app, Workers(threads), **bounds)
+    """Return the bridge to a WSGI app with so many workers of its own."""
+    return WsgiBridge(app, Workers(count, threads=threads), **bounds)

@@ -181,4 +181,13 @@ class SystemService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         response.request_id = request_id
         # It waits there for the function, which the SDK enqueues when we return.
         run = background._pending_background_threads.RunBackgroundThread
-        threading.Thread(target=run, args=(request_id,), daemon=True).start()
+        threading.Thread(target=_run, args=(run, request_id), daemon=True).start()
+
+
+def _run(run_background: Callable[[str], None], request_id: str) -> None:
+    """Run an app's background thread; whatever it raises is its end alone."""
+    try:
+        run_background(request_id)
+    except BaseException:
+        # threading would be silent about SystemExit.
+        log.exception("the app's %s failed", request_id)
