@@ -255,15 +255,9 @@ class Parts:
                 would each keep half of the messages from the other.
         """
         self.store.claim()
-        saved = self.store.load_windows()
-        if saved is not None:
-            try:
-                self.broker.load(saved)
-            except BrokerError as error:
-                _logger.warning("%s; pages start anew", error)
-            self.store.save_windows(None)
+        self._load_windows()
         self.hub.start(loop)
-        was_connected = list(self.store.connected_client_ids())
+        was_connected = self._read_journal()
         if was_connected:
             wait = max(self.settings.grace_seconds, limits.RETURN_SECONDS)
             self.hub.await_return(was_connected, wait)
@@ -274,6 +268,25 @@ class Parts:
                 runs_cron=self.settings.cron,
                 runs_tasks=self.settings.enable_task_running,
             )
+
+    def _load_windows(self) -> None:
+        """Take over what the last process kept, once; what cannot be read is gone."""
+        try:
+            saved = self.store.load_windows()
+            if saved is not None:
+                # Forgotten first: no window may stop a second start.
+                self.store.save_windows(None)
+                self.broker.load(saved)
+        except (BrokerError, StorageError) as error:
+            _logger.warning("%s; pages start anew", error)
+
+    def _read_journal(self) -> list[str]:
+        """Return who was connected when the last process ended."""
+        try:
+            return list(self.store.connected_client_ids())
+        except StorageError as error:
+            _logger.warning("%s; nobody is told of those who have gone", error)
+            return []
 
     def stop_hub(self) -> None:
         """Tell pages to come back and keep what they will ask for. Loop thread."""
