@@ -83,6 +83,16 @@ MAXIMUM_PAGE_REPORT_BYTES: Final = 4096
 PRESENCE_RUNNERS: Final = 4
 """Threads that make presence POSTs; one id's POSTs never overlap."""
 
+PRESENCE_DEADLINE_SECONDS: Final = 60.0
+"""App Engine ended a request after a minute (DeadlineExceededError); here a handler
+runs on, but the others wait no longer."""
+
+THREAD_RETRY_SECONDS: Final = 0.5
+"""After so long a thread is asked for again that the system would not give."""
+
+MAXIMUM_GIVEN_UP: Final = 64
+"""Threads whose handler never returns, and that others have taken the place of."""
+
 PRESENCE_GATHER_SECONDS: Final = 0.005
 """After so long without another change of presence, those before go on together."""
 
@@ -311,6 +321,9 @@ TASK_LEASE_SECONDS: Final = 15 * 60.0
 
 TASK_RUNNERS: Final = 8
 """Tasks that run at once: one slow task holds up nobody."""
+
+TASK_DEADLINE_SECONDS: Final = 10 * 60.0
+"""App Engine ended a task after 10 minutes; here it runs on, but holds up no other."""
 
 MAXIMUM_CRON_RETRIES: Final = 5
 """Of a failed job before its next run (cron.yaml reference, job_retry_limit)."""

@@ -32,7 +32,7 @@ _lanes_run: Counter[str] = Counter()
 _lanes_skipped: Counter[str] = Counter()
 
 
-_SERVED_ROOMS = frozenset({"contract", "docs", "gateways", "security"})
+_SERVED_ROOMS = frozenset({"contract", "docs", "security", "server", "transports"})
 """Rooms whose tests start a server for almost each test; tests/doors starts them on
 every Python."""
 

@@ -25,8 +25,8 @@ def internal_environ(request: InternalRequest, host: str = "localhost") -> Envir
     environ: Environ = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": path.encode("utf-8", "replace").decode("latin-1"),
-        "QUERY_STRING": query,
+        "PATH_INFO": _native(path),
+        "QUERY_STRING": _native(query),
         "CONTENT_LENGTH": str(len(request.body)),
         "CONTENT_TYPE": request.content_type,
         "SERVER_NAME": name,
@@ -50,8 +50,13 @@ def internal_environ(request: InternalRequest, host: str = "localhost") -> Envir
         if key == "CONTENT_LENGTH":
             # A task may say one, and be wrong.
             continue
-        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = _native(value)
     return environ
+
+
+def _native(text: str) -> str:
+    """Return text as WSGI has it: its bytes as characters (PEP 3333)."""
+    return text.encode("utf-8", "replace").decode("latin-1")
 
 
 def collect(

@@ -284,11 +284,12 @@ class MemoryBroker:
             windows = [
                 (
                     tuple(texts[index] for index in window),
-                    [(str(client_id), int(number)) for client_id, number in ids],
+                    [(str(client_id), _number(number)) for client_id, number in ids],
                 )
                 for window, ids in snapshot["windows"]
             ]
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except Exception as error:
+            # Whatever a damaged file holds: infinite numbers, or nested too deep.
             raise BrokerError(f"the saved windows cannot be read: {error}") from error
         if age > self._window_seconds:
             return
@@ -383,6 +384,12 @@ class MemoryBroker:
                 chunks.popleft()
                 if not chunks:
                     channel.chunks = None
+
+
+def _number(saved: object) -> int:
+    if not isinstance(saved, int) or not 0 <= saved < 1 << 62:
+        raise ValueError(f"{saved!r} is no number of a message")
+    return saved
 
 
 def _nobody() -> None:

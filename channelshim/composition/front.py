@@ -8,7 +8,7 @@ import logging
 from channelshim import limits
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
-from channelshim.errors import BrokerError
+from channelshim.errors import BrokerError, StorageError
 from channelshim.hub.connections import Sender, write_each
 from channelshim.hub.hub import CallSoon, Hub
 from channelshim.hub.pacing import Pacing
@@ -44,6 +44,7 @@ class Front:
             instance.sites,
             instance.store,
             is_posting=posts_presence(settings, instance.plan.app.config),
+            threads=instance.threads,
         )
         self.hub = Hub(
             instance.broker,
@@ -73,21 +74,33 @@ class Front:
             StoreInUse: another worker process of a forking server does so already: two
                 would each keep half of the messages from the other.
         """
-        instance = self._instance
-        store = instance.store
-        store.claim()
-        saved = store.load_windows()
-        if saved is not None:
-            try:
-                instance.broker.load(saved)
-            except BrokerError as error:
-                _logger.warning("%s; pages start anew", error)
-            store.save_windows(None)
+        self._instance.store.claim()
+        self._load_windows()
         self.hub.start(loop, call_soon)
-        was_connected = list(store.connected_client_ids())
+        was_connected = self._read_journal()
         if was_connected:
-            grace = instance.plan.settings.grace_seconds
+            grace = self._instance.plan.settings.grace_seconds
             self.hub.expect_reconnect(was_connected, max(grace, limits.RETURN_SECONDS))
+
+    def _load_windows(self) -> None:
+        """Take over what the last process kept, once; what cannot be read is gone."""
+        store = self._instance.store
+        try:
+            saved = store.load_windows()
+            if saved is not None:
+                # Forgotten first: no window may stop a second start.
+                store.save_windows(None)
+                self._instance.broker.load(saved)
+        except (BrokerError, StorageError) as error:
+            _logger.warning("%s; pages start anew", error)
+
+    def _read_journal(self) -> list[str]:
+        """Return who was connected when the last process ended."""
+        try:
+            return list(self._instance.store.connected_client_ids())
+        except StorageError as error:
+            _logger.warning("%s; nobody is told of those who have gone", error)
+            return []
 
     def start_jobs(self) -> None:
         """Run tasks and cron jobs from now on, and tell the app of its start."""

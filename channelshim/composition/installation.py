@@ -82,7 +82,8 @@ class Installation:
         with self._lock:
             if self._embedded is None:
                 front = Front(self.open())
-                self._embedded = front, LoopThread(front.start_all)
+                threads = self.open().threads
+                self._embedded = front, LoopThread(front.start_all, threads)
             return self._embedded
 
     def check(self, app_dir: Path | None, arguments: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from channelshim.contracts.identity import Login, User
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError
 from channelshim.jobs.jobs import Jobs
+from channelshim.kernel.threads import Threads
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.executions import Executions
@@ -75,6 +76,7 @@ class Instance:
         plan: as given.
         clock: the time.
         status: where every room says how it is.
+        threads: keeps the threads that live as long as the process.
         store: open; this process holds its lease.
         tokens: signs channel tokens.
         cookies: signs login cookies.
@@ -94,6 +96,7 @@ class Instance:
         self.clock = SystemClock()
         self.status = StatusRegistry()
         self.sites = Sites()
+        self.threads = Threads()
         self.store = open_store(
             plan.store_directory,
             synchronous=settings.store_synchronous,
@@ -121,7 +124,9 @@ class Instance:
             plan.app.cron,
             self.clock,
             executions,
+            self.threads,
         )
+        self.status.check("threads", self._describe_restarts)
         self.backing = Backing(
             self.store,
             self.tokens,
@@ -173,6 +178,11 @@ class Instance:
 
     def _secrets(self, purpose: str) -> Sequence[bytes]:
         return self.plan.secrets or self.store.secrets(purpose)
+
+    def _describe_restarts(self) -> str:
+        restarts = self.threads.restarts()
+        failed = ", ".join(f"{name} {count}" for name, count in restarts.items())
+        return f"threads that failed and were begun again: {failed}" if failed else ""
 
     def remember(self, user: User) -> None:
         """Keep the account of somebody who logs in now."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from channelshim.errors import ConfigurationError
+from channelshim.kernel.threads import Kept, Threads
 
 _logger = logging.getLogger("channelshim.composition")
 
@@ -32,6 +33,9 @@ _SUFFIXES = frozenset(
 """Files that apps read once and keep; Python files count when they are loaded."""
 
 
+_JOIN_SECONDS: Final = 5.0
+
+
 class Watcher:
     """Watches an app's files in a thread of its own.
 
@@ -40,6 +44,7 @@ class Watcher:
         ignored: folders below it whose files need no reload: static ones, the store.
         is_app_broken: whether the app failed to load: any Python file may mend it.
         on_change: called once, in the watcher's thread, with the path that changed.
+        threads: keeps the thread running; None for one of its own.
     """
 
     def __init__(
@@ -49,7 +54,10 @@ class Watcher:
         on_change: Callable[[str], None],
         *,
         is_app_broken: bool = False,
+        threads: Threads | None = None,
     ) -> None:
+        self._threads = threads or Threads()
+        self._thread: Kept | None = None
         self._directory = directory.resolve()
         self._ignored = [path.resolve() for path in ignored]
         self._on_change = on_change
@@ -58,11 +66,16 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        threading.Thread(target=self._watch, name="watcher", daemon=True).start()
+        self._thread = self._threads.start("watcher", self._watch)
 
     def stop(self) -> None:
-        """End the watch."""
+        """End the watch, and wait for its thread."""
         self._stop.set()
+        # A thread inside a native library when the interpreter ends may abort the
+        # process. The library looks at the event each 20 ms; it gets far longer.
+        if self._thread is not None:
+            self._thread.hurry()
+            self._thread.join(_JOIN_SECONDS)
 
     def _watch(self) -> None:
         # Imported here: a server without reload does without it.

@@ -95,7 +95,9 @@ class Serving:
         pacing = Pacing()
         self._front = Front(instance, sender=self._sender, pacing=pacing)
         threads = worker_count(settings, plan.app.config)
-        bridge = make_bridge(AccessLog(app_server), threads, pacing=pacing)
+        bridge = make_bridge(
+            AccessLog(app_server), threads, instance.threads, pacing=pacing
+        )
         is_host_allowed = app_server.is_host_allowed
         origins = Origins(settings.allowed_origins)
         acceptor = Acceptor(
@@ -120,6 +122,7 @@ class Serving:
             self._unwatched(),
             self._note_change,
             is_app_broken=is_app_broken,
+            threads=instance.threads,
         )
 
     def run(self) -> None:

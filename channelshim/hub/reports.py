@@ -3,7 +3,8 @@
 The loop only appends. One thread gathers changes for a moment, writes the journal in
 one commit and hands the ids on; runners make the POSTs. One runner does while handlers
 are quick, since threads that compute only get in each other's way; another is woken
-when ids wait, so that a slow handler holds up its own runner alone.
+when ids wait, so that a slow handler holds up its own runner alone. One that does not
+return is given up after a while: another runner takes its place, but for its own id.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from channelshim import limits
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.store import Store
 from channelshim.errors import StorageError
+from channelshim.kernel.threads import Kept, Threads
 from channelshim.protocol.tokens import client_id_bytes
 
 _logger = logging.getLogger("channelshim.hub")
@@ -56,6 +58,8 @@ class PresenceReports:
         runners: threads that make POSTs.
         is_posting: False for the production rule without inbound_services: the
             journal only.
+        threads: keeps the threads running; None for one of its own.
+        deadline_seconds: after which a runner is given up.
     """
 
     def __init__(
@@ -65,22 +69,33 @@ class PresenceReports:
         *,
         runners: int = limits.PRESENCE_RUNNERS,
         is_posting: bool = True,
+        threads: Threads | None = None,
+        deadline_seconds: float = limits.PRESENCE_DEADLINE_SECONDS,
     ) -> None:
         self._dispatcher = dispatcher
         self._store = store
         self._runners = runners
         self._is_posting = is_posting
+        self._deadline_seconds = deadline_seconds
+        self._threads = threads or Threads()
         self._changes: deque[tuple[str, _Change]] = deque()
         self._has_changes = threading.Event()
         # The journal thread's own: who is connected as of the last change it has read.
         self._connected: set[str] = set()
+        # What it has taken: it goes on there after a failure.
+        self._taken: deque[tuple[str, _Change]] = deque()
+        self._is_journalled = False
         # Guards what follows: the journal thread, the runners and the loop share it.
         self._lock = threading.Lock()
         self._pending: dict[str, deque[bool]] = {}
         self._ready: deque[str] = deque()
         self._alarm = threading.Semaphore(0)
         self._idle = 0
-        self._threads: list[threading.Thread] = []
+        # Runners with a POST in hand, by thread, and since when: monotonic seconds.
+        self._posting: dict[int, float] = {}
+        self._given_up: set[int] = set()
+        self._journal_thread: Kept | None = None
+        self._posting_threads: list[Kept] = []
         self._is_stopping = False
 
     def connected(self, client_id: str) -> None:
@@ -96,41 +111,61 @@ class PresenceReports:
         self._is_stopping = True
         self._has_changes.set()
         deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        if self._journal_thread is not None:
+            self._join(self._journal_thread, deadline)
+        # The journal's thread starts the runners: none comes any more.
+        for thread in self._posting_threads:
+            self._join(thread, deadline)
+
+    def _join(self, thread: Kept, deadline: float) -> None:
+        thread.hurry()
+        thread.join(max(0.0, deadline - time.monotonic()))
 
     def _changed(self, client_id: str, change: _Change) -> None:
-        if not self._threads:
-            self._start(self._keep_journal)
         self._changes.append((client_id, change))
         if not self._has_changes.is_set():
             self._has_changes.set()
+        if self._journal_thread is None:
+            self._journal_thread = self._start("presence-journal", self._keep_journal)
 
-    def _start(self, target: Callable[[], None]) -> None:
-        # Daemons: a handler that never returns must not keep the process alive after
-        # its stop.
-        name = f"presence-{len(self._threads)}"
-        thread = threading.Thread(target=target, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def _start(self, name: str, loop: Callable[[], None]) -> Kept | None:
+        try:
+            return self._threads.start(name, loop)
+        except RuntimeError as error:
+            # The next change tries again.
+            _logger.error("presence waits: %s", error)
+            return None
 
     # --- The journal's thread -----------------------------------------------------
 
     def _keep_journal(self) -> None:
-        while not self._is_stopping or self._changes:
-            waiting = limits.PRESENCE_PATIENCE_SECONDS if self._ready else None
+        while not self._is_stopping or self._changes or self._taken:
+            # Changes are left here after a failure, when the event is cleared already.
+            is_left = self._ready or self._taken or self._changes
+            waiting = limits.PRESENCE_PATIENCE_SECONDS if is_left else None
             if self._has_changes.wait(waiting):
                 self._gather()
             # Cleared before the changes are taken: one that comes later sets it again.
             self._has_changes.clear()
-            changes = [self._changes.popleft() for _ in range(len(self._changes))]
-            if changes:
-                self._journal(changes)
-                self._queue(changes)
+            self._take()
             if self._ready:
                 self._wake_runner()
-        for _ in range(self._runners):
+        for _ in range(self._runners + len(self._given_up)):
             self._alarm.release()
+
+    def _take(self) -> None:
+        """Journal what has come and queue it; after a failure, what is left of it."""
+        if not self._taken:
+            self._is_journalled = False
+            self._taken.extend(
+                self._changes.popleft() for _ in range(len(self._changes))
+            )
+        if self._taken and not self._is_journalled:
+            self._journal(self._taken)
+            self._is_journalled = True
+        while self._taken:
+            self._queue(*self._taken[0])
+            self._taken.popleft()
 
     def _gather(self) -> None:
         """Wait until no more changes come, within a bound.
@@ -152,11 +187,32 @@ class PresenceReports:
                 self._idle -= 1
                 self._alarm.release()
                 return
-            has_all = len(self._threads) > self._runners
-        if not has_all:
-            self._start(self._post_all)
+            self._give_up_late()
+            given_up = len(self._given_up)
+        running = [runner for runner in self._posting_threads if runner.is_alive()]
+        if len(running) - given_up < self._runners:
+            runner = self._start(f"presence-{len(running) + 1}", self._post_all)
+            if runner is not None:
+                running.append(runner)
+            elif not self._is_stopping:
+                time.sleep(limits.THREAD_RETRY_SECONDS)
+        self._posting_threads = running
 
-    def _journal(self, changes: list[tuple[str, _Change]]) -> None:
+    def _give_up_late(self) -> None:
+        """Count out the runners whose handler has not returned for too long."""
+        latest = time.monotonic() - self._deadline_seconds
+        for runner, begun in self._posting.items():
+            if begun > latest or runner in self._given_up:
+                continue
+            if len(self._given_up) >= limits.MAXIMUM_GIVEN_UP:
+                return
+            self._given_up.add(runner)
+            _logger.error(
+                "a presence handler has not returned for %d s: others go on without it",
+                self._deadline_seconds,
+            )
+
+    def _journal(self, changes: Iterable[tuple[str, _Change]]) -> None:
         added: dict[str, None] = {}
         removed: dict[str, None] = {}
         for client_id, change in changes:
@@ -176,22 +232,23 @@ class PresenceReports:
         except StorageError as error:
             # The app still hears of it; only a crash would now go unreported.
             _logger.error("the presence journal was not written: %s", error)
+        except BaseException:
+            _logger.exception("the presence journal was not written")
 
-    def _queue(self, changes: list[tuple[str, _Change]]) -> None:
-        for client_id, change in changes:
-            if change is _Change.TOLD:
-                continue
-            is_connected = change is _Change.CONNECTED
-            with self._lock:
-                pending = self._pending.get(client_id)
-                if pending is None:
-                    self._pending[client_id] = deque([is_connected])
-                    self._ready.append(client_id)
-                elif is_connected and pending and pending[-1] is False:
-                    # It came back before anybody was told that it had gone.
-                    pending.pop()
-                else:
-                    pending.append(is_connected)
+    def _queue(self, client_id: str, change: _Change) -> None:
+        if change is _Change.TOLD:
+            return
+        is_connected = change is _Change.CONNECTED
+        with self._lock:
+            pending = self._pending.get(client_id)
+            if pending is None:
+                self._pending[client_id] = deque([is_connected])
+                self._ready.append(client_id)
+            elif is_connected and pending and pending[-1] is False:
+                # It came back before anybody was told that it had gone.
+                pending.pop()
+            else:
+                pending.append(is_connected)
 
     # --- The runners --------------------------------------------------------------
 
@@ -208,22 +265,49 @@ class PresenceReports:
                     self._idle += 1
                 self._alarm.acquire()
                 continue
-            while (is_connected := self._next(client_id)) is not None:
-                self._post(client_id, is_connected=is_connected)
+            try:
+                while (is_connected := self._next(client_id)) is not None:
+                    self._post(client_id, is_connected=is_connected)
+            except BaseException:
+                with self._lock:
+                    # What is left of the id is for whoever comes next.
+                    self._ready.append(client_id)
+                raise
+            finally:
+                is_given_up = self._put_down()
+            if is_given_up:
+                # Another runner has taken this one's place.
+                return
 
     def _next(self, client_id: str) -> bool | None:
         with self._lock:
-            pending = self._pending[client_id]
+            pending = self._pending.get(client_id)
             if pending:
+                self._posting[threading.get_ident()] = time.monotonic()
                 return pending.popleft()
-            del self._pending[client_id]
+            self._pending.pop(client_id, None)
             return None
+
+    def _put_down(self) -> bool:
+        """Note that this runner has nothing in hand; return whether it is given up."""
+        with self._lock:
+            runner = threading.get_ident()
+            self._posting.pop(runner, None)
+            is_given_up = runner in self._given_up
+            self._given_up.discard(runner)
+            return is_given_up
 
     def _post(self, client_id: str, *, is_connected: bool) -> None:
         if self._is_posting:
             request = presence_request(client_id, is_connected=is_connected)
-            answer = self._dispatcher.dispatch(request)
-            # The app's answer means nothing (contract 5.1): a 404 is normal.
-            _logger.debug("presence POST %s answered %d", request.path, answer.status)
+            try:
+                answer = self._dispatcher.dispatch(request)
+            except BaseException:
+                _logger.exception("presence POST %s failed", request.path)
+            else:
+                # The app's answer means nothing (contract 5.1): a 404 is normal.
+                _logger.debug(
+                    "presence POST %s answered %d", request.path, answer.status
+                )
         if not is_connected:
             self._changed(client_id, _Change.TOLD)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime, timezone, tzinfo
+from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from channelshim import limits
 from channelshim.appyaml.cron import CronConfig, CronJob
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.kernel.threads import Kept, Threads
 
 log = logging.getLogger("channelshim.cron")
 
@@ -47,33 +50,42 @@ class CronScheduler:
         config: cron.yaml.
         dispatcher: makes the requests.
         clock: says now.
+        threads: keeps the threads running; None for one of its own.
     """
 
     def __init__(
-        self, config: CronConfig, dispatcher: Dispatcher, clock: Clock
+        self,
+        config: CronConfig,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        threads: Threads | None = None,
     ) -> None:
         self._config = config
         self._dispatcher = dispatcher
         self._clock = clock
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads = threads or Threads()
+        self._running: list[Kept] = []
 
     def start(self) -> None:
         """Log the next run of each job, and begin to wait for it."""
         for run, job in next_runs(self._config, self._clock.time()):
             log.info("cron: %s (%s) runs next at %s", job.url, job.schedule_text, run)
             # A thread each: a job that takes long delays no other.
-            thread = threading.Thread(
-                target=self._repeat, args=(job, run), name="cron", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+            repeat = partial(self._repeat_from_now, job)
+            self._running.append(self._threads.start(f"cron {job.url}", repeat))
 
     def stop(self, timeout_seconds: float) -> None:
-        """Start no more jobs and wait for those that run."""
+        """Start no more jobs and wait for those that run, so long for all together."""
         self._stop.set()
-        for thread in self._threads:
-            thread.join(timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        for thread in self._running:
+            thread.hurry()
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _repeat_from_now(self, job: CronJob) -> None:
+        # After a failure too: the run that failed is over.
+        self._repeat(job, job.schedule.next_run(self._now(zone_of(job))))
 
     def _repeat(self, job: CronJob, run: datetime) -> None:
         zone = zone_of(job)

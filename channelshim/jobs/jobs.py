@@ -13,6 +13,7 @@ from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.jobs.cron import CronScheduler
 from channelshim.jobs.tasks import TaskRunner
+from channelshim.kernel.threads import Threads
 from channelshim.services.executions import Executions
 from channelshim.store.sqlite.tasks import TaskStore
 
@@ -28,6 +29,7 @@ class Jobs:
         cron: cron.yaml.
         clock: says now.
         executions: counts the tasks that begin.
+        threads: keeps the threads running; None for one of its own.
     """
 
     def __init__(
@@ -37,7 +39,9 @@ class Jobs:
         cron: CronConfig,
         clock: Clock,
         executions: Executions,
+        threads: Threads | None = None,
     ) -> None:
+        self._threads = threads or Threads()
         self._tasks = tasks
         self._executions = executions
         self._clock = clock
@@ -73,10 +77,13 @@ class Jobs:
                 dispatcher,
                 self._clock,
                 started=self._executions.count,
+                threads=self._threads,
             )
             self._runner.start()
         if runs_cron:
-            self._scheduler = CronScheduler(self._cron, dispatcher, self._clock)
+            self._scheduler = CronScheduler(
+                self._cron, dispatcher, self._clock, self._threads
+            )
             self._scheduler.start()
         elif self._cron.jobs:
             log.info("cron.yaml is not run; --cron=yes runs it")

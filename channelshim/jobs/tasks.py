@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from queue import SimpleQueue
 
 from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig, RetryParameters
@@ -14,6 +13,7 @@ from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.tasks import Task
 from channelshim.errors import StorageError
+from channelshim.kernel.threads import Kept, Threads
 from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.tasks")
@@ -58,6 +58,9 @@ class TaskRunner:
         clock: says now.
         runners: threads, and tasks that run at once.
         started: called with the queue of each task that starts.
+        threads: keeps the threads running; None for one of its own.
+        deadline_seconds: after which a task holds up no other: a further runner
+            takes the place of its own. It runs on.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class TaskRunner:
         *,
         runners: int = limits.TASK_RUNNERS,
         started: Callable[[str], None] = lambda queue: None,
+        threads: Threads | None = None,
+        deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
     ) -> None:
         self._tasks = tasks
         self._queues = {queue.name: queue for queue in queues.queues}
@@ -79,21 +84,27 @@ class TaskRunner:
         self._buckets = {
             queue.name: _Bucket(queue, clock.monotonic()) for queue in queues.queues
         }
+        self._threads = threads or Threads()
+        self._deadline_seconds = deadline_seconds
         self._running: Counter[str] = Counter()
+        # Since when each runner has its task: monotonic seconds.
+        self._begun: dict[int, tuple[float, Task]] = {}
+        self._given_up: set[int] = set()
         self._is_stopping = False
         self._is_woken = False
         self._changed = threading.Condition()
-        self._due: SimpleQueue[Task | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        # Handed out; a runner waits for the alarm when there is none.
+        self._due: deque[Task] = deque()
+        self._alarm = threading.Semaphore(0)
+        self._is_over = False
+        self._picker: Kept | None = None
 
     def start(self) -> None:
         """Free what a dead process had in hand, and begin to run tasks."""
         self._tasks.release_all()
-        targets = [self._pick, *[self._run_all] * self._runners]
-        for target in targets:
-            thread = threading.Thread(target=target, name="tasks", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        for number in range(self._runners):
+            self._threads.start(f"task-{number + 1}", self._run_all)
+        self._picker = self._threads.start("task-picker", self._pick)
 
     def wake(self) -> None:
         """Look for tasks that are due. Any thread, before `start` too."""
@@ -114,8 +125,11 @@ class TaskRunner:
             has_ended = self._changed.wait_for(
                 lambda: not self._running.total(), timeout_seconds
             )
-        for _ in range(self._runners):
-            self._due.put(None)
+            runners = self._runners + len(self._given_up)
+        if self._picker is not None:
+            self._picker.hurry()
+        self._is_over = True
+        self._alarm.release(runners)
         return has_ended
 
     def _pick(self) -> None:
@@ -133,8 +147,44 @@ class TaskRunner:
 
     def _pick_once(self) -> float:
         """Hand out what is due; return the seconds until there may be more."""
+        until_late = self._give_up_late()
+        return min(until_late, self._pick_due())
+
+    def _give_up_late(self) -> float:
+        """Replace runners whose task has not ended; return the seconds until the next.
+
+        They are no longer counted, though their task is in hand until it ends.
+        """
+        now = self._clock.monotonic()
+        late: list[tuple[int, Task]] = []
         with self._changed:
-            free = self._runners - self._running.total()
+            # One that was handed out may not have begun yet.
+            is_begun = len(self._begun) == self._running.total()
+            until_late = _IDLE_SECONDS if is_begun else self._deadline_seconds
+            for runner, (begun, task) in self._begun.items():
+                if runner in self._given_up:
+                    continue
+                left = begun + self._deadline_seconds - now
+                if left > 0:
+                    until_late = min(until_late, left)
+                elif len(self._given_up) + len(late) < limits.MAXIMUM_GIVEN_UP:
+                    late.append((runner, task))
+        for runner, task in late:
+            self._threads.start("task-instead", self._run_all)
+            with self._changed:
+                # It may have ended a moment ago: then there is one more to end.
+                self._given_up.add(runner)
+            log.error(
+                "task %s of queue %s has not ended for %d s: others go on without it",
+                task.name,
+                task.queue,
+                self._deadline_seconds,
+            )
+        return until_late
+
+    def _pick_due(self) -> float:
+        with self._changed:
+            free = self._runners + len(self._given_up) - self._running.total()
         closed = {name: wait for name, wait in self._waits().items() if wait > 0}
         if free <= 0:
             return _IDLE_SECONDS
@@ -169,22 +219,56 @@ class TaskRunner:
         with self._changed:
             self._running[task.queue] += 1
             bucket = self._buckets.get(task.queue)
+        self._due.append(task)
+        self._alarm.release()
         if bucket is not None:
             bucket.spend()
         self._started(task.queue)
-        self._due.put(task)
 
     def _run_all(self) -> None:
-        while (task := self._due.get()) is not None:
+        while True:
             try:
+                task = self._due.popleft()
+            except IndexError:
+                if self._is_over:
+                    return
+                self._alarm.acquire()
+                continue
+            try:
+                self._begin(task)
                 self._run(task)
             except StorageError as error:
                 log.error("task %s of %s: %s", task.name, task.queue, error)
+            except BaseException:
+                log.exception("task %s of queue %s failed", task.name, task.queue)
+                self._try_later(task)
             finally:
-                with self._changed:
-                    self._running[task.queue] -= 1
-                    self._is_woken = True
-                    self._changed.notify_all()
+                is_given_up = self._end(task)
+            if is_given_up:
+                return
+
+    def _begin(self, task: Task) -> None:
+        with self._changed:
+            self._begun[threading.get_ident()] = (self._clock.monotonic(), task)
+
+    def _end(self, task: Task) -> bool:
+        """Note that a task has ended; return whether its runner was replaced."""
+        runner = threading.get_ident()
+        with self._changed:
+            is_given_up = runner in self._given_up
+            self._given_up.discard(runner)
+            self._begun.pop(runner, None)
+            self._running[task.queue] -= 1
+            self._is_woken = True
+            self._changed.notify_all()
+        return is_given_up
+
+    def _try_later(self, task: Task) -> None:
+        """Free a task after a failure of our own."""
+        try:
+            self._tasks.give_back(task, self._clock.time() + _IDLE_SECONDS)
+        except StorageError as error:
+            log.error("task %s of %s: %s", task.name, task.queue, error)
 
     def _run(self, task: Task) -> None:
         status = self._dispatcher.dispatch(task_request(task)).status

@@ -1,1 +1,1 @@
-"""What is asked of Linux, each with its fallback."""
+"""What is asked of the system below, each with its fallback."""

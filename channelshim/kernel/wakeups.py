@@ -71,7 +71,8 @@ class Wakeups:
         for _ in range(len(calls)):
             try:
                 calls.popleft()()
-            except Exception:
+            except BaseException:
+                # Raised further, SystemExit would end the loop and the server.
                 _logger.exception("a call from another thread failed")
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ import uvicorn
 
 from channelshim import limits
 from channelshim.errors import ConfigurationError
+from channelshim.kernel.threads import Threads
 from channelshim.kernel.wakeups import Wakeups
 from channelshim.server.bridge import (
     AsgiApp,
@@ -330,7 +331,10 @@ async def _until(is_true: Callable[[], bool], seconds: float) -> None:
 
 
 def make_bridge(
-    app: Callable[..., Iterable[bytes]], threads: int, **bounds: Any
+    app: Callable[..., Iterable[bytes]],
+    count: int,
+    threads: Threads | None = None,
+    **bounds: Any,
 ) -> WsgiBridge:
-    """Return the bridge to a WSGI app with its own workers."""
-    return WsgiBridge(app, Workers(threads), **bounds)
+    """Return the bridge to a WSGI app with so many workers of its own."""
+    return WsgiBridge(app, Workers(count, threads=threads), **bounds)

@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Callable
 
 from channelshim import limits
+from channelshim.kernel.threads import Threads
 
 _logger = logging.getLogger("channelshim.server")
 
@@ -40,6 +41,7 @@ class Workers:
         maximum_waiting: jobs that may wait for a thread.
         patience_seconds: how long a job waits for a running thread before another one
             is woken.
+        threads: keeps them running; None for one of its own.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Workers:
         count: int,
         maximum_waiting: int = limits.MAXIMUM_WAITING_REQUESTS,
         patience_seconds: float = limits.WORKER_PATIENCE_SECONDS,
+        threads: Threads | None = None,
     ) -> None:
+        self._threads = threads or Threads()
         self._count = count
         self._maximum_waiting = maximum_waiting
         self._patience_seconds = patience_seconds
@@ -73,26 +77,27 @@ class Workers:
         if self._running == 0 or self._are_all_long():
             self._wake_one()
         elif not self._is_timed:
-            self._time()
+            self._time(self._patience_seconds)
         return True
 
     def _are_all_long(self) -> bool:
         """Return whether no job was begun so lately that it may end soon."""
         return time.monotonic() - self._latest_start > limits.WORKER_LONG_SECONDS
 
-    def _time(self) -> None:
+    def _time(self, seconds: float) -> None:
         self._is_timed = True
         self._timed_at = time.monotonic()
         self._timed_cpu = time.process_time()
         loop = asyncio.get_running_loop()
-        loop.call_later(self._patience_seconds, self._look)
+        loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
         self._is_timed = False
         if self._jobs:
             if not self._is_computing():
                 self._wake_one()
-            self._time()
+            if not self._is_timed:
+                self._time(self._patience_seconds)
 
     def _is_computing(self) -> bool:
         """Return whether jobs follow each other and leave the processor no rest."""
@@ -111,11 +116,29 @@ class Workers:
             self._running += 1
             self._started += 1
             name = f"worker-{self._started}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+        try:
+            self._threads.start(name, self._work)
+        except RuntimeError as error:
+            with self._lock:
+                self._running -= 1
+                self._started -= 1
+            _logger.error("requests wait: %s", error)
+            if not self._is_timed:
+                self._time(limits.THREAD_RETRY_SECONDS)
 
     def _work(self) -> None:
         alarm = threading.Lock()
         alarm.acquire()
+        try:
+            self._work_on(alarm)
+        finally:
+            # It is begun anew with another alarm: as this one it sleeps no more.
+            with self._lock:
+                if alarm in self._sleeping:
+                    self._sleeping.remove(alarm)
+                    self._running += 1
+
+    def _work_on(self, alarm: threading.Lock) -> None:
         while True:
             try:
                 job = self._jobs.popleft()
@@ -132,7 +155,7 @@ class Workers:
             self._latest_start = time.monotonic()
             try:
                 job()
-            except Exception:
+            except BaseException:
                 _logger.exception("a worker's job failed")
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from google.appengine.api import apiproxy_stub
 
 from channelshim.services.stubs import EagerRPC
+
+_logger = logging.getLogger("channelshim.services")
 
 
 class SystemService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
@@ -34,4 +38,13 @@ class SystemService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         response.request_id = request_id
         # It waits there for the function, which the SDK enqueues when we return.
         run = background._pending_background_threads.RunBackgroundThread
-        threading.Thread(target=run, args=(request_id,), daemon=True).start()
+        threading.Thread(target=_run, args=(run, request_id), daemon=True).start()
+
+
+def _run(run_background: Callable[[str], None], request_id: str) -> None:
+    """Run an app's background thread; whatever it raises is its end alone."""
+    try:
+        run_background(request_id)
+    except BaseException:
+        # threading would be silent about SystemExit.
+        _logger.exception("the app's %s failed", request_id)

@@ -35,6 +35,10 @@ _ADDED: Final = {
     Added.TOMBSTONED: _Error.TOMBSTONED_TASK,
 }
 _METHODS: Final = {1: "GET", 2: "POST", 3: "HEAD", 4: "PUT", 5: "DELETE"}
+_URL: Final = re.compile(rb"/[^\x00-\x1f\x7f]*")
+"""A path with a control character reaches no handler: its task would be tried for
+ever."""
+
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,500}")
 _RETRY_FIELDS: Final = {
     "retry_limit": "limit",
@@ -218,7 +222,7 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             return int(_Error.INVALID_TASK_NAME)
         if len(request.tag) > limits.MAXIMUM_TASK_TAG_BYTES:
             return int(_Error.INVALID_TAG)
-        if not is_pull and not request.url.startswith(b"/"):
+        if not is_pull and not _URL.fullmatch(request.url):
             return int(_Error.INVALID_URL)
         return int(_Error.OK)
 

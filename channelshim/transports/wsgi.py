@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from channelshim import limits
 from channelshim.errors import ChannelShimError
+from channelshim.kernel.threads import Threads
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
@@ -31,10 +32,16 @@ class LoopThread:
 
     Args:
         on_started: called on the loop, before anything else.
+        threads: keeps the thread running; None for one of its own.
     """
 
-    def __init__(self, on_started: Callable[[asyncio.AbstractEventLoop], None]) -> None:
+    def __init__(
+        self,
+        on_started: Callable[[asyncio.AbstractEventLoop], None],
+        threads: Threads | None = None,
+    ) -> None:
         self._on_started = on_started
+        self._threads = threads or Threads()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process_id = 0
@@ -43,7 +50,7 @@ class LoopThread:
         """Return the running loop of this process.
 
         Raises:
-            ChannelShimError: what on_started raised.
+            BaseException: what on_started raised, a ChannelShimError as a rule.
         """
         if self._loop is None or self._process_id != os.getpid():
             with self._lock:
@@ -55,23 +62,25 @@ class LoopThread:
     def _start(self) -> None:
         loop = asyncio.new_event_loop()
         has_started = threading.Event()
-        failures: list[ChannelShimError] = []
+        failures: list[BaseException] = []
 
         def begin() -> None:
             try:
                 self._on_started(loop)
-            except ChannelShimError as error:
+            except BaseException as error:
                 failures.append(error)
                 loop.stop()
             finally:
                 has_started.set()
 
         def run() -> None:
+            # SystemExit and KeyboardInterrupt of a callback end this call; the loop
+            # itself and all that waits on it are still there.
             asyncio.set_event_loop(loop)
-            loop.call_soon(begin)
             loop.run_forever()
 
-        threading.Thread(target=run, name="channels", daemon=True).start()
+        loop.call_soon(begin)
+        self._threads.start("channels", run)
         has_started.wait()
         if failures:
             raise failures[0]
@@ -115,25 +124,34 @@ class WsgiGateway:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
+        path = environ.get("PATH_INFO", "")
         try:
             loop = self._loop_thread.loop()
+            reply = self._answer(path, environ, loop) if path in _OURS else None
         except ChannelShimError as error:
             return refuse(error, start_response)
-        path = environ.get("PATH_INFO", "")
-        if path not in _OURS:
+        except BaseException:
+            # Raised further, SystemExit would end the server or its worker.
+            _logger.exception("a request for channels failed")
+            text = b"The server failed; its log says why.\n"
+            reply = Reply(HTTPStatus.INTERNAL_SERVER_ERROR, (), text)
+        if reply is None:
             return self._app(environ, start_response)
-        if not self._is_host_allowed(environ.get("HTTP_HOST", "")):
-            reply = Reply(HTTPStatus.BAD_REQUEST, (), b"This host is not served here.")
-        elif environ["REQUEST_METHOD"] != "GET":
-            reply = method_not_allowed()
-        else:
-            reply = self._reply(path, environ, loop)
         phrase = reply.reason or HTTPStatus(reply.status).phrase
         length = ("Content-Length", str(len(reply.body)))
         crossing = self._origins.headers(environ.get("HTTP_ORIGIN"))
         headers = [*reply.headers, *crossing, length]
         start_response(f"{int(reply.status)} {phrase}", headers)
         return [reply.body]
+
+    def _answer(
+        self, path: str, environ: dict[str, Any], loop: asyncio.AbstractEventLoop
+    ) -> Reply:
+        if not self._is_host_allowed(environ.get("HTTP_HOST", "")):
+            return Reply(HTTPStatus.BAD_REQUEST, (), b"This host is not served here.")
+        if environ["REQUEST_METHOD"] != "GET":
+            return method_not_allowed()
+        return self._reply(path, environ, loop)
 
     def _reply(
         self, path: str, environ: dict[str, Any], loop: asyncio.AbstractEventLoop

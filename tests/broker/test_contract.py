@@ -316,6 +316,11 @@ def test_what_many_were_sent_is_saved_once_and_shared_again(
         b"{}",
         b'{"at": 1, "texts": [], "windows": [[1]]}',
         b'{"at": 1, "texts": ["a"], "windows": [[[0, 7], [["id", 1]]]]}',
+        b'{"at": 1, "texts": ["a"], "windows": [[[0], [["id", 1e400]]]]}',
+        b'{"at": 1, "texts": ["a"], "windows": [[[0], [["id", -1]]]]}',
+        b'{"at": 1, "texts": ["a"], "windows": [[[0], [["id", 1e3]]]]}',
+        b'{"at": 1, "texts": ["a"], "windows": [[[0], [["id", %d]]]]}' % (1 << 80),
+        b"[" * 100_000,
     ],
 )
 def test_damaged_windows_are_an_error_of_ours(broker: Broker, saved: bytes) -> None:

@@ -18,6 +18,7 @@ from channelshim.contracts.store import Store
 from channelshim.errors import StorageError
 from channelshim.hub import reports as reports_module
 from channelshim.hub.reports import PresenceReports, presence_request
+from channelshim.kernel.threads import Threads
 from tests.lanes import timeout_factor
 
 PATIENCE_SECONDS = 10.0 * timeout_factor()
@@ -203,13 +204,14 @@ def test_production_rule_keeps_the_journal_and_posts_nothing(
 
 
 def test_stop_finishes_what_was_reported(app: App, journal: Journal) -> None:
-    reports = PresenceReports(app, cast(Store, journal))
+    threads = Threads()
+    reports = PresenceReports(app, cast(Store, journal), threads=threads)
     for number in range(10):
         reports.connected(str(number))
     reports.stop(PATIENCE_SECONDS)
     assert len(journal.connected) == 10
     assert len(app.posts) == 10
-    assert not any(thread.is_alive() for thread in reports._threads)
+    assert threads.running() == {}
 
 
 def test_stop_waits_for_a_stuck_handler_no_longer_than_it_may(
@@ -268,3 +270,110 @@ def test_pages_that_never_cease_to_come_do_not_keep_the_app_from_being_told(
     keep_coming(monkeypatch, reports, 1_000_000)
     reports.connected("a")
     wait_until(lambda: app.of("a") == ["connected"])
+
+
+FAULTS: list[type[BaseException]] = [
+    *(SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, UnicodeEncodeError),
+    *(OSError, MemoryError),
+]
+
+
+def fault_of(kind: type[BaseException]) -> BaseException:
+    if kind is UnicodeEncodeError:
+        return UnicodeEncodeError("utf-8", "\ud800", 0, 1, "on purpose")
+    return kind("on purpose")
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        *(("journal", "note_presence"), ("app", "dispatch"), ("reports", "_gather")),
+        *(("reports", "_take"), ("reports", "_queue"), ("reports", "_journal")),
+        *(("reports", "_next"), ("reports", "_post"), ("reports", "_wake_runner")),
+    ],
+)
+def test_nothing_that_is_raised_ends_presence(
+    app: App,
+    journal: Journal,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: str,
+    name: str,
+    kind: type[BaseException],
+) -> None:
+    threads = Threads(first_pause_seconds=0.001, longest_pause_seconds=0.01)
+    reports = PresenceReports(app, cast(Store, journal), threads=threads)
+    target = {"journal": journal, "app": app, "reports": reports}[owner]
+    works = getattr(target, name)
+    left = iter(range(2))
+
+    def fail(*arguments: Any, **more: Any) -> Any:
+        for _ in left:
+            raise fault_of(kind)
+        return works(*arguments, **more)
+
+    monkeypatch.setattr(target, name, fail)
+    ids = [str(number) for number in range(5)]
+    for client_id in ids:
+        reports.connected(client_id)
+    # Of the two that fail, a POST may be told as lost, never one of the others.
+    lost = 2 if name in ("dispatch", "_post") else 0
+    wait_until(lambda: len(app.posts) >= len(ids) - lost)
+    for client_id in [*ids, "later"]:
+        reports.disconnected(client_id)
+    wait_until(lambda: all(app.of(each)[-1:] == ["disconnected"] for each in ids))
+    reports.connected("later")
+    wait_until(lambda: app.of("later")[-1:] == ["connected"])
+    reports.stop(PATIENCE_SECONDS)
+    assert app.overlaps == 0
+    assert threads.running() == {}
+
+
+def test_handlers_that_never_return_are_given_up(
+    app: App, journal: Journal, wait_until: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    threads = Threads()
+    reports = PresenceReports(
+        app, cast(Store, journal), threads=threads, runners=2, deadline_seconds=0.01
+    )
+    for client_id in ("stuck 1", "stuck 2", "stuck 3"):
+        app.held[client_id] = threading.Event()
+        reports.connected(client_id)
+    reports.connected("good")
+    wait_until(lambda: app.of("good") == ["connected"])
+    assert "has not returned" in caplog.text
+    # What is queued for one that is stuck waits for it.
+    reports.disconnected("stuck 1")
+    reports.connected("good 2")
+    wait_until(lambda: app.of("good 2") == ["connected"])
+    assert app.of("stuck 1") == []
+    for held in app.held.values():
+        held.set()
+    wait_until(lambda: app.of("stuck 1") == ["connected", "disconnected"])
+    wait_until(lambda: sum(threads.running().values()) <= 3)
+    reports.stop(PATIENCE_SECONDS)
+    assert app.overlaps == 0
+    assert threads.running() == {}
+
+
+def test_presence_goes_on_when_the_system_has_threads_again(
+    app: App,
+    journal: Journal,
+    reports: PresenceReports,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works = Threads.start
+    left = iter(range(3))
+
+    def refuse(self: Threads, name: str, loop: Callable[[], None]) -> Any:
+        for _ in left:
+            raise RuntimeError("can't start new thread")
+        return works(self, name, loop)
+
+    monkeypatch.setattr(Threads, "start", refuse)
+    monkeypatch.setattr(limits, "THREAD_RETRY_SECONDS", 0.001)
+    for number in range(4):
+        reports.connected(str(number))
+    wait_until(lambda: len(app.posts) == 4)

@@ -12,6 +12,7 @@ from channelshim.appyaml.cron import parse_cron
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.jobs import cron
 from channelshim.jobs.cron import CronScheduler, next_runs
+from channelshim.kernel.threads import Threads
 
 
 class App:
@@ -141,3 +142,34 @@ def test_job_that_is_given_up_is_told(caplog: pytest.LogCaptureFixture) -> None:
     NoWaiting(config, app, app.clock)._repeat(job, run)
     assert app.minutes[:3] == [120, 300, 480]
     assert "/x is given up until its next run" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fault", [SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, OSError]
+)
+@pytest.mark.parametrize("name", ["dispatch", "_retry", "_wait_until", "_now"])
+def test_nothing_that_is_raised_ends_a_job(
+    wait_until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: type[BaseException],
+    name: str,
+) -> None:
+    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
+    app = App(500)
+    threads = Threads(first_pause_seconds=0.001, longest_pause_seconds=0.01)
+    scheduler = CronScheduler(CONFIG, app, FastClock(), threads)
+    target = app if name == "dispatch" else scheduler
+    works = getattr(target, name)
+    left = iter(range(3))
+
+    def fail(*arguments: Any) -> Any:
+        for _ in left:
+            raise fault
+        return works(*arguments)
+
+    monkeypatch.setattr(target, name, fail)
+    scheduler.start()
+    wait_until(lambda: [seen.path for seen in app.seen].count("/often?a=b") >= 2)
+    scheduler.stop(10)
+    assert threads.restarts()
+    assert threads.running() == {}

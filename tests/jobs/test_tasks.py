@@ -14,6 +14,7 @@ from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.tasks import Task
 from channelshim.jobs.tasks import TaskRunner, task_request
+from channelshim.kernel.threads import Threads
 from channelshim.store.sqlite.state import SqliteStore
 from channelshim.store.sqlite.tasks import TaskStore
 
@@ -44,9 +45,11 @@ class Bench:
         self.app = App()
         self.runner: TaskRunner | None = None
 
-    def start(self, queues: QueueConfig | None = None, *, runners: int = 3) -> None:
+    def start(
+        self, queues: QueueConfig | None = None, *, runners: int = 3, **more: Any
+    ) -> None:
         self.runner = TaskRunner(
-            self.tasks, queues or QueueConfig(), self.app, time, runners=runners
+            self.tasks, queues or QueueConfig(), self.app, time, runners=runners, **more
         )
         self.runner.start()
 
@@ -195,3 +198,107 @@ def test_request_says_what_apps_read() -> None:
     assert headers["X-AppEngine-TaskETA"] == "12.500000"
     assert headers["Own"] == "1"
     assert "Host" not in headers
+
+
+FAULTS: list[type[BaseException]] = [
+    *(SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, ValueError),
+    *(OSError, MemoryError),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        *(("app", "dispatch"), ("tasks", "take"), ("tasks", "finish")),
+        *(("tasks", "next_eta"), ("runner", "_waits"), ("runner", "_begin")),
+        *(("runner", "_give_up_late"), ("runner", "_end"), ("runner", "_started")),
+    ],
+)
+def test_nothing_that_is_raised_ends_the_queues(
+    bench: Bench,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: str,
+    name: str,
+    fault: type[BaseException],
+) -> None:
+    threads = Threads(first_pause_seconds=0.001, longest_pause_seconds=0.01)
+    bench.start(runners=2, threads=threads)
+    target = {"app": bench.app, "tasks": bench.tasks, "runner": bench.runner}[owner]
+    works = getattr(target, name)
+    left = iter(range(3))
+
+    def fail(*arguments: Any, **more: Any) -> Any:
+        if name == "_end":
+            # It notes that the task has ended before anything can go wrong.
+            works(*arguments, **more)
+        for _ in left:
+            raise fault
+        return False if name == "_end" else works(*arguments, **more)
+
+    monkeypatch.setattr(target, name, fail)
+    for number in range(4):
+        bench.add(task(f"/first{number}"))
+    wait_until(lambda: next(left, None) is None)
+    bench.add(task("/later1"), task("/later2"), task("/later3"))
+    wait_until(lambda: {"/later1", "/later2", "/later3"} <= set(bench.app.paths()))
+    assert threads.running() == {"task-picker": 1, "task-1": 1, "task-2": 1}
+
+
+def test_tasks_that_never_end_hold_up_nobody(
+    bench: Bench, wait_until: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    goes_on = threading.Event()
+
+    def hang(request: InternalRequest) -> int:
+        if request.path.startswith("/hangs"):
+            goes_on.wait()
+        return 200
+
+    bench.app.status = hang
+    threads = Threads()
+    bench.start(runners=2, threads=threads, deadline_seconds=0.05)
+    bench.add(*(task(f"/hangs{number}") for number in range(3)))
+    bench.add(task("/good", "other"))
+    wait_until(lambda: "/good" in bench.app.paths())
+    assert "has not ended" in caplog.text
+    # Each is in hand once, however long it takes.
+    assert sorted(bench.app.paths()).count("/hangs0") == 1
+    goes_on.set()
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
+    bench.add(task("/last1"), task("/last2"), task("/last3"))
+    wait_until(lambda: "/last3" in bench.app.paths())
+    assert bench.runner is not None
+    bench.runner.stop(10)
+    wait_until(lambda: threads.running() == {})
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("headers", "{bad"), ("headers", "[1]"), ("headers", b"\xff")),
+        *(("headers", "[" * 100_000), ("retry", "[]"), ("retry", '{"a": []}')),
+        *(("path", b"\xff\xfe"), ("name", b"\xff"), ("queue", b"\xff")),
+        *(("body", 5.5), ("retries", "many"), ("first_tried_at", "x")),
+    ],
+)
+def test_row_that_cannot_be_read_holds_up_no_other(
+    bench: Bench,
+    wait_until: Wait,
+    caplog: pytest.LogCaptureFixture,
+    column: str,
+    value: object,
+) -> None:
+    bench.tasks.add([task("/damaged", delay=-60)], time.time())
+    with bench.store.database.write() as connection:
+        expression = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
+        connection.execute(f"UPDATE task SET {column} = {expression}", (value,))
+    bench.start()
+    bench.add(task("/good"))
+    wait_until(lambda: "/good" in bench.app.paths())
+    wait_until(lambda: "cannot be read" in caplog.text)
+    bench.add(task("/good2"))
+    wait_until(lambda: "/good2" in bench.app.paths())
+    assert caplog.text.count("cannot be read") == 1
+    assert "Traceback" not in caplog.text

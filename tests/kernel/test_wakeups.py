@@ -73,7 +73,7 @@ def test_a_call_that_fails_is_logged_and_holds_up_no_other(
         await asyncio.wait_for(is_done.wait(), PATIENCE_SECONDS)
         wakeups.close()
 
-    with caplog.at_level(logging.ERROR, "channelshim.gateways"):
+    with caplog.at_level(logging.ERROR, "channelshim.kernel"):
         run_async(run())
     assert "a call from another thread failed" in caplog.text
 

@@ -7,9 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
+from channelshim import limits
+from channelshim.kernel.threads import Kept, Threads
+from channelshim.server import workers as workers_module
 from channelshim.server.workers import Workers
 from tests.lanes import timeout_factor
 
@@ -85,6 +89,10 @@ def test_too_many_that_wait_are_refused() -> None:
 POLICIES = """
 import asyncio, os, sys, threading
 from channelshim.server.workers import Workers
+from channelshim import limits
+from channelshim.server import workers as workers_module
+from channelshim.server.workers import Workers
+from channelshim.kernel.threads import Kept, Threads
 
 async def main():
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -138,3 +146,86 @@ def test_a_worker_that_is_woken_takes_the_processor_from_nobody() -> None:
     # At work, the second time after a rest, it is like any other.
     assert found == [os.SCHED_OTHER, os.SCHED_OTHER]
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+FAULTS: list[type[BaseException]] = [
+    *(SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, ValueError),
+]
+
+
+async def run_jobs(workers: Workers, count: int) -> None:
+    """Run some jobs, one after the other, and so many at once."""
+    for _ in range(count):
+        jobs = Jobs(workers)
+        begun = [jobs.begin() for _ in range(count)]
+        await asyncio.wait_for(asyncio.gather(*begun), PATIENCE_SECONDS)
+        jobs.let_go.set()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_job_costs_a_worker(
+    fault: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise fault
+
+    async def run() -> None:
+        threads = Threads()
+        workers = Workers(3, threads=threads)
+        for _ in range(9):
+            assert workers.submit(fail)
+        await run_jobs(workers, 3)
+        assert threads.restarts() == {}
+        assert threads.running() == {f"worker-{number}": 1 for number in (1, 2, 3)}
+
+    asyncio.run(run())
+    assert caplog.text.count("a worker's job failed") == 9
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_worker_that_fails_by_itself_is_begun_anew(
+    monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
+) -> None:
+    rest = workers_module._rest
+    left = iter(range(6))
+
+    def fail(alarm: threading.Lock) -> None:
+        number = next(left, None)
+        if number is None or number % 2:
+            # Woken, and only then it fails.
+            rest(alarm)
+        if number is not None:
+            raise fault
+
+    monkeypatch.setattr(workers_module, "_rest", fail)
+
+    async def run() -> None:
+        threads = Threads(first_pause_seconds=0.001, longest_pause_seconds=0.01)
+        workers = Workers(3, threads=threads)
+
+        async def until_all_have_failed() -> None:
+            while sum(threads.restarts().values()) < 6:
+                await run_jobs(workers, 3)
+                await asyncio.sleep(0.001)
+
+        await asyncio.wait_for(until_all_have_failed(), PATIENCE_SECONDS)
+        await run_jobs(workers, 3)
+        assert sum(threads.running().values()) == 3
+
+    asyncio.run(run())
+
+
+def test_request_waits_until_the_system_has_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "THREAD_RETRY_SECONDS", 0.001)
+    start = Threads.start
+    left = iter(range(3))
+
+    def refuse(self: Threads, name: str, loop: Callable[[], None]) -> Kept:
+        for _ in left:
+            raise RuntimeError("can't start new thread")
+        return start(self, name, loop)
+
+    monkeypatch.setattr(Threads, "start", refuse)
+    asyncio.run(run_jobs(Workers(3), 3))

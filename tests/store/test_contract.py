@@ -7,6 +7,8 @@ import threading
 import pytest
 
 from channelshim.contracts.store import Account
+from channelshim.errors import StorageError
+from channelshim.protocol.tokens import client_id_text
 from channelshim.store.sqlite.state import SqliteStore
 
 
@@ -100,6 +102,25 @@ def test_journal_says_after_a_restart_who_was_connected(opened):
     store.note_presence(["a", "b", "ü"], [])
     store.note_presence(["b", "c"], ["a"])
     assert sorted(opened().connected_client_ids()) == ["b", "c", "ü"]
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\xff\x80", b"\xed\xa0\x80", b"a\0b", b"", b"\xc3\xbc"]
+)
+def test_presence_takes_any_bytes_for_an_id(opened, raw):
+    client_id = client_id_text(raw)
+    opened().note_presence([client_id, "good"], [])
+    assert sorted(opened().connected_client_ids()) == sorted([client_id, "good"])
+    opened().note_presence([], [client_id])
+    assert opened().connected_client_ids() == ["good"]
+
+
+@pytest.mark.parametrize("email", ["\ud800", "a\udcff"])
+def test_text_that_cannot_be_stored_is_refused(store, email):
+    with pytest.raises(StorageError):
+        store.remember_account(account(email))
+    store.remember_account(account("a\0b"))
+    assert [each.email for each in store.accounts()] == ["a\0b"]
 
 
 def test_journal_counts_an_id_in_both_lists_as_connected(store):

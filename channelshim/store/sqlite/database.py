@@ -188,6 +188,10 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
+        except UnicodeError as error:
+            # Text that is no UTF-8 in a damaged file, or its message; or a value of
+            # ours with half of a pair, which SQLite cannot store.
+            raise StorageError(f"the store {self.path} refused: {error}") from error
 
 
 def explain(error: sqlite3.Error, path: Path) -> StorageError:

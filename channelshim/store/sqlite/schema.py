@@ -90,7 +90,22 @@ CREATE INDEX pull_task_eta ON pull_task (queue, eta, name);
 CREATE INDEX pull_task_tag ON pull_task (queue, tag, eta, name)
 """
 
-MIGRATIONS: Final = (_ACCOUNTS_AND_CHANNELS, _ENTITIES, _CACHE, _TASKS, _PULL_TASKS)
+_PRESENCE_AS_BYTES = """
+CREATE TABLE presence_bytes (client_id BLOB PRIMARY KEY) WITHOUT ROWID;
+INSERT INTO presence_bytes SELECT CAST(client_id AS BLOB) FROM presence;
+DROP TABLE presence;
+ALTER TABLE presence_bytes RENAME TO presence
+"""
+"""A client id may be bytes that are no UTF-8, which a TEXT column cannot hold."""
+
+MIGRATIONS: Final = (
+    _ACCOUNTS_AND_CHANNELS,
+    _ENTITIES,
+    _CACHE,
+    _TASKS,
+    _PULL_TASKS,
+    _PRESENCE_AS_BYTES,
+)
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 
 VERSION: Final = len(MIGRATIONS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from channelshim.contracts.store import Account
+from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.store.sqlite.database import Database, Synchronous, make_private
 from channelshim.store.sqlite.lease import Lease
 
@@ -107,20 +108,20 @@ class SqliteStore:
         with self.database.write() as connection:
             connection.executemany(
                 "DELETE FROM presence WHERE client_id = ?",
-                [(client_id,) for client_id in disconnected],
+                [(client_id_bytes(client_id),) for client_id in disconnected],
             )
             connection.executemany(
                 "INSERT OR IGNORE INTO presence VALUES (?)",
-                [(client_id,) for client_id in connected],
+                [(client_id_bytes(client_id),) for client_id in connected],
             )
 
     def connected_client_ids(self) -> Sequence[str]:
         """Return who the journal says is connected, in the order of the ids."""
         with self.database.read() as connection:
             rows = connection.execute(
-                "SELECT client_id FROM presence ORDER BY client_id"
+                "SELECT CAST(client_id AS BLOB) FROM presence ORDER BY client_id"
             ).fetchall()
-        return [row[0] for row in rows]
+        return [client_id_text(row[0]) for row in rows]
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""
@@ -133,9 +134,9 @@ class SqliteStore:
         """Return what save_windows kept, or None."""
         with self.database.read() as connection:
             row = connection.execute(
-                "SELECT value FROM saved WHERE name = ?", (_WINDOWS,)
+                "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (_WINDOWS,)
             ).fetchone()
-        return None if row is None else bytes(row[0])
+        return None if row is None else bytes(row[0] or b"")
 
     def claim(self) -> None:
         """Make this process the one that serves, after a fork; see Lease.claim.

@@ -7,18 +7,31 @@ A task that a process had in hand when it died is free again when the next one s
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from channelshim.contracts.tasks import Added, QueueStatistics, Task
 from channelshim.store.sqlite import task_names
 from channelshim.store.sqlite.database import Database
 
+_logger = logging.getLogger("channelshim.store")
+
 _COLUMNS: Final = (
     "queue, name, eta, method, path, headers, body, retry, retries, first_tried_at"
 )
+
+_TEXTS: Final = frozenset({"queue", "name", "method", "path", "headers", "retry"})
+
+_RAW_COLUMNS: Final = ", ".join(
+    f"CAST({column} AS BLOB)" if column in _TEXTS else column
+    for column in _COLUMNS.split(", ")
+)
+"""Text that is no UTF-8, in a damaged file, would be an error of the whole query."""
+
+_NEVER: Final = 1e18
 
 
 class TaskStore:
@@ -67,6 +80,9 @@ class TaskStore:
     ) -> list[Task]:
         """Lease tasks that are due, longest due first.
 
+        One that cannot be read, of a damaged file, is put aside until the next
+        `release_all`; the log names it.
+
         Args:
             now: Unix seconds.
             limit: how many at most.
@@ -76,17 +92,18 @@ class TaskStore:
         marks = ",".join("?" * len(excluded_queues))
         with self._database.write() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM task WHERE eta <= ? AND leased_until <= ? "
+                f"SELECT {_RAW_COLUMNS} FROM task WHERE eta <= ? AND leased_until <= ? "
                 f"AND queue NOT IN ({marks}) ORDER BY eta LIMIT ?",
                 (now, now, *excluded_queues, limit),
             ).fetchall()
+            tasks = [task for row in rows if (task := _read(connection, row))]
             connection.executemany(
                 "UPDATE task SET leased_until = ?, "
                 "first_tried_at = coalesce(first_tried_at, ?) "
                 "WHERE queue = ? AND name = ?",
-                [(now + lease_seconds, now, row[0], row[1]) for row in rows],
+                [(now + lease_seconds, now, task.queue, task.name) for task in tasks],
             )
-        return [_task(row) for row in rows]
+        return tasks
 
     def give_back(self, task: Task, eta: float, *, counts_as_try: bool = True) -> None:
         """Free a leased task, to run again at eta; one that is gone stays gone."""
@@ -125,7 +142,8 @@ class TaskStore:
                 f"WHERE queue NOT IN ({marks})",
                 tuple(excluded_queues),
             ).fetchone()
-        return None if eta is None else float(eta)
+        # What else stands there, in a damaged file, is never due.
+        return float(eta) if isinstance(eta, (int, float)) else None
 
     def statistics(self, queue: str, now: float) -> QueueStatistics:
         """Return what a queue holds."""
@@ -161,18 +179,42 @@ def _add(connection: sqlite3.Connection, task: Task) -> Added:
     return added
 
 
-def _task(row: Sequence[object]) -> Task:
+def _read(connection: sqlite3.Connection, row: Sequence[object]) -> Task | None:
+    """Return the task of a row; put one aside that cannot be read."""
+    try:
+        return _task(row)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        _logger.error(
+            "the task %r of queue %r cannot be read (%s) and is left out until the "
+            "next start; to be rid of it, purge the queue",
+            row[1],
+            row[0],
+            error,
+        )
+    # As blobs: they may be no text.
+    connection.execute(
+        "UPDATE task SET leased_until = ? WHERE CAST(queue AS BLOB) IS ? "
+        "AND CAST(name AS BLOB) IS ?",
+        (_NEVER, row[0], row[1]),
+    )
+    return None
+
+
+def _task(row: Sequence[Any]) -> Task:
     queue, name, eta, method, path, headers, body, retry, retries, first = row
-    pairs = tuple((key, value) for key, value in json.loads(str(headers)))
+    pairs = tuple((str(key), str(value)) for key, value in json.loads(headers))
+    own_retry = None if retry is None else json.loads(retry)
+    if own_retry is not None:
+        own_retry = {str(key): float(value) for key, value in own_retry.items()}
     return Task(
-        queue=str(queue),
-        name=str(name),
-        eta=float(eta),  # type: ignore[arg-type]
-        method=str(method),
-        path=str(path),
+        queue=queue.decode("utf-8"),
+        name=name.decode("utf-8"),
+        eta=float(eta),
+        method=method.decode("utf-8"),
+        path=path.decode("utf-8"),
         headers=pairs,
-        body=bytes(body),  # type: ignore[call-overload]
-        retry=None if retry is None else json.loads(str(retry)),
-        retries=int(retries),  # type: ignore[call-overload]
-        first_tried_at=first,  # type: ignore[arg-type]
+        body=bytes(body),
+        retry=own_retry,
+        retries=int(retries),
+        first_tried_at=None if first is None else float(first),
     )

@@ -93,9 +93,13 @@ def test_older_version_migrates_forward_and_keeps_its_data(tmp_path, version):
         connection.executescript(script)
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {version}")
-    connection.execute("INSERT INTO presence VALUES ('a')")
+    for client_id in ("a", "\xfc", "n\0ul"):
+        connection.execute("INSERT INTO presence VALUES (?)", (client_id,))
     connection.close()
     store = SqliteStore(tmp_path)
+    assert store.connected_client_ids() == ["a", "n\0ul", "\xfc"]
+    # Kept as the new version keeps them: they can be taken out again.
+    store.note_presence([], ["\xfc", "n\0ul"])
     assert store.connected_client_ids() == ["a"]
     assert schema.read_version(store.database.connection()) == schema.VERSION
     store.close()

@@ -1,6 +1,7 @@
 """A WSGI app that fails in every way there is, at every place where it can."""
 
 import asyncio
+import ctypes
 import json
 import sys
 import threading
@@ -183,6 +184,26 @@ def add(query, start_response):
     return [b"added"]
 
 
+def kill(query, start_response):
+    """Have threads raise from within, whatever they are at."""
+    fault = {
+        "exit": SystemExit,
+        "interrupt": KeyboardInterrupt,
+        "odd": Odd,
+        "generator-exit": GeneratorExit,
+        "value": ValueError,
+    }[query["how"][0]]
+    killed = []
+    for thread in threading.enumerate():
+        is_own = thread is threading.current_thread()
+        if thread.name.startswith(tuple(query["names"][0].split(","))) and not is_own:
+            number = ctypes.c_ulong(thread.ident)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(fault))
+            killed.append(thread.name)
+    start_response("200 OK", [])
+    return [json.dumps(killed).encode("ascii")]
+
+
 def told(query, start_response):
     start_response("200 OK", [])
     with _lock:
@@ -210,6 +231,7 @@ PAGES = {
     "/token": token,
     "/add": add,
     "/told": told,
+    "/kill": kill,
 }
 
 

@@ -1,4 +1,4 @@
-"""A plain WSGI app with a channel, to see what the gateways make of the wire."""
+"""A plain WSGI app with a channel, to see what the servers make of the wire."""
 
 import json
 import threading
