@@ -112,6 +112,8 @@ def _install(
         return _parts
     directory = Path.cwd() if app_dir is None else Path(app_dir)
     read = read_settings(settings, os.environ)
+    for sentence in read.idle():
+        doors.logger.warning("%s", sentence)
     has_app_yaml = (directory / "app.yaml").is_file()
     config = doors.read_app(directory) if has_app_yaml else None
     _parts = doors.Parts(read, directory, config, wsgi_app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from channelshim.version import __version__
 
 if TYPE_CHECKING:
     from channelshim.reloading import Command, Handover
+
+_logger = logging.getLogger("channelshim")
 
 
 class _OldFlags(click.Command):
@@ -163,6 +166,9 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     handover = reloading.take_over()
     settings = read_settings(arguments, os.environ)
     terminal.configure_logging(settings.log_level)
+    if handover is None:
+        for sentence in settings.idle():
+            _logger.warning("%s", sentence)
     _serve_app(
         path, settings, command if settings.automatic_restart else None, handover
     )

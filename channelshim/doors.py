@@ -54,7 +54,7 @@ from channelshim.settings import Settings, read_settings
 from channelshim.store.opening import open_store, read_synchronous
 from channelshim.store.place import store_directory
 
-_logger = logging.getLogger("channelshim")
+logger = logging.getLogger("channelshim")
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
@@ -184,7 +184,7 @@ class Parts:
         folder = store_directory(application_id, settings.storage_path)
         if handover is not None:
             if config is not None and application_id != handover.application_id:
-                _logger.warning(
+                logger.warning(
                     "the app is %s by now; it stays %s, with its data, until the "
                     "command is started anew",
                     application_id,
@@ -318,7 +318,7 @@ class Parts:
             try:
                 self.broker.load(saved)
             except BrokerError as error:
-                _logger.warning("%s; pages start anew", error)
+                logger.warning("%s; pages start anew", error)
             self.store.save_windows(None)
         self.hub.start(loop)
         was_connected = list(self.store.connected_client_ids())
@@ -346,7 +346,7 @@ class Parts:
         try:
             self.store.save_windows(self.broker.save())
         except StorageError as error:
-            _logger.error("the messages of the last seconds are lost: %s", error)
+            logger.error("the messages of the last seconds are lost: %s", error)
         self.store.close()
 
     def _secrets(self, purpose: str) -> Sequence[bytes]:

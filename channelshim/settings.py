@@ -27,19 +27,35 @@ class Setting:
             is written with commas.
         default: its value when nobody says anything.
         help: one sentence, with the unit.
+        why_idle: why it has no effect yet, for whoever sets it; "" for one that has.
     """
 
     name: str
     type: type
     default: Any
     help: str
+    why_idle: str = ""
 
+
+_NO_ADMIN_SERVER = "there is no admin server yet, so nothing listens there"
 
 SETTINGS = (
     Setting("host", str, "localhost", "Address to listen on."),
     Setting("port", int, 8080, "Port to listen on; 0 takes a free one."),
-    Setting("admin_host", str, "localhost", "Address of the admin server."),
-    Setting("admin_port", int, 8000, "Port of the admin server."),
+    Setting(
+        "admin_host",
+        str,
+        "localhost",
+        "No effect yet: there is no admin server.",
+        _NO_ADMIN_SERVER,
+    ),
+    Setting(
+        "admin_port",
+        int,
+        8000,
+        "No effect yet: there is no admin server.",
+        _NO_ADMIN_SERVER,
+    ),
     Setting(
         "storage_path",
         str,
@@ -217,10 +233,31 @@ FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
 
 
 class Settings:
-    """The settings of one server, read-only; one attribute for each row."""
+    """The settings of one server, read-only; one attribute for each row.
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    Args:
+        values: of all rows, by name.
+        sources: of the rows that somebody has set: name to how it was written there.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], sources: Mapping[str, str] | None = None
+    ) -> None:
         object.__setattr__(self, "_values", dict(values))
+        object.__setattr__(self, "_sources", dict(sources or {}))
+
+    def idle(self) -> list[str]:
+        """Return a sentence for each reason why what somebody has set does nothing."""
+        names: dict[str, list[str]] = {}
+        for setting in SETTINGS:
+            if setting.why_idle and setting.name in self._sources:
+                source = self._sources[setting.name]
+                names.setdefault(setting.why_idle, []).append(source)
+        return [
+            f"{' and '.join(sources)} {'have' if sources[1:] else 'has'} no effect: "
+            f"{reason}"
+            for reason, sources in names.items()
+        ]
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -248,11 +285,13 @@ def read_settings(
         ConfigurationError: an unknown name, or a value of the wrong type.
     """
     values = {setting.name: setting.default for setting in SETTINGS}
+    sources: dict[str, str] = {}
     for variable, text in variables.items():
         if variable.startswith(PREFIX):
             setting = _BY_NAME.get(variable[len(PREFIX) :].lower())
             if setting is not None:
                 values[setting.name] = parse(setting, text, variable)
+                sources[setting.name] = variable
             elif not variable.startswith(PREFIX + "TESTS_") and variable != (
                 PREFIX + "REQUIRE"
             ):
@@ -263,7 +302,8 @@ def read_settings(
         if name not in _BY_NAME:
             raise ConfigurationError(f"there is no setting {name!r}")
         values[name] = parse(_BY_NAME[name], value, name)
-    return Settings(values)
+        sources[name] = name
+    return Settings(values, sources)
 
 
 def parse(setting: Setting, value: Any, said_as: str) -> Any:
