@@ -21,8 +21,8 @@ SETTINGS_HEAD = """\
 One table feeds the keyword arguments of `channelshim.install`, `wrap` and `serve`, the
 variables `CHANNELSHIM_*`, and the flags of `dev_appserver.py` and `channelshim serve`.
 A keyword argument or flag wins over the variable, the variable over the default; an
-unknown name is an error. A flag takes underscores or dashes: `--admin_port` is
-`--admin-port`. Several texts are written with commas between them; yes and no as
+unknown name is an error. A flag takes underscores or dashes: `--storage_path` is
+`--storage-path`. Several texts are written with commas between them; yes and no as
 `1 true yes on` and `0 false no off`.
 
 This page is written from `channelshim/composition/settings.py` by `scripts/docs`.

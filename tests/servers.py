@@ -43,7 +43,7 @@ class Server:
         self._changed = threading.Condition()
         self._is_ended = False
         command = [sys.executable, "-m", "channelshim", "serve", str(app_dir)]
-        command += ["--port=0", "--admin_port=0", f"--storage_path={storage_path}"]
+        command += ["--port=0", f"--storage_path={storage_path}"]
         self.process = subprocess.Popen(
             [*command, *arguments],
             stdin=subprocess.DEVNULL,

@@ -39,11 +39,13 @@ class Visitor:
         query = {"email": email, "action": "Login", "continue": "/_ah/login"}
         self.ask(f"/_ah/login?{urllib.parse.urlencode(query)}")
 
-    def ask(self, path: str, body: bytes | None = None) -> Answer:
-        """GET path, or POST body to it."""
+    def ask(self, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        """GET path, or POST body to it; a header's dashes are underscores here."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self._url + path, body, sent)
         try:
             answer = self._opener.open(
-                self._url + path, body, PATIENCE_SECONDS * timeout_factor()
+                request, timeout=PATIENCE_SECONDS * timeout_factor()
             )
         except urllib.error.HTTPError as error:
             answer = error

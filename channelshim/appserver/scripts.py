@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from channelshim.appserver.cgi_scripts import CgiScripts
+from channelshim.appserver.own_imports import import_before
 from channelshim.errors import ConfigurationError
 
 log = logging.getLogger("channelshim.appserver")
@@ -88,6 +89,7 @@ class Scripts:
 
     def enter_folder(self) -> None:
         """Make the app's folder the working directory and import from it first."""
+        import_before((self._root, self._root / "lib"))
         os.chdir(self._root)
         if str(self._root) not in sys.path[:1]:
             sys.path.insert(0, str(self._root))
@@ -96,6 +98,7 @@ class Scripts:
     def add_libraries(self) -> None:
         """Import from the app's lib/ too, where there is one."""
         vendored = self._root / "lib"
+        import_before((self._root, vendored))
         if vendored.is_dir() and str(vendored) not in sys.path:
             # Behind all else, so that nothing old shadows what is installed; apps that
             # want it first say so in appengine_config.py.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -10,12 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from channelshim.composition.settings import SETTINGS, Setting, Settings, read_settings
+from channelshim.composition.settings import (
+    SETTINGS,
+    Setting,
+    Settings,
+    idle_sentences,
+    read_settings,
+)
 from channelshim.errors import ChannelShimError, ConfigurationError
 from channelshim.version import __version__
 
 if TYPE_CHECKING:
     from channelshim.composition.reloading import Command, Handover
+
+_logger = logging.getLogger("channelshim")
 
 
 class _OldFlags(click.Command):
@@ -166,6 +175,9 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     handover = reloading.take_over()
     settings = read_settings(arguments, os.environ)
     terminal.configure_logging(settings.log_level)
+    if handover is None:
+        for sentence in idle_sentences(arguments, os.environ):
+            _logger.warning("%s", sentence)
     _serve_app(
         path, settings, command if settings.automatic_restart else None, handover
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -22,13 +23,19 @@ from channelshim.composition.reading import (
     read_app,
     read_folder,
 )
-from channelshim.composition.settings import Settings, read_settings
+from channelshim.composition.settings import (
+    Settings,
+    idle_sentences,
+    read_settings,
+)
 from channelshim.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from channelshim.composition.reloading import Command, Handover
+
+_logger = logging.getLogger("channelshim.composition")
 
 Arguments = Mapping[str, Any]
 Folder = str | os.PathLike[str]
@@ -215,6 +222,8 @@ def _install(
             read_app(installation.plan.app.directory)
         return installation
     settings = read_settings(arguments, os.environ)
+    for sentence in idle_sentences(arguments, os.environ):
+        _logger.warning("%s", sentence)
     directory = Path.cwd() if app_dir is None else app_dir
     app = read_folder(directory, needs_app_yaml=needs_app_yaml)
     return Installation(make_plan(settings, app))

@@ -25,6 +25,8 @@ _APP: Final = "The app"
 _STORE: Final = "The store"
 _ACCESS: Final = "Who may do what"
 _CHANNELS: Final = "Channels"
+_NO_ADMIN_SERVER: Final = "there is no admin server yet, so nothing listens there"
+
 GROUPS: Final = (_SERVER, _APP, _STORE, _ACCESS, _CHANNELS)
 """The headings of the reference page, in its order."""
 
@@ -38,6 +40,7 @@ def _setting(
     low: float = -math.inf,
     high: float = math.inf,
     is_secret: bool = False,
+    why_idle: str = "",
 ) -> Any:
     """Return a field of Settings; see Setting. A secret is left out of the repr."""
     facts = {
@@ -46,6 +49,7 @@ def _setting(
         "unit": unit,
         "low": low,
         "high": high,
+        "why_idle": why_idle,
     }
     if default is dict:
         return dataclasses.field(
@@ -67,9 +71,19 @@ class Settings:
     port: int = _setting(
         8080, "Port to listen on; 0 takes a free one.", _SERVER, low=0, high=65535
     )
-    admin_host: str = _setting("localhost", "Address of the admin server.", _SERVER)
+    admin_host: str = _setting(
+        "localhost",
+        "No effect yet: there is no admin server.",
+        _SERVER,
+        why_idle=_NO_ADMIN_SERVER,
+    )
     admin_port: int = _setting(
-        8000, "Port of the admin server.", _SERVER, low=0, high=65535
+        8000,
+        "No effect yet: there is no admin server.",
+        _SERVER,
+        low=0,
+        high=65535,
+        why_idle=_NO_ADMIN_SERVER,
     )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
         "info",
@@ -256,6 +270,7 @@ class Setting:
         choices: the words that are taken, in any case; empty for any text.
         low: the least number that is taken.
         high: the largest.
+        why_idle: why it has no effect yet, for whoever sets it; "" for one that has.
     """
 
     name: str
@@ -267,6 +282,7 @@ class Setting:
     choices: tuple[str, ...]
     low: float
     high: float
+    why_idle: str
 
 
 def _describe(field: dataclasses.Field[Any], annotation: Any) -> Setting:
@@ -329,6 +345,30 @@ def read_settings(
             raise ConfigurationError(f"there is no setting {name!r}")
         values[name] = parse(_BY_NAME[name], value, name)
     return Settings(**values)
+
+
+def idle_sentences(
+    arguments: Mapping[str, Any], variables: Mapping[str, str]
+) -> list[str]:
+    """Return a sentence for each reason why what somebody has set has no effect.
+
+    Args:
+        arguments: as those of `read_settings`.
+        variables: as those of `read_settings`.
+    """
+    reasons: dict[str, list[str]] = {}
+    for setting in SETTINGS:
+        variable = PREFIX + setting.name.upper()
+        if not setting.why_idle:
+            continue
+        if arguments.get(setting.name) is not None:
+            reasons.setdefault(setting.why_idle, []).append(setting.name)
+        elif variable in variables:
+            reasons.setdefault(setting.why_idle, []).append(variable)
+    return [
+        f"{' and '.join(names)} {'have' if names[1:] else 'has'} no effect: {reason}"
+        for reason, names in reasons.items()
+    ]
 
 
 def parse(setting: Setting, value: Any, source: str) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from channelshim.store.sqlite.database import FILE_NAME
 from tests.conftest import Servers
 from tests.lanes import ROOT, timeout_factor
 from tests.servers import Server

@@ -12,6 +12,8 @@ from typing import Any
 
 try:
     from django.template import Context, Engine, Library, Node, TemplateSyntaxError
+
+    from channelshim.appengine.ext.webapp import django_settings
 except ImportError as error:  # pragma: no cover -- the lane without the extra
     raise ImportError(
         "google.appengine.ext.webapp.template needs Django: "
@@ -21,6 +23,8 @@ except ImportError as error:  # pragma: no cover -- the lane without the extra
 __all__ = ["create_template_register", "load", "register_template_library", "render"]
 
 _libraries: list[str] = []
+
+django_settings.install()
 
 
 def render(
@@ -35,13 +39,11 @@ def render(
 
     Differs: texts are escaped, as in the last SDK; the first runtime did not.
     """
-    text: str = load(template_path, debug).render(_context(template_dict))
+    template = load(template_path, debug)
+    django_settings.prepare()
+    context = Context(dict(template_dict), **django_settings.context_options())
+    text: str = template.render(context)
     return text
-
-
-def _context(values: Mapping[str, Any]) -> Any:
-    # Said here, these are not asked of Django's settings, which nobody has configured.
-    return Context(dict(values), use_l10n=False, use_tz=False)
 
 
 def load(path: str, debug: bool = False) -> Any:
