@@ -245,6 +245,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _upgrade(self, rest: bytes) -> None:
+        refusal = self.acceptor.refusal(self.url, self.headers)
+        if refusal:
+            self.transport.write(refusal)
+            self.transport.close()
+            return
         self.connections.discard(self)
         joined: Any = self.transport
         joined.flush()

@@ -150,7 +150,7 @@ class Hub:
                 page should come back.
         """
         client_id = connection.client_id
-        self._check_room(self._connections(client_id))
+        self.check_room(self._count, len(self._connections(client_id)))
         channel = self._present(client_id, is_new=self._presence.opened(client_id))
         if after is None:
             after = self.position(client_id, connection.nonce, token_number)
@@ -182,7 +182,16 @@ class Hub:
         channel = self._channels.get(client_id)
         return () if channel is None else channel.connections
 
-    def _check_room(self, others: tuple[Connection, ...]) -> None:
+    def check_room(self, count: int, count_of_client: int) -> None:
+        """Refuse a connection that would be one too many.
+
+        Args:
+            count: of the others.
+            count_of_client: of those of the same client id.
+
+        Raises:
+            RemoteProtocolError: as attach.
+        """
         if self._is_stopped:
             raise RemoteProtocolError(
                 "the server is stopping",
@@ -190,8 +199,8 @@ class Hub:
                 http_status=HTTPStatus.SERVICE_UNAVAILABLE,
             )
         if (
-            self._count >= self._maximum_connections
-            or len(others) >= self._maximum_per_client
+            count >= self._maximum_connections
+            or count_of_client >= self._maximum_per_client
         ):
             raise RemoteProtocolError(
                 "too many connections",
