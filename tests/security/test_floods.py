@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -203,3 +204,81 @@ def test_pages_that_have_left_count_until_they_are_gone(
 def opens(site: PlainSite, token: str) -> bool:
     with site.raw(site.handshake(token)) as peer:
         return b'{"id": ' in peer.recv(4096)
+
+
+# --- HTTP -----------------------------------------------------------------------------
+
+
+def test_requests_in_a_row_are_not_read_before_their_turn(
+    running: Server, site: PlainSite
+) -> None:
+    before = resident_bytes(running)
+    count = 40_000
+    flood = get("/x") * count
+    with site.raw() as peer:
+        sender = threading.Thread(target=peer.sendall, args=(flood,))
+        sender.start()
+        answers = peer.makefile("rb")
+        seen = 0
+        while seen < count:
+            line = answers.readline()
+            assert line, f"{seen} were answered"
+            seen += b"HTTP/1.1 200 " in line
+            if seen % 1000 == 0:
+                assert resident_bytes(running) - before < 24 << 20
+        sender.join()
+    assert site.ask("/who") == (200, b"/who")
+
+
+def test_requests_wait_unread_behind_one_that_waits(site: PlainSite) -> None:
+    most = 16 << 20  # The kernel's buffers, and what the server reads at once.
+    with site.raw(get("/wait")) as peer:
+        peer.settimeout(0.5)
+        flood = get("/x") * 2000
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < most:
+                sent += peer.send(flood)
+        assert sent < most
+        assert site.ask("/go")[0] == 200
+        until(peer, b"/wait")
+
+
+def test_upgrade_to_nowhere_behind_an_unread_answer_is_let_go(
+    running: Server, site: PlainSite, wait_until: WaitUntil
+) -> None:
+    before = descriptors(running)
+    nowhere = site.handshake("x").replace(b"/socket?", b"/nowhere?", 1)
+    with ExitStack() as stack:
+        for _ in range(4):
+            peer = stack.enter_context(site.raw(get("/whole"), receive_buffer=4096))
+            assert peer.recv(12) == b"HTTP/1.1 200"
+            peer.sendall(nowhere)
+        wait_until(lambda: descriptors(running) <= before)
+
+
+def test_upgrade_behind_an_unread_answer_is_let_go(
+    running: Server, site: PlainSite, wait_until: WaitUntil
+) -> None:
+    before = descriptors(running)
+    handshake = site.handshake(site.token("me"))
+    with ExitStack() as stack:
+        for _ in range(4):
+            peer = stack.enter_context(site.raw(get("/whole"), receive_buffer=4096))
+            assert peer.recv(12) == b"HTTP/1.1 200"
+            peer.sendall(handshake)
+        wait_until(lambda: descriptors(running) <= before)
+
+
+def test_upgrade_waits_for_the_answers_before_it(site: PlainSite) -> None:
+    handshake = site.handshake(site.token("me"))
+    with site.raw(get("/wait") + get("/x") + handshake + masked(PING, b"hi")) as peer:
+        assert site.ask("/go")[0] == 200
+        answers = until(peer, b"\x8a\x02hi")
+        assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200", b"200", b"101"]
+        assert answers.index(b"/wait") < answers.index(b"/x") < answers.index(b" 101 ")
+        # Nor is it closed when HTTP would have been.
+        with site.raw(get("/x")) as idle:
+            until_end(idle)
+        peer.sendall(masked(PING, b"open"))
+        until(peer, b"\x8a\x04open")
