@@ -14,6 +14,7 @@ from typing import Any
 
 from channelshim import limits
 from channelshim.appserver import form_bounds, guard, login, static, uploads
+from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.blob_answers import put_blob
 from channelshim.appserver.blob_pages import find_page
 from channelshim.appserver.internal import collect, internal_environ
@@ -197,7 +198,7 @@ class AppServer:
         """Make a request of the platform's own; see contracts.Dispatcher."""
         environ = internal_environ(request, self.host)
         try:
-            return collect(self._serve_platform, environ)
+            return collect(AccessLog(self._serve_platform), environ)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return InternalResponse(500, (), b"")

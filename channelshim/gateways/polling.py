@@ -168,7 +168,7 @@ class Poller:
             headers = (_NO_CACHE, ("Content-Type", "text/plain"))
             return Reply(error.http_status, headers, text.encode("ascii"), reason=text)
         client_id, nonce = claims.client_id, claims.nonce
-        self._hub.lease(client_id, nonce, self._grace_seconds)
+        self._hub.lease(client_id, nonce, self._grace_seconds, "dev")
         position = self._hub.position(client_id, nonce, claims.number)
         if command == "connect":
             self._hub.note_position(client_id, nonce, position)
@@ -188,6 +188,8 @@ _BUSY = limits.POLL_BUSY_RETRY_MILLISECONDS
 
 class _Waiter(Connection):
     """A poll that waits until its page is owed something; the window says what."""
+
+    transport_name = ""
 
     __slots__ = ("begins_at", "ended", "error", "has_left", "must_come_back")
 

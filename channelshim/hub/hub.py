@@ -15,6 +15,7 @@ from http import HTTPStatus
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.connections import Connection, FrameCache, write_each
+from channelshim.hub.page_log import PageLog
 from channelshim.hub.reports import PresenceReports
 from channelshim.protocol.contracts import Broker, Channel, Clock, Delivery, Replay
 from channelshim.protocol.presence import PresenceBook
@@ -67,6 +68,7 @@ class Hub:
         self.current_sender: Callable[[], object | None] = _nobody
         self.is_sending: Callable[[object | None], bool] = bool
         self._sender: object | None = None
+        self._page_log = PageLog()
         self._broker = broker
         self._clock = clock
         self._reports = reports
@@ -128,6 +130,7 @@ class Hub:
             for connection in connections:
                 connection.is_attached = False
                 connection.come_back()
+                self._page_log.went(connection)
         self._channels.clear()
         self._count = 0
 
@@ -162,6 +165,7 @@ class Hub:
         self._ring[self._slot][connection] = None
         self._arm_expiry(connection, self._ping_interval_seconds)
         connection.open(replay.number, self.frames.joined(replay.texts))
+        self._page_log.came(connection)
 
     def detach(self, connection: Connection) -> None:
         """End delivery to connection; the grace of its client id begins. Idempotent."""
@@ -177,21 +181,14 @@ class Hub:
         self.note_position(client_id, connection.nonce, connection.number)
         self._presence.closed(client_id, self._clock.monotonic())
         self._arm_presence()
+        self._page_log.went(connection)
 
     def _connections(self, client_id: str) -> tuple[Connection, ...]:
         channel = self._channels.get(client_id)
         return () if channel is None else channel.connections
 
     def check_room(self, count: int, count_of_client: int) -> None:
-        """Refuse a connection that would be one too many.
-
-        Args:
-            count: of the others.
-            count_of_client: of those of the same client id.
-
-        Raises:
-            RemoteProtocolError: as attach.
-        """
+        """Refuse one that would be too many beside count, as attach does."""
         if self._is_stopped:
             raise RemoteProtocolError(
                 "the server is stopping",
@@ -288,8 +285,11 @@ class Hub:
         """Return what a poller is owed after that number."""
         return self._broker.replay(client_id, after)
 
-    def lease(self, client_id: str, nonce: bytes, seconds: float) -> None:
+    def lease(
+        self, client_id: str, nonce: bytes, seconds: float, transport: str = "poll"
+    ) -> None:
         """Count a poller as connected for so long; nonce is its token's."""
+        self._page_log.polled(client_id, nonce, transport)
         until = self._clock.monotonic() + seconds
         is_new = self._presence.leased(client_id, nonce, until)
         self._present(client_id, is_new=is_new)
@@ -299,6 +299,7 @@ class Hub:
         """End a poller's lease: the page says that it goes."""
         self._presence.released(client_id, nonce, self._clock.monotonic())
         self._arm_presence()
+        self._page_log.left(client_id, nonce)
 
     def position(self, client_id: str, nonce: bytes, token_number: int) -> int:
         """Return where a token stands that gave no number itself."""
@@ -343,6 +344,7 @@ class Hub:
             self._channels.pop(client_id, None)
             self._broker.disconnect(client_id)
             self._reports.disconnected(client_id)
+            self._page_log.gone(client_id)
         self._arm_presence()
 
     @property
