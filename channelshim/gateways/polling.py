@@ -141,6 +141,12 @@ class Poller:
             waiter.has_left = True
             waiter.ended.set()
 
+    def end_held(self) -> None:
+        """Answer every poll that is held: the page should come back a little later."""
+        for waiters in self._waiting.values():
+            for waiter in waiters:
+                waiter.come_back()
+
     def _forget(self, waiter: _Waiter) -> None:
         waiting = self._waiting[waiter.nonce]
         waiting.discard(waiter)
