@@ -48,6 +48,7 @@ PREFIX_CHANNEL: Final = "/_ah/channel/"
 
 CLOSE_NORMAL: Final = 1000
 CLOSE_PROTOCOL_ERROR: Final = 1002
+CLOSE_POLICY: Final = 1008
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_COME_BACK: Final = 1012
 """Service restart (RFC 6455 registry): the page reconnects and resumes."""
@@ -154,6 +155,16 @@ RESET_PAUSE_SECONDS: Final = 0.002
 
 MAXIMUM_INCOMING_FRAME_BYTES: Final = 4096
 """Pages send nothing but pongs and closes (125 bytes at most, RFC 6455 5.5)."""
+
+INCOMING_BYTES_PER_SECOND: Final = 8 << 10
+"""What a page may send for as long as it likes: it has nothing to say but a pong in
+PING_INTERVAL_SECONDS; some old clients send keep-alives."""
+
+INCOMING_BURST_BYTES: Final = 64 << 10
+"""What it may send at once beyond that."""
+
+INCOMING_FRAME_BYTES: Final = 64
+"""What each frame counts besides its bytes: small ones cost as much as long ones."""
 
 CLOSE_SECONDS: Final = 2.0
 """How long a page may take to answer a close frame before its connection is cut."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from channelshim import limits
 from channelshim.appserver import form_bounds, guard, static
+from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
@@ -160,7 +161,7 @@ class AppServer:
         try:
             environ = internal_environ(request, self._exposure.host)
             serve = partial(guarded, self._serve_platform, fail=self._fail)
-            return collect(serve, environ)
+            return collect(AccessLog(serve), environ)
         except BaseException:
             # In the middle of its answer; all before is an error page.
             log.exception("%s %s failed", request.method, request.path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from channelshim import limits
 from channelshim.protocol import frames
@@ -65,11 +65,16 @@ class Connection(ABC):
         expires_at: Unix seconds at which its token ends.
         number: the number of the last message handed to it; the hub's.
         is_attached: whether the hub knows it; the hub's.
+        page: its number in the log, 0 for none; the hub's.
+        transport_name: how it came; "" for one request of a poller, which is a page
+            for longer than that.
         write: takes frames and writes them at once; never waits for the reader. An
             attribute, so that the hub calls the transport's own method.
         send_word: names its socket to a gateway that sends to many in one call, while
             nothing waits in the transport; else 0.
     """
+
+    transport_name: ClassVar[str] = "websocket"
 
     __slots__ = (
         "client_id",
@@ -77,6 +82,7 @@ class Connection(ABC):
         "is_attached",
         "nonce",
         "number",
+        "page",
         "send_word",
         "write",
     )
@@ -95,6 +101,7 @@ class Connection(ABC):
         self.expires_at = expires_at
         self.number = 0
         self.is_attached = False
+        self.page = 0
 
     @abstractmethod
     def open(self, number: int, owed: bytes) -> None:

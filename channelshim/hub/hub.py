@@ -23,6 +23,7 @@ from channelshim.hub.connections import (
     write_each,
 )
 from channelshim.hub.pacing import Handler, Pacing
+from channelshim.hub.page_log import PageLog
 from channelshim.hub.reports import PresenceReports
 from channelshim.protocol.presence import PresenceBook
 
@@ -69,6 +70,7 @@ class Hub:
         self._pacing.subscribe(self._handler_finished)
         self._call_soon: CallSoon | None = None
         self._last_handler: Handler | None = None
+        self._page_log = PageLog()
         self._broker = broker
         self._clock = clock
         self._reports = reports
@@ -139,6 +141,7 @@ class Hub:
             for connection in connections:
                 connection.is_attached = False
                 connection.come_back()
+                self._page_log.went(connection)
         self._channels.clear()
         self._count = 0
 
@@ -161,7 +164,7 @@ class Hub:
                 page should come back.
         """
         client_id = connection.client_id
-        self._check_room(self._connections(client_id))
+        self.check_room(self._count, len(self._connections(client_id)))
         channel = self._present(client_id, is_new=self._presence.opened(client_id))
         if after is None:
             after = self.position(client_id, connection.nonce, token_number)
@@ -173,6 +176,7 @@ class Hub:
         self._ring[self._slot][connection] = None
         self._arm_expiry(connection, self._ping_interval_seconds)
         connection.open(replay.number, self.frames.joined(replay.texts))
+        self._page_log.came(connection)
 
     def detach(self, connection: Connection) -> None:
         """End delivery to connection; the grace of its client id begins. Idempotent."""
@@ -188,12 +192,14 @@ class Hub:
         self.note_position(client_id, connection.nonce, connection.number)
         self._presence.closed(client_id, self._clock.monotonic())
         self._arm_presence()
+        self._page_log.went(connection)
 
     def _connections(self, client_id: str) -> tuple[Connection, ...]:
         channel = self._channels.get(client_id)
         return () if channel is None else channel.connections
 
-    def _check_room(self, others: tuple[Connection, ...]) -> None:
+    def check_room(self, count: int, count_of_client: int) -> None:
+        """Refuse one that would be too many beside count, as attach does."""
         if self._is_stopped:
             raise RemoteProtocolError(
                 "the server is stopping",
@@ -201,8 +207,8 @@ class Hub:
                 http_status=HTTPStatus.SERVICE_UNAVAILABLE,
             )
         if (
-            self._count >= self._maximum_connections
-            or len(others) >= self._maximum_per_client
+            count >= self._maximum_connections
+            or count_of_client >= self._maximum_per_client
         ):
             raise RemoteProtocolError(
                 "too many connections",
@@ -319,8 +325,11 @@ class Hub:
         """Return what a poller is owed after that number."""
         return self._broker.replay(client_id, after)
 
-    def lease(self, client_id: str, nonce: bytes, seconds: float) -> None:
+    def lease(
+        self, client_id: str, nonce: bytes, seconds: float, transport: str = "poll"
+    ) -> None:
         """Count a poller as connected for so long; nonce is its token's."""
+        self._page_log.polled(client_id, nonce, transport)
         until = self._clock.monotonic() + seconds
         is_new = self._presence.leased(client_id, nonce, until)
         self._present(client_id, is_new=is_new)
@@ -330,6 +339,7 @@ class Hub:
         """End a poller's lease: the page says that it goes."""
         self._presence.released(client_id, nonce, self._clock.monotonic())
         self._arm_presence()
+        self._page_log.left(client_id, nonce)
 
     def position(self, client_id: str, nonce: bytes, token_number: int) -> int:
         """Return where a token stands that gave no number itself."""
@@ -374,6 +384,7 @@ class Hub:
             self._channels.pop(client_id, None)
             self._broker.disconnect(client_id)
             self._reports.disconnected(client_id)
+            self._page_log.gone(client_id)
         self._arm_presence()
 
     @property

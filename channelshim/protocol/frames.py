@@ -49,6 +49,12 @@ def hello_text(number: int) -> str:
     return f'{{"id": {number}}}'
 
 
+def pong_frame(payload: bytes) -> bytes:
+    """Return the answer to a ping; payload is at most 125 bytes."""
+    assert len(payload) <= _LONGEST_SHORT
+    return bytes((_FINAL | OPCODE_PONG, len(payload))) + payload
+
+
 class PlainFrame(NamedTuple):
     """A short control frame as pages send it.
 
@@ -63,25 +69,25 @@ class PlainFrame(NamedTuple):
     close_code: int | None
 
 
-def read_plain_frame(data: bytes) -> PlainFrame | None:
-    """Read a masked pong or close at the head of data; None for anything else.
+def read_plain_frame(data: bytes, at: int = 0) -> PlainFrame | None:
+    """Read a masked pong or close that begins at `at`; None for anything else.
 
     Incomplete frames are "anything else" too.
     """
-    if len(data) < 6:
+    if len(data) < at + 6:
         return None
-    opcode = data[0] & 0x0F
-    if data[0] & 0xF0 != _FINAL or opcode not in (OPCODE_PONG, OPCODE_CLOSE):
+    opcode = data[at] & 0x0F
+    if data[at] & 0xF0 != _FINAL or opcode not in (OPCODE_PONG, OPCODE_CLOSE):
         return None
-    size = data[1] & 0x7F
-    if not data[1] & _MASKED or size > _LONGEST_SHORT or len(data) < 6 + size:
+    size = data[at + 1] & 0x7F
+    if not data[at + 1] & _MASKED or size > _LONGEST_SHORT or len(data) < at + 6 + size:
         return None
     code = None
     if opcode == OPCODE_CLOSE:
         if size == 1:
             return None
         if size >= 2:
-            code = (data[6] ^ data[2]) << 8 | (data[7] ^ data[3])
+            code = (data[at + 6] ^ data[at + 2]) << 8 | (data[at + 7] ^ data[at + 3])
     return PlainFrame(opcode, 6 + size, code)
 
 

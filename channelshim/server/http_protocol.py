@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with its upgrades handed to us and its headers bounded."""
+"""uvicorn's HTTP protocol, with its upgrades handed to us and its input bounded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
     RequestResponseCycle,
@@ -17,6 +18,10 @@ from channelshim import limits
 from channelshim.kernel import sockets
 from channelshim.server.bridge import AsgiApp
 from channelshim.transports.websocket import Acceptor
+
+_SLICE_BYTES = 4 << 10
+"""What is parsed before anybody looks whether requests wait: about a hundred of the
+smallest ones."""
 
 Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
 
@@ -81,12 +86,32 @@ class JoinedWrites:
             self.transport.write(held[0] if len(held) == 1 else b"".join(held))
 
 
+class _Flow(FlowControl):
+    """uvicorn's flow control, which reads on for each answer and each body.
+
+    Attributes:
+        is_held: nothing is read while requests wait for the one in hand.
+    """
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        if not self.is_held:
+            super().resume_reading()
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One HTTP connection.
 
     httptools bounds no header, uvicorn waits for ever for slow heads and slow readers,
-    and answers an upgrade by writing the request anew for another parser. All three
-    are done here instead.
+    reads as many requests as its peer sends, and answers an upgrade by writing the
+    request anew for another parser. All of it is done here instead.
+
+    What is read is parsed in slices. As soon as one leaves a request waiting behind
+    another, the rest of what was read is kept as it is, and nothing more is read until
+    the last of those requests has begun. So at most a slice of requests waits parsed,
+    and one read of the transport unparsed. An upgrade waits until all before it has
+    been answered.
     """
 
     # Filled in by `for_server`: uvicorn makes protocols from a class.
@@ -109,10 +134,26 @@ class HttpProtocol(HttpToolsProtocol):
         self._taken_bytes = 0
         self._is_behind = False
         self._was_behind = False
+        self._in_hand: RequestResponseCycle | None = None
+        self._unparsed = b""
+        # What came behind the head of an upgrade that waits.
+        self._upgrading: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+        self.flow = self._flow = _Flow(self.transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what waits, and tell the request in hand."""
+        if self._in_hand is not None and self._in_hand is not self.cycle:
+            # uvicorn tells the newest one only.
+            self._in_hand.disconnected = not self._in_hand.response_complete
+            self._in_hand.message_event.set()
+        self._unparsed = b""
+        self._upgrading = None
+        self.pipeline.clear()
+        super().connection_lost(exc)
 
     def sweep(self, now: float) -> None:
         """End the connection when its peer is too slow; called now and then.
@@ -170,14 +211,41 @@ class HttpProtocol(HttpToolsProtocol):
         return str(self.parser.get_http_version()) == "1.0"
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; take the upgrade and what came behind it."""
+        """Feed the parser, as far as requests need not wait."""
         self._unset_keepalive_if_required()
+        if self._unparsed or self._upgrading is not None:
+            # A read that was under way when reading was paused.
+            self._unparsed += data
+            return
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         self._is_feeding = True
         try:
-            self.parser.feed_data(data)
+            # Nearly everything is one slice.
+            for start in range(0, len(data), _SLICE_BYTES):
+                whole = start == 0 and len(data) <= _SLICE_BYTES
+                piece = data if whole else data[start : start + _SLICE_BYTES]
+                if not self._feed(piece, data, start):
+                    break
+                if self.pipeline:
+                    self._unparsed = data[start + _SLICE_BYTES :]
+                    break
+        finally:
+            self._is_feeding = False
+            if self._begun is not None:
+                begun, self._begun = self._begun, None
+                self._start_asgi_task(*begun)
+        self._hold_or_upgrade()
+
+    def _feed(self, piece: bytes, data: bytes, start: int) -> bool:
+        """Parse piece, which is in data at start; return whether to go on."""
+        try:
+            self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
-                self._upgrade(data[upgrade.args[0] :])
+                self._upgrading = data[start + upgrade.args[0] :]
+                return False
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadersTooLong):
                 self._refuse("431 Request Header Fields Too Large")
@@ -185,17 +253,47 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse("501 Not Implemented")
             else:
                 self.send_400_response("Invalid HTTP request received.")
-        finally:
-            self._is_feeding = False
-            if self._begun is not None:
-                begun, self._begun = self._begun, None
-                self._start_asgi_task(*begun)
+            return False
+        return True
+
+    def _hold_or_upgrade(self) -> None:
+        """Stop reading while anything waits; take an upgrade that waits for nothing."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if self._upgrading is not None and is_answered and not self.pipeline:
+            self._upgrade(self._upgrading + self._unparsed)
+            return
+        is_held = bool(self.pipeline or self._unparsed or self._upgrading is not None)
+        self._flow.is_held = is_held
+        if is_held and not self.transport.is_closing():
+            self.flow.pause_reading()
+
+    def on_response_complete(self) -> None:
+        """Begin the next request; read on when it was the last that waited."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self._flow.is_held and not self.pipeline:
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Parse what was kept, and read again unless something waits once more."""
+        if self.pipeline or self.transport.is_closing() or self.parser is None:
+            return
+        unparsed, self._unparsed = self._unparsed, b""
+        if unparsed:
+            self._unset_keepalive_if_required()
+            self._parse(unparsed)
+        else:
+            self._hold_or_upgrade()
+        if self.parser is not None:
+            self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Answer a request, by a task only if it needs one.
 
         Decided when all that came with its head is read: most bodies have come whole.
         """
+        self._in_hand = cycle
         if self._is_feeding:
             self._begun = (cycle, app)
             return
@@ -245,14 +343,30 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _upgrade(self, rest: bytes) -> None:
+        """Hand the connection over, or refuse; a refused one is still swept."""
+        self._upgrading = None
+        refusal = self.acceptor.refusal(self.url, self.headers)
+        if self._is_behind:
+            # An answer before it is not read: what would follow could wait for ever.
+            self._refuse("400 Bad Request")
+        elif refusal:
+            self.transport.write(refusal)
+            self.transport.close()
+        else:
+            self._hand_over(rest)
+
+    def _hand_over(self, rest: bytes) -> None:
         self.connections.discard(self)
+        self._unset_keepalive_if_required()
+        self._flow.is_held = False
+        self.flow.resume_reading()
         joined: Any = self.transport
         joined.flush()
         self.acceptor.accept(joined.transport, self.url, self.headers, rest)
         # The parser and this object refer to each other: the connection goes on for
         # hours, this should not.
         self.parser = None  # type: ignore[assignment]
-        self.cycle = None  # type: ignore[assignment]
+        self.cycle = self._in_hand = None  # type: ignore[assignment]
 
 
 class _HeadersTooLong(Exception):

@@ -141,6 +141,12 @@ class Poller:
             waiter.has_left = True
             waiter.ended.set()
 
+    def end_held(self) -> None:
+        """Answer every poll that is held: the page should come back a little later."""
+        for waiters in self._waiting.values():
+            for waiter in waiters:
+                waiter.come_back()
+
     def _forget(self, waiter: _Waiter) -> None:
         waiting = self._waiting[waiter.nonce]
         waiting.discard(waiter)
@@ -168,7 +174,7 @@ class Poller:
             headers = (_NO_CACHE, ("Content-Type", "text/plain"))
             return Reply(error.http_status, headers, text.encode("ascii"), reason=text)
         client_id, nonce = claims.client_id, claims.nonce
-        self._hub.lease(client_id, nonce, self._grace_seconds)
+        self._hub.lease(client_id, nonce, self._grace_seconds, "dev")
         position = self._hub.position(client_id, nonce, claims.number)
         if command == "connect":
             self._hub.note_position(client_id, nonce, position)
@@ -188,6 +194,8 @@ _BUSY = limits.POLL_BUSY_RETRY_MILLISECONDS
 
 class _Waiter(Connection):
     """A poll that waits until its page is owed something; the window says what."""
+
+    transport_name = ""
 
     __slots__ = ("begins_at", "ended", "error", "has_left", "must_come_back")
 

@@ -1,26 +1,16 @@
 """Push: a WebSocket of the browser, on the connection that uvicorn accepted.
 
 The handshake is answered here from the request that uvicorn parsed. Outgoing frames
-come ready-made from the hub. Pages send pongs and closes only, and those are read by
-protocol.frames; the websockets library's parser is made for a peer that sends more.
+come ready-made from the hub; what pages send is read by gateways.incoming.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs
-
-from websockets.exceptions import PayloadTooBig
-from websockets.exceptions import ProtocolError as WebSocketProtocolError
-from websockets.frames import Frame, Opcode
-from websockets.streams import StreamReader
 
 from channelshim import limits
 from channelshim.contracts.clock import Clock
@@ -32,15 +22,13 @@ from channelshim.kernel.io_uring import send_word
 from channelshim.protocol import frames
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.protocol.window import parse_after
+from channelshim.transports import handshake
+from channelshim.transports.incoming import Incoming
 from channelshim.transports.ring_sender import RingSender
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 _logger = logging.getLogger("channelshim.transports")
 
-_HANDSHAKE_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""RFC 6455 1.3."""
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Acceptor:
@@ -75,10 +63,12 @@ class Acceptor:
         self.hub = hub
         self.tokens = tokens
         self.clock = clock
-        self.is_allowed = is_allowed
+        self._is_allowed = is_allowed
         self._send_buffer_bytes = send_buffer_bytes
         self._send_buffer_total_bytes = send_buffer_total_bytes
         self.connections: set[WebSocketProtocol] = set()
+        # Of each client id, those included that have left and are not gone yet.
+        self._transports: Counter[str] = Counter()
         self._behind = 0
         self._ending: deque[asyncio.Transport] = deque()
         self.sender = sender
@@ -97,14 +87,21 @@ class Acceptor:
             self._send_buffer_bytes, max(share, limits.READER_BEHIND_BYTES)
         )
 
+    def refusal(self, target: bytes, headers: Headers) -> bytes:
+        """Return the whole answer to an upgrade that is refused; b"" for one to accept.
+
+        Args:
+            target: the request's target, path and query.
+            headers: as parsed, names in lower case.
+        """
+        # Not urlsplit: it raises for some targets, and "//" would begin a host.
+        path = target.decode("ascii", "replace").partition("?")[0]
+        return handshake.refusal(path, dict(headers), self._is_allowed)
+
     def accept(
-        self,
-        transport: asyncio.Transport,
-        target: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
-        rest: bytes,
+        self, transport: asyncio.Transport, target: bytes, headers: Headers, rest: bytes
     ) -> None:
-        """Answer an upgrade request and take over its transport.
+        """Take over the transport of an upgrade that `refusal` lets pass.
 
         A bad token is accepted and then closed with 4401: browsers show pages nothing
         of a refused handshake.
@@ -115,15 +112,8 @@ class Acceptor:
             headers: as parsed, names in lower case.
             rest: bytes that came behind the request.
         """
-        named = dict(headers)
-        # Not urlsplit: it raises for some targets, and "//" would begin a host.
-        path, _, query = target.decode("ascii", "replace").partition("?")
-        refusal = self._refusal(path, named)
-        if refusal is not None:
-            transport.write(_refusal_bytes(*refusal))
-            transport.close()
-            return
-        switching = _switching_protocols(named[b"sec-websocket-key"])
+        query = target.decode("ascii", "replace").partition("?")[2]
+        switching = handshake.switching_protocols(dict(headers)[b"sec-websocket-key"])
         protocol = WebSocketProtocol(transport, self, switching)
         transport.set_protocol(protocol)
         self._attach(protocol, parse_qs(query))
@@ -144,20 +134,14 @@ class Acceptor:
             loop = asyncio.get_running_loop()
             loop.call_later(limits.RESET_PAUSE_SECONDS, self._reset_some)
 
-    def _refusal(
-        self, path: str, headers: Mapping[bytes, bytes]
-    ) -> tuple[HTTPStatus, str] | None:
-        if path != limits.PATH_SOCKET:
-            return HTTPStatus.NOT_FOUND, "There is no WebSocket here."
-        if headers.get(b"sec-websocket-version") != b"13" or not _is_key(
-            headers.get(b"sec-websocket-key", b"")
-        ):
-            return HTTPStatus.BAD_REQUEST, "This is not a WebSocket handshake."
-        origin = headers.get(b"origin")
-        host = headers.get(b"host", b"").decode("latin-1")
-        if not self.is_allowed(origin.decode("latin-1") if origin else None, host):
-            return HTTPStatus.FORBIDDEN, "Pages of this origin may not open a channel."
-        return None
+    def forget(self, protocol: WebSocketProtocol) -> None:
+        """Count a connection no more: its transport is gone."""
+        self.connections.discard(protocol)
+        client_id = protocol.client_id
+        if self._transports[client_id] > 1:
+            self._transports[client_id] -= 1
+        else:
+            del self._transports[client_id]
 
     def _attach(
         self, protocol: WebSocketProtocol, query: Mapping[str, list[str]]
@@ -165,10 +149,13 @@ class Acceptor:
         try:
             token = query.get("token", [""])[0]
             claims = self.tokens.verify(token, self.clock.time())
+            others = self._transports[claims.client_id]
+            self._transports[claims.client_id] += 1
             protocol.client_id = claims.client_id
             protocol.nonce = claims.nonce
             protocol.expires_at = claims.expires_at
             after = parse_after(query.get("after", [None])[0])
+            self.hub.check_room(len(self.connections) - 1, others)
             self.hub.attach(protocol, claims.number, after)
         except TokenError as error:
             protocol.close(error.close_code, error.description)
@@ -191,11 +178,11 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         "_acceptor",
         "_awaits_answer",
         "_closing_timer",
+        "_incoming",
         "_is_behind",
-        "_is_broken",
         "_is_closing",
+        "_is_over",
         "_own_word",
-        "_parser",
         "_switching",
         "_transport",
     )
@@ -211,10 +198,11 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         if acceptor.sender is not None and acceptor.sender.is_open:
             self._own_word = send_word(sockets.descriptor(transport))
             self.write = self._put
-        self._parser: _FrameParser | None = None
+        self._incoming = Incoming()
         self._awaits_answer = False
         self._is_closing = False
-        self._is_broken = False
+        # Nothing is read any more.
+        self._is_over = False
         self._closing_timer: asyncio.TimerHandle | None = None
         self._is_behind = False
         transport.set_write_buffer_limits(acceptor.watched_bytes)
@@ -294,7 +282,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         _logger.warning("a reader is too slow: it is told to come back")
         self._acceptor.hub.detach(self)
         # A close frame would wait behind what it does not read.
-        self._is_closing = True
+        self._is_closing = self._is_over = True
         self.send_word = 0
         self.write = _discard
         self._acceptor.reset(transport)
@@ -302,22 +290,20 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read the page's frames; any byte is a sign of life."""
         self._awaits_answer = False
-        if self._is_broken or (self._is_closing and self._closing_timer is None):
+        if self._is_over:
             return
-        while data and self._parser is None:
-            frame = frames.read_plain_frame(data)
-            if frame is None:
-                self._parser = _FrameParser()
-                break
-            if frame.opcode == frames.OPCODE_CLOSE:
+        for frame in self._incoming.feed(data, asyncio.get_running_loop().time):
+            if frame.opcode == frames.OPCODE_PING and not self._is_closing:
+                self.write(frames.pong_frame(frame.payload))
+            elif frame.opcode == frames.OPCODE_CLOSE:
                 self._closed_by_peer(frame.close_code)
                 return
-            data = data[frame.length :]
-        if self._parser is not None:
-            self._read(data)
+        if self._incoming.failure:
+            self._fail(self._incoming.failure)
 
     def eof_received(self) -> bool:
-        """Close our side too."""
+        """Close our side too; what the peer does not read is given up soon."""
+        self._end()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -325,7 +311,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         # The descriptor is somebody else's from now on.
         self.send_word = self._own_word = 0
         self.write = _discard
-        self._acceptor.connections.discard(self)
+        self._acceptor.forget(self)
         self._note_behind(is_behind=False)
         self._acceptor.hub.detach(self)
         if self._closing_timer is not None:
@@ -342,108 +328,55 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         last = self._switching + frames.close_frame(code, reason)
         self._switching = b""
         self._put(last)
-        loop = asyncio.get_running_loop()
-        self._closing_timer = loop.call_later(limits.CLOSE_SECONDS, self._drop)
+        self._arm()
 
     def _closed_by_peer(self, code: int | None) -> None:
         if not self._is_closing:
-            self._is_closing = True
             answer = code if code is not None else limits.CLOSE_NORMAL
             if not _is_sendable(answer):
                 answer = limits.CLOSE_PROTOCOL_ERROR
             self._put(frames.close_frame(answer))
-        self._acceptor.hub.detach(self)
+        self._end()
         self._transport.close()
 
-    def _drop(self) -> None:
-        self._is_closing = True
+    def _end(self) -> None:
+        """Deliver no more; the transport may take a moment for what it still has."""
+        self._is_closing = self._is_over = True
         self.send_word = 0
-        self._transport.abort()
-
-    def _read(self, data: bytes) -> None:
-        assert self._parser is not None
-        try:
-            for frame in self._parser.feed(data):
-                if frame.opcode is Opcode.PING:
-                    pong = Frame(Opcode.PONG, bytes(frame.data))
-                    self.write(pong.serialize(mask=False))
-                elif frame.opcode is Opcode.CLOSE:
-                    code = int.from_bytes(frame.data[:2], "big") or None
-                    self._closed_by_peer(code)
-                    return
-        except PayloadTooBig:
-            self._fail(limits.CLOSE_TOO_BIG)
-        except WebSocketProtocolError:
-            self._fail(limits.CLOSE_PROTOCOL_ERROR)
+        self.write = _discard
+        self._acceptor.hub.detach(self)
+        self._arm()
 
     def _fail(self, code: int) -> None:
-        """Close; what comes behind a broken frame has no meaning."""
-        self._is_broken = True
+        """Close and read no more: what comes behind a broken frame has no meaning."""
+        self._is_over = True
+        self._transport.pause_reading()
         self._acceptor.hub.detach(self)
-        self.close(code)
+        if self._is_closing:
+            self._drop()
+        else:
+            self.close(code)
 
+    def _arm(self) -> None:
+        """Have the transport gone within limits.CLOSE_SECONDS, whatever is unread."""
+        if self._closing_timer is None:
+            loop = asyncio.get_running_loop()
+            self._closing_timer = loop.call_later(limits.CLOSE_SECONDS, self._drop)
 
-class _FrameParser:
-    """The websockets library's frame parser, fed with bytes.
-
-    Text and binary frames of pages are read and ignored: there is no upstream channel
-    (contract 0.3), and old clients send keep-alives.
-    """
-
-    def __init__(self) -> None:
-        self._reader = StreamReader()
-        self._parsing: Generator[None, None, Frame] | None = None
-
-    def feed(self, data: bytes) -> list[Frame]:
-        self._reader.feed_data(data)
-        read: list[Frame] = []
-        while True:
-            if self._parsing is None:
-                self._parsing = Frame.parse(
-                    self._reader.read_exact,
-                    mask=True,
-                    max_size=limits.MAXIMUM_INCOMING_FRAME_BYTES,
-                )
-            try:
-                next(self._parsing)
-            except StopIteration as stop:
-                read.append(cast(Frame, stop.value))
-                self._parsing = None
-            else:
-                return read
+    def _drop(self) -> None:
+        self._is_closing = self._is_over = True
+        self.send_word = 0
+        if self._transport.get_write_buffer_size():
+            # The kernel would go on for minutes to offer what is not read.
+            sockets.reset(self._transport)
+        else:
+            self._transport.abort()
 
 
 def _discard(frames: bytes) -> None:
     """Write nothing to a connection that ends."""
 
 
-def _is_key(key: bytes) -> bool:
-    try:
-        return len(base64.b64decode(key, validate=True)) == 16
-    except ValueError:
-        return False
-
-
 def _is_sendable(code: int) -> bool:
     """Return whether RFC 6455 7.4 lets an endpoint send this close code."""
     return code in (1000, 1001, 1002, 1003, *range(1007, 1015)) or 3000 <= code < 5000
-
-
-def _switching_protocols(key: bytes) -> bytes:
-    digest = hashlib.sha1(key + _HANDSHAKE_GUID, usedforsecurity=False).digest()
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Accept: "
-        + base64.b64encode(digest)
-        + b"\r\n\r\n"
-    )
-
-
-def _refusal_bytes(status: HTTPStatus, sentence: str) -> bytes:
-    body = sentence.encode("utf-8") + b"\n"
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode("ascii") + body

@@ -7,9 +7,11 @@ request of the process, so that servers which fork their workers are safe.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +20,7 @@ from urllib.parse import parse_qsl
 from channelshim import limits
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
+from channelshim.transports import stop_signals
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
@@ -58,6 +61,10 @@ class LoopThread:
                     self._start()
         assert self._loop is not None
         return self._loop
+
+    def running(self) -> asyncio.AbstractEventLoop | None:
+        """Return the loop if it runs in this process; for a signal handler."""
+        return self._loop if self._process_id == os.getpid() else None
 
     def _start(self) -> None:
         loop = asyncio.new_event_loop()
@@ -119,6 +126,17 @@ class WsgiGateway:
         self._held_polls = held_polls
         self._held = 0
         self._lock = threading.Lock()
+        # Monotonic seconds until which no poll is held: the server is stopping.
+        self._stops_until = 0.0
+        stop_signals.listen(self)
+
+    def note_stop(self) -> None:
+        """End the polls that are held: the server would wait for them."""
+        self._stops_until = time.monotonic() + limits.STOP_SECONDS
+        loop = self._loop_thread.running()
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._poller.end_held)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -169,12 +187,17 @@ class WsgiGateway:
         may_hold = self._take_hold(environ)
         try:
             return asyncio.run_coroutine_threadsafe(
-                self._poller.poll(query, may_hold=may_hold), loop
+                self._poll(query, may_hold=may_hold), loop
             ).result()
         finally:
             if may_hold:
                 with self._lock:
                     self._held -= 1
+
+    async def _poll(self, query: dict[str, str], *, may_hold: bool) -> Reply:
+        # Asked here again: `end_held` finds no poll that has not begun.
+        may_hold = may_hold and time.monotonic() >= self._stops_until
+        return await self._poller.poll(query, may_hold=may_hold)
 
     async def _old_wire(self, query: dict[str, str]) -> Reply:
         return self._poller.old_wire(query)

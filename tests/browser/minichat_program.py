@@ -10,7 +10,6 @@ paste.httpserver, where pages poll.
 
 import io
 import json
-import signal
 import sys
 import threading
 import time
@@ -77,8 +76,6 @@ def paste(folder: Path, storage: str) -> None:
         return probe(environ, start_response)
 
     wrapped = channelshim.wrap(app, storage_path=storage, port=0)
-    # Paste would wait for the polls that it holds before it ends.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     listening = paste_serve(wrapped, host="localhost", port="0", start_loop=False)
     print(f"listening at http://localhost:{listening.server_port}/", flush=True)
     listening.serve_forever()

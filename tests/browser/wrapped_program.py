@@ -5,7 +5,6 @@
 The address is printed once it listens.
 """
 
-import signal
 import sys
 from pathlib import Path
 
@@ -21,8 +20,6 @@ def serve(storage: str, threads: int) -> None:
     from paste.httpserver import serve as paste_serve
 
     wrapped = channelshim.wrap(main.app)
-    # Paste would wait for the polls that it holds before it ends.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     listening = paste_serve(
         wrapped,
         host="localhost",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -127,6 +129,38 @@ def test_requests_in_one_packet_are_answered_in_order(site: PlainSite) -> None:
     assert [answer.partition(b"\r\n\r\n")[2] for answer in answers[1:]] == bodies
 
 
+def test_any_number_of_requests_in_any_cut_are_answered_in_order(
+    site: PlainSite,
+) -> None:
+    random_source = random.Random(12)
+    bodies = [
+        f"{number}.".encode("ascii") * random_source.choice([1, 10, 3000])
+        for number in range(400)
+    ]
+    sent = b"".join(
+        request("POST", "/echo", f"Content-Length: {len(body)}", body=body)
+        for body in bodies
+    )
+    with site.raw() as peer:
+
+        def send() -> None:
+            at = 0
+            while at < len(sent):
+                size = random_source.choice([1, 100, 5000, 300_000])
+                peer.sendall(sent[at : at + size])
+                at += size
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        file = peer.makefile("rb")
+        for body in bodies:
+            assert file.readline().startswith(b"HTTP/1.1 200 ")
+            while file.readline() != b"\r\n":
+                pass
+            assert file.read(len(body)) == body
+        sender.join()
+
+
 def test_connection_is_kept_and_old_clients_are_closed(site: PlainSite) -> None:
     with site.raw(request("GET", "/seen")) as peer:
         assert b"connection: close" not in until(peer, b"}").lower()
@@ -178,6 +212,15 @@ def test_stream_ends_when_its_reader_goes(
     with site.raw(request("GET", "/endless")) as peer:
         until(peer, b"xxx")
     wait_until(lambda: "endless" in site.json("/closed"))
+
+
+def test_stream_ends_although_another_request_waits_behind_it(
+    site: PlainSite, wait_until: WaitUntil
+) -> None:
+    before = site.json("/closed").count("endless")
+    with site.raw(request("GET", "/endless") + request("GET", "/seen")) as peer:
+        until(peer, b"xxx")
+    wait_until(lambda: site.json("/closed").count("endless") > before)
 
 
 def test_too_many_waiting_are_told_to_try_again(

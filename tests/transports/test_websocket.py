@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import socket
 import struct
 import threading
@@ -25,6 +26,7 @@ from tests.server.plain_site import (
     until,
     until_end,
 )
+from tests.servers import Server
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 
@@ -281,6 +283,23 @@ def test_app_hears_of_every_end(
     wait_until(lambda: site.told(name) == ["connected"])
     end(peer)
     wait_until(lambda: site.told(name) == ["connected", "disconnected"])
+
+
+def test_log_says_who_comes_and_goes_and_what_the_platform_asks(
+    plain_server: Server, site: PlainSite, wait_until: Callable[..., Any]
+) -> None:
+    token = site.token("logged")
+    with connect(site.socket_url(token)) as page:
+        hello(page)
+    lines = [
+        r"page \d+: logged connected by websocket",
+        r"page \d+: logged disconnected, by websocket",
+        r'0\.1\.0\.10 "POST /_ah/channel/connected/" 200',
+        r'0\.1\.0\.10 "POST /_ah/channel/disconnected/" 200',
+    ]
+    for line in lines:
+        wait_until(lambda wanted=line: re.search(wanted, plain_server.output))
+    assert token not in plain_server.output
 
 
 def test_frames_behind_the_handshake_are_read(site: PlainSite) -> None:

@@ -1,6 +1,5 @@
 """The same app as `channelshim.wrap(app)`; run directly, under paste.httpserver."""
 
-import signal
 from pathlib import Path
 
 import channelshim
@@ -14,8 +13,6 @@ app = channelshim.wrap(plain.app)
 if __name__ == "__main__":
     from paste.httpserver import serve
 
-    # Paste would wait for the polls that it holds before it ends.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     listening = serve(app, host="localhost", port="0", start_loop=False)
     print(f"listening at http://localhost:{listening.server_port}/", flush=True)
     listening.serve_forever()

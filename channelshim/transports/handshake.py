@@ -1,0 +1,68 @@
+"""The opening of a WebSocket, as bytes (RFC 6455, 1.3 and 4.2)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from channelshim import limits
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455 1.3."""
+
+
+def refusal(
+    path: str,
+    headers: Mapping[bytes, bytes],
+    is_allowed: Callable[[str | None, str], bool],
+) -> bytes:
+    """Return the whole answer that refuses a handshake; b"" for one to accept.
+
+    Args:
+        path: of the request, without its query.
+        headers: of the request, names in lower case.
+        is_allowed: takes the Origin header (None when absent) and the Host header, and
+            says whether a page from there may open a channel.
+    """
+    if path != limits.PATH_SOCKET:
+        return _answer(HTTPStatus.NOT_FOUND, "There is no WebSocket here.")
+    if headers.get(b"sec-websocket-version") != b"13" or not _is_key(
+        headers.get(b"sec-websocket-key", b"")
+    ):
+        return _answer(HTTPStatus.BAD_REQUEST, "This is not a WebSocket handshake.")
+    origin = headers.get(b"origin")
+    host = headers.get(b"host", b"").decode("latin-1")
+    if not is_allowed(origin.decode("latin-1") if origin else None, host):
+        sentence = "Pages of this origin may not open a channel."
+        return _answer(HTTPStatus.FORBIDDEN, sentence)
+    return b""
+
+
+def switching_protocols(key: bytes) -> bytes:
+    """Return the answer that accepts a handshake with this key."""
+    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Accept: "
+        + base64.b64encode(digest)
+        + b"\r\n\r\n"
+    )
+
+
+def _is_key(key: bytes) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == 16
+    except ValueError:
+        return False
+
+
+def _answer(status: HTTPStatus, sentence: str) -> bytes:
+    body = sentence.encode("utf-8") + b"\n"
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

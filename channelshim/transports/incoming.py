@@ -1,0 +1,134 @@
+"""What a page sends on its WebSocket, read within a budget.
+
+Pages send pongs and closes, and those are read by protocol.frames; anything else goes
+to the websockets library's parser. Text and binary frames are read and ignored: there
+is no upstream channel (contract 0.3), and old clients send keep-alives.
+
+Theory. All pages are read on one thread, so none may have it for long. A page may
+spend a burst at once, and so much a second; a frame costs its bytes and a constant.
+The clock is asked only when a burst is spent, which a page that answers pings takes
+hours for: in any time of t seconds at most 2 bursts + t seconds' worth are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from websockets.exceptions import PayloadTooBig, ProtocolError
+from websockets.frames import Frame, Opcode
+from websockets.streams import StreamReader
+
+from channelshim import limits
+from channelshim.protocol import frames
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+class IncomingFrame(NamedTuple):
+    """A frame that wants an answer.
+
+    Attributes:
+        opcode: frames.OPCODE_PING or frames.OPCODE_CLOSE.
+        payload: of a ping.
+        close_code: of a close that names one, else None.
+    """
+
+    opcode: int
+    payload: bytes = b""
+    close_code: int | None = None
+
+
+class Incoming:
+    """The frames of one page.
+
+    Attributes:
+        failure: the close code for a page that broke the protocol or spent its
+            budget, after which nothing may be fed; 0 until then.
+    """
+
+    __slots__ = ("_parser", "_spent", "_spent_at", "failure")
+
+    def __init__(self) -> None:
+        self.failure = 0
+        self._parser: _FrameParser | None = None
+        self._spent = 0
+        self._spent_at = 0.0
+
+    def feed(self, data: bytes, time: Callable[[], float]) -> Iterator[IncomingFrame]:
+        """Yield what of data wants an answer; set `failure` when data is too much.
+
+        Args:
+            data: the next bytes.
+            time: monotonic seconds.
+        """
+        if not self._may_spend(len(data), time):
+            return
+        at = 0
+        while self._parser is None and at < len(data):
+            frame = frames.read_plain_frame(data, at)
+            if frame is None:
+                self._parser = _FrameParser()
+                break
+            if not self._may_spend(limits.INCOMING_FRAME_BYTES, time):
+                return
+            at += frame.length
+            if frame.opcode == frames.OPCODE_CLOSE:
+                yield IncomingFrame(frame.opcode, close_code=frame.close_code)
+        if self._parser is not None:
+            yield from self._parse(self._parser, data[at:], time)
+
+    def _parse(
+        self, parser: _FrameParser, data: bytes, time: Callable[[], float]
+    ) -> Iterator[IncomingFrame]:
+        try:
+            for frame in parser.feed(data):
+                if not self._may_spend(limits.INCOMING_FRAME_BYTES, time):
+                    return
+                if frame.opcode is Opcode.PING:
+                    yield IncomingFrame(frames.OPCODE_PING, bytes(frame.data))
+                elif frame.opcode is Opcode.CLOSE:
+                    code = int.from_bytes(frame.data[:2], "big") or None
+                    yield IncomingFrame(frames.OPCODE_CLOSE, close_code=code)
+        except PayloadTooBig:
+            self.failure = limits.CLOSE_TOO_BIG
+        except ProtocolError:
+            self.failure = limits.CLOSE_PROTOCOL_ERROR
+
+    def _may_spend(self, cost: int, time: Callable[[], float]) -> bool:
+        if self._spent + cost > limits.INCOMING_BURST_BYTES:
+            now = time()
+            earned = int((now - self._spent_at) * limits.INCOMING_BYTES_PER_SECOND)
+            self._spent = max(0, self._spent - earned)
+            self._spent_at = now
+        self._spent += cost
+        if self._spent <= limits.INCOMING_BURST_BYTES:
+            return True
+        self.failure = limits.CLOSE_POLICY
+        return False
+
+
+class _FrameParser:
+    """The websockets library's frame parser, fed with bytes."""
+
+    def __init__(self) -> None:
+        self._reader = StreamReader()
+        self._parsing: Generator[None, None, Frame] | None = None
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        self._reader.feed_data(data)
+        while True:
+            if self._parsing is None:
+                self._parsing = Frame.parse(
+                    self._reader.read_exact,
+                    mask=True,
+                    max_size=limits.MAXIMUM_INCOMING_FRAME_BYTES,
+                )
+            try:
+                next(self._parsing)
+            except StopIteration as stop:
+                self._parsing = None
+                yield cast(Frame, stop.value)
+            else:
+                return
