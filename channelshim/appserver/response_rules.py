@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any, Final
 
 Headers = list[tuple[str, str]]
@@ -24,7 +23,7 @@ _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 _LENGTH: Final = re.compile(r"\d{1,18}", re.A)
 
-_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_BODILESS: Final = frozenset({"204", "304"})
 
 _BODY_HEADERS: Final = frozenset({"content-length", "transfer-encoding"})
 
@@ -33,50 +32,71 @@ _LONGEST_REMEMBERED: Final = 256
 """Apps put what they like into their headers; so many that are good are remembered."""
 
 _good: set[tuple[str, str]] = set()
+_good_statuses: set[str] = set()
 
 
 class BadResponse(Exception):
     """The app's answer breaks a rule of HTTP or of WSGI; the text says which."""
 
 
-def check_head(status: Any, headers: Iterable[Any]) -> tuple[str, Headers]:
-    """Return an app's status line and headers, found to be right.
+def check_head(status: Any, headers: Iterable[Any]) -> tuple[str, Headers, str | None]:
+    """Return an app's status line and headers, found to be right, and its length.
 
     Raises:
         BadResponse: they cannot be sent; says why.
     """
-    if not isinstance(status, str) or not _STATUS.fullmatch(status):
+    if type(status) is not str or not (
+        status in _good_statuses or _is_good_status(status)
+    ):
         raise BadResponse(
             f"{status!r} is no status line: it must be text like '200 OK', from 200 to "
             "599"
         )
-    checked = [_check_header(header) for header in headers]
-    lengths = {value for name, value in checked if name.lower() == "content-length"}
-    if len(lengths) > 1:
-        raise BadResponse("the answer has several Content-Length headers that differ")
-    return status, checked
+    checked: Headers = []
+    length = None
+    for header in headers:
+        pair = _pair(header)
+        name, value = pair
+        # Each answer may have another length: those are not worth remembering.
+        if len(name) == 14 and name.lower() == "content-length":
+            if not _LENGTH.fullmatch(value):
+                raise BadResponse(f"{value!r} is no Content-Length: it must be digits")
+            if length not in (None, value):
+                raise BadResponse("the answer has two lengths that differ")
+            length = value
+        elif pair not in _good:
+            _check_header(name, value)
+        checked.append(pair)
+    return status, checked, length
 
 
-def _check_header(header: Any) -> tuple[str, str]:
+def _is_good_status(status: str) -> bool:
+    is_good = _STATUS.fullmatch(status) is not None
+    if is_good and len(_good_statuses) < _MOST_REMEMBERED:
+        _good_statuses.add(status)
+    return is_good
+
+
+def _pair(header: Any) -> tuple[str, str]:
     try:
         name, value = header
     except (TypeError, ValueError):
         raise BadResponse(f"{header!r} is no pair of a name and a value") from None
-    if type(name) is not str or type(value) is not str:
-        name, value = _as_text(name), _as_text(value)
-    if (name, value) in _good:
+    # Others may be equal to a text and be none.
+    if type(name) is str and type(value) is str:
         return name, value
+    return _as_text(name), _as_text(value)
+
+
+def _check_header(name: str, value: str) -> None:
     if not _NAME.fullmatch(name):
         raise BadResponse(f"{name!r} cannot be the name of a header")
     if not _VALUE.fullmatch(value):
         raise BadResponse(
             f"the header {name} holds a character that no header can have: {value!r}"
         )
-    if name.lower() == "content-length" and not _LENGTH.fullmatch(value):
-        raise BadResponse(f"{value!r} is no Content-Length: it must be digits")
     if len(_good) < _MOST_REMEMBERED and len(name) + len(value) < _LONGEST_REMEMBERED:
         _good.add((name, value))
-    return name, value
 
 
 def _as_text(part: Any) -> str:
@@ -88,14 +108,9 @@ def _as_text(part: Any) -> str:
     raise BadResponse(f"names and values of headers are text, not {part!r}")
 
 
-def status_code(status: str) -> int:
-    """Return the number of a status line that was checked."""
-    return int(status[:3])
-
-
 def has_body(status: str, method: str) -> bool:
     """Return whether an answer has a body at all (RFC 9110, 6.4.1)."""
-    return method != "HEAD" and status_code(status) not in _BODILESS
+    return method != "HEAD" and status[:3] not in _BODILESS
 
 
 def without_body_headers(headers: Headers) -> Headers:
@@ -113,7 +128,7 @@ def fit_headers(status: str, headers: Headers, body: bytes | None) -> Headers:
         headers: checked.
         body: the whole body; None when it is not known.
     """
-    if status_code(status) in _BODILESS:
+    if status[:3] in _BODILESS:
         return without_body_headers(headers)
     if body is None:
         return headers

@@ -71,6 +71,7 @@ class Collected:
     Attributes:
         status: its status line; "" before start_response was called.
         headers: its headers.
+        length: the Content-Length among them, or None.
         written: what it gave to `write` and has not been sent.
         has_text: whether some of its body was text, so that a length which it
             counted itself may be wrong.
@@ -80,6 +81,7 @@ class Collected:
     def __init__(self) -> None:
         self.status = ""
         self.headers: Headers = []
+        self.length: str | None = None
         self.written: list[bytes] = []
         self.has_text = False
         self.is_sent = False
@@ -100,7 +102,7 @@ class Collected:
         finally:
             # The traceback refers to this frame.
             exc_info = None
-        self.status, self.headers = check_head(status, headers)
+        self.status, self.headers, self.length = check_head(status, headers)
         return self.write
 
     def write(self, piece: bytes | str) -> None:
@@ -151,12 +153,16 @@ class AppBody:
 
     def begin(self) -> bytes | None:
         """Wait for the first piece; return the whole body if it is here already."""
-        ready, take = self._collected.written, self._collected.take
-        if isinstance(self._result, (list, tuple)):
-            ready.extend([take(piece) for piece in self._result])
+        result, ready = self._result, self._collected.written
+        if isinstance(result, (list, tuple)):
+            if not ready and len(result) == 1 and type(result[0]) is bytes:
+                # Almost all are so.
+                return bytes(result[0])
+            ready.extend([self._collected.take(piece) for piece in result])
             return b"".join(ready)
         self._rest = self._turn.run(iter, self._result)
-        return self._turn.run(self._until_first)
+        whole: bytes | None = self._turn.run(self._until_first)
+        return whole
 
     def _until_first(self) -> bytes | None:
         assert self._rest is not None
@@ -236,6 +242,7 @@ def run_app(
             raise BadResponse("the app did not call start_response")
         instead = turn.run(replace_body, collected)
         if instead is not None:
+            collected.length = None
             whole = body.replace(instead)
         is_sent = has_body(collected.status, environ["REQUEST_METHOD"])
         headers = _fitted(collected, whole, is_sent=is_sent)
@@ -256,6 +263,8 @@ def _fitted(collected: Collected, whole: bytes | None, *, is_sent: bool) -> Head
     if whole is None and collected.has_text:
         # The app counted characters; how many bytes they are is known at the end.
         return without_body_headers(collected.headers)
+    if is_sent and whole is not None and collected.length == str(len(whole)):
+        return collected.headers
     if whole and not is_sent:
         # To HEAD: the server does not see what it would have counted for GET.
         counted = with_length(collected.headers, whole)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import ParamSpec, TypeVar
+from typing import Any
 
 from channelshim.runtime.environment import RequestScope
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Turn:
@@ -22,11 +19,16 @@ class Turn:
     Args:
         lock: the app's, which lets in one request at a time; waited for here. None
             for an app that is thread-safe.
+
+    Attributes:
+        run: calls its first argument with the others inside the request's scope, in
+            this thread; from `enter` on.
     """
 
     def __init__(self, lock: threading.Lock | None = None) -> None:
         self._lock = lock
         self._scope: RequestScope | None = None
+        self.run: Callable[..., Any] = _outside
         self._is_over = False
         if lock is not None:
             lock.acquire()
@@ -46,11 +48,8 @@ class Turn:
     def enter(self, scope: RequestScope) -> None:
         """Have `run` call inside this scope from now on."""
         self._scope = scope
-
-    def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call `call` inside the request's scope, in this thread."""
-        assert self._scope is not None
-        return self._scope.run(call, *args, **kwargs)
+        # Not a method of this class: a call is as much as a small app.
+        self.run = scope.run
 
     def end(self) -> None:
         """Write what ndb still has to write, and give everything back. Idempotent.
@@ -70,3 +69,7 @@ class Turn:
             self._is_over = True
             if self._lock is not None:
                 self._lock.release()
+
+
+def _outside(*_: Any) -> Any:
+    raise AssertionError("the request has no scope yet")

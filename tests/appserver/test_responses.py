@@ -182,7 +182,7 @@ def test_text_of_any_kind_becomes_bytes() -> None:
 def test_headers_may_be_what_python_2_read_from_a_request() -> None:
     value = LegacyStr("é".encode())
     assert check_head("200 OK", [("X", value)])[1] == [("X", "é")]
-    assert check_head("404", [("X", "a\tb")]) == ("404", [("X", "a\tb")])
+    assert check_head("404", [("X", "a\tb")]) == ("404", [("X", "a\tb")], None)
 
 
 def test_start_response_again_needs_the_exception() -> None:

@@ -58,6 +58,14 @@ def site(failing_server: Server) -> PlainSite:
     return PlainSite(failing_server.url)
 
 
+def log_of(server: Server, site: PlainSite, seen: int, wait_until: WaitUntil) -> str:
+    """Return what the server has logged since, all of what happened before this."""
+    mark = f"/told?mark={seen}"
+    assert site.ask(mark)[0] == 200
+    wait_until(lambda: mark in server.output[seen:])
+    return server.output[seen:]
+
+
 def assert_all_workers_answer(site: PlainSite) -> None:
     for _ in range(WORKERS + 1):
         assert site.ask("/told")[0] == 200
@@ -66,7 +74,11 @@ def assert_all_workers_answer(site: PlainSite) -> None:
 @pytest.mark.parametrize("place", ["call", "started", "iter", "next", "list-close"])
 @pytest.mark.parametrize("fault", [*FAULTS, "stop"])
 def test_whatever_is_raised_before_the_answer_is_a_500(
-    site: PlainSite, failing_server: Server, fault: str, place: str
+    site: PlainSite,
+    failing_server: Server,
+    wait_until: WaitUntil,
+    fault: str,
+    place: str,
 ) -> None:
     path = f"/fail?how={fault}&at={place}"
     if (fault, place) == ("stop", "next"):
@@ -78,7 +90,7 @@ def test_whatever_is_raised_before_the_answer_is_a_500(
         status, body = site.ask(path)
         assert (status, b"500 Internal Server Error" in body) == (500, True)
     assert_all_workers_answer(site)
-    log = failing_server.output[seen:]
+    log = log_of(failing_server, site, seen, wait_until)
     assert log.count("GET /fail failed") == log.count("ERROR") == WORKERS + 1
     assert log.count("Traceback") >= WORKERS + 1
     assert log.count(f'"GET {path}" 500') == WORKERS + 1
@@ -88,7 +100,12 @@ def test_whatever_is_raised_before_the_answer_is_a_500(
 @pytest.mark.parametrize("place", ["middle", "close"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_answer_that_breaks_off_never_looks_whole(
-    site: PlainSite, failing_server: Server, fault: str, place: str, length: str
+    site: PlainSite,
+    failing_server: Server,
+    wait_until: WaitUntil,
+    fault: str,
+    place: str,
+    length: str,
 ) -> None:
     seen = len(failing_server.output)
     for _ in range(WORKERS + 1):
@@ -100,7 +117,7 @@ def test_answer_that_breaks_off_never_looks_whole(
         if place == "middle" or not length:
             assert is_cut(site, path)
     assert_all_workers_answer(site)
-    log = failing_server.output[seen:]
+    log = log_of(failing_server, site, seen, wait_until)
     assert "GET /fail broke off" in log
     assert log.count("ERROR") == log.count("GET /fail broke off")
 
@@ -120,7 +137,7 @@ def is_cut(site: PlainSite, path: str) -> bool:
 
 @pytest.mark.parametrize("what", BAD_HEADS)
 def test_head_that_cannot_be_sent_is_a_500(
-    site: PlainSite, failing_server: Server, what: str
+    site: PlainSite, failing_server: Server, wait_until: WaitUntil, what: str
 ) -> None:
     seen = len(failing_server.output)
     with site.raw(
@@ -130,7 +147,8 @@ def test_head_that_cannot_be_sent_is_a_500(
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"500 Internal Server Error</h1>" in answer
     assert b"set-cookie" not in answer.partition(b"\r\n\r\n")[0].lower()
-    assert failing_server.output[seen:].count("GET /head failed") == 1
+    log = log_of(failing_server, site, seen, wait_until)
+    assert log.count("GET /head failed") == 1
 
 
 @pytest.mark.parametrize("what", MISUSES)
