@@ -28,6 +28,8 @@ from channelshim.appserver.proxies import parse_networks
 from channelshim.appserver.work import Work
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.broker.memory import MemoryBroker
+from channelshim.contracts.index_definitions import Values
+from channelshim.contracts.store import Store
 from channelshim.errors import BrokerError, ConfigurationError, StorageError
 from channelshim.gateways.bridge import CallSoon
 from channelshim.gateways.origins import Origins
@@ -172,16 +174,15 @@ class Parts:
         )
         self.store_directory = store_directory(application_id, settings.storage_path)
         install_runtime(application_id)
-        self.store = open_store(
+        self.store: Store = open_store(
             self.store_directory,
+            _values_of,
             synchronous=settings.store_synchronous,
             is_cleared=settings.clear_datastore,
         )
         self.tokens = TokenSigner(self._secrets(_TOKENS))
         self.broker = self._make_broker()
-        self.work = Work(
-            directory, self.store_directory, self.store.database, self.clock
-        )
+        self.work = Work(directory, self.store_directory, self.store, self.clock)
         self._install_services()
         # Then an error page stands in for the app, and its tasks wait for the app.
         self.is_app_broken = False
@@ -191,7 +192,7 @@ class Parts:
             self.application,
             CookieSigner(self._secrets(_COOKIES)),
             wsgi_app=wsgi_app,
-            remember=self.store.remember_account,
+            remember=self.store.accounts.remember,
             clock=self.clock,
             trusted_proxies=parse_networks(settings.trusted_proxies),
             enforces_secure=settings.enforce_secure,
@@ -201,7 +202,9 @@ class Parts:
         if settings.allow_page_reports:
             self.app_server.page_reports = PageReports(self.tokens, self.clock)
         self.reports = PresenceReports(
-            self.app_server, self.store, is_posting=_posts_presence(settings, config)
+            self.app_server,
+            self.store.journal,
+            is_posting=_posts_presence(settings, config),
         )
         self.hub = Hub(
             self.broker,
@@ -254,7 +257,7 @@ class Parts:
                 _logger.warning("%s; pages start anew", error)
             self.store.save_windows(None)
         self.hub.start(loop)
-        was_connected = list(self.store.connected_client_ids())
+        was_connected = list(self.store.journal.connected_client_ids())
         if was_connected:
             wait = max(self.settings.grace_seconds, limits.RETURN_SECONDS)
             self.hub.await_return(was_connected, wait)
@@ -290,7 +293,7 @@ class Parts:
             )
         if said:
             return [secret.encode("utf-8") for secret in said]
-        return self.store.secrets(purpose)
+        return self.store.secrets.get(purpose)
 
     def _make_broker(self) -> MemoryBroker:
         settings = self.settings
@@ -319,13 +322,17 @@ class Parts:
 
         def datastore() -> Any:
             from channelshim.services.datastore_v3 import DatastoreService
+            from channelshim.services.transactional_tasks import TransactionalTasks
 
             return DatastoreService(
-                self.store,
+                self.store.entities,
                 f"dev~{self.application.application_id}",
                 require_indexes=self.settings.require_indexes,
                 index_yaml=self.directory / "index.yaml",
                 auto_id_policy=self.settings.auto_id_policy,
+                tasks=TransactionalTasks(
+                    lambda: stubs.is_own("taskqueue"), self.work.wake, self.clock
+                ),
             )
 
         def user() -> Any:
@@ -335,9 +342,8 @@ class Parts:
 
         def memcache() -> Any:
             from channelshim.services.memcache import MemcacheService
-            from channelshim.store.sqlite.cache import SqliteCache
 
-            return MemcacheService(SqliteCache(self.store.database))
+            return MemcacheService(self.store.cache)
 
         made: dict[str, Any] = {}
 
@@ -347,7 +353,7 @@ class Parts:
                 made["channel"] = channel()
             return made["channel"]
 
-        proxy.install(
+        stubs = proxy.install(
             {
                 **self.work.factories(),
                 "channel": once,
@@ -357,6 +363,13 @@ class Parts:
                 "memcache": memcache,
             }
         )
+
+
+def _values_of(body: bytes) -> Values:
+    """Read a stored entity; loads Google's SDK when the first one is read."""
+    from channelshim.services.datastore_v3.values import values_of_body
+
+    return values_of_body(body)
 
 
 def _posts_presence(settings: Settings, config: AppConfig | None) -> bool:
@@ -381,8 +394,8 @@ def rotate_secrets(directory: Path, settings: Settings) -> Path:
     store = open_store(folder, synchronous=settings.store_synchronous, is_cleared=False)
     try:
         for purpose in (_TOKENS, _COOKIES):
-            store.secrets(purpose)
-            store.rotate_secret(purpose)
+            store.secrets.get(purpose)
+            store.secrets.rotate(purpose)
     finally:
         store.close()
     return folder

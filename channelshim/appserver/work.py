@@ -17,12 +17,10 @@ from channelshim.appyaml.cron import CronConfig, parse_cron
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.store import Store
 from channelshim.errors import ConfigurationError
 from channelshim.services import sdk
 from channelshim.services.executions import Executions
-from channelshim.store.sqlite.database import Database
-from channelshim.store.sqlite.pull_tasks import PullTaskStore
-from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.appserver")
 
@@ -33,7 +31,7 @@ class Work:
     Args:
         directory: of the app; queue.yaml and cron.yaml are read there.
         store_directory: blobs, mails and the search index go below it.
-        database: the store's.
+        store: keeps the tasks.
         clock: says now.
 
     Raises:
@@ -41,13 +39,13 @@ class Work:
     """
 
     def __init__(
-        self, directory: Path, store_directory: Path, database: Database, clock: Clock
+        self, directory: Path, store_directory: Path, store: Store, clock: Clock
     ) -> None:
         self._store_directory = store_directory
         if (directory / "dispatch.yaml").is_file():
             log.info("dispatch.yaml has no effect: one module runs here")
-        self._tasks = TaskStore(database)
-        self._pulled = PullTaskStore(database)
+        self._tasks = store.tasks
+        self._pulled = store.pull_tasks
         self._executions = Executions(clock)
         self._clock = clock
         self._queues = _read(directory / "queue.yaml", parse_queues, QueueConfig())
@@ -136,11 +134,12 @@ class Work:
             self._queues,
             self._clock,
             lambda: f"task-{secrets.token_hex(12)}",
-            self._wake,
+            self.wake,
             self._executions,
         )
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Say that there are new tasks. Any thread."""
         if self._runner is not None:
             self._runner.wake()
 

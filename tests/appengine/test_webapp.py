@@ -19,6 +19,7 @@ from channelshim.runtime import legacy_modules
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.services.user import make_user_service
 from channelshim.store.sqlite.state import SqliteStore
 
@@ -102,12 +103,12 @@ def test_blob_is_served_whole_or_in_part(
 ) -> None:
     from google.appengine.api import apiproxy_stub_map
 
-    store = SqliteStore(tmp_path, takes_lease=False)
+    store = SqliteStore(tmp_path, values_of_body, takes_lease=False)
     proxy.install(
         {
             **sdk.factories(tmp_path),
             "user": make_user_service,
-            "datastore_v3": lambda: DatastoreService(store, "dev~test"),
+            "datastore_v3": lambda: DatastoreService(store.entities, "dev~test"),
         }
     )
     handlers = importlib.import_module("google.appengine.ext.webapp.blobstore_handlers")

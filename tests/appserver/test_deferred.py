@@ -52,7 +52,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppServe
     )
     config = parse_app(text, read=lambda path: None)
     store = SqliteStore(tmp_path / "store", takes_lease=False)
-    work = Work(app_dir, tmp_path / "store", store.database, time)
+    work = Work(app_dir, tmp_path / "store", store, time)
     before = apiproxy_stub_map.apiproxy
     proxy.install(work.factories())
     server = AppServer(app_dir, config, Application("test"), CookieSigner([b"s" * 32]))

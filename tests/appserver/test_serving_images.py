@@ -17,6 +17,7 @@ from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 
 
@@ -62,12 +63,12 @@ def app(environ: dict[str, object], start_response: object) -> list[bytes]:
 def client(tmp_path: Path) -> Iterator[TestApp]:
     from google.appengine.api import datastore
 
-    store = SqliteStore(tmp_path, takes_lease=False)
+    store = SqliteStore(tmp_path, values_of_body, takes_lease=False)
     before = apiproxy_stub_map.apiproxy
     proxy.install(
         {
             **sdk.factories(tmp_path),
-            "datastore_v3": lambda: DatastoreService(store, "dev~test"),
+            "datastore_v3": lambda: DatastoreService(store.entities, "dev~test"),
         }
     )
     signer = CookieSigner([b"s" * 32])

@@ -22,6 +22,7 @@ from channelshim.runtime import legacy_modules
 from channelshim.runtime.variables import Application
 from channelshim.services import proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.services.user import make_user_service
 from channelshim.store.sqlite.state import SqliteStore
 
@@ -118,13 +119,13 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestApp]
     (app_dir / "uploading_app.py").write_text(APP)
     monkeypatch.chdir(app_dir)
     monkeypatch.syspath_prepend(str(app_dir))
-    store = SqliteStore(tmp_path / "store", takes_lease=False)
+    store = SqliteStore(tmp_path / "store", values_of_body, takes_lease=False)
     before = apiproxy_stub_map.apiproxy
     proxy.install(
         {
             **sdk.factories(tmp_path / "store"),
             "user": make_user_service,
-            "datastore_v3": lambda: DatastoreService(store, "dev~test"),
+            "datastore_v3": lambda: DatastoreService(store.entities, "dev~test"),
         }
     )
     config = parse_app(YAML, read=lambda path: None)

@@ -41,7 +41,7 @@ def make(folder: Path, tmp_path: Path) -> Iterator[Callable[[], Work]]:
     made: list[Work] = []
 
     def make_work() -> Work:
-        made.append(Work(folder, tmp_path / "store", store.database, time))
+        made.append(Work(folder, tmp_path / "store", store, time))
         return made[-1]
 
     yield make_work

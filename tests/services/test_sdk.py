@@ -31,14 +31,15 @@ from channelshim import limits
 from channelshim.runtime.environment import RequestScope
 from channelshim.services import access_tokens, background_threads, proxy, sdk
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 
 
 @pytest.fixture(autouse=True)
 def services(tmp_path: Path) -> Iterator[None]:
     before = apiproxy_stub_map.apiproxy
-    store = SqliteStore(tmp_path, takes_lease=False)
-    entities = {"datastore_v3": lambda: DatastoreService(store, "dev~test")}
+    store = SqliteStore(tmp_path, values_of_body, takes_lease=False)
+    entities = {"datastore_v3": lambda: DatastoreService(store.entities, "dev~test")}
     proxy.install({**sdk.factories(tmp_path), **entities})
     yield
     apiproxy_stub_map.apiproxy = before

@@ -11,6 +11,7 @@ from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 
 from channelshim import limits
 from channelshim.contracts import ordering
+from channelshim.contracts.entities import Snapshot
 from channelshim.contracts.scan import Position, Row
 from channelshim.services.datastore_v3 import values, wire
 from channelshim.services.datastore_v3.plan import Plan
@@ -23,7 +24,6 @@ from channelshim.services.datastore_v3.reader import (
     skip_rows,
 )
 from channelshim.services.datastore_v3.shape import KEY
-from channelshim.store.sqlite.entities import Snapshot
 
 _DESCENDING = datastore_pb.Query.Order.DESCENDING
 

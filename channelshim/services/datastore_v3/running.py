@@ -17,6 +17,7 @@ from google.appengine.datastore import (
 )
 
 from channelshim import limits
+from channelshim.contracts.entities import Entities, Snapshot
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.errors import StorageError
 from channelshim.services.datastore_v3 import metadata, values
@@ -30,8 +31,6 @@ from channelshim.services.datastore_v3.sorting import (
     sort_metadata,
 )
 from channelshim.services.datastore_v3.transactions import Transaction
-from channelshim.store.sqlite import scan
-from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
 
 _MAXIMUM_COMPONENTS = 100
 """SDK, datastore_stub_util, BaseDatastore._MAX_QUERY_COMPONENTS."""
@@ -69,7 +68,7 @@ class RunningQueries:
         indexes: what index.yaml defines.
     """
 
-    def __init__(self, entities: SqliteEntities, indexes: CompositeIndexes) -> None:
+    def __init__(self, entities: Entities, indexes: CompositeIndexes) -> None:
         self._entities = entities
         self._indexes = indexes
         self._running: OrderedDict[int, _Running] = OrderedDict()
@@ -254,8 +253,7 @@ def _is_index_due(snapshot: Snapshot, missing: Missing, query: Any) -> bool:
         return True
     most = limits.QUERY_SORTED_ROWS
     return any(
-        scan.count(snapshot.connection, each, most + 1) > most
-        for each in missing.candidates.scans
+        snapshot.count(each, most + 1) > most for each in missing.candidates.scans
     )
 
 

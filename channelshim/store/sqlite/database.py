@@ -67,7 +67,7 @@ class Database:
         self._inherited: list[object] = []
         self._is_closed = False
         make_private(directory, FILE_NAME)
-        with self._explained():
+        with self.explained():
             schema.migrate(self.connection(), str(self.path))
 
     def connection(self) -> sqlite3.Connection:
@@ -85,7 +85,7 @@ class Database:
         """Open a further connection in autocommit mode; the caller closes it."""
         if self._is_closed:
             raise self._closed()
-        with self._explained():
+        with self.explained():
             connection = sqlite3.connect(
                 self.path,
                 timeout=limits.STORE_BUSY_SECONDS,
@@ -109,12 +109,13 @@ class Database:
 
     def give_back(self, connection: sqlite3.Connection) -> None:
         """Take a borrowed connection back; what it has open is rolled back."""
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        if len(self._idle) < limits.STORE_IDLE_CONNECTIONS and not self._is_closed:
-            self._idle.append(connection)
-        else:
-            connection.close()
+        with self.explained():
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if len(self._idle) < limits.STORE_IDLE_CONNECTIONS and not self._is_closed:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -124,7 +125,7 @@ class Database:
             StorageError: in the body or at its end.
         """
         connection = self.connection()
-        with self._explained():
+        with self.explained():
             if connection.in_transaction:
                 yield connection
                 return
@@ -146,7 +147,7 @@ class Database:
             StorageError: nothing was changed.
         """
         connection = self.connection()
-        with self._writing, self._explained():
+        with self._writing, self.explained():
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -183,11 +184,16 @@ class Database:
         self._process_id = os.getpid()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
+        """Raise what SQLite says in the body as an error of ours."""
         try:
             yield
         except sqlite3.Error as error:
-            raise explain(error, self.path) from error
+            raise self.explain(error) from error
+
+    def explain(self, error: sqlite3.Error) -> StorageError:
+        """Return the error of ours for one of SQLite's, to be raised in its place."""
+        return explain(error, self.path)
 
 
 def explain(error: sqlite3.Error, path: Path) -> StorageError:

@@ -90,7 +90,19 @@ CREATE INDEX pull_task_eta ON pull_task (queue, eta, name);
 CREATE INDEX pull_task_tag ON pull_task (queue, tag, eta, name)
 """
 
-MIGRATIONS: Final = (_ACCOUNTS_AND_CHANNELS, _ENTITIES, _CACHE, _TASKS, _PULL_TASKS)
+_TASK_WORKERS = """
+ALTER TABLE task ADD COLUMN leased_by TEXT NOT NULL DEFAULT '';
+UPDATE task SET leased_until = 0
+"""
+
+MIGRATIONS: Final = (
+    _ACCOUNTS_AND_CHANNELS,
+    _ENTITIES,
+    _CACHE,
+    _TASKS,
+    _PULL_TASKS,
+    _TASK_WORKERS,
+)
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 
 VERSION: Final = len(MIGRATIONS)
