@@ -10,13 +10,12 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from google.appengine.api import apiproxy_stub
 from google.appengine.api.memcache import memcache_service_pb2 as memcache_pb
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim.contracts.cache import Cache, CacheView, Entry
 from channelshim.errors import StorageError
-from channelshim.services.eager import EagerRPC
+from channelshim.services.stubs import EagerStub
 
 _logger = logging.getLogger("channelshim.services")
 
@@ -34,7 +33,7 @@ _IncrementResponse = memcache_pb.MemcacheIncrementResponse
 _Error = memcache_pb.MemcacheServiceError
 
 
-class MemcacheService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+class MemcacheService(EagerStub):
     """Answers memcache calls. Any thread.
 
     When the store refuses, it answers as a memcache without room: nothing found,
@@ -50,26 +49,13 @@ class MemcacheService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         self._counting = threading.Lock()
         self._hits = self._misses = self._byte_hits = 0
 
-    def CreateRPC(self) -> EagerRPC:
-        """Return an RPC that runs in the caller's thread, at once."""
-        return EagerRPC(stub=self)
-
-    def MakeSyncCall(
-        self,
-        service: str,
-        call: str,
-        request: Any,
-        response: Any,
-        request_id: str | None = None,
-    ) -> None:
-        """Run a call; a store that refuses is a memcache that is not there."""
-        try:
-            super().MakeSyncCall(service, call, request, response, request_id)
-        except StorageError as error:
-            _logger.error("memcache: %s", error)
-            raise apiproxy_errors.ApplicationError(
-                _Error.UNSPECIFIED_ERROR, str(error)
-            ) from error
+    def translate(self, error: StorageError) -> Exception:
+        """Return the error of a memcache that is not there."""
+        _logger.error("memcache: %s", error)
+        translated: Exception = apiproxy_errors.ApplicationError(
+            _Error.UNSPECIFIED_ERROR, str(error)
+        )
+        return translated
 
     def _Dynamic_Get(self, request: Any, response: Any) -> None:
         with self._cache.read() as view:

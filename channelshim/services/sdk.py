@@ -13,10 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from google.appengine.api import apiproxy_stub
-
 from channelshim import limits
-from channelshim.services.eager import EagerRPC
+from channelshim.services.stubs import EagerStub
 from channelshim.services.user import RequestInfo
 
 log = logging.getLogger("channelshim.services")
@@ -158,16 +156,12 @@ def _write_mail(folder: Path, number: int, message: Any) -> None:
         log.info("a mail was not sent but kept as %s", path)
 
 
-class SystemService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+class SystemService(EagerStub):
     """The stub for the service `system`: background threads."""
 
     def __init__(self) -> None:
         super().__init__("system")
         self._numbers = itertools.count(1)
-
-    def CreateRPC(self) -> EagerRPC:
-        """Return a call that runs at once, in the caller's thread."""
-        return EagerRPC(stub=self)
 
     def _Dynamic_StartBackgroundRequest(self, _request: Any, response: Any) -> None:
         """Start the thread in which the SDK will run what the app asked for.

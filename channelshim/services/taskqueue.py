@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from google.appengine.api import apiproxy_stub
 from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as messages
 from google.appengine.runtime import apiproxy_errors
 
@@ -18,9 +17,10 @@ from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.tasks import Added, PullTasks, Tasks
+from channelshim.errors import StorageError
 from channelshim.services import pull_queues
-from channelshim.services.eager import EagerRPC
 from channelshim.services.executions import Executions
+from channelshim.services.stubs import EagerStub
 from channelshim.services.task_requests import new_task, text_of
 
 log = logging.getLogger("channelshim.services")
@@ -34,7 +34,7 @@ _ADDED: Final = {
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,500}")
 
 
-class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+class TaskQueueService(EagerStub):
     """The stub for the service `taskqueue`.
 
     Args:
@@ -66,9 +66,13 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         self._added = added
         self._executions = executions
 
-    def CreateRPC(self) -> EagerRPC:
-        """Return a call that runs at once: an add that nobody waits for is kept."""
-        return EagerRPC(stub=self)
+    def translate(self, error: StorageError) -> Exception:
+        """Return the error after which Google's client says: try again."""
+        log.error("task queue: %s", error)
+        translated: Exception = apiproxy_errors.ApplicationError(
+            _Error.TRANSIENT_ERROR, str(error)
+        )
+        return translated
 
     def _Dynamic_Add(self, request: Any, response: Any) -> None:
         """Add one task; the datastore does so for each of a transaction's."""

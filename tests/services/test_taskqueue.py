@@ -232,3 +232,9 @@ def test_stub_that_replaces_ours_gets_the_tasks_of_transactions(queues: Queues) 
     in_request(lambda: ndb.transaction(commit))
     assert queues.all() == []
     assert [task["url"] for task in theirs.GetTasks("default")] == ["/theirs"]
+
+
+def test_store_that_refuses_is_a_transient_error(queues: Queues) -> None:
+    queues.store.close()
+    with pytest.raises(taskqueue.TransientError):
+        in_request(lambda: taskqueue.add(url="/run"))

@@ -13,7 +13,6 @@ from typing import Any
 
 from google.appengine.api import (
     api_base_pb2,
-    apiproxy_stub,
     apiproxy_stub_map,
     datastore_types,
 )
@@ -37,7 +36,7 @@ from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
 from channelshim.services.datastore_v3.running import RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
-from channelshim.services.eager import EagerRPC
+from channelshim.services.stubs import EagerStub
 from channelshim.services.transactional_tasks import TransactionalTasks
 
 _logger = logging.getLogger("channelshim.services")
@@ -46,7 +45,7 @@ _Error = datastore_pb.Error
 check = datastore_stub_util.Check
 
 
-class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+class DatastoreService(EagerStub):
     """Answers the calls that ndb and db make. Any thread.
 
     Args:
@@ -81,37 +80,24 @@ class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         )
         self._queries = RunningQueries(entities, self._indexes)
 
-    def CreateRPC(self) -> EagerRPC:
-        """Return an RPC that runs in the caller's thread, at once."""
-        return EagerRPC(stub=self)
-
-    def MakeSyncCall(
-        self,
-        service: str,
-        call: str,
-        request: Any,
-        response: Any,
-        request_id: str | None = None,
-    ) -> None:
-        """Run a call; what the store refuses is told in the SDK's errors."""
-        try:
-            super().MakeSyncCall(service, call, request, response, request_id)
-        except Conflict as error:
-            raise apiproxy_errors.ApplicationError(
-                _Error.CONCURRENT_TRANSACTION, "Concurrency exception."
-            ) from error
-        except KeyTaken as error:
-            raise apiproxy_errors.ApplicationError(
-                _Error.BAD_REQUEST,
-                "the id allocated for a new entity was already in use, "
-                "please try again",
-            ) from error
-        except TooManyIndexRows as error:
-            raise apiproxy_errors.ApplicationError(
-                _Error.BAD_REQUEST, str(error)
-            ) from error
-        except StorageError as error:
-            raise _translate(error) from error
+    def translate(self, error: StorageError) -> Exception:
+        """Return the SDK's error for what the store said."""
+        code, text = _Error.INTERNAL_ERROR, str(error)
+        if isinstance(error, Conflict):
+            code, text = _Error.CONCURRENT_TRANSACTION, "Concurrency exception."
+        elif isinstance(error, KeyTaken):
+            code = _Error.BAD_REQUEST
+            text = (
+                "the id allocated for a new entity was already in use, please try again"
+            )
+        elif isinstance(error, TooManyIndexRows):
+            code = _Error.BAD_REQUEST
+        else:
+            if isinstance(error, StoreBusy):
+                code = _Error.TIMEOUT
+            _logger.error("%s", error)
+        translated: Exception = apiproxy_errors.ApplicationError(code, text)
+        return translated
 
     def Clear(self) -> None:
         """Delete all entities and end all transactions and queries."""
@@ -281,14 +267,6 @@ def _get(snapshot: Snapshot, key: EntityKey, reference: Any) -> bytes:
     if found is None:
         return wire.missing_entity(reference.SerializeToString())
     return wire.found_entity(*found)
-
-
-def _translate(error: StorageError) -> Exception:
-    """Return the SDK's error for what the store said."""
-    code = _Error.TIMEOUT if isinstance(error, StoreBusy) else _Error.INTERNAL_ERROR
-    _logger.error("%s", error)
-    translated: Exception = apiproxy_errors.ApplicationError(code, str(error))
-    return translated
 
 
 def _add_tasks(actions: Iterable[Any]) -> None:
