@@ -87,16 +87,16 @@ def fill(count, **fields):
 
 def kinds_of_plans(monkeypatch):
     """Return a list that fills with whether each query was sorted in memory."""
-    from channelshim.services.datastore_v3 import running
+    from channelshim.services.datastore_v3 import queries
 
     seen = []
-    original = running.sort_candidates
+    original = queries.sort_candidates
 
     def note(*arguments):
         seen.append("sorted")
         return original(*arguments)
 
-    monkeypatch.setattr(running, "sort_candidates", note)
+    monkeypatch.setattr(queries, "sort_candidates", note)
     return seen
 
 

@@ -34,7 +34,7 @@ from channelshim.errors import StorageError, StoreBusy
 from channelshim.services.datastore_v3 import metadata, values, wire
 from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
-from channelshim.services.datastore_v3.running import RunningQueries
+from channelshim.services.datastore_v3.queries import RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
 from channelshim.services.stubs import EagerStub
 from channelshim.services.transactional_tasks import TransactionalTasks
