@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -241,3 +242,33 @@ def test_rows_are_read_after_others_have_written(open_entities):
             key("A", number).path for number in range(1, 6)
         ]
     assert entities.summary() == {}
+
+
+def test_writers_that_race_lose_no_update(open_entities):
+    at = key("A", 1)
+
+    def count_up(entities):
+        for _ in range(20):
+            while True:
+                with entities.read() as snapshot:
+                    found = snapshot.get(at)
+                    version = snapshot.group_version(at.group)
+                number = 0 if found is None else int(json.loads(found[1])["n"][0])
+                write = put(at, n=[str(number + 1)])
+                try:
+                    entities.apply([write], {at.group: version})
+                except Conflict:
+                    continue
+                break
+
+    threads = [
+        threading.Thread(target=count_up, args=(open_entities(),)) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entities = open_entities()
+    with entities.read() as snapshot:
+        assert json.loads(snapshot.get(at)[1]) == {"n": ["80"]}
+    assert rows_in(entities) == 1

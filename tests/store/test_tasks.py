@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -163,3 +164,24 @@ def test_tasks_outlive_the_process(open_store: OpenStore) -> None:
     store.tasks.add([TASK], 90.0)
     store.close()
     assert take(open_store().tasks, 100.0) == [TASK]
+
+
+def test_no_two_workers_take_the_same_task(open_store: OpenStore) -> None:
+    store = open_store()
+    names = [f"task-{number}" for number in range(60)]
+    store.tasks.add([replace(TASK, name=name) for name in names], 90.0)
+    taken: list[str] = []
+
+    def take_all(worker_id: str, tasks: Tasks) -> None:
+        while found := tasks.take(worker_id, 100.0, limit=3, lease_seconds=60.0):
+            taken.extend(task.name for task in found)
+
+    threads = [
+        threading.Thread(target=take_all, args=(worker_id, open_store().tasks))
+        for worker_id in ("a", "b", "c")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(names)

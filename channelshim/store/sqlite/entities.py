@@ -80,7 +80,7 @@ class SqliteEntities:
         except BaseException:
             database.give_back(connection)
             raise
-        return SqliteSnapshot.hold(connection, state, database)
+        return SqliteSnapshot(connection, state, database, is_borrowed=True)
 
     def apply(
         self,

@@ -22,25 +22,22 @@ class SqliteSnapshot:
     Args:
         connection: within a transaction.
         state: the catalogue's state that belongs to it.
-        database: where a borrowed connection goes back to.
+        database: whose connection it is.
+        is_borrowed: whether `close` gives the connection back.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, state: State, database: Database
+        self,
+        connection: sqlite3.Connection,
+        state: State,
+        database: Database,
+        *,
+        is_borrowed: bool = False,
     ) -> None:
         self._connection = connection
         self._state = state
         self._database = database
-        self._is_held = False
-
-    @classmethod
-    def hold(
-        cls, connection: sqlite3.Connection, state: State, database: Database
-    ) -> SqliteSnapshot:
-        """Return one that has borrowed its connection, until `close`."""
-        snapshot = cls(connection, state, database)
-        snapshot._is_held = True
-        return snapshot
+        self._is_borrowed = is_borrowed
 
     def get(self, key: EntityKey) -> tuple[int, bytes] | None:
         """Return version and body of an entity, or None."""
@@ -99,8 +96,8 @@ class SqliteSnapshot:
 
     def close(self) -> None:
         """Give a borrowed connection back. Idempotent."""
-        if self._is_held:
-            self._is_held = False
+        if self._is_borrowed:
+            self._is_borrowed = False
             self._database.give_back(self._connection)
 
 
