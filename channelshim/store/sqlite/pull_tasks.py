@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from channelshim.contracts.tasks import Added, Lease, PullTask, QueueStatistics
 from channelshim.store.sqlite import task_names
@@ -133,7 +133,7 @@ def _find(
     most: int,
     is_grouped: bool,
     tag: bytes | None,
-) -> list[Sequence[object]]:
+) -> list[Sequence[Any]]:
     due = "FROM pull_task WHERE queue = ? AND eta <= ?"
     order = "ORDER BY eta, name LIMIT"
     values: tuple[object, ...] = (queue, int(now * _MICROSECONDS))
@@ -172,13 +172,13 @@ def add(connection: sqlite3.Connection, task: PullTask) -> Added:
     return added
 
 
-def _task(row: Sequence[object]) -> PullTask:
+def _task(row: Sequence[Any]) -> PullTask:
     queue, name, eta, body, tag, leases = row
     return PullTask(
-        queue=str(queue),
-        name=str(name),
-        eta_microseconds=int(eta),  # type: ignore[call-overload]
-        body=bytes(body),  # type: ignore[call-overload]
-        tag=tag,  # type: ignore[arg-type]
-        leases=int(leases),  # type: ignore[call-overload]
+        queue=queue,
+        name=name,
+        eta_microseconds=eta,
+        body=body,
+        tag=tag,
+        leases=leases,
     )

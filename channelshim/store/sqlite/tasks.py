@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 from channelshim.contracts.tasks import (
     Added,
@@ -156,18 +156,18 @@ def _add(connection: sqlite3.Connection, task: Task) -> Added:
     return added
 
 
-def _task(row: Sequence[object]) -> Task:
+def _task(row: Sequence[Any]) -> Task:
     queue, name, eta, method, path, headers, body, retry, retries, first = row
-    pairs = tuple((key, value) for key, value in json.loads(str(headers)))
+    pairs = tuple((key, value) for key, value in json.loads(headers))
     return Task(
-        queue=str(queue),
-        name=str(name),
-        eta=float(eta),  # type: ignore[arg-type]
-        method=str(method),
-        path=str(path),
+        queue=queue,
+        name=name,
+        eta=eta,
+        method=method,
+        path=path,
         headers=pairs,
-        body=bytes(body),  # type: ignore[call-overload]
-        retry=None if retry is None else json.loads(str(retry)),
-        retries=int(retries),  # type: ignore[call-overload]
-        first_tried_at=first,  # type: ignore[arg-type]
+        body=body,
+        retry=None if retry is None else json.loads(retry),
+        retries=retries,
+        first_tried_at=first,
     )
