@@ -33,6 +33,11 @@ _REASONS = {
 """SQLite's code, its text (all that Python 3.10 hands on), and what we say."""
 
 
+REFUSALS: Final = (sqlite3.Error, UnicodeError)
+"""What the driver raises. UnicodeError: text of ours with half of a surrogate pair, or
+text in a damaged file, is no UTF-8."""
+
+
 class _Held:
     """A thread's connection, closed when the thread ends."""
 
@@ -188,12 +193,14 @@ class Database:
         """Raise what SQLite says in the body as an error of ours."""
         try:
             yield
-        except sqlite3.Error as error:
+        except REFUSALS as error:
             raise self.explain(error) from error
 
-    def explain(self, error: sqlite3.Error) -> StorageError:
-        """Return the error of ours for one of SQLite's, to be raised in its place."""
-        return explain(error, self.path)
+    def explain(self, error: Exception) -> StorageError:
+        """Return the error of ours for one of REFUSALS, to be raised in its place."""
+        if isinstance(error, sqlite3.Error):
+            return explain(error, self.path)
+        return StorageError(f"the store {self.path} refused: {error}")
 
 
 def explain(error: sqlite3.Error, path: Path) -> StorageError:

@@ -9,7 +9,7 @@ from channelshim.contracts.entities import EntityKey, Group, Index
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.scan import Row, Scan
 from channelshim.store.sqlite.catalogue import State
-from channelshim.store.sqlite.database import Database
+from channelshim.store.sqlite.database import REFUSALS, Database
 from channelshim.store.sqlite.scan import count, rows
 
 
@@ -49,7 +49,7 @@ class SqliteSnapshot:
                 "SELECT version, body FROM entity WHERE kind_id = ? AND path = ?",
                 (kind_id, key.path),
             ).fetchone()
-        except sqlite3.Error as error:
+        except REFUSALS as error:
             raise self._database.explain(error) from error
         return row
 
@@ -57,7 +57,7 @@ class SqliteSnapshot:
         """Return the version of an entity group in microseconds; 0 for an empty one."""
         try:
             return group_version(self._connection, group)
-        except sqlite3.Error as error:
+        except REFUSALS as error:
             raise self._database.explain(error) from error
 
     def kind_id(self, namespace: str, kind: str) -> int | None:
@@ -84,14 +84,14 @@ class SqliteSnapshot:
             yield from rows(
                 self._connection, scan, bodies=bodies, limit=limit, offset=offset
             )
-        except sqlite3.Error as error:
+        except REFUSALS as error:
             raise self._database.explain(error) from error
 
     def count(self, scan: Scan, limit: int) -> int:
         """Return how many rows there are, counting no further than limit; -1: all."""
         try:
             return count(self._connection, scan, limit)
-        except sqlite3.Error as error:
+        except REFUSALS as error:
             raise self._database.explain(error) from error
 
     def close(self) -> None:

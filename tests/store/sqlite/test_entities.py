@@ -104,3 +104,16 @@ def test_store_without_a_reader_of_bodies_does_not_guess(tmp_path):
     with pytest.raises(AssertionError, match="read bodies"):
         store.entities.apply([put(key("A", 1), name=["y"])])
     store.close()
+
+
+def test_half_of_a_surrogate_pair_is_refused_as_an_error_of_ours(tmp_path):
+    store = SqliteStore(tmp_path, values_of)
+    with pytest.raises(StorageError, match="surrogates not allowed"):
+        store.entities.apply([put(key("A", 1, namespace="\ud800"))])
+    with (
+        store.entities.read() as snapshot,
+        pytest.raises(StorageError, match="surrogates not allowed"),
+    ):
+        snapshot.group_version(("\ud800", key("A", 1).path))
+    assert store.entities.summary() == {}
+    store.close()
