@@ -29,9 +29,10 @@ def register(side: str, directory: Path) -> Any:
 def our_service(directory: Path) -> Any:
     """Return our datastore over a fresh store."""
     from channelshim.services.datastore_v3 import DatastoreService
+    from channelshim.services.datastore_v3.values import values_of_body
     from channelshim.store.sqlite.state import SqliteStore
 
-    return DatastoreService(SqliteStore(directory), APP)
+    return DatastoreService(SqliteStore(directory, values_of_body).entities, APP)
 
 
 def sdk_stub() -> Any:

@@ -81,6 +81,7 @@ def install_services(
         executions or Executions(clock),
         on_tasks_added,
     )
+    proxies: list[LazyStubMap] = []
     needs = registry.Needs(
         "test",
         directory,
@@ -89,5 +90,7 @@ def install_services(
         clock,
         make_login(),
         lambda: backing,
+        lambda service: proxies[0].is_own(service),
     )
-    return api_proxy.install(registry.factories(needs))
+    proxies.append(api_proxy.install(registry.factories(needs)))
+    return proxies[0]

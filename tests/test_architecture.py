@@ -61,6 +61,23 @@ ROOMS_OF_GOOGLE = frozenset(
 )
 """Who may import Google's SDK; everybody below knows nothing of it."""
 
+DRIVERS = frozenset({"sqlite3", "psycopg", "psycopg_pool"})
+"""Databases' drivers: for the store alone."""
+
+ROOMS_THAT_OPEN_STORES = frozenset({"store", "composition"})
+"""Everybody else asks by the protocols in contracts/."""
+
+NAMES_OF_CONNECTIONS = frozenset(
+    {"Database", "execute", "executemany", "fetchall", "fetchone"}
+)
+"""What whoever holds a database connection has to write."""
+
+SQL = re.compile(
+    r"SELECT\s.+\sFROM\s|INSERT\s.*INTO\s|UPDATE\s\w+\sSET\s|DELETE\sFROM\s"
+    r"|CREATE\s(TABLE|INDEX)\s|PRAGMA\s|BEGIN\sIMMEDIATE",
+    re.DOTALL,
+)
+
 
 @dataclass(frozen=True)
 class Import:
@@ -134,9 +151,13 @@ def _complaint(module: str, imported: Import) -> str | None:
     top, _, rest = imported.name.partition(".")
     if top == PACKAGE:
         target = rest.partition(".")[0]
+        if target == "store" and module not in ROOMS_THAT_OPEN_STORES:
+            return f"{module} may not import {imported.name}: use contracts/store.py"
         return _complaint_about_ours(floor, room, target)
     if floor < PURE_FLOORS and top in FORBIDDEN_ON_PURE_FLOORS:
         return f"floor {floor} may not import {top}"
+    if top in DRIVERS and module != "store":
+        return f"{module} may not import {top}: ask the store"
     if top == "google" and module not in ROOMS_OF_GOOGLE:
         return f"{module} may not import Google's SDK ({imported.name})"
     return None
@@ -159,6 +180,46 @@ def test_imports_run_downwards() -> None:
     assert complaints(ROOT / PACKAGE) == []
 
 
+def database_traces(package: Path) -> list[str]:
+    """Return where a room other than the store writes SQL or uses a connection."""
+    found = []
+    for module, path in modules_of(package):
+        if module == "store":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            trace = _database_trace(node)
+            if trace:
+                line = getattr(node, "lineno", 0)
+                found.append(f"{path.relative_to(package.parent)}:{line}: {trace}")
+    return found
+
+
+def _database_trace(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return "SQL" if SQL.search(node.value) else None
+    name = getattr(node, "attr", None) or getattr(node, "id", None)
+    return name if name in NAMES_OF_CONNECTIONS else None
+
+
+def test_only_the_store_speaks_sql() -> None:
+    assert database_traces(ROOT / PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = 'SELECT 1 FROM counter LIMIT 1'",
+        "def f(snapshot): snapshot.connection.execute('')",
+        "x = f'UPDATE task SET eta = {1}'",
+        "def f(database: Database): ...",
+    ],
+)
+def test_sql_outside_the_store_is_found(line: str, tmp_path: Path) -> None:
+    package = _lay(tmp_path, {"services/plan.py": line, "store/sql.py": line})
+    (trace,) = database_traces(package)
+    assert trace.startswith(f"{PACKAGE}/services/plan.py:1:")
+
+
 def test_every_module_stands_on_a_floor() -> None:
     for module, _ in modules_of(ROOT / PACKAGE):
         assert place_of(module)
@@ -178,6 +239,10 @@ BAD_TREE = {
     ),
     "hub/dynamic.py": "import importlib\nimportlib.import_module('channelshim.cli')",
     "services/named.py": "from channelshim import __version__",
+    "services/driver.py": "import sqlite3",
+    "appserver/driver.py": "from psycopg import Connection",
+    "services/store.py": "from channelshim.store.sqlite.entities import SqliteEntities",
+    "appserver/store.py": "def f():\n    from channelshim.store import sqlite",
 }
 
 GOOD_TREE = {
@@ -187,6 +252,8 @@ GOOD_TREE = {
     "broker/memory.py": "import threading\nfrom channelshim.protocol import window",
     "services/datastore.py": "from google.appengine.ext import ndb",
     "cli.py": "from channelshim.composition import doors, settings",
+    "composition/doors.py": ("from channelshim.store.sqlite.opening import open_store"),
+    "store/sqlite/database.py": "import sqlite3",
     "server/serve.py": "from ..appserver import server\nimport asyncio",
 }
 

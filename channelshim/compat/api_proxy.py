@@ -40,6 +40,7 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         self.ndb_memcache = ndb_memcache
         self.owner = owner
         self._factories = dict(factories)
+        self._made: dict[str, Any] = {}
         # Our own channel service, while nothing stands between it and its callers.
         self.direct_channel: Any = None
         # Its publish, for send_message's shortest way.
@@ -56,12 +57,19 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
             # Gone only when the stub is there: another thread may ask in between.
             factory = self._factories.get(service)
             if factory is not None:
-                made = factory()
+                made = self._made[service] = factory()
                 self.RegisterStub(service, made)
                 self._factories.pop(service, None)
                 if service == "channel":
                     self._go_direct(made)
         return super().GetStub(service)
+
+    def is_own(self, service: str) -> bool:
+        """Return whether a service is answered by its factory's stub, made or not."""
+        stub = super().GetStub(service)
+        if stub is None:
+            return service in self._factories
+        return stub is self._made.get(service)
 
     def ReplaceStub(self, service: str, stub: Any) -> None:
         """Put a stub in the place of what there is, made or not."""

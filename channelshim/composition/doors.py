@@ -195,11 +195,11 @@ def rotate_secrets(directory: Path, settings: Settings) -> Path:
     config = read_app(directory)
     application_id = application_id_of(directory, config, settings.application)
     folder = store_directory(application_id, settings.storage_path)
-    store = open_store(folder, synchronous=settings.store_synchronous, is_cleared=False)
+    store = open_store(folder, synchronous=settings.store_synchronous)
     try:
         for purpose in (TOKENS, COOKIES):
-            store.secrets(purpose)
-            store.rotate_secret(purpose)
+            store.secrets.get(purpose)
+            store.secrets.rotate(purpose)
     finally:
         store.close()
     return folder

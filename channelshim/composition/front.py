@@ -42,7 +42,7 @@ class Front:
         self._instance = instance
         self._reports = PresenceReports(
             instance.sites,
-            instance.store,
+            instance.store.journal,
             is_posting=posts_presence(settings, instance.plan.app.config),
             threads=instance.threads,
         )
@@ -97,7 +97,7 @@ class Front:
     def _read_journal(self) -> list[str]:
         """Return who was connected when the last process ended."""
         try:
-            return list(self._instance.store.connected_client_ids())
+            return list(self._instance.store.journal.connected_client_ids())
         except StorageError as error:
             _logger.warning("%s; nobody is told of those who have gone", error)
             return []

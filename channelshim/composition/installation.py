@@ -52,10 +52,11 @@ class Installation:
             SystemClock(),
             self._login,
             self._backing,
+            self._is_own,
             requires_indexes=settings.require_indexes,
             auto_id_policy=settings.auto_id_policy,
         )
-        api_proxy.install(
+        self._proxy = api_proxy.install(
             registry.factories(needs), ndb_memcache=settings.ndb_memcache, owner=self
         )
 
@@ -118,6 +119,9 @@ class Installation:
 
     def _remember(self, user: User) -> None:
         self.open().remember(user)
+
+    def _is_own(self, service: str) -> bool:
+        return self._proxy.is_own(service)
 
     def _backing(self) -> Backing:
         return self.open().backing

@@ -20,7 +20,8 @@ from channelshim.contracts.dispatcher import (
     InternalResponse,
 )
 from channelshim.contracts.identity import Login, User
-from channelshim.contracts.store import Account
+from channelshim.contracts.index_definitions import Values
+from channelshim.contracts.store import Account, Store
 from channelshim.errors import StorageError
 from channelshim.jobs.jobs import Jobs
 from channelshim.kernel.threads import Threads
@@ -29,7 +30,6 @@ from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.executions import Executions
 from channelshim.services.registry import Backing
 from channelshim.store.sqlite.opening import open_store
-from channelshim.store.sqlite.tasks import TaskStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -97,8 +97,9 @@ class Instance:
         self.status = StatusRegistry()
         self.sites = Sites()
         self.threads = Threads()
-        self.store = open_store(
+        self.store: Store = open_store(
             plan.store_directory,
+            _values_of,
             synchronous=settings.store_synchronous,
             is_cleared=plan.clears_store,
         )
@@ -119,7 +120,7 @@ class Instance:
         )
         executions = Executions(self.clock)
         self.jobs = Jobs(
-            TaskStore(self.store.database),
+            self.store.tasks,
             plan.app.queues,
             plan.app.cron,
             self.clock,
@@ -177,7 +178,7 @@ class Instance:
         self.store.close()
 
     def _secrets(self, purpose: str) -> Sequence[bytes]:
-        return self.plan.secrets or self.store.secrets(purpose)
+        return self.plan.secrets or self.store.secrets.get(purpose)
 
     def _describe_restarts(self) -> str:
         restarts = self.threads.restarts()
@@ -186,6 +187,13 @@ class Instance:
 
     def remember(self, user: User) -> None:
         """Keep the account of somebody who logs in now."""
-        self.store.remember_account(
+        self.store.accounts.remember(
             Account(user.email, user.user_id, user.is_admin, self.clock.time())
         )
+
+
+def _values_of(body: bytes) -> Values:
+    """Read a stored entity; loads Google's SDK when the first one is read."""
+    from channelshim.services.datastore_v3.values import values_of_body
+
+    return values_of_body(body)

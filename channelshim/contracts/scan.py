@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Row = tuple[bytes, bytes, int, bytes]
-"""Index code (empty for a scan of keys), path, version, body (empty unless wanted)."""
+"""Index code (empty for a scan of keys), path, version, body.
+
+The last two say something only when bodies were wanted.
+"""
 
 
 @dataclass(frozen=True, slots=True)

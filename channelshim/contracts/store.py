@@ -6,6 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from channelshim.contracts.cache import Cache
+from channelshim.contracts.entities import Entities
+from channelshim.contracts.tasks import PullTasks, Tasks
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -24,34 +28,80 @@ class Account:
     seen_at: float
 
 
-class Store(Protocol):
-    """What must outlive the process, apart from entities. Any thread.
+class Secrets(Protocol):
+    """What signs, by purpose. Any thread."""
 
-    Raises StorageError, and leaves everything as it was, when the disk refuses.
-    """
-
-    def secrets(self, purpose: str) -> Sequence[bytes]:
+    def get(self, purpose: str) -> Sequence[bytes]:
         """Return the signing secrets of purpose, oldest first; make one when none is.
 
         32 random bytes each. The last signs, all verify.
         """
 
-    def rotate_secret(self, purpose: str, *, keep: int = 2) -> None:
-        """Add a new newest secret for purpose and keep `keep` of them."""
+    def rotate(self, purpose: str, *, keep: int = 2) -> None:
+        """Add a new newest secret for purpose and keep `keep` of them, at least 1."""
 
-    def remember_account(self, account: Account) -> None:
+
+class Accounts(Protocol):
+    """Who has logged in. Any thread."""
+
+    def remember(self, account: Account) -> None:
         """Insert or replace the account with this email."""
 
-    def accounts(self) -> Sequence[Account]:
+    def all(self) -> Sequence[Account]:
         """Return all accounts, last seen first."""
 
-    def note_presence(
-        self, connected: Iterable[str], disconnected: Iterable[str]
-    ) -> None:
-        """Write a group of changes to the presence journal in one commit."""
+
+class Journal(Protocol):
+    """Which client ids are connected, to be known after a crash. Any thread.
+
+    Client ids are any text that a token can carry, NUL included.
+    """
+
+    def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
+        """Write a group of changes in one commit.
+
+        An id in both counts as connected: reported once too often is mended by the
+        next start, never reported is not.
+        """
 
     def connected_client_ids(self) -> Sequence[str]:
-        """Return who the journal says is connected: after a crash, who was."""
+        """Return who is connected: after a crash, who was."""
+
+
+class Store(Protocol):
+    """Everything that must outlive the process.
+
+    Raises StorageError, and leaves everything as it was, when the back end refuses. No
+    other error of a back end, and no connection to it, reaches the caller.
+    """
+
+    @property
+    def entities(self) -> Entities:
+        """The datastore's entities."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """The tasks of push queues; those of pull queues are added here too."""
+
+    @property
+    def pull_tasks(self) -> PullTasks:
+        """The tasks of pull queues."""
+
+    @property
+    def cache(self) -> Cache:
+        """memcache's values."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who has logged in."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """What signs tokens and cookies."""
+
+    @property
+    def journal(self) -> Journal:
+        """Who is connected."""
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""
@@ -59,5 +109,12 @@ class Store(Protocol):
     def load_windows(self) -> bytes | None:
         """Return what save_windows kept, or None."""
 
+    def claim(self) -> None:
+        """Make this process the one that serves, of those that a fork made.
+
+        Raises:
+            StoreInUse: another one does.
+        """
+
     def close(self) -> None:
-        """Give the lease back. Idempotent."""
+        """Give everything back. Idempotent; what is asked later raises StorageError."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol, Union
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ class PullTask:
     leases: int = 0
 
 
+NewTask = Union[Task, PullTask]  # noqa: UP007
+"""A task to be added, to a push or a pull queue."""
+
+
 class Lease(Enum):
     """What became of a lease that was to be changed."""
 
@@ -87,3 +93,122 @@ class QueueStatistics:
     tasks: int
     oldest_eta: float | None
     in_hand: int = 0
+
+
+class Tasks(Protocol):
+    """The tasks of push queues: kept until they have run, leased while they run.
+
+    Any thread. A lease ends with its time, or when its worker starts again and calls
+    `release`; so each task runs at least once. A name is taken while its task waits,
+    and rests for limits.TASK_TOMBSTONE_SECONDS after it has run or was deleted. Every
+    method raises StorageError, and has changed nothing, when the store refuses.
+    """
+
+    def add(self, tasks: Sequence[NewTask], now: float) -> Sequence[Added]:
+        """Add tasks, to pull queues too, in one commit; one refused stops no other.
+
+        Args:
+            tasks: with their names.
+            now: Unix seconds, as everywhere here.
+        """
+
+    def take(
+        self,
+        worker_id: str,
+        now: float,
+        *,
+        limit: int,
+        lease_seconds: float,
+        excluded_queues: Collection[str] = (),
+    ) -> Sequence[Task]:
+        """Lease tasks that are due, longest due first; no two callers get the same.
+
+        Args:
+            worker_id: who runs them: the same after a restart, another for each
+                process that is alive.
+            now: Unix seconds.
+            limit: how many at most.
+            lease_seconds: after which they are free again.
+            excluded_queues: none of theirs.
+        """
+
+    def give_back(
+        self, task: Task, worker_id: str, eta: float, *, counts_as_try: bool = True
+    ) -> None:
+        """Free a task to run again at eta, unless it is gone or another's by now."""
+
+    def finish(self, task: Task, now: float) -> None:
+        """Remove a task that has run, or is given up; its name rests for a while."""
+
+    def delete(self, queue: str, names: Sequence[str], now: float) -> Sequence[bool]:
+        """Remove tasks, leased or not; return for each whether it was there."""
+
+    def purge(self, queue: str) -> None:
+        """Remove all tasks of a queue; their names are free at once."""
+
+    def release(self, worker_id: str) -> None:
+        """Free what this worker had leased before it died; others keep theirs."""
+
+    def next_eta(self, excluded_queues: Collection[str] = ()) -> float | None:
+        """Return when the next task that nobody has in hand is due, or None."""
+
+    def statistics(self, queue: str, now: float) -> QueueStatistics:
+        """Return what a queue holds."""
+
+
+class PullTasks(Protocol):
+    """The tasks of pull queues: the app leases them, does them and deletes them.
+
+    Any thread. A lease is an eta in the future: it outlives the process. Names and
+    errors are as in Tasks, which adds these too.
+    """
+
+    def lease(
+        self,
+        queue: str,
+        now: float,
+        lease_seconds: float,
+        most: int,
+        *,
+        is_grouped: bool = False,
+        tag: bytes | None = None,
+        may_lease: Callable[[PullTask], bool] = lambda task: True,
+    ) -> Sequence[PullTask]:
+        """Lease tasks whose eta has come, oldest first; return them as they are now.
+
+        Args:
+            queue: its name.
+            now: Unix seconds.
+            lease_seconds: for which nobody else gets them.
+            most: how many at most.
+            is_grouped: whether all have one tag: `tag`, else that of the oldest.
+            tag: None for that of the oldest, which may be none.
+            may_lease: a task for which it says False is removed instead.
+        """
+
+    def renew(
+        self,
+        queue: str,
+        name: str,
+        eta_microseconds: int,
+        now: float,
+        lease_seconds: float,
+    ) -> tuple[Lease, int]:
+        """Let a lease end lease_seconds from now; return what became of it, its eta.
+
+        Args:
+            queue: its name.
+            name: the task's.
+            eta_microseconds: as the lease said it; another means another's lease.
+            now: Unix seconds.
+            lease_seconds: 0 gives the task up for others.
+        """
+
+    def delete(self, queue: str, names: Sequence[str], now: float) -> Sequence[bool]:
+        """Remove tasks, leased or not; return for each whether it was there."""
+
+    def purge(self, queue: str) -> None:
+        """Remove all tasks of a queue; their names are free at once."""
+
+    def statistics(self, queue: str, now: float) -> QueueStatistics:
+        """Return what a queue holds."""

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 from channelshim import limits
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
-from channelshim.contracts.store import Store
+from channelshim.contracts.store import Journal
 from channelshim.errors import StorageError
 from channelshim.kernel.threads import Kept, Threads
 from channelshim.protocol.tokens import client_id_bytes
@@ -54,7 +54,7 @@ class PresenceReports:
 
     Args:
         dispatcher: makes the POSTs.
-        store: keeps the journal.
+        journal: keeps who is connected.
         runners: threads that make POSTs.
         is_posting: False for the production rule without inbound_services: the
             journal only.
@@ -65,7 +65,7 @@ class PresenceReports:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        store: Store,
+        journal: Journal,
         *,
         runners: int = limits.PRESENCE_RUNNERS,
         is_posting: bool = True,
@@ -73,7 +73,7 @@ class PresenceReports:
         deadline_seconds: float = limits.PRESENCE_DEADLINE_SECONDS,
     ) -> None:
         self._dispatcher = dispatcher
-        self._store = store
+        self._presence_journal = journal
         self._runners = runners
         self._is_posting = is_posting
         self._deadline_seconds = deadline_seconds
@@ -228,7 +228,7 @@ class PresenceReports:
         if not added and not removed:
             return
         try:
-            self._store.note_presence(added, removed)
+            self._presence_journal.note(added, removed)
         except StorageError as error:
             # The app still hears of it; only a crash would now go unreported.
             _logger.error("the presence journal was not written: %s", error)

@@ -11,11 +11,11 @@ from channelshim.appyaml.cron import CronConfig
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.tasks import Tasks
 from channelshim.jobs.cron import CronScheduler
 from channelshim.jobs.tasks import TaskRunner
 from channelshim.kernel.threads import Threads
 from channelshim.services.executions import Executions
-from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.jobs")
 
@@ -34,7 +34,7 @@ class Jobs:
 
     def __init__(
         self,
-        tasks: TaskStore,
+        tasks: Tasks,
         queues: QueueConfig,
         cron: CronConfig,
         clock: Clock,

@@ -6,21 +6,24 @@ import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
+from typing import Final
 
 from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig, RetryParameters
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
-from channelshim.contracts.tasks import Task
+from channelshim.contracts.tasks import Task, Tasks
 from channelshim.errors import StorageError
 from channelshim.kernel.threads import Kept, Threads
-from channelshim.store.sqlite.tasks import TaskStore
 
 log = logging.getLogger("channelshim.tasks")
 
 _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
 _IDLE_SECONDS = 60.0
 _AFTER_ERROR_SECONDS = 5.0
+
+WORKER_ID: Final = "main"
+"""Of the one process that serves a store."""
 
 
 class _Bucket:
@@ -56,6 +59,8 @@ class TaskRunner:
         queues: queue.yaml: rates and retries.
         dispatcher: makes the requests.
         clock: says now.
+        worker_id: whose leases these are: the same after a restart, another for each
+            process that is alive.
         runners: threads, and tasks that run at once.
         started: called with the queue of each task that starts.
         threads: keeps the threads running; None for one of its own.
@@ -65,11 +70,12 @@ class TaskRunner:
 
     def __init__(
         self,
-        tasks: TaskStore,
+        tasks: Tasks,
         queues: QueueConfig,
         dispatcher: Dispatcher,
         clock: Clock,
         *,
+        worker_id: str = WORKER_ID,
         runners: int = limits.TASK_RUNNERS,
         started: Callable[[str], None] = lambda queue: None,
         threads: Threads | None = None,
@@ -79,6 +85,7 @@ class TaskRunner:
         self._queues = {queue.name: queue for queue in queues.queues}
         self._dispatcher = dispatcher
         self._clock = clock
+        self._worker_id = worker_id
         self._runners = runners
         self._started = started
         self._buckets = {
@@ -100,8 +107,8 @@ class TaskRunner:
         self._picker: Kept | None = None
 
     def start(self) -> None:
-        """Free what a dead process had in hand, and begin to run tasks."""
-        self._tasks.release_all()
+        """Free what this worker had in hand when it died, and begin to run tasks."""
+        self._tasks.release(self._worker_id)
         for number in range(self._runners):
             self._threads.start(f"task-{number + 1}", self._run_all)
         self._picker = self._threads.start("task-picker", self._pick)
@@ -191,6 +198,7 @@ class TaskRunner:
         now = self._clock.time()
         # One at a time: each may close its queue.
         taken = self._tasks.take(
+            self._worker_id,
             now,
             limit=1,
             lease_seconds=limits.TASK_LEASE_SECONDS,
@@ -266,7 +274,8 @@ class TaskRunner:
     def _try_later(self, task: Task) -> None:
         """Free a task after a failure of our own."""
         try:
-            self._tasks.give_back(task, self._clock.time() + _IDLE_SECONDS)
+            later = self._clock.time() + _IDLE_SECONDS
+            self._tasks.give_back(task, self._worker_id, later)
         except StorageError as error:
             log.error("task %s of %s: %s", task.name, task.queue, error)
 
@@ -298,7 +307,7 @@ class TaskRunner:
             status,
             wait,
         )
-        self._tasks.give_back(task, now + wait)
+        self._tasks.give_back(task, self._worker_id, now + wait)
 
 
 def retry_parameters(task: Task, queue: Queue | None) -> RetryParameters:

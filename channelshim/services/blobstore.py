@@ -26,7 +26,7 @@ from google.appengine.api.blobstore import (
 )
 
 from channelshim import limits
-from channelshim.services.stubs import EagerRPC
+from channelshim.services.stubs import EagerStub
 from channelshim.services.user import RequestInfo
 
 log = logging.getLogger("channelshim.services")
@@ -39,7 +39,7 @@ _TOKEN_BYTES: Final = 32
 _KEY_BYTES: Final = 24
 
 
-class BlobstoreService(blobstore_stub.BlobstoreServiceStub):  # type: ignore[misc]
+class BlobstoreService(EagerStub, blobstore_stub.BlobstoreServiceStub):  # type: ignore[misc]
     """The stub for the service `blobstore`.
 
     Args:
@@ -55,10 +55,6 @@ class BlobstoreService(blobstore_stub.BlobstoreServiceStub):  # type: ignore[mis
             # Else it makes a temporary folder, and leaves it.
             storage_dir=str(folder),
         )
-
-    def CreateRPC(self) -> EagerRPC:
-        """Return a call that runs at once, in the caller's thread."""
-        return EagerRPC(stub=self)
 
     def _CreateSession(
         self,

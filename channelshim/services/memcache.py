@@ -6,19 +6,16 @@ Source of the answers: SDK, api/memcache/memcache_stub.py.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from dataclasses import replace
 from typing import Any
 
-from google.appengine.api import apiproxy_stub
 from google.appengine.api.memcache import memcache_service_pb2 as memcache_pb
 from google.appengine.runtime import apiproxy_errors
 
-from channelshim.contracts.cache import Entry
+from channelshim.contracts.cache import Cache, CacheView, Entry
 from channelshim.errors import StorageError
-from channelshim.services.stubs import EagerRPC
-from channelshim.store.sqlite.cache import CacheView, SqliteCache
+from channelshim.services.stubs import EagerStub
 
 _logger = logging.getLogger("channelshim.services")
 
@@ -36,7 +33,7 @@ _IncrementResponse = memcache_pb.MemcacheIncrementResponse
 _Error = memcache_pb.MemcacheServiceError
 
 
-class MemcacheService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+class MemcacheService(EagerStub):
     """Answers memcache calls. Any thread.
 
     When the store refuses, it answers as a memcache without room: nothing found,
@@ -46,32 +43,19 @@ class MemcacheService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         cache: where the values are.
     """
 
-    def __init__(self, cache: SqliteCache) -> None:
+    def __init__(self, cache: Cache) -> None:
         super().__init__("memcache", max_request_size=_MAXIMUM_REQUEST_BYTES)
         self._cache = cache
         self._counting = threading.Lock()
         self._hits = self._misses = self._byte_hits = 0
 
-    def CreateRPC(self) -> EagerRPC:
-        """Return an RPC that runs in the caller's thread, at once."""
-        return EagerRPC(stub=self)
-
-    def MakeSyncCall(
-        self,
-        service: str,
-        call: str,
-        request: Any,
-        response: Any,
-        request_id: str | None = None,
-    ) -> None:
-        """Run a call; a store that refuses is a memcache that is not there."""
-        try:
-            super().MakeSyncCall(service, call, request, response, request_id)
-        except (StorageError, sqlite3.Error) as error:
-            _logger.error("memcache: %s", error)
-            raise apiproxy_errors.ApplicationError(
-                _Error.UNSPECIFIED_ERROR, str(error)
-            ) from error
+    def translate(self, error: StorageError) -> Exception:
+        """Return the error of a memcache that is not there."""
+        _logger.error("memcache: %s", error)
+        translated: Exception = apiproxy_errors.ApplicationError(
+            _Error.UNSPECIFIED_ERROR, str(error)
+        )
+        return translated
 
     def _Dynamic_Get(self, request: Any, response: Any) -> None:
         with self._cache.read() as view:
@@ -90,7 +74,7 @@ class MemcacheService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
                 status = _judge(item, old)
                 response.set_status.append(status)
                 if status == _SetResponse.STORED:
-                    expires_at = self._expiry(item.expiration_time)
+                    expires_at = _expiry(view.now, item.expiration_time)
                     entry = Entry(item.value, item.flags, expires_at=expires_at)
                     view.set(request.name_space, item.key, entry)
 
@@ -104,7 +88,7 @@ class MemcacheService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
                 response.delete_status.append(_DeleteResponse.DELETED)
                 view.delete(request.name_space, item.key)
                 if item.delete_time:
-                    until = self._expiry(item.delete_time)
+                    until = _expiry(view.now, item.delete_time)
                     lock = Entry(b"", entry.flags, expires_at=until, is_locked=True)
                     view.set(request.name_space, item.key, lock)
 
@@ -135,9 +119,9 @@ class MemcacheService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         with self._cache.read() as view:
             stats.items, oldest = view.statistics()
             stats.bytes = view.total_bytes()
+            now = view.now
         stats.hits, stats.misses = self._hits, self._misses
         stats.byte_hits = self._byte_hits
-        now = self._cache.clock()
         stats.oldest_item_age = 0 if oldest is None else max(0, int(now - oldest))
 
     def Clear(self) -> None:
@@ -153,11 +137,12 @@ class MemcacheService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             self._misses += not found
             self._byte_hits += size
 
-    def _expiry(self, seconds: int) -> float | None:
-        if not seconds:
-            return None
-        is_absolute = seconds > _ABSOLUTE_TIMES_FROM
-        return float(seconds) if is_absolute else self._cache.clock() + seconds
+
+def _expiry(now: float, seconds: int) -> float | None:
+    if not seconds:
+        return None
+    is_absolute = seconds > _ABSOLUTE_TIMES_FROM
+    return float(seconds) if is_absolute else now + seconds
 
 
 def _judge(item: Any, old: Entry | None) -> int:

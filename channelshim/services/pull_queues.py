@@ -12,8 +12,7 @@ from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as messag
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim.appyaml.queues import Queue
-from channelshim.contracts.tasks import Lease, PullTask
-from channelshim.store.sqlite.pull_tasks import PullTaskStore
+from channelshim.contracts.tasks import Lease, PullTask, PullTasks
 
 log = logging.getLogger("channelshim.services")
 
@@ -26,7 +25,7 @@ _REFUSED: Final = {
 
 
 def lease_tasks(
-    tasks: PullTaskStore, queue: Queue, now: float, request: Any, response: Any
+    tasks: PullTasks, queue: Queue, now: float, request: Any, response: Any
 ) -> int:
     """Answer QueryAndOwnTasks; return how many tasks were leased.
 
@@ -68,7 +67,7 @@ def lease_tasks(
 
 
 def modify_lease(
-    tasks: PullTaskStore, queue: Queue, now: float, request: Any, response: Any
+    tasks: PullTasks, queue: Queue, now: float, request: Any, response: Any
 ) -> None:
     """Answer ModifyTaskLease.
 

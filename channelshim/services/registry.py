@@ -18,6 +18,7 @@ from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.broker import Broker
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import Login
+from channelshim.contracts.store import Store
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.executions import Executions
 
@@ -36,7 +37,7 @@ class Backing:
         on_tasks_added: called after tasks are stored; wakes the runner. Any thread.
     """
 
-    store: Any
+    store: Store
     tokens: TokenSigner
     broker: Broker
     executions: Executions
@@ -56,6 +57,8 @@ class Needs:
         login: makes the URLs of the users service.
         backing: opens the store when it is first called, and raises StorageError when
             that cannot be.
+        is_own: whether a service is answered by its stub of this registry; an app or a
+            test may put its own in the place of one.
         requires_indexes: whether a query needs its index in index.yaml.
         auto_id_policy: "scattered" or "sequential".
     """
@@ -67,6 +70,7 @@ class Needs:
     clock: Clock
     login: Login
     backing: Callable[[], Backing]
+    is_own: Callable[[str], bool]
     requires_indexes: bool = False
     auto_id_policy: Literal["scattered", "sequential"] = "scattered"
 
@@ -103,13 +107,20 @@ def _channel(needs: Needs) -> Any:
 
 def _datastore(needs: Needs) -> Any:
     from channelshim.services.datastore_v3 import DatastoreService
+    from channelshim.services.transactional_tasks import TransactionalTasks
 
+    backing = needs.backing()
     return DatastoreService(
-        needs.backing().store,
+        backing.store.entities,
         f"dev~{needs.application_id}",
         require_indexes=needs.requires_indexes,
         index_yaml=needs.directory / "index.yaml",
         auto_id_policy=needs.auto_id_policy,
+        tasks=TransactionalTasks(
+            functools.partial(needs.is_own, "taskqueue"),
+            backing.on_tasks_added,
+            needs.clock,
+        ),
     )
 
 
@@ -127,9 +138,8 @@ def _mail(needs: Needs) -> Any:
 
 def _memcache(needs: Needs) -> Any:
     from channelshim.services.memcache import MemcacheService
-    from channelshim.store.sqlite.cache import SqliteCache
 
-    return MemcacheService(SqliteCache(needs.backing().store.database))
+    return MemcacheService(needs.backing().store.cache)
 
 
 def _modules(needs: Needs) -> Any:
@@ -154,13 +164,11 @@ def _system(needs: Needs) -> Any:
 
 def _taskqueue(needs: Needs) -> Any:
     from channelshim.services.taskqueue import TaskQueueService
-    from channelshim.store.sqlite.pull_tasks import PullTaskStore
-    from channelshim.store.sqlite.tasks import TaskStore
 
     backing = needs.backing()
     return TaskQueueService(
-        TaskStore(backing.store.database),
-        PullTaskStore(backing.store.database),
+        backing.store.tasks,
+        backing.store.pull_tasks,
         needs.queues,
         needs.clock,
         lambda: f"task-{secrets.token_hex(12)}",

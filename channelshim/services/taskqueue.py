@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import logging
 import re
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from google.appengine.api import apiproxy_stub
 from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as messages
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig
 from channelshim.contracts.clock import Clock
-from channelshim.contracts.tasks import Added, PullTask, Task
+from channelshim.contracts.tasks import Added, PullTasks, Tasks
+from channelshim.errors import StorageError
 from channelshim.services import pull_queues
 from channelshim.services.executions import Executions
-from channelshim.services.stubs import EagerRPC
-from channelshim.store.sqlite.database import Database
-from channelshim.store.sqlite.pull_tasks import PullTaskStore
-from channelshim.store.sqlite.tasks import TaskStore
+from channelshim.services.stubs import EagerStub
+from channelshim.services.task_requests import new_task, text_of
 
 log = logging.getLogger("channelshim.services")
 
@@ -38,23 +35,15 @@ _METHODS: Final = {1: "GET", 2: "POST", 3: "HEAD", 4: "PUT", 5: "DELETE"}
 _URL: Final = re.compile(rb"/[^\x00-\x1f\x7f]*")
 """A path with a control character reaches no handler: its task would be tried for
 ever."""
-
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,500}")
-_RETRY_FIELDS: Final = {
-    "retry_limit": "limit",
-    "age_limit_sec": "age_limit_seconds",
-    "min_backoff_sec": "min_backoff_seconds",
-    "max_backoff_sec": "max_backoff_seconds",
-    "max_doublings": "max_doublings",
-}
 
 
-class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+class TaskQueueService(EagerStub):
     """The stub for the service `taskqueue`.
 
     Args:
-        tasks: where those of push queues are kept.
-        pulled: where those of pull queues are kept; in the same database.
+        tasks: where those of push queues are kept, and those of pull queues added.
+        pulled: where those of pull queues are kept.
         queues: queue.yaml.
         clock: says now.
         make_name: returns a new name for a task that has none.
@@ -64,8 +53,8 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
 
     def __init__(
         self,
-        tasks: TaskStore,
-        pulled: PullTaskStore,
+        tasks: Tasks,
+        pulled: PullTasks,
         queues: QueueConfig,
         clock: Clock,
         make_name: Callable[[], str],
@@ -81,39 +70,13 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         self._added = added
         self._executions = executions
 
-    def CreateRPC(self) -> EagerRPC:
-        """Return a call that runs at once: an add that nobody waits for is kept."""
-        return EagerRPC(stub=self)
-
-    def keeps_in(self, database: Database) -> bool:
-        """Return whether its tasks stand in this database."""
-        return self._tasks.is_in(database)
-
-    def keeper(self, requests: Sequence[Any]) -> Callable[[sqlite3.Connection], None]:
-        """Return what writes a transaction's tasks in the commit of its entities.
-
-        Args:
-            requests: as they came by AddActions, with names.
-        """
-        now = self._clock.time()
-        tasks = [_task(each, _text(each.task_name), now) for each in requests]
-
-        def keep(connection: sqlite3.Connection) -> None:
-            for task in tasks:
-                added = self._keep(connection, task)
-                if added is not Added.DONE:
-                    log.warning("the task %s is dropped: %s", task.name, added.value)
-
-        return keep
-
-    def _keep(self, connection: sqlite3.Connection, task: Task | PullTask) -> Added:
-        if isinstance(task, PullTask):
-            return self._pulled.add_within(connection, [task])[0]
-        return self._tasks.add_within(connection, [task])[0]
-
-    def wake(self) -> None:
-        """Say that there are new tasks."""
-        self._added()
+    def translate(self, error: StorageError) -> Exception:
+        """Return the error after which Google's client says: try again."""
+        log.error("task queue: %s", error)
+        translated: Exception = apiproxy_errors.ApplicationError(
+            _Error.TRANSIENT_ERROR, str(error)
+        )
+        return translated
 
     def _Dynamic_Add(self, request: Any, response: Any) -> None:
         """Add one task; the datastore does so for each of a transaction's."""
@@ -139,7 +102,7 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
 
     def _Dynamic_Delete(self, request: Any, response: Any) -> None:
         queue = self._queue(request)
-        names = [_text(name) for name in request.task_name]
+        names = [text_of(name) for name in request.task_name]
         found = self._kept(queue).delete(queue.name, names, self._clock.time())
         for was_there in found:
             response.result.append(_Error.OK if was_there else _Error.UNKNOWN_TASK)
@@ -162,7 +125,7 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         for asked in request.queue_name:
             told = response.queuestats.add()
             told.oldest_eta_usec = -1
-            queue = self._queues.find(_text(asked))
+            queue = self._queues.find(text_of(asked))
             if queue is None:
                 told.num_tasks = 0
                 continue
@@ -191,7 +154,7 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
                 told.mode = messages.TaskQueueMode.PULL
 
     def _queue(self, request: Any) -> Queue:
-        queue = self._queues.find(_text(request.queue_name))
+        queue = self._queues.find(text_of(request.queue_name))
         if queue is None:
             raise apiproxy_errors.ApplicationError(_Error.UNKNOWN_QUEUE)
         return queue
@@ -202,11 +165,11 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             raise apiproxy_errors.ApplicationError(_Error.INVALID_QUEUE_MODE)
         return queue
 
-    def _kept(self, queue: Queue) -> TaskStore | PullTaskStore:
+    def _kept(self, queue: Queue) -> Tasks | PullTasks:
         return self._pulled if queue.is_pull else self._tasks
 
     def _check(self, request: Any, now: float) -> int:
-        queue = self._queues.find(_text(request.queue_name))
+        queue = self._queues.find(text_of(request.queue_name))
         eta = request.eta_usec / 1_000_000
         if request.eta_usec < 0 or eta > now + limits.MAXIMUM_TASK_ETA_SECONDS:
             return int(_Error.INVALID_ETA)
@@ -218,7 +181,7 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         most = limits.MAXIMUM_PULL_TASK_BYTES if is_pull else limits.MAXIMUM_TASK_BYTES
         if request.ByteSize() > most:
             return int(_Error.TASK_TOO_LARGE)
-        if request.task_name and not _NAME.fullmatch(_text(request.task_name)):
+        if request.task_name and not _NAME.fullmatch(text_of(request.task_name)):
             return int(_Error.INVALID_TASK_NAME)
         if len(request.tag) > limits.MAXIMUM_TASK_TAG_BYTES:
             return int(_Error.INVALID_TAG)
@@ -230,15 +193,14 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         """Keep tasks, or none when one of them is wrong; return results and names."""
         now = self._clock.time()
         results = [self._check(request, now) for request in requests]
-        names = [_text(each.task_name) or self._make_name() for each in requests]
+        names = [text_of(each.task_name) or self._make_name() for each in requests]
         if any(results):
             return [result or _Error.SKIPPED for result in results], names
         tasks = [
-            _task(request, name, now)
+            new_task(request, name, now)
             for request, name in zip(requests, names, strict=True)
         ]
-        with self._tasks.writing(now) as connection:
-            added = [self._keep(connection, task) for task in tasks]
+        added = self._tasks.add(tasks, now)
         self._added()
         return [_ADDED[each] for each in added], names
 
@@ -250,7 +212,7 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
 
         now = self._clock.time()
         results = [self._check(request, now) for request in requests]
-        names = [_text(each.task_name) or self._make_name() for each in requests]
+        names = [text_of(each.task_name) or self._make_name() for each in requests]
         if any(results):
             return [result or _Error.SKIPPED for result in results], names
         whole = messages.TaskQueueBulkAddRequest()
@@ -266,36 +228,3 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             code = error.application_error + _Error.DATASTORE_ERROR
             raise apiproxy_errors.ApplicationError(code, error.error_detail) from error
         return [int(_Error.OK)] * len(names), names
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _task(request: Any, name: str, now: float) -> Task | PullTask:
-    if request.mode == messages.TaskQueueMode.PULL:
-        return PullTask(
-            queue=_text(request.queue_name),
-            name=name,
-            eta_microseconds=request.eta_usec or int(now * 1_000_000),
-            body=bytes(request.body),
-            tag=bytes(request.tag) if request.HasField("tag") else None,
-        )
-    retry = None
-    if request.HasField("retry_parameters"):
-        given = request.retry_parameters
-        retry = {
-            ours: getattr(given, theirs)
-            for theirs, ours in _RETRY_FIELDS.items()
-            if given.HasField(theirs)
-        }
-    return Task(
-        queue=_text(request.queue_name),
-        name=name,
-        eta=request.eta_usec / 1_000_000 or now,
-        method=_METHODS.get(request.method, "POST"),
-        path=_text(request.url),
-        headers=tuple((_text(each.key), _text(each.value)) for each in request.header),
-        body=bytes(request.body),
-        retry=retry,
-    )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from channelshim import appengine
 from channelshim.compat.legacy_str import LegacyStr
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
-from channelshim.services import proxy
+from channelshim.compat import api_proxy as proxy
 from channelshim.services.channel import ChannelService
 from tests.exploring import Cases, explored
 from tests.stepped_clock import SteppedClock

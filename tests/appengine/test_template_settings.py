@@ -13,8 +13,8 @@ from tests.lanes import ROOT, timeout_factor
 
 PREAMBLE = """\
 import datetime, os, sys
-from channelshim.doors import install_runtime
-install_runtime()
+from channelshim import appengine
+appengine.install()
 from django.conf import settings
 
 def render(text, **values):

@@ -18,6 +18,7 @@ from channelshim.appyaml.app import parse_app
 from channelshim.compat import api_proxy
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.services.user import UserService
 from channelshim.store.sqlite.state import SqliteStore
 from tests.service_needs import install_services, load_server, make_login
@@ -100,7 +101,7 @@ def test_blob_is_served_whole_or_in_part(
 ) -> None:
     from google.appengine.api import apiproxy_stub_map
 
-    store = SqliteStore(tmp_path, takes_lease=False)
+    store = SqliteStore(tmp_path, values_of_body, takes_lease=False)
     install_services(tmp_path, store)
     handlers = importlib.import_module("google.appengine.ext.webapp.blobstore_handlers")
     webapp = importlib.import_module("google.appengine.ext.webapp")

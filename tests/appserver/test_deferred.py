@@ -21,7 +21,6 @@ from channelshim.jobs.jobs import Jobs
 from channelshim.runtime.variables import Application
 from channelshim.services.executions import Executions
 from channelshim.store.sqlite.state import SqliteStore
-from channelshim.store.sqlite.tasks import TaskStore
 from tests.service_needs import install_services, load_server, make_login
 
 SOURCE = """
@@ -87,9 +86,8 @@ def deferring(
     store = SqliteStore(tmp_path / "store", takes_lease=False)
     app = read_folder(app_dir, needs_app_yaml=False)
     clock = SystemClock()
-    tasks = TaskStore(store.database)
     executions = Executions(clock)
-    jobs = Jobs(tasks, app.queues, app.cron, clock, executions)
+    jobs = Jobs(store.tasks, app.queues, app.cron, clock, executions)
     before = apiproxy_stub_map.apiproxy
     install_services(
         tmp_path / "store",

@@ -16,6 +16,7 @@ from channelshim.appserver.application import AppServer
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 from tests.service_needs import install_services
 
@@ -62,7 +63,7 @@ def app(environ: dict[str, object], start_response: object) -> list[bytes]:
 def client(tmp_path: Path) -> Iterator[TestApp]:
     from google.appengine.api import datastore
 
-    store = SqliteStore(tmp_path, takes_lease=False)
+    store = SqliteStore(tmp_path, values_of_body, takes_lease=False)
     before = apiproxy_stub_map.apiproxy
     install_services(tmp_path, store)
     signer = CookieSigner([b"s" * 32])

@@ -16,6 +16,7 @@ from webtest import TestApp, Upload
 
 from channelshim import appengine, limits
 from channelshim.appyaml.app import parse_app
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 from tests.service_needs import install_services, load_server
 
@@ -111,7 +112,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestApp]
     (app_dir / "uploading_app.py").write_text(APP)
     monkeypatch.chdir(app_dir)
     monkeypatch.syspath_prepend(str(app_dir))
-    store = SqliteStore(tmp_path / "store", takes_lease=False)
+    store = SqliteStore(tmp_path / "store", values_of_body, takes_lease=False)
     before = apiproxy_stub_map.apiproxy
     install_services(tmp_path / "store", store)
     config = parse_app(YAML, read=lambda path: None)

@@ -61,3 +61,16 @@ def test_stub_that_an_app_registers_counts() -> None:
     own = Stub()
     stubs.ReplaceStub("made", own)
     assert stubs.GetStub("made") is own
+
+
+def test_stub_map_tells_its_own_stubs_from_others() -> None:
+    stubs = LazyStubMap({"made": Stub, "registered": Stub, "replaced": Stub})
+    assert stubs.is_own("made")
+    assert not stubs.is_own("unknown")
+    stubs.GetStub("made")
+    assert stubs.is_own("made")
+    stubs.RegisterStub("registered", Stub())
+    assert not stubs.is_own("registered")
+    stubs.GetStub("replaced")
+    stubs.ReplaceStub("replaced", Stub())
+    assert not stubs.is_own("replaced")

@@ -14,6 +14,7 @@ from google.appengine.ext import ndb
 from channelshim import appengine
 from channelshim.compat.ndb_iterator import BatchIterator
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,8 +34,8 @@ def cache():
 @pytest.fixture(autouse=True)
 def service(monkeypatch, tmp_path, cache):
     monkeypatch.setenv("APPLICATION_ID", "dev~app")
-    store = SqliteStore(tmp_path)
-    service = DatastoreService(store, "dev~app")
+    store = SqliteStore(tmp_path, values_of_body)
+    service = DatastoreService(store.entities, "dev~app")
     proxy = apiproxy_stub_map.APIProxyStubMap()
     proxy.RegisterStub("datastore_v3", service)
     proxy.RegisterStub("memcache", cache)

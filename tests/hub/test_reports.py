@@ -5,16 +5,15 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
 from channelshim import limits
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
-from channelshim.contracts.store import Store
 from channelshim.errors import StorageError
 from channelshim.hub import reports as reports_module
 from channelshim.hub.reports import PresenceReports, presence_request
@@ -27,22 +26,24 @@ Wait = Callable[[Callable[[], Any]], Any]
 
 
 class Journal:
-    """As much of a store as the reports ask for."""
+    """contracts.store.Journal, that can break."""
 
     def __init__(self) -> None:
         self.connected: set[str] = set()
         self.commits = 0
         self.is_broken = False
 
-    def note_presence(
-        self, connected: Iterable[str], disconnected: Iterable[str]
-    ) -> None:
-        """See contracts.Store."""
+    def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
+        """See contracts.store.Journal."""
         if self.is_broken:
             raise StorageError("the disk is full")
         self.commits += 1
         self.connected |= set(connected)
         self.connected -= set(disconnected)
+
+    def connected_client_ids(self) -> Sequence[str]:
+        """See contracts.store.Journal."""
+        return sorted(self.connected)
 
 
 class App:
@@ -58,7 +59,7 @@ class App:
         self._lock = threading.Lock()
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
-        """See contracts.Dispatcher."""
+        """See contracts.dispatcher."""
         client_id = parse_qs(request.body.decode("ascii"))["from"][0]
         what = request.path.strip("/").rpartition("/")[2]
         with self._lock:
@@ -90,7 +91,7 @@ def app(journal: Journal) -> App:
 
 @pytest.fixture
 def reports(app: App, journal: Journal) -> Iterator[PresenceReports]:
-    opened = PresenceReports(app, cast(Store, journal))
+    opened = PresenceReports(app, journal)
     yield opened
     for held in app.held.values():
         held.set()
@@ -194,7 +195,7 @@ def test_a_journal_that_cannot_be_written_silences_nobody(
 def test_production_rule_keeps_the_journal_and_posts_nothing(
     app: App, journal: Journal, wait_until: Wait
 ) -> None:
-    silent = PresenceReports(app, cast(Store, journal), is_posting=False)
+    silent = PresenceReports(app, journal, is_posting=False)
     silent.connected("a")
     wait_until(lambda: "a" in journal.connected)
     silent.disconnected("a")
@@ -205,7 +206,7 @@ def test_production_rule_keeps_the_journal_and_posts_nothing(
 
 def test_stop_finishes_what_was_reported(app: App, journal: Journal) -> None:
     threads = Threads()
-    reports = PresenceReports(app, cast(Store, journal), threads=threads)
+    reports = PresenceReports(app, journal, threads=threads)
     for number in range(10):
         reports.connected(str(number))
     reports.stop(PATIENCE_SECONDS)
@@ -218,7 +219,7 @@ def test_stop_waits_for_a_stuck_handler_no_longer_than_it_may(
     app: App, journal: Journal, wait_until: Wait
 ) -> None:
     held = app.held["stuck"] = threading.Event()
-    reports = PresenceReports(app, cast(Store, journal))
+    reports = PresenceReports(app, journal)
     reports.connected("stuck")
     wait_until(lambda: "stuck" in app.journalled)
     reports.stop(0.05)
@@ -228,7 +229,7 @@ def test_stop_waits_for_a_stuck_handler_no_longer_than_it_may(
 
 
 def test_stop_without_any_report_is_no_error(app: App, journal: Journal) -> None:
-    PresenceReports(app, cast(Store, journal)).stop(1.0)
+    PresenceReports(app, journal).stop(1.0)
 
 
 def keep_coming(
@@ -303,7 +304,7 @@ def test_nothing_that_is_raised_ends_presence(
     kind: type[BaseException],
 ) -> None:
     threads = Threads(first_pause_seconds=0.001, longest_pause_seconds=0.01)
-    reports = PresenceReports(app, cast(Store, journal), threads=threads)
+    reports = PresenceReports(app, journal, threads=threads)
     target = {"journal": journal, "app": app, "reports": reports}[owner]
     works = getattr(target, name)
     left = iter(range(2))
@@ -335,7 +336,7 @@ def test_handlers_that_never_return_are_given_up(
 ) -> None:
     threads = Threads()
     reports = PresenceReports(
-        app, cast(Store, journal), threads=threads, runners=2, deadline_seconds=0.01
+        app, journal, threads=threads, runners=2, deadline_seconds=0.01
     )
     for client_id in ("stuck 1", "stuck 2", "stuck 3"):
         app.held[client_id] = threading.Event()

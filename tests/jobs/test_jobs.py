@@ -17,7 +17,6 @@ from channelshim.errors import ConfigurationError
 from channelshim.jobs.jobs import Jobs
 from channelshim.services.executions import Executions
 from channelshim.store.sqlite.state import SqliteStore
-from channelshim.store.sqlite.tasks import TaskStore
 
 
 class App:
@@ -46,8 +45,8 @@ def make(folder: Path, tmp_path: Path) -> Iterator[Callable[[], Jobs]]:
     def make_jobs() -> Jobs:
         app = read_folder(folder, needs_app_yaml=False)
         clock = SystemClock()
-        tasks = TaskStore(store.database)
-        made.append(Jobs(tasks, app.queues, app.cron, clock, Executions(clock)))
+        executions = Executions(clock)
+        made.append(Jobs(store.tasks, app.queues, app.cron, clock, executions))
         return made[-1]
 
     yield make_jobs

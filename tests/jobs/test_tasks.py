@@ -13,10 +13,9 @@ import pytest
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.tasks import Task
-from channelshim.jobs.tasks import TaskRunner, task_request
+from channelshim.jobs.tasks import WORKER_ID, TaskRunner, task_request
 from channelshim.kernel.threads import Threads
 from channelshim.store.sqlite.state import SqliteStore
-from channelshim.store.sqlite.tasks import TaskStore
 
 Wait = Callable[..., Any]
 
@@ -41,7 +40,7 @@ class Bench:
 
     def __init__(self, directory: Path) -> None:
         self.store = SqliteStore(directory, takes_lease=False)
-        self.tasks = TaskStore(self.store.database)
+        self.tasks = self.store.tasks
         self.app = App()
         self.runner: TaskRunner | None = None
 
@@ -152,9 +151,22 @@ def test_task_in_hand_at_a_crash_runs_after_the_next_start(
     bench: Bench, wait_until: Wait
 ) -> None:
     bench.add(task("/crashed"))
-    assert bench.tasks.take(time.time(), limit=1, lease_seconds=900)
+    assert bench.tasks.take(WORKER_ID, time.time(), limit=1, lease_seconds=900)
     bench.start()
     wait_until(lambda: bench.app.paths() == ["/crashed"])
+
+
+def test_task_that_another_worker_has_in_hand_is_left_to_it(
+    bench: Bench, wait_until: Wait
+) -> None:
+    bench.add(task("/theirs"))
+    assert bench.tasks.take("other", time.time(), limit=1, lease_seconds=900)
+    bench.start()
+    bench.add(task("/ours"))
+    # The two: theirs is in hand until its lease ends, ours is done and gone.
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 1)
+    assert bench.app.paths() == ["/ours"]
+    assert bench.tasks.statistics("default", time.time()).in_hand == 1
 
 
 def test_stop_waits_for_the_task_in_hand(bench: Bench, wait_until: Wait) -> None:

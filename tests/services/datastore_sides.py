@@ -14,7 +14,6 @@ from google.appengine.datastore import datastore_rpc
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store.sqlite.state import SqliteStore
 
 APP = "dev~app"
 
@@ -53,10 +52,10 @@ class Side:
         return self.transactions[name]
 
 
-def ours(directory, **settings):
-    """Return our service over a fresh store; ids as the SDK's stub gives them."""
-    store = SqliteStore(directory)
-    return Side(DatastoreService(store, APP, auto_id_policy="sequential", **settings))
+def ours(entities, **settings):
+    """Return our service over an empty store; ids as the SDK's stub gives them."""
+    service = DatastoreService(entities, APP, auto_id_policy="sequential", **settings)
+    return Side(service)
 
 
 def theirs():

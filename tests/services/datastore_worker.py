@@ -15,6 +15,7 @@ from google.appengine.ext import ndb
 
 from channelshim import appengine
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 
 appengine.install()
@@ -29,15 +30,15 @@ class Entry(ndb.Model):
     body = ndb.TextProperty()
 
 
-def open_service(directory):
-    """Put a service over the store behind the API proxy and return it."""
-    store = SqliteStore(pathlib.Path(directory), takes_lease=False)
-    service = DatastoreService(store, "dev~app")
+def open_store(directory):
+    """Put a service over a store behind the API proxy and return the store."""
+    store = SqliteStore(pathlib.Path(directory), values_of_body, takes_lease=False)
+    service = DatastoreService(store.entities, "dev~app")
     apiproxy_stub_map.apiproxy = apiproxy_stub_map.APIProxyStubMap()
     apiproxy_stub_map.apiproxy.RegisterStub("datastore_v3", service)
     apiproxy_stub_map.apiproxy.ndb_memcache = False
     ndb.get_context().set_cache_policy(False)
-    return service
+    return store
 
 
 def until_done(function, *arguments):
@@ -104,6 +105,6 @@ def say(line):
 
 
 if __name__ == "__main__":
-    open_service(sys.argv[2])
+    open_store(sys.argv[2])
     say("ready")
     {"contend": contend, "write": write_for_ever}[sys.argv[1]](*sys.argv[3:])

@@ -19,8 +19,7 @@ from channelshim import appengine, limits
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.errors import ConfigurationError, StorageError
 from channelshim.services.datastore_v3 import DatastoreService
-from channelshim.store.sqlite import entities as entities_module
-from channelshim.store.sqlite.state import SqliteStore
+from channelshim.services.datastore_v3.values import values_of_body
 
 APP = "dev~app"
 
@@ -49,10 +48,8 @@ def environment(monkeypatch):
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = SqliteStore(tmp_path)
-    yield store
-    store.close()
+def store(open_store):
+    return open_store(values_of_body)
 
 
 @pytest.fixture
@@ -60,7 +57,7 @@ def serving(monkeypatch, store):
     """Return a function that makes a service and puts it behind the API proxy."""
 
     def serve(**settings):
-        service = DatastoreService(store, APP, **settings)
+        service = DatastoreService(store.entities, APP, **settings)
         proxy = apiproxy_stub_map.APIProxyStubMap()
         proxy.RegisterStub("datastore_v3", service)
         monkeypatch.setattr(apiproxy_stub_map, "apiproxy", proxy)
@@ -89,30 +86,29 @@ def fill(count, **fields):
 
 def kinds_of_plans(monkeypatch):
     """Return a list that fills with whether each query was sorted in memory."""
-    from channelshim.services.datastore_v3 import running
+    from channelshim.services.datastore_v3 import queries
 
     seen = []
-    original = running.sort_candidates
+    original = queries.sort_candidates
 
     def note(*arguments):
         seen.append("sorted")
         return original(*arguments)
 
-    monkeypatch.setattr(running, "sort_candidates", note)
+    monkeypatch.setattr(queries, "sort_candidates", note)
     return seen
 
 
-def test_entities_outlive_a_restart(store, tmp_path, serving, monkeypatch):
+def test_entities_outlive_a_restart(store, open_store, serving, monkeypatch):
     key = Greeting(author="ann", tags=["a", "b"], text="é").put()
     store.close()
-    again = SqliteStore(tmp_path)
+    again = open_store(values_of_body)
     proxy = apiproxy_stub_map.APIProxyStubMap()
-    proxy.RegisterStub("datastore_v3", DatastoreService(again, APP))
+    proxy.RegisterStub("datastore_v3", DatastoreService(again.entities, APP))
     monkeypatch.setattr(apiproxy_stub_map, "apiproxy", proxy)
     found = key.get()
     assert (found.author, found.tags, found.text) == ("ann", ["a", "b"], "é")
     assert Greeting.query(Greeting.tags == "b").get(keys_only=True) == key
-    again.close()
 
 
 def test_scattered_ids_are_large_and_none_comes_twice(serving):
@@ -131,7 +127,7 @@ def test_sequential_ids_step_over_those_that_the_app_chose(serving):
 
 def test_other_policy_is_refused(store):
     with pytest.raises(ConfigurationError, match="sequential"):
-        DatastoreService(store, APP, auto_id_policy="random")
+        DatastoreService(store.entities, APP, auto_id_policy="random")
 
 
 def test_allocated_and_reserved_ids_are_not_given_again(serving):
@@ -227,8 +223,8 @@ def test_composite_index_is_built_once_and_then_used(monkeypatch, service):
     assert plans == []
     definition = IndexDefinition((("author", False), ("number", True)))
     with service.entities.read() as snapshot:
-        kind_id = snapshot.state.kind_id("", "Greeting")
-        assert snapshot.state.index(kind_id, definition).is_ready
+        kind_id = snapshot.kind_id("", "Greeting")
+        assert snapshot.index(kind_id, definition).is_ready
 
 
 def test_cursors_move_on_over_list_properties():
@@ -264,13 +260,13 @@ def test_index_follows_later_writes():
     assert query.count() == limits.QUERY_SORTED_ROWS + 5
 
 
-def test_index_that_cannot_be_built_is_done_without(monkeypatch):
+def test_index_that_cannot_be_built_is_done_without(monkeypatch, service):
     fill(limits.QUERY_SORTED_ROWS + 5, author="ann")
 
     def refuse(*_arguments):
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(entities_module.SqliteEntities, "build_index", refuse)
+    monkeypatch.setattr(service.entities, "build_index", refuse)
     query = Greeting.query(Greeting.author == "ann").order(-Greeting.number)
     assert query.get().number == limits.QUERY_SORTED_ROWS + 4
 

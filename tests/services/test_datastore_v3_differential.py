@@ -21,7 +21,10 @@ from hypothesis.stateful import (
 )
 
 from channelshim import limits
+from channelshim.services.datastore_v3.values import values_of_body
+from channelshim.store.sqlite.state import SqliteStore
 from tests.services.datastore_sides import APP, ours, theirs, told
+from tests.store.dict_store import DictStore, Disk
 
 NAMES = ("a", "b", "c")
 # Shrinking takes minutes; CHANNELSHIM_TESTS_SHRINK=1 asks for it.
@@ -162,12 +165,18 @@ class Comparison(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
-        self.sides = (ours(self.directory), theirs())
+        self.store = self.open_store()
+        self.sides = (ours(self.store.entities), theirs())
         self.open = set()
 
     def teardown(self):
         self.sides[0].service.Clear()
+        self.store.close()
         shutil.rmtree(self.directory)
+
+    def open_store(self):
+        """Return an empty store."""
+        return SqliteStore(self.directory, values_of_body)
 
     def same(self, question):
         first, second = (side.ask(question) for side in self.sides)
@@ -429,9 +438,14 @@ def environment(monkeypatch):
     monkeypatch.setenv("AUTH_DOMAIN", "gmail.com")
 
 
-def compare(examples, steps):
+class ComparisonOverDicts(Comparison):
+    def open_store(self):
+        return DictStore(Disk(), values_of_body)
+
+
+def compare(examples, steps, machine=Comparison):
     run_state_machine_as_test(
-        Comparison,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -447,6 +461,11 @@ def compare(examples, steps):
 def test_thousand_random_operations_find_no_difference(monkeypatch, sorted_rows):
     monkeypatch.setattr(limits, "QUERY_SORTED_ROWS", sorted_rows)
     compare(examples=20, steps=50)
+
+
+def test_service_is_as_right_over_a_store_of_dicts(monkeypatch):
+    monkeypatch.setattr(limits, "QUERY_SORTED_ROWS", 0)
+    compare(examples=10, steps=50, machine=ComparisonOverDicts)
 
 
 @pytest.mark.slow

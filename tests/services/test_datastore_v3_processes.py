@@ -36,10 +36,10 @@ def environment(monkeypatch):
 
 
 @pytest.fixture
-def service(tmp_path):
-    service = worker.open_service(tmp_path)
-    yield service
-    service.entities.database.close()
+def store(tmp_path):
+    store = worker.open_store(tmp_path)
+    yield store
+    store.database.close()
 
 
 def start(*arguments):
@@ -48,7 +48,7 @@ def start(*arguments):
     )
 
 
-def test_four_processes_increment_and_transfer_exactly(service, tmp_path):
+def test_four_processes_increment_and_transfer_exactly(store, tmp_path):
     ndb.put_multi([worker.Account(id=n, amount=100) for n in (1, 2, 3)])
     worker.Account(id=100, amount=0).put()
     children = [start("contend", tmp_path, ROUNDS, seed) for seed in range(4)]
@@ -63,9 +63,9 @@ def test_four_processes_increment_and_transfer_exactly(service, tmp_path):
     assert [each.amount for each in found] == sorted([*amounts, 4 * ROUNDS])
 
 
-def test_writers_do_not_hold_up_readers(service):
+def test_writers_do_not_hold_up_readers(store):
     worker.Account(id=1, amount=7).put()
-    with service.entities.database.write() as connection:
+    with store.database.write() as connection:
         connection.execute("UPDATE entity SET version = version + 1")
         seen = []
 
@@ -112,7 +112,7 @@ def kill_and_check(tmp_path, kills):
 
 def check(tmp_path, present, absent, pairs):
     ndb.tasklets._state.reset(None)
-    service = worker.open_service(tmp_path)
+    store = worker.open_store(tmp_path)
     try:
         stored = {key.id() for key in worker.Entry.query().fetch(keys_only=True)}
         assert present <= stored
@@ -124,11 +124,11 @@ def check(tmp_path, present, absent, pairs):
         assert lefts == rights
         indexed = worker.Entry.query().order(worker.Entry.number).count()
         assert indexed == len(stored)
-        connection = service.entities.database.connection()
+        connection = store.database.connection()
         assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
         return stored
     finally:
-        service.entities.database.close()
+        store.database.close()
 
 
 def test_what_was_acknowledged_survives_a_few_kills(tmp_path):
@@ -140,9 +140,9 @@ def test_what_was_acknowledged_survives_two_hundred_kills(tmp_path):
     assert kill_and_check(tmp_path, KILLS_SLOW) > KILLS_SLOW
 
 
-def test_full_disk_is_an_internal_error_and_corrupts_nothing(service):
+def test_full_disk_is_an_internal_error_and_corrupts_nothing(store):
     worker.Entry(id=1, number=1).put()
-    connection = service.entities.database.connection()
+    connection = store.database.connection()
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 3}")
 
@@ -166,7 +166,7 @@ import resource, signal, sys
 from tests.services import datastore_worker as worker
 from google.appengine.api import datastore_errors
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-worker.open_service(sys.argv[1])
+worker.open_store(sys.argv[1])
 worker.Entry(id=1, number=1).put()
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, 1 << 19))
 try:
@@ -184,16 +184,16 @@ except datastore_errors.InternalError as error:
     )
     failed = int(done.stdout.split()[0])
     assert "refused" in done.stdout
-    service = worker.open_service(tmp_path)
+    store = worker.open_store(tmp_path)
     stored = worker.Entry.query().order(worker.Entry.number).fetch()
     assert [each.number for each in stored] == list(range(1, failed))
     worker.Entry(id=failed, number=failed).put()
-    service.entities.database.close()
+    store.database.close()
 
 
-def test_file_that_turned_read_only_is_an_internal_error(service):
+def test_file_that_turned_read_only_is_an_internal_error(store):
     worker.Entry(id=1, number=1).put()
-    connection = service.entities.database.connection()
+    connection = store.database.connection()
     connection.execute("PRAGMA query_only = 1")
     with pytest.raises(datastore_errors.InternalError, match="read-only"):
         worker.Entry(id=2, number=2).put()
@@ -224,12 +224,12 @@ def test_read_only_folder_is_told_at_the_start():
         folder.chmod(0o700)
 
 
-def test_busy_store_is_a_timeout(service, monkeypatch, tmp_path):
+def test_busy_store_is_a_timeout(store, monkeypatch, tmp_path):
     from channelshim import limits
 
     monkeypatch.setattr(limits, "STORE_BUSY_SECONDS", 0.01)
     ndb.tasklets._state.reset(None)
-    second = worker.open_service(tmp_path)
-    with service.entities.database.write(), pytest.raises(datastore_errors.Timeout):
+    second = worker.open_store(tmp_path)
+    with store.database.write(), pytest.raises(datastore_errors.Timeout):
         worker.Entry(id=1, number=1).put()
-    second.entities.database.close()
+    second.database.close()

@@ -12,7 +12,6 @@ from google.appengine.api import apiproxy_stub_map, memcache
 from google.appengine.api.memcache import memcache_stub
 
 from channelshim.services.memcache import MemcacheService
-from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.state import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,11 +22,10 @@ import os, pathlib, sys
 os.environ["APPLICATION_ID"] = "dev~app"
 from google.appengine.api import apiproxy_stub_map, memcache
 from channelshim.services.memcache import MemcacheService
-from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.state import SqliteStore
 store = SqliteStore(pathlib.Path(sys.argv[1]), takes_lease=False)
 apiproxy_stub_map.apiproxy.RegisterStub(
-    "memcache", MemcacheService(SqliteCache(store.database)))
+    "memcache", MemcacheService(store.cache))
 for _ in range(100):
     assert memcache.incr("n", initial_value=0) is not None
 """
@@ -45,13 +43,6 @@ def clock():
     return Clock()
 
 
-@pytest.fixture
-def store(tmp_path):
-    store = SqliteStore(tmp_path, takes_lease=False)
-    yield store
-    store.close()
-
-
 def register(monkeypatch, service):
     proxy = apiproxy_stub_map.APIProxyStubMap()
     proxy.RegisterStub("memcache", service)
@@ -59,9 +50,9 @@ def register(monkeypatch, service):
 
 
 @pytest.fixture(autouse=True)
-def service(monkeypatch, store, clock):
+def service(monkeypatch, open_store, clock):
     monkeypatch.setenv("APPLICATION_ID", "dev~app")
-    service = MemcacheService(SqliteCache(store.database, clock=clock))
+    service = MemcacheService(open_store(clock=clock).cache)
     register(monkeypatch, service)
     return service
 
@@ -154,8 +145,8 @@ def test_statistics_and_flush(clock):
     assert stats["items"] == stats["bytes"] == stats["hits"] == 0
 
 
-def test_cache_is_bounded_and_the_newest_stay(monkeypatch, store, clock):
-    cache = SqliteCache(store.database, clock=clock, maximum_bytes=100_000)
+def test_cache_is_bounded_and_the_newest_stay(monkeypatch, open_store, clock):
+    cache = open_store(clock=clock, cache_bytes=100_000).cache
     register(monkeypatch, MemcacheService(cache))
     for number in range(300):
         clock.now += 1
@@ -165,8 +156,8 @@ def test_cache_is_bounded_and_the_newest_stay(monkeypatch, store, clock):
     assert memcache.get_stats()["bytes"] <= 100_000
 
 
-def test_expired_give_way_first(monkeypatch, store, clock):
-    cache = SqliteCache(store.database, clock=clock, maximum_bytes=3000)
+def test_expired_give_way_first(monkeypatch, open_store, clock):
+    cache = open_store(clock=clock, cache_bytes=3000).cache
     register(monkeypatch, MemcacheService(cache))
     memcache.set("kept", b"x" * 1000)
     clock.now += 1
@@ -176,7 +167,9 @@ def test_expired_give_way_first(monkeypatch, store, clock):
     assert memcache.get("kept") is not None
 
 
-def test_store_that_refuses_is_a_cache_without_room(store):
+def test_store_that_refuses_is_a_cache_without_room(monkeypatch, open_store):
+    store = open_store()
+    register(monkeypatch, MemcacheService(store.cache))
     store.close()
     assert memcache.get("k") is None
     assert not memcache.set("k", 1)
@@ -214,7 +207,9 @@ def test_random_operations_are_answered_as_by_the_stub(service, clock, monkeypat
         assert first == step(seed)
 
 
-def test_four_processes_count_exactly(tmp_path, store):
+def test_four_processes_count_exactly(monkeypatch, tmp_path):
+    store = SqliteStore(tmp_path, takes_lease=False)
+    register(monkeypatch, MemcacheService(store.cache))
     children = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", COUNT, str(tmp_path)], cwd=ROOT
@@ -223,3 +218,4 @@ def test_four_processes_count_exactly(tmp_path, store):
     ]
     assert [child.wait() for child in children] == [0] * 4
     assert memcache.get("n") == 400
+    store.close()

@@ -16,12 +16,12 @@ from google.appengine.ext import ndb
 
 from channelshim.appyaml.queues import parse_queues
 from channelshim.compat import api_proxy
+from channelshim.contracts.store import Store
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.services.executions import Executions
 from channelshim.services.taskqueue import TaskQueueService
-from channelshim.store.sqlite.pull_tasks import PullTaskStore
-from channelshim.store.sqlite.state import SqliteStore
-from channelshim.store.sqlite.tasks import TaskStore
+from channelshim.services.transactional_tasks import TransactionalTasks
 
 YAML = """
 queue:
@@ -34,6 +34,9 @@ queue:
   retry_parameters:
     task_retry_limit: 2
 """
+
+
+OpenStore = Callable[..., Store]
 
 
 class SetClock:
@@ -52,27 +55,35 @@ class SetClock:
 class Side:
     """One implementation behind Google's client."""
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, name: str, store: Store) -> None:
         self.name = name
         self.clock = SetClock()
         self.executions = Executions(self.clock)
-        self.store = SqliteStore(directory, takes_lease=False)
+        self.store = store
         (directory / "queue.yaml").write_text(YAML)
         made: Callable[[], Any] = self.ours if name == "ours" else self.google
         self.root = directory
-        api_proxy.install(
+        stubs = api_proxy.install(
             {
                 "taskqueue": made,
                 "memcache": memcache_stub.MemcacheServiceStub,
-                "datastore_v3": lambda: DatastoreService(self.store, "dev~test"),
+                "datastore_v3": lambda: DatastoreService(
+                    store.entities,
+                    "dev~test",
+                    tasks=TransactionalTasks(
+                        lambda: name == "ours" and stubs.is_own("taskqueue"),
+                        lambda: None,
+                        self.clock,
+                    ),
+                ),
             }
         )
 
     def ours(self) -> Any:
         numbers = itertools.count(1)
         return TaskQueueService(
-            TaskStore(self.store.database),
-            PullTaskStore(self.store.database),
+            self.store.tasks,
+            self.store.pull_tasks,
             parse_queues(YAML),
             self.clock,
             lambda: f"name-{next(numbers)}",
@@ -91,14 +102,17 @@ class Side:
 
 @pytest.fixture(params=["ours", "google"])
 def side(
-    tmp_path: Path, environment: None, request: pytest.FixtureRequest
+    tmp_path: Path,
+    environment: None,
+    request: pytest.FixtureRequest,
+    open_store: OpenStore,
 ) -> Iterator[Side]:
-    yield from sides(tmp_path, request.param)
+    yield from sides(tmp_path, request.param, open_store(values_of_body))
 
 
 @pytest.fixture
-def ours(tmp_path: Path, environment: None) -> Iterator[Side]:
-    yield from sides(tmp_path, "ours")
+def ours(tmp_path: Path, environment: None, open_store: OpenStore) -> Iterator[Side]:
+    yield from sides(tmp_path, "ours", open_store(values_of_body))
 
 
 @pytest.fixture
@@ -111,9 +125,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def sides(directory: Path, name: str) -> Iterator[Side]:
+def sides(directory: Path, name: str, store: Store) -> Iterator[Side]:
     before = apiproxy_stub_map.apiproxy
-    made = Side(directory, name)
+    made = Side(directory, name, store)
     # Tasks are due at the time of the client's clock, which we cannot set.
     made.pass_seconds(1)
     yield made
@@ -283,8 +297,8 @@ def test_statistics_tell_what_is_in_hand(ours: Side) -> None:
     assert (found.in_flight, found.executed_last_minute) == (0, 0)
     push = taskqueue.Queue("push")
     push.add(taskqueue.Task(url="/run"))
-    TaskStore(ours.store.database).take(
-        ours.clock.now, limit=1, lease_seconds=60.0, excluded_queues=()
+    ours.store.tasks.take(
+        "main", ours.clock.now, limit=1, lease_seconds=60.0, excluded_queues=()
     )
     ours.executions.count("push")
     found = push.fetch_statistics()

@@ -30,6 +30,7 @@ from google.appengine.api.app_identity import _metadata_server
 from channelshim import appengine, limits
 from channelshim.compat import access_tokens
 from channelshim.runtime.environment import RequestScope
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 from tests.service_needs import install_services
 
@@ -37,7 +38,7 @@ from tests.service_needs import install_services
 @pytest.fixture(autouse=True)
 def services(tmp_path: Path) -> Iterator[None]:
     before = apiproxy_stub_map.apiproxy
-    store = SqliteStore(tmp_path, takes_lease=False)
+    store = SqliteStore(tmp_path, values_of_body, takes_lease=False)
     install_services(tmp_path, store)
     yield
     apiproxy_stub_map.apiproxy = before

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from google.appengine.api import apiproxy_stub_map, taskqueue
+from google.appengine.api import apiproxy_stub_map, datastore_errors, taskqueue
 from google.appengine.api.memcache import memcache_stub
 from google.appengine.ext import ndb
 
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.compat import api_proxy
+from channelshim.contracts.store import Store
 from channelshim.contracts.tasks import Task
 from channelshim.runtime.environment import RequestScope
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.services.executions import Executions
 from channelshim.services.taskqueue import TaskQueueService
-from channelshim.store.sqlite.pull_tasks import PullTaskStore
-from channelshim.store.sqlite.state import SqliteStore
-from channelshim.store.sqlite.tasks import TaskStore
+from channelshim.services.transactional_tasks import TransactionalTasks
 
 QUEUES = parse_queues("queue:\n- name: slow\n  rate: 1/s\n- name: p\n  mode: pull\n")
 
@@ -31,14 +29,14 @@ QUEUES = parse_queues("queue:\n- name: slow\n  rate: 1/s\n- name: p\n  mode: pul
 class Queues:
     """A service over a store of its own."""
 
-    def __init__(self, directory: Path, queues: QueueConfig) -> None:
-        self.store = SqliteStore(directory, takes_lease=False)
-        self.tasks = TaskStore(self.store.database)
+    def __init__(self, store: Store, queues: QueueConfig) -> None:
+        self.store = store
+        self.tasks = store.tasks
         self.woken = 0
         names = (f"name-{number}" for number in itertools.count(1))
         self.service = TaskQueueService(
             self.tasks,
-            PullTaskStore(self.store.database),
+            store.pull_tasks,
             queues,
             time,
             lambda: next(names),
@@ -50,18 +48,25 @@ class Queues:
         self.woken += 1
 
     def all(self) -> list[Task]:
-        return self.tasks.take(time.time() + 86400 * 40, limit=100, lease_seconds=0.0)
+        later = time.time() + 86400 * 40
+        return list(self.tasks.take("test", later, limit=100, lease_seconds=0.0))
 
 
 @pytest.fixture
-def queues(tmp_path: Path) -> Iterator[Queues]:
-    made = Queues(tmp_path, QUEUES)
+def queues(open_store: Callable[..., Store]) -> Iterator[Queues]:
+    made = Queues(open_store(values_of_body), QUEUES)
     before = apiproxy_stub_map.apiproxy
-    api_proxy.install(
+    stubs = api_proxy.install(
         {
             "taskqueue": lambda: made.service,
             "memcache": memcache_stub.MemcacheServiceStub,
-            "datastore_v3": lambda: DatastoreService(made.store, "dev~test"),
+            "datastore_v3": lambda: DatastoreService(
+                made.store.entities,
+                "dev~test",
+                tasks=TransactionalTasks(
+                    lambda: stubs.is_own("taskqueue"), made._wake, time
+                ),
+            ),
         }
     )
     yield made
@@ -177,24 +182,59 @@ def test_transactional_task_is_added_with_the_commit(queues: Queues) -> None:
     assert [task.path for task in queues.all()] == ["/committed"]
 
 
-def test_task_and_entities_are_one_commit(
-    queues: Queues, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refused_commit_adds_no_tasks(queues: Queues) -> None:
     class Other(ndb.Model):
-        pass
+        value = ndb.IntegerProperty()
 
-    def commit() -> None:
-        Other(id="one").put()
+    def commit(*, is_disturbed: bool) -> None:
+        other = Other.get_by_id("one") or Other(id="one")
+        if is_disturbed:
+            ndb.non_transactional(Other(id="one", value=1).put)()
+        other.value = 2
+        other.put()
         taskqueue.add(url="/committed", transactional=True)
 
-    def fail(*arguments: Any) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+    def run(*, is_disturbed: bool) -> None:
+        ndb.transaction(lambda: commit(is_disturbed=is_disturbed), retries=0)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(queues.tasks, "add_within", fail)
-        with pytest.raises(Exception, match="full"):
-            in_request(lambda: ndb.transaction(commit, retries=0))
-    assert in_request(lambda: Other.get_by_id("one")) is None
+    with pytest.raises(datastore_errors.TransactionFailedError):
+        in_request(lambda: run(is_disturbed=True))
+    assert in_request(lambda: Other.get_by_id("one")).value == 1
     assert queues.all() == []
-    in_request(lambda: ndb.transaction(commit))
+    in_request(lambda: run(is_disturbed=False))
     assert [task.path for task in queues.all()] == ["/committed"]
+
+
+def test_named_task_that_waits_already_is_dropped_with_a_warning(
+    queues: Queues, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Google's client gives transactional tasks no names; the API allows them.
+    task = Task("default", "name-1", time.time(), "POST", "/first")
+    queues.tasks.add([task], time.time())
+
+    def commit() -> None:
+        taskqueue.add(url="/second", transactional=True)
+
+    in_request(lambda: ndb.transaction(commit))
+    assert [task.path for task in queues.all()] == ["/first"]
+    assert "name-1 is dropped" in caplog.text
+
+
+def test_stub_that_replaces_ours_gets_the_tasks_of_transactions(queues: Queues) -> None:
+    from google.appengine.api.taskqueue import taskqueue_stub
+
+    theirs = taskqueue_stub.TaskQueueServiceStub()
+    apiproxy_stub_map.apiproxy.ReplaceStub("taskqueue", theirs)
+
+    def commit() -> None:
+        taskqueue.add(url="/theirs", transactional=True)
+
+    in_request(lambda: ndb.transaction(commit))
+    assert queues.all() == []
+    assert [task["url"] for task in theirs.GetTasks("default")] == ["/theirs"]
+
+
+def test_store_that_refuses_is_a_transient_error(queues: Queues) -> None:
+    queues.store.close()
+    with pytest.raises(taskqueue.TransientError):
+        in_request(lambda: taskqueue.add(url="/run"))

@@ -1,12 +1,10 @@
-"""The cache's own rules; what apps see of it is tested with the memcache service."""
+"""The contract of the cache; what apps see of it: tests/services/test_memcache.py."""
 
 from __future__ import annotations
 
 import pytest
 
 from channelshim.contracts.cache import Entry
-from channelshim.store.sqlite.cache import SqliteCache
-from channelshim.store.sqlite.database import Database
 
 
 class Clock:
@@ -22,10 +20,8 @@ def clock():
 
 
 @pytest.fixture
-def cache(tmp_path, clock):
-    database = Database(tmp_path)
-    yield SqliteCache(database, clock=clock, maximum_bytes=100)
-    database.close()
+def cache(open_store, clock):
+    return open_store(clock=clock, cache_bytes=100).cache
 
 
 def test_bytes_are_counted_through_all_changes(cache):

@@ -1,4 +1,4 @@
-"""The store contract; every back end passes these."""
+"""The contract of the store's small parts; every back end passes these."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ import pytest
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError
 from channelshim.protocol.tokens import client_id_text
-from channelshim.store.sqlite.state import SqliteStore
 
 
-@pytest.fixture(params=[SqliteStore])
-def opened(request, tmp_path):
+@pytest.fixture
+def opened(open_store):
     """Return a function that opens the store once more, as a restart does."""
     stores = []
 
-    def open_store():
+    def restart():
         if stores:
             stores[-1].close()
-        stores.append(request.param(tmp_path / "store"))
+        stores.append(open_store())
         return stores[-1]
 
-    yield open_store
-    stores[-1].close()
+    return restart
 
 
 @pytest.fixture
@@ -37,40 +35,40 @@ def account(email, seen_at=1.0, *, is_admin=False):
 
 
 def test_secret_is_made_once_and_kept(opened):
-    made = opened().secrets("token")
+    made = opened().secrets.get("token")
     assert [len(secret) for secret in made] == [32]
-    assert opened().secrets("token") == made
+    assert opened().secrets.get("token") == made
 
 
 def test_purposes_have_secrets_of_their_own(store):
-    assert store.secrets("token") != store.secrets("cookie")
+    assert store.secrets.get("token") != store.secrets.get("cookie")
 
 
 def test_rotation_appends_the_newest_and_drops_the_oldest(store):
-    first = store.secrets("token")[0]
-    store.rotate_secret("token")
-    second = store.secrets("token")[1]
-    assert store.secrets("token")[0] == first
-    store.rotate_secret("token")
-    assert len(store.secrets("token")) == 2
-    assert store.secrets("token")[0] == second
+    first = store.secrets.get("token")[0]
+    store.secrets.rotate("token")
+    second = store.secrets.get("token")[1]
+    assert store.secrets.get("token")[0] == first
+    store.secrets.rotate("token")
+    assert len(store.secrets.get("token")) == 2
+    assert store.secrets.get("token")[0] == second
 
 
 def test_rotation_keeps_at_least_the_newest(store):
-    store.secrets("token")
-    store.rotate_secret("token", keep=0)
-    assert len(store.secrets("token")) == 1
+    store.secrets.get("token")
+    store.secrets.rotate("token", keep=0)
+    assert len(store.secrets.get("token")) == 1
 
 
 def test_rotation_before_the_first_secret_makes_one(store):
-    store.rotate_secret("token")
-    assert len(store.secrets("token")) == 1
+    store.secrets.rotate("token")
+    assert len(store.secrets.get("token")) == 1
 
 
 def test_threads_that_race_get_the_same_secret(store):
     seen = []
     threads = [
-        threading.Thread(target=lambda: seen.append(tuple(store.secrets("token"))))
+        threading.Thread(target=lambda: seen.append(tuple(store.secrets.get("token"))))
         for _ in range(8)
     ]
     for thread in threads:
@@ -83,25 +81,25 @@ def test_threads_that_race_get_the_same_secret(store):
 
 def test_accounts_come_last_seen_first_and_outlive_a_restart(opened):
     store = opened()
-    store.remember_account(account("Ann@example.com", 1.0))
-    store.remember_account(account("bob@example.com", 2.5, is_admin=True))
-    assert opened().accounts() == [
+    store.accounts.remember(account("Ann@example.com", 1.0))
+    store.accounts.remember(account("bob@example.com", 2.5, is_admin=True))
+    assert opened().accounts.all() == [
         account("bob@example.com", 2.5, is_admin=True),
         account("Ann@example.com", 1.0),
     ]
 
 
 def test_account_is_replaced_by_its_email(store):
-    store.remember_account(account("ann@example.com", 1.0, is_admin=True))
-    store.remember_account(account("ann@example.com", 2.0))
-    assert store.accounts() == [account("ann@example.com", 2.0)]
+    store.accounts.remember(account("ann@example.com", 1.0, is_admin=True))
+    store.accounts.remember(account("ann@example.com", 2.0))
+    assert store.accounts.all() == [account("ann@example.com", 2.0)]
 
 
 def test_journal_says_after_a_restart_who_was_connected(opened):
     store = opened()
-    store.note_presence(["a", "b", "ü"], [])
-    store.note_presence(["b", "c"], ["a"])
-    assert sorted(opened().connected_client_ids()) == ["b", "c", "ü"]
+    store.journal.note(["a", "b", "ü"], [])
+    store.journal.note(["b", "c"], ["a"])
+    assert sorted(opened().journal.connected_client_ids()) == ["b", "c", "ü"]
 
 
 @pytest.mark.parametrize(
@@ -124,13 +122,13 @@ def test_text_that_cannot_be_stored_is_refused(store, email):
 
 
 def test_journal_counts_an_id_in_both_lists_as_connected(store):
-    store.note_presence(["a"], ["a"])
-    assert store.connected_client_ids() == ["a"]
+    store.journal.note(["a"], ["a"])
+    assert store.journal.connected_client_ids() == ["a"]
 
 
 def test_journal_takes_iterators(store):
-    store.note_presence(iter(["a"]), iter(()))
-    assert store.connected_client_ids() == ["a"]
+    store.journal.note(iter(["a"]), iter(()))
+    assert store.journal.connected_client_ids() == ["a"]
 
 
 def test_windows_are_kept_until_forgotten(opened):
@@ -146,3 +144,23 @@ def test_windows_are_kept_until_forgotten(opened):
 def test_close_is_idempotent(store):
     store.close()
     store.close()
+
+
+def test_accounts_and_ids_may_hold_any_text(opened):
+    store = opened()
+    store.accounts.remember(account("a\0é@example.com"))
+    store.journal.note(["a\0b", "a", "\U0001f600"], [])
+    store.journal.note([], ["a"])
+    store = opened()
+    assert [one.email for one in store.accounts.all()] == ["a\0é@example.com"]
+    assert set(store.journal.connected_client_ids()) == {"a\0b", "\U0001f600"}
+
+
+def test_closed_store_says_so(store):
+    store.close()
+    with pytest.raises(StorageError, match="closed"):
+        store.accounts.all()
+    with pytest.raises(StorageError, match="closed"):
+        store.entities.allocate("ids", 1)
+    with pytest.raises(StorageError, match="closed"), store.cache.read():
+        pass

@@ -1,15 +1,20 @@
-"""Tasks are kept, leased, and free again when their process is gone."""
+"""The contract of push tasks: kept, leased, free again when their process is gone."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from channelshim import limits
-from channelshim.contracts.tasks import Added, QueueStatistics, Task
-from channelshim.store.sqlite.state import SqliteStore
-from channelshim.store.sqlite.tasks import TaskStore
+from channelshim.contracts.entities import Conflict, EntityKey, Write
+from channelshim.contracts.ordering import encode_path
+from channelshim.contracts.store import Store
+from channelshim.contracts.tasks import Added, PullTask, QueueStatistics, Task, Tasks
+
+OpenStore = Callable[[], Store]
 
 TASK = Task(
     "default",
@@ -23,16 +28,22 @@ TASK = Task(
 )
 
 
+WORKER = "main"
+
+
 @pytest.fixture
-def tasks(tmp_path: Path) -> TaskStore:
-    return TaskStore(SqliteStore(tmp_path, takes_lease=False).database)
+def tasks(open_store: OpenStore) -> Tasks:
+    return open_store().tasks
 
 
-def take(tasks: TaskStore, now: float, **options: object) -> list[Task]:
-    return tasks.take(now, limit=10, lease_seconds=60.0, **options)  # type: ignore[arg-type]
+def take(
+    tasks: Tasks, now: float, worker_id: str = WORKER, **options: object
+) -> list[Task]:
+    taken = tasks.take(worker_id, now, limit=10, lease_seconds=60.0, **options)  # type: ignore[arg-type]
+    return list(taken)
 
 
-def test_task_is_taken_when_due_and_by_one_alone(tasks: TaskStore) -> None:
+def test_task_is_taken_when_due_and_by_one_alone(tasks: Tasks) -> None:
     assert tasks.add([TASK], 90.0) == [Added.DONE]
     assert tasks.next_eta() == 100.0
     assert take(tasks, 99.9) == []
@@ -41,7 +52,7 @@ def test_task_is_taken_when_due_and_by_one_alone(tasks: TaskStore) -> None:
     assert tasks.next_eta() == 160.0
 
 
-def test_longest_due_comes_first_and_excluded_queues_wait(tasks: TaskStore) -> None:
+def test_longest_due_comes_first_and_excluded_queues_wait(tasks: Tasks) -> None:
     late = Task("other", "late", 99.0, "GET", "/")
     tasks.add([TASK, late], 90.0)
     assert tasks.next_eta(["other"]) == 100.0
@@ -49,27 +60,53 @@ def test_longest_due_comes_first_and_excluded_queues_wait(tasks: TaskStore) -> N
     assert take(tasks, 100.0) == [late]
 
 
-def test_lease_of_a_dead_process_ends(tasks: TaskStore) -> None:
+def test_lease_of_a_dead_process_ends(tasks: Tasks) -> None:
     tasks.add([TASK], 90.0)
     take(tasks, 100.0)
     (again,) = take(tasks, 160.0)
     assert again.first_tried_at == 100.0
-    tasks.release_all()
+    tasks.release(WORKER)
     assert len(take(tasks, 160.0)) == 1
 
 
-def test_failed_task_comes_back_with_its_count(tasks: TaskStore) -> None:
+def test_worker_that_starts_again_frees_its_own_leases_alone(
+    open_store: OpenStore,
+) -> None:
+    one, two = open_store().tasks, open_store().tasks
+    other = replace(TASK, name="two", eta=101.0)
+    one.add([TASK, other], 90.0)
+    assert take(one, 100.0, "a") == [TASK]
+    assert take(two, 101.0, "b") == [other]
+    two.release("b")
+    assert take(one, 102.0, "a") == [replace(other, first_tried_at=101.0)]
+    two.release("b")
+    assert take(two, 103.0, "b") == []
+    one.release("a")
+    assert len(take(two, 103.0, "b")) == 2
+
+
+def test_task_that_another_worker_holds_by_now_is_not_given_back(tasks: Tasks) -> None:
+    tasks.add([TASK], 90.0)
+    (slow,) = take(tasks, 100.0, "a")
+    (held,) = take(tasks, 160.0, "b")
+    tasks.give_back(slow, "a", 161.0)
+    assert take(tasks, 161.0, "a") == []
+    tasks.give_back(held, "b", 161.0)
+    assert take(tasks, 161.0, "a")[0].retries == 1
+
+
+def test_failed_task_comes_back_with_its_count(tasks: Tasks) -> None:
     tasks.add([TASK], 90.0)
     (taken,) = take(tasks, 100.0)
-    tasks.give_back(taken, 105.0)
+    tasks.give_back(taken, WORKER, 105.0)
     assert take(tasks, 104.0) == []
     (again,) = take(tasks, 105.0)
     assert (again.retries, again.first_tried_at) == (1, 100.0)
-    tasks.give_back(again, 106.0, counts_as_try=False)
+    tasks.give_back(again, WORKER, 106.0, counts_as_try=False)
     assert take(tasks, 106.0)[0].retries == 1
 
 
-def test_name_is_refused_while_it_waits_and_rests(tasks: TaskStore) -> None:
+def test_name_is_refused_while_it_waits_and_rests(tasks: Tasks) -> None:
     tasks.add([TASK], 90.0)
     assert tasks.add([TASK, TASK], 90.0) == [Added.EXISTS, Added.EXISTS]
     tasks.finish(TASK, 100.0)
@@ -79,12 +116,12 @@ def test_name_is_refused_while_it_waits_and_rests(tasks: TaskStore) -> None:
     assert tasks.add([TASK], later) == [Added.DONE]
 
 
-def test_delete_says_what_was_there(tasks: TaskStore) -> None:
+def test_delete_says_what_was_there(tasks: Tasks) -> None:
     tasks.add([TASK], 90.0)
     assert tasks.delete("default", ["one", "two"], 90.0) == [True, False]
 
 
-def test_purged_names_are_free_at_once(tasks: TaskStore) -> None:
+def test_purged_names_are_free_at_once(tasks: Tasks) -> None:
     tasks.add([TASK], 90.0)
     assert tasks.statistics("default", 100.0) == QueueStatistics(1, 100.0)
     tasks.purge("default")
@@ -92,28 +129,59 @@ def test_purged_names_are_free_at_once(tasks: TaskStore) -> None:
     assert tasks.add([TASK], 90.0) == [Added.DONE]
 
 
-def test_task_joins_a_commit_of_others(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path, takes_lease=False)
-    tasks = TaskStore(store.database)
-    assert tasks.is_in(store.database)
-
-    def add_and_fail() -> None:
-        with store.database.write() as both:
-            assert tasks.add_within(both, [TASK]) == [Added.DONE]
-            raise ValueError("on purpose")
-
-    with pytest.raises(ValueError, match="on purpose"):
-        add_and_fail()
-    assert tasks.next_eta() is None
-    with store.database.write() as both:
-        tasks.add_within(both, [TASK])
-    assert tasks.next_eta() == 100.0
+KEY = EntityKey("", "A", encode_path([("A", 1)]))
+PULL = PullTask("pull", "three", 100_000_000, b"body")
 
 
-def test_tasks_outlive_the_process(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path)
-    TaskStore(store.database).add([TASK], 90.0)
+def test_tasks_of_both_kinds_join_a_commit_of_entities(open_store: OpenStore) -> None:
+    store = open_store()
+    write = Write(KEY, b"body", {})
+    with pytest.raises(Conflict):
+        store.entities.apply([write], {KEY.group: 1}, [TASK, PULL])
+    assert store.tasks.next_eta() is None
+    assert store.pull_tasks.statistics("pull", 90.0).tasks == 0
+    applied = store.entities.apply([write], {KEY.group: 0}, [TASK, PULL, TASK])
+    assert applied.added == [Added.DONE, Added.DONE, Added.EXISTS]
+    assert len(applied.versions) == 1
+    assert store.tasks.next_eta() == 100.0
+    assert store.pull_tasks.statistics("pull", 90.0).tasks == 1
+
+
+def test_tasks_need_no_entities_to_be_committed(open_store: OpenStore) -> None:
+    store = open_store()
+    assert store.entities.apply([], {}, [TASK]).added == [Added.DONE]
+    assert take(store.tasks, 100.0) == [TASK]
+
+
+def test_names_may_hold_any_text(tasks: Tasks) -> None:
+    task = replace(TASK, name="a\0é", path="/a\0\U0001f600", headers=(("A", "\0"),))
+    tasks.add([task], 90.0)
+    assert take(tasks, 100.0) == [task]
+
+
+def test_tasks_outlive_the_process(open_store: OpenStore) -> None:
+    store = open_store()
+    store.tasks.add([TASK], 90.0)
     store.close()
-    again = SqliteStore(tmp_path)
-    assert take(TaskStore(again.database), 100.0) == [TASK]
-    again.close()
+    assert take(open_store().tasks, 100.0) == [TASK]
+
+
+def test_no_two_workers_take_the_same_task(open_store: OpenStore) -> None:
+    store = open_store()
+    names = [f"task-{number}" for number in range(60)]
+    store.tasks.add([replace(TASK, name=name) for name in names], 90.0)
+    taken: list[str] = []
+
+    def take_all(worker_id: str, tasks: Tasks) -> None:
+        while found := tasks.take(worker_id, 100.0, limit=3, lease_seconds=60.0):
+            taken.extend(task.name for task in found)
+
+    threads = [
+        threading.Thread(target=take_all, args=(worker_id, open_store().tasks))
+        for worker_id in ("a", "b", "c")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(names)

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 
 from google.appengine.datastore import datastore_stub_util
 
+from channelshim.contracts.entities import Entities
 from channelshim.errors import ConfigurationError
-from channelshim.store.sqlite.entities import SqliteEntities
 
 IdPolicy = Literal["scattered", "sequential"]
 
@@ -36,7 +36,7 @@ class IdSource:
         ConfigurationError: the policy is another word.
     """
 
-    def __init__(self, entities: SqliteEntities, policy: IdPolicy) -> None:
+    def __init__(self, entities: Entities, policy: IdPolicy) -> None:
         if policy not in (SCATTERED, SEQUENTIAL):
             raise ConfigurationError(
                 f"auto_id_policy must be scattered or sequential, not {policy!r}"

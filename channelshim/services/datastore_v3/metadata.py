@@ -12,10 +12,10 @@ from google.appengine.api import datastore, datastore_types
 from google.appengine.datastore import datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 
-from channelshim.contracts.entities import EntityKey
+from channelshim.contracts.entities import EntityKey, Index, Snapshot
 from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.contracts.scan import Scan
 from channelshim.services.datastore_v3 import values
-from channelshim.store.sqlite.entities import Snapshot
 
 KIND: Final = "__kind__"
 PROPERTY: Final = "__property__"
@@ -59,6 +59,11 @@ def get_entity(snapshot: Snapshot, key: EntityKey, reference: Any) -> Any:
     return entity
 
 
+def kinds_of(snapshot: Snapshot, namespace: str) -> list[tuple[str, int]]:
+    """Return name and number of a namespace's kinds."""
+    return [(key[1], id) for key, id in snapshot.kinds().items() if key[0] == namespace]
+
+
 def _list_kinds(
     snapshot: Snapshot, query: Any, filters: Filters, orders: Filters
 ) -> list[Any]:
@@ -67,8 +72,8 @@ def _list_kinds(
         datastore.Entity(
             KIND, name=name, _app=query.app, namespace=query.name_space
         )._ToPb()
-        for name, kind_id in snapshot.state.kinds_of(query.name_space)
-        if wanted.Contains(name) and not snapshot.is_empty(kind_id)
+        for name, kind_id in kinds_of(snapshot, query.name_space)
+        if wanted.Contains(name) and snapshot.count(Scan(kind_id), 1)
     ]
 
 
@@ -78,8 +83,8 @@ def _list_namespaces(
     wanted = datastore_stub_util.ParseNamespaceQuery(query, filters, orders)
     found = {
         namespace
-        for (namespace, _), kind_id in snapshot.state.kinds.items()
-        if wanted.Contains(namespace) and not snapshot.is_empty(kind_id)
+        for (namespace, _), kind_id in snapshot.kinds().items()
+        if wanted.Contains(namespace) and snapshot.count(Scan(kind_id), 1)
     }
     return [_namespace_entity(query.app, each) for each in sorted(found)]
 
@@ -96,7 +101,7 @@ def _list_properties(
 ) -> list[Any]:
     wanted = datastore_stub_util.ParsePropertyQuery(query, filters, orders)
     found = []
-    for kind, kind_id in sorted(snapshot.state.kinds_of(query.name_space)):
+    for kind, kind_id in sorted(kinds_of(snapshot, query.name_space)):
         parent = datastore_types.Key.from_path(
             KIND, kind, _app=query.app, namespace=query.name_space
         )
@@ -118,18 +123,22 @@ def _list_properties(
 
 def _property_types(snapshot: Snapshot, kind_id: int) -> Mapping[str, list[str]]:
     found = {}
-    for definition, index in snapshot.state.indexes.get(kind_id, {}).items():
+    for definition, index in snapshot.indexes(kind_id).items():
         name = definition.properties[0][0]
         if definition != IndexDefinition.single(name):
             continue
         types = [
             datastore_stub_util._PROPERTY_TYPE_NAMES[tag]
             for tag in values.TAGS
-            if snapshot.has_values(index, bytes([tag]), bytes([tag + 1]))
+            if snapshot.count(_values_with(tag, kind_id, index), 1)
         ]
         if types:
             found[name] = types
     return found
+
+
+def _values_with(tag: int, kind_id: int, index: Index) -> Scan:
+    return Scan(kind_id, index_id=index.id, low=bytes([tag]), high=bytes([tag + 1]))
 
 
 _Lister = Callable[[Snapshot, Any, Filters, Filters], list[Any]]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from channelshim.contracts import ordering
-from channelshim.contracts.entities import Index
+from channelshim.contracts.entities import Index, Snapshot
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.scan import Scan
 from channelshim.services.datastore_v3.shape import Shape
-from channelshim.store.sqlite import scan
-from channelshim.store.sqlite.entities import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def make_plan(snapshot: Snapshot, shape: Shape) -> Plan | Missing:
     """Return how to read the query's rows, or which index is missing."""
     if shape.kind is None:
         return _plan_all_kinds(snapshot, shape)
-    kind_id = snapshot.state.kind_id(shape.namespace, shape.kind)
+    kind_id = snapshot.kind_id(shape.namespace, shape.kind)
     if kind_id is None or not _has_properties(snapshot, kind_id, shape):
         return Plan(shape)
     if shape.orders:
@@ -87,14 +85,14 @@ def definition_for(shape: Shape) -> IndexDefinition:
 def _has_properties(snapshot: Snapshot, kind_id: int, shape: Shape) -> bool:
     names = [name for name, _ in (*shape.equalities, *shape.orders)]
     return all(
-        snapshot.state.index(kind_id, IndexDefinition.single(name)) is not None
+        snapshot.index(kind_id, IndexDefinition.single(name)) is not None
         for name in names
     )
 
 
 def _built_in(snapshot: Snapshot, kind_id: int, name: str) -> Index:
     """Return the index of a property that `_has_properties` has found."""
-    index = snapshot.state.index(kind_id, IndexDefinition.single(name))
+    index = snapshot.index(kind_id, IndexDefinition.single(name))
     assert index is not None
     return index
 
@@ -102,7 +100,8 @@ def _built_in(snapshot: Snapshot, kind_id: int, name: str) -> Index:
 def _plan_all_kinds(snapshot: Snapshot, shape: Shape) -> Plan:
     scans = [
         _scan_keys(kind_id, shape)
-        for _, kind_id in snapshot.state.kinds_of(shape.namespace)
+        for (namespace, _), kind_id in snapshot.kinds().items()
+        if namespace == shape.namespace
     ]
     return Plan(shape, tuple(scans))
 
@@ -135,7 +134,7 @@ def _shortest_first(snapshot: Snapshot, scans: list[Scan]) -> list[Scan]:
     # length.
     limit = 16
     while True:
-        counts = [scan.count(snapshot.connection, each, limit) for each in scans]
+        counts = [snapshot.count(each, limit) for each in scans]
         if min(counts) < limit or limit > _ENOUGH:
             best = counts.index(min(counts))
             return [scans[best], *scans[:best], *scans[best + 1 :]]
@@ -148,7 +147,7 @@ _ENOUGH = 4096
 
 def _plan_orders(snapshot: Snapshot, kind_id: int, shape: Shape) -> Plan | Missing:
     definition = definition_for(shape)
-    index = snapshot.state.index(kind_id, definition)
+    index = snapshot.index(kind_id, definition)
     if index is None or not index.is_ready:
         is_repeated = any(
             _built_in(snapshot, kind_id, name).is_repeated for name, _ in shape.orders

@@ -1,216 +1,272 @@
-"""Queries that an index answers: their batches, and the cursors between them."""
+"""Queries as they run: planned once, then answered batch by batch."""
 
 from __future__ import annotations
 
+import itertools
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from google.appengine.datastore import datastore_pb, datastore_stub_util
-from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
+from google.appengine.datastore import (
+    datastore_index,
+    datastore_pb,
+    datastore_stub_util,
+)
 
 from channelshim import limits
-from channelshim.contracts import ordering
-from channelshim.contracts.scan import Position, Row
-from channelshim.services.datastore_v3 import values, wire
-from channelshim.services.datastore_v3.plan import Plan
-from channelshim.services.datastore_v3.reader import (
-    Window,
-    decode_orders,
-    encode_orders,
-    position_of,
-    read_rows,
-    skip_rows,
+from channelshim.contracts.entities import Entities, Snapshot
+from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.errors import StorageError
+from channelshim.services.datastore_v3 import metadata, values
+from channelshim.services.datastore_v3.batches import Batches
+from channelshim.services.datastore_v3.indexes import CompositeIndexes
+from channelshim.services.datastore_v3.plan import Missing, Plan, make_plan
+from channelshim.services.datastore_v3.shape import Shape, shape_of
+from channelshim.services.datastore_v3.sorting import (
+    all_candidates,
+    sort_candidates,
+    sort_metadata,
 )
-from channelshim.services.datastore_v3.shape import KEY
-from channelshim.store.sqlite.entities import Snapshot
+from channelshim.services.datastore_v3.transactions import Transaction
 
-_DESCENDING = datastore_pb.Query.Order.DESCENDING
+_MAXIMUM_COMPONENTS = 100
+"""SDK, datastore_stub_util, BaseDatastore._MAX_QUERY_COMPONENTS."""
 
 check = datastore_stub_util.Check
 
 
 @dataclass(slots=True)
-class Batches:
-    """A query between its batches. Holds places, no results.
-
-    Attributes:
-        app: the query's app.
-        first_direction: of its first order; cursors speak of "before" in its terms.
-        window: what is still to be read.
-        offset: how many rows are still to be left out.
-        remaining: how many rows are still wanted; None for all.
-    """
+class _Running:
+    """A query with more to come: either our places or the SDK's list of results."""
 
     app: str
-    first_direction: int
-    window: Window
-    offset: int
-    remaining: int | None
+    plan: Plan | None
+    batches: Batches | None
+    listed: Any
+    transaction: Transaction | None
 
-    @classmethod
-    def begin(cls, query: Any, plan: Plan, first_direction: int) -> Batches:
-        """Return where a query begins.
 
-        Args:
-            query: its cursors are put into the form of today, in place.
-        """
-        check(query.offset >= 0, "Offset must be >= 0")
-        datastore_stub_util.NormalizeCursors(query, first_direction)
-        window = Window()
-        if query.HasField("compiled_cursor"):
-            window = Window(after=_read_cursor(plan, query.compiled_cursor))
-        if query.HasField("end_compiled_cursor"):
-            until = _read_cursor(plan, query.end_compiled_cursor)
-            window = Window(window.after, until)
-        remaining = query.limit if query.HasField("limit") else None
-        ends_at_start = query.HasField("end_compiled_cursor") and window.until is None
-        return cls(
-            query.app,
-            first_direction,
-            window,
-            query.offset,
-            0 if ends_at_start else remaining,
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A checked query with its parts."""
+
+    query: Any
+    filters: list[Any]
+    orders: list[Any]
+    implied_orders: list[Any]
+    shape: Shape | None
+
+
+class RunningQueries:
+    """Runs queries and remembers, boundedly, those with more to come.
+
+    Args:
+        entities: where they look.
+        indexes: what index.yaml defines.
+    """
+
+    def __init__(self, entities: Entities, indexes: CompositeIndexes) -> None:
+        self._entities = entities
+        self._indexes = indexes
+        self._running: OrderedDict[int, _Running] = OrderedDict()
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def run(self, query: Any, result: Any, transaction: Transaction | None) -> None:
+        """Answer a datastore_pb.Query with its first batch."""
+        question = _ask(query)
+        self._indexes.check(query)
+        with self._reading(query, transaction) as snapshot:
+            running = self._begin(question, snapshot, transaction)
+        if running is None:
+            # Built outside any transaction, so that it is there for the next read.
+            running = self._begin_after_building(question, query)
+        count = query.count if query.HasField("count") else None
+        self._fill(running, result, count, wants_cursors=query.compile, is_first=True)
+        if query.compile:
+            result.compiled_query.keys_only = query.keys_only
+            result.compiled_query.primaryscan.index_name = "devindex"
+
+    def next_batch(self, request: Any, result: Any) -> None:
+        """Answer a datastore_pb.NextRequest."""
+        number = request.cursor.cursor
+        with self._lock:
+            running = self._running.pop(number, None)
+        check(
+            running is not None and running.app == request.cursor.app,
+            f"Cursor {number} not found",
         )
+        assert running is not None
+        count = request.count if request.HasField("count") else None
+        self._fill(running, result, count, wants_cursors=request.compile)
 
-    def next_batch(
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._running.clear()
+
+    def _begin(
         self,
+        question: _Question,
+        snapshot: Snapshot,
+        transaction: Transaction | None,
+    ) -> _Running | None:
+        """Return the query at its start, or None when an index must be built first."""
+        query, shape = question.query, question.shape
+        if query.kind in metadata.PSEUDO_KINDS and query.HasField("kind"):
+            check(
+                transaction is None,
+                f'transactional queries on "{query.kind}" not allowed',
+            )
+            found = sort_metadata(snapshot, query, question.filters, question.orders)
+            return _Running(query.app, None, None, found, None)
+        if shape is None:
+            everything = all_candidates(snapshot, query)
+            return self._sort(question, snapshot, everything, transaction)
+        plan = make_plan(snapshot, shape)
+        if isinstance(plan, Plan):
+            direction = question.implied_orders[0].direction
+            batches = Batches.begin(query, plan, direction)
+            return _Running(query.app, plan, batches, None, transaction)
+        if transaction is None and _is_index_due(snapshot, plan, query):
+            return None
+        return self._sort(question, snapshot, plan.candidates, transaction)
+
+    def _begin_after_building(self, question: _Question, query: Any) -> _Running:
+        shape = question.shape
+        assert shape is not None
+        with self._entities.read() as snapshot:
+            plan = make_plan(snapshot, shape)
+        if isinstance(plan, Missing):
+            self._build(shape, plan.definition)
+        with self._entities.read() as snapshot:
+            running = self._begin(question, snapshot, None)
+            if running is not None:
+                return running
+            # It could not be built, say on a full disk: the answer is right, but slow.
+            everything = all_candidates(snapshot, query)
+            return self._sort(question, snapshot, everything, None)
+
+    def _build(self, shape: Shape, definition: IndexDefinition) -> None:
+        assert shape.kind is not None
+        try:
+            self._entities.build_index(shape.namespace, shape.kind, definition)
+        except StorageError:
+            return
+
+    def _sort(
+        self,
+        question: _Question,
         snapshot: Snapshot,
         plan: Plan,
+        transaction: Transaction | None,
+    ) -> _Running:
+        query = question.query
+        found = sort_candidates(
+            snapshot,
+            plan,
+            query,
+            question.filters,
+            question.orders,
+            _index_list(query),
+        )
+        return _Running(query.app, None, None, found, transaction)
+
+    def _fill(
+        self,
+        running: _Running,
         result: Any,
         count: int | None,
         *,
         wants_cursors: bool,
+        is_first: bool = False,
     ) -> None:
-        """Fill a QueryResult with the next rows and move on behind them.
-
-        Args:
-            count: how many at most; None for as many as an answer takes.
-            wants_cursors: whether the places between the rows shall be told.
-        """
-        self._skip(snapshot, plan, result, wants_cursors=wants_cursors)
-        most = limits.QUERY_BATCH_ROWS if count is None else count
-        if self.remaining is not None:
-            most = min(most, self.remaining)
-        rows = self._take(snapshot, plan, result, most)
-        if rows:
-            _write_rows(self.app, plan, result, rows)
-            self.window = Window(position_of(plan, rows[-1]), self.window.until)
-        if self.remaining is not None:
-            self.remaining -= len(rows)
-        result.keys_only = plan.shape.is_keys_only
-        if not wants_cursors:
-            return
-        for row in rows:
-            self._tell(
-                plan, position_of(plan, row), result.result_compiled_cursor.add()
+        if running.batches is None:
+            running.listed.PopulateQueryResult(
+                result, count, None, wants_cursors, is_first
             )
-        if self.window.after is not None:
-            self._tell(plan, self.window.after, result.compiled_cursor)
+        else:
+            assert running.plan is not None
+            with self._reading_on(running.transaction) as snapshot:
+                running.batches.next_batch(
+                    snapshot, running.plan, result, count, wants_cursors=wants_cursors
+                )
+        if result.more_results:
+            self._remember(running, result)
 
-    def _skip(
-        self, snapshot: Snapshot, plan: Plan, result: Any, *, wants_cursors: bool
-    ) -> None:
-        if not self.offset:
+    def _remember(self, running: _Running, result: Any) -> None:
+        number = next(self._numbers)
+        with self._lock:
+            self._running[number] = running
+            while len(self._running) > limits.MAXIMUM_OPEN_QUERIES:
+                self._running.popitem(last=False)
+        result.cursor.app = running.app
+        result.cursor.cursor = number
+
+    @contextmanager
+    def _reading(
+        self, query: Any, transaction: Transaction | None
+    ) -> Iterator[Snapshot]:
+        if transaction is None:
+            with self._entities.read() as snapshot:
+                yield snapshot
             return
-        skipped, last = skip_rows(snapshot, plan, self.window, self.offset)
-        self.offset = 0
-        if skipped:
-            result.skipped_results = skipped
-        if last is not None:
-            self.window = Window(last, self.window.until)
-            if wants_cursors:
-                self._tell(plan, last, result.skipped_results_compiled_cursor)
+        group = values.key_of(query.ancestor).group
+        with transaction.lock:
+            transaction.touch(group, query.app)
+            with transaction.read(group) as snapshot:
+                yield snapshot
 
-    def _take(
-        self, snapshot: Snapshot, plan: Plan, result: Any, most: int
-    ) -> list[Row]:
-        is_last = self.remaining is not None and most >= self.remaining
-        shape = plan.shape
-        # One more row than wanted tells whether there are more.
-        found = read_rows(
-            snapshot,
-            plan,
-            self.window,
-            limit=most if is_last else most + 1,
-            wants_bodies=not shape.is_keys_only and not shape.projection,
-        )
-        rows, is_cut = _take_bytes(found, most)
-        result.more_results = is_cut
-        return rows
-
-    def _tell(self, plan: Plan, position: Position, cursor: Any) -> None:
-        place = cursor.postfix_position
-        shape = plan.shape
-        if not shape.groups:
-            values.fill_reference(place.key, self.app, shape.namespace, position.path)
-        for name, value in decode_orders(plan, position.value):
-            told = place.index_value.add()
-            told.property_name = name
-            told.value.CopyFrom(value)
-        place.before = position.is_before
-        place.before_ascending = position.is_before != (
-            self.first_direction == _DESCENDING
-        )
+    @contextmanager
+    def _reading_on(self, transaction: Transaction | None) -> Iterator[Snapshot]:
+        if transaction is not None:
+            with transaction.lock:
+                if transaction.is_open:
+                    with transaction.read() as snapshot:
+                        yield snapshot
+                    return
+        with self._entities.read() as snapshot:
+            yield snapshot
 
 
-def _take_bytes(rows: Iterator[Row], most: int) -> tuple[list[Row], bool]:
-    """Return up to `most` rows, fewer when they are large, and whether more follow."""
-    taken: list[Row] = []
-    size = 0
-    for row in rows:
-        if len(taken) >= most or size > limits.QUERY_BATCH_BYTES:
-            return taken, True
-        taken.append(row)
-        size += len(row[3])
-    return taken, False
+def _ask(query: Any) -> _Question:
+    filters, orders = datastore_index.Normalize(
+        query.filter, query.order, query.property_name
+    )
+    datastore_stub_util.CheckQuery(query, filters, orders, _MAXIMUM_COMPONENTS)
+    datastore_stub_util.FillUsersInQuery(filters)
+    implied = datastore_stub_util._GuessOrders(filters, orders)
+    return _Question(query, filters, orders, implied, shape_of(query, filters, implied))
 
 
-def _write_rows(app: str, plan: Plan, result: Any, rows: list[Row]) -> None:
-    shape = plan.shape
-    writer = wire.KeyWriter(app, shape.namespace)
-    if shape.projection:
-        bodies = [_project(app, plan, row).SerializeToString() for row in rows]
-    elif shape.is_keys_only:
-        bodies = [writer.bare_entity(row[1]) for row in rows]
-    else:
-        bodies = [row[3] for row in rows]
-        result.version.extend([row[2] for row in rows])
-    result.MergeFromString(wire.query_results(bodies))
+def _is_index_due(snapshot: Snapshot, missing: Missing, query: Any) -> bool:
+    """Return whether sorting in memory is too slow, or cannot tell its places.
+
+    The SDK's own cursors do not match their query where an order's property has
+    several values.
+    """
+    has_places = query.compile or query.HasField("compiled_cursor")
+    if has_places and missing.is_repeated:
+        return True
+    most = limits.QUERY_SORTED_ROWS
+    return any(
+        snapshot.count(each, most + 1) > most for each in missing.candidates.scans
+    )
 
 
-def _project(app: str, plan: Plan, row: Row) -> Any:
-    entity = entity_pb2.EntityProto()
-    values.fill_reference(entity.key, app, plan.shape.namespace, row[1])
-    entity.entity_group.SetInParent()
-    for name, value in decode_orders(plan, row[0]):
-        if name in plan.shape.projection:
-            told = entity.property.add()
-            told.name = name
-            told.meaning = entity_pb2.Property.INDEX_VALUE
-            told.multiple = False
-            told.value.CopyFrom(value)
-    return entity
-
-
-def _read_cursor(plan: Plan, cursor: Any) -> Position | None:
-    if not cursor.HasField("postfix_position"):
-        return None
-    place, shape = cursor.postfix_position, plan.shape
-    names = [name for name, _ in shape.orders]
-    if shape.groups:
-        names = names[: shape.groups]
-    given = {each.property_name: each.value for each in place.index_value}
-    extra = sorted(set(given).difference(names))
-    if shape.groups and place.HasField("key"):
-        extra.append(KEY)
-    check(not extra, f"Cursor does not match query: extra value {', '.join(extra)}")
-    missing = set(names).difference(given)
-    if not shape.groups and not place.HasField("key"):
-        missing.add(KEY)
-    check(not missing, f"Cursor does not match query: missing values for {missing!r}")
-    path = b""
-    if not shape.groups:
-        path = ordering.encode_path(values.elements_of(place.key.path.element))
-    codes = [values.encode_value(given[name]) for name in names]
-    return Position(encode_orders(plan, codes), path, place.before)
+def _index_list(query: Any) -> list[Any]:
+    required, kind, ancestor, properties = datastore_index.CompositeIndexForQuery(query)
+    if not required:
+        return []
+    index = datastore_pb.CompositeIndices().index.add()
+    index.app_id = query.app
+    index.id = 0
+    index.state = index.READ_WRITE
+    index.definition.entity_type = kind
+    index.definition.ancestor = bool(ancestor)
+    for each in datastore_index.GetRecommendedIndexProperties(properties):
+        each.CopyToIndexPb(index.definition.property.add())
+    return [index]

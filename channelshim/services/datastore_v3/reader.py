@@ -11,11 +11,10 @@ from typing import Any
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 
 from channelshim.contracts import ordering
+from channelshim.contracts.entities import Snapshot
 from channelshim.contracts.scan import Position, Row, Scan
 from channelshim.services.datastore_v3 import values
 from channelshim.services.datastore_v3.plan import Plan
-from channelshim.store.sqlite import scan
-from channelshim.store.sqlite.entities import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,9 @@ def read_rows(
         found = _read_first_rows(snapshot, plan, window)
     else:
         whole = _within(plan.scans[0], window)
-        return scan.rows(
-            snapshot.connection,
+        return snapshot.rows(
             whole,
-            wants_bodies=wants_bodies,
+            bodies=wants_bodies,
             limit=limit,
             offset=offset,
         )
@@ -75,7 +73,7 @@ def skip_rows(
     is_plain = len(plan.scans) == 1 and not plan.shape.groups
     if is_plain and not plan.is_deduplicated:
         whole = _within(plan.scans[0], window)
-        skipped = scan.count(snapshot.connection, whole, offset)
+        skipped = snapshot.count(whole, offset)
         found = read_rows(
             snapshot,
             plan,
@@ -139,10 +137,9 @@ def _merge(
     snapshot: Snapshot, plan: Plan, window: Window, limit: int, *, wants_bodies: bool
 ) -> Iterator[Row]:
     streams = [
-        scan.rows(
-            snapshot.connection,
+        snapshot.rows(
             _within(each, window),
-            wants_bodies=wants_bodies,
+            bodies=wants_bodies,
             limit=limit,
         )
         for each in plan.scans
@@ -159,9 +156,7 @@ def _read_first_rows(snapshot: Snapshot, plan: Plan, window: Window) -> Iterator
     assert whole.high is not None
     low, high = whole.low, whole.high
     first = max if whole.is_descending else min
-    for row in scan.rows(
-        snapshot.connection, _within(whole, window), wants_bodies=True
-    ):
+    for row in snapshot.rows(_within(whole, window), bodies=True):
         codes = index.definition.row_values(row[1], values.values_of_body(row[3]))
         if row[0] == first(code for code in codes if low <= code < high):
             yield row
@@ -171,9 +166,7 @@ def _read_groups(snapshot: Snapshot, plan: Plan, window: Window) -> Iterator[Row
     """Yield the first row of each group, jumping over the others."""
     whole = _within_groups(plan.scans[0], window)
     while True:
-        row = next(
-            scan.rows(snapshot.connection, whole, wants_bodies=False, limit=1), None
-        )
+        row = next(snapshot.rows(whole, bodies=False, limit=1), None)
         if row is None:
             return
         yield row

@@ -7,14 +7,12 @@ Source: SDK, datastore/datastore_stub_util.py, BaseDatastore and DatastoreStub.
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from google.appengine.api import (
     api_base_pb2,
-    apiproxy_stub,
     apiproxy_stub_map,
     datastore_types,
 )
@@ -23,19 +21,23 @@ from google.appengine.datastore import datastore_pb, datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 from google.appengine.runtime import apiproxy_errors
 
-from channelshim.contracts.entities import Conflict, EntityKey, KeyTaken, Write
+from channelshim.contracts.entities import (
+    Conflict,
+    Entities,
+    EntityKey,
+    KeyTaken,
+    Snapshot,
+    Write,
+)
 from channelshim.contracts.index_definitions import TooManyIndexRows
 from channelshim.errors import StorageError, StoreBusy
 from channelshim.services.datastore_v3 import metadata, values, wire
 from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
-from channelshim.services.datastore_v3.running import RunningQueries
+from channelshim.services.datastore_v3.queries import RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
-from channelshim.services.stubs import EagerRPC
-from channelshim.services.taskqueue import TaskQueueService
-from channelshim.store.sqlite.database import Database, explain
-from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
-from channelshim.store.sqlite.state import SqliteStore
+from channelshim.services.stubs import EagerStub
+from channelshim.services.transactional_tasks import TransactionalTasks
 
 _logger = logging.getLogger("channelshim.services")
 _Error = datastore_pb.Error
@@ -43,69 +45,59 @@ _Error = datastore_pb.Error
 check = datastore_stub_util.Check
 
 
-class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
+class DatastoreService(EagerStub):
     """Answers the calls that ndb and db make. Any thread.
 
     Args:
-        store: where entities are kept.
+        entities: where they are kept.
         application_id: whose entities; other apps' are refused.
         require_indexes: refuse queries whose composite index is not in index.yaml.
         index_yaml: the app's index.yaml, read again when it changes; None or a
             missing file means that none is defined.
         auto_id_policy: "scattered" or "sequential".
+        tasks: how transactions' tasks get into their commits; None adds them by
+            calls after it.
     """
 
     def __init__(
         self,
-        store: SqliteStore,
+        entities: Entities,
         application_id: str,
         *,
         require_indexes: bool = False,
         index_yaml: Path | None = None,
         auto_id_policy: IdPolicy = "scattered",
+        tasks: TransactionalTasks | None = None,
     ) -> None:
         super().__init__("datastore_v3")
         self._app = datastore_types.ResolveAppId(application_id)
-        self._path = store.database.path
-        self.entities = SqliteEntities(store.database, values.values_of_body)
-        self._ids = IdSource(self.entities, auto_id_policy)
-        self._transactions = Transactions(self.entities)
+        self.entities = entities
+        self._tasks = tasks
+        self._ids = IdSource(entities, auto_id_policy)
+        self._transactions = Transactions(entities)
         self._indexes = CompositeIndexes(
             self._app, index_yaml, require_indexes=require_indexes
         )
-        self._queries = RunningQueries(self.entities, self._indexes)
+        self._queries = RunningQueries(entities, self._indexes)
 
-    def CreateRPC(self) -> EagerRPC:
-        """Return an RPC that runs in the caller's thread, at once."""
-        return EagerRPC(stub=self)
-
-    def MakeSyncCall(
-        self,
-        service: str,
-        call: str,
-        request: Any,
-        response: Any,
-        request_id: str | None = None,
-    ) -> None:
-        """Run a call; what the store refuses is told in the SDK's errors."""
-        try:
-            super().MakeSyncCall(service, call, request, response, request_id)
-        except Conflict as error:
-            raise apiproxy_errors.ApplicationError(
-                _Error.CONCURRENT_TRANSACTION, "Concurrency exception."
-            ) from error
-        except KeyTaken as error:
-            raise apiproxy_errors.ApplicationError(
-                _Error.BAD_REQUEST,
-                "the id allocated for a new entity was already in use, "
-                "please try again",
-            ) from error
-        except TooManyIndexRows as error:
-            raise apiproxy_errors.ApplicationError(
-                _Error.BAD_REQUEST, str(error)
-            ) from error
-        except (StorageError, sqlite3.Error) as error:
-            raise _translate(error, self._path) from error
+    def translate(self, error: StorageError) -> Exception:
+        """Return the SDK's error for what the store said."""
+        code, text = _Error.INTERNAL_ERROR, str(error)
+        if isinstance(error, Conflict):
+            code, text = _Error.CONCURRENT_TRANSACTION, "Concurrency exception."
+        elif isinstance(error, KeyTaken):
+            code = _Error.BAD_REQUEST
+            text = (
+                "the id allocated for a new entity was already in use, please try again"
+            )
+        elif isinstance(error, TooManyIndexRows):
+            code = _Error.BAD_REQUEST
+        else:
+            if isinstance(error, StoreBusy):
+                code = _Error.TIMEOUT
+            _logger.error("%s", error)
+        translated: Exception = apiproxy_errors.ApplicationError(code, text)
+        return translated
 
     def Clear(self) -> None:
         """Delete all entities and end all transactions and queries."""
@@ -143,7 +135,7 @@ class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         if request.HasField("transaction"):
             self._write_later(self._find(request.transaction), writes)
         else:
-            response.version.extend(self.entities.apply(writes))
+            response.version.extend(self.entities.apply(writes).versions)
 
     def _Dynamic_Delete(self, request: Any, response: Any) -> None:
         for reference in request.key:
@@ -152,7 +144,7 @@ class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         if request.HasField("transaction"):
             self._write_later(self._find(request.transaction), writes)
         else:
-            response.version.extend(self.entities.apply(writes))
+            response.version.extend(self.entities.apply(writes).versions)
 
     def _Dynamic_Touch(self, request: Any, _response: Any) -> None:
         for reference in request.key:
@@ -178,24 +170,21 @@ class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
     def _Dynamic_Commit(self, request: Any, response: Any) -> None:
         transaction = self._find(request)
         actions = transaction.actions
-        queue = _queue_in(self.entities.database) if actions else None
+        tasks = self._tasks.of(actions) if self._tasks and actions else None
         try:
-            if queue is None:
-                written = transaction.commit()
-            else:
-                written = transaction.commit(queue.keeper(actions))
+            applied = transaction.commit(tasks or ())
         finally:
             self._transactions.end(transaction)
-        for key, version in written:
+        for key, version in zip(transaction.writes, applied.versions, strict=True):
             told = response.version.add()
             told.root_entity_key.CopyFrom(
                 values.make_reference(transaction.app, key.namespace, key.path)
             )
             told.version = version
-        if queue is None:
+        if tasks is None:
             _add_tasks(actions)
-        else:
-            queue.wake()
+        elif self._tasks is not None:
+            self._tasks.committed(tasks, applied.added)
 
     def _Dynamic_Rollback(self, request: Any, _response: Any) -> None:
         self._transactions.end(self._find(request))
@@ -280,29 +269,8 @@ def _get(snapshot: Snapshot, key: EntityKey, reference: Any) -> bytes:
     return wire.found_entity(*found)
 
 
-def _translate(error: Exception, path: Path) -> Exception:
-    """Return the SDK's error for what the store said."""
-    if isinstance(error, sqlite3.Error):
-        error = explain(error, path)
-    code = _Error.TIMEOUT if isinstance(error, StoreBusy) else _Error.INTERNAL_ERROR
-    _logger.error("%s", error)
-    translated: Exception = apiproxy_errors.ApplicationError(code, str(error))
-    return translated
-
-
-def _queue_in(database: Database) -> TaskQueueService | None:
-    """Return the task queue service if its tasks stand in the same file.
-
-    Then they are written in the entities' own commit, and a crash between the two
-    loses none.
-    """
-    stub = apiproxy_stub_map.apiproxy.GetStub("taskqueue")
-    if isinstance(stub, TaskQueueService) and stub.keeps_in(database):
-        return stub
-    return None
-
-
 def _add_tasks(actions: Iterable[Any]) -> None:
+    """Add a transaction's tasks after its commit, as the SDK's stub does."""
     for action in actions:
         try:
             apiproxy_stub_map.MakeSyncCall(

@@ -1,7 +1,7 @@
 """What a query asks for, in the store's words; no data is looked at.
 
 Filters and orders come normalized and checked by the SDK. Those that no index of ours
-answers are said to be so, and go the slow way (fallback.py).
+answers are said to be so, and go the slow way (sorting.py).
 """
 
 from __future__ import annotations

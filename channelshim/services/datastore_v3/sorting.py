@@ -12,11 +12,11 @@ from google.appengine.datastore import datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 
 from channelshim.contracts import ordering
+from channelshim.contracts.entities import Snapshot
 from channelshim.services.datastore_v3 import metadata, values
 from channelshim.services.datastore_v3.plan import Plan, candidates
 from channelshim.services.datastore_v3.reader import Window, read_rows
 from channelshim.services.datastore_v3.shape import Shape
-from channelshim.store.sqlite.entities import Snapshot
 
 
 def sort_candidates(

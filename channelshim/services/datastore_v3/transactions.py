@@ -1,7 +1,7 @@
 """Datastore transactions: one snapshot to read, one commit to write, checked between.
 
-A transaction notes the version of each entity group that it reads. At the commit, under
-SQLite's write lock, the versions are compared; one that moved refuses it all.
+A transaction notes the version of each entity group that it reads. The
+store compares them in the commit; one that moved refuses it all.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from sqlite3 import Connection
 from typing import Any, Final
 
 from google.appengine.datastore import datastore_pb, datastore_stub_util
 
 from channelshim import limits
-from channelshim.contracts.entities import EntityKey, Group, Write
-from channelshim.store.sqlite.entities import Snapshot, SqliteEntities
+from channelshim.contracts.entities import (
+    Applied,
+    Entities,
+    EntityKey,
+    Group,
+    Snapshot,
+    Write,
+)
+from channelshim.contracts.tasks import NewTask
 
 _READ_ONLY = datastore_pb.BeginTransactionRequest.READ_ONLY
 
@@ -45,7 +51,7 @@ class Transaction:
 
     def __init__(
         self,
-        entities: SqliteEntities,
+        entities: Entities,
         app: str,
         handle: int,
         *,
@@ -64,7 +70,7 @@ class Transaction:
         self._is_read_only = mode == _READ_ONLY
         self._groups: set[Group] = set()
         self._versions: dict[Group, int] = {}
-        self._connection: Connection | None = None
+        self._snapshot: Snapshot | None = None
 
     def touch(self, group: Group, app: str) -> None:
         """Count a group in; refuses one too many, and another app's."""
@@ -91,14 +97,12 @@ class Transaction:
         """Give what the transaction sees, and watch the group from now on."""
         with self.lock:
             check(self.is_open, "transaction closed")
-            if self._connection is None:
-                self._connection = self._begin()
+            if self._snapshot is None:
+                self._snapshot = self._entities.open()
             if group is not None and group not in self._versions:
                 self._catch_up()
-            snapshot = self._entities.snapshot(self._connection)
-            if group is not None and group not in self._versions:
-                self._versions[group] = snapshot.group_version(group)
-            yield snapshot
+                self._versions[group] = self._snapshot.group_version(group)
+            yield self._snapshot
 
     def write(self, write: Write, app: str) -> None:
         """Keep a write for the commit; the last one of a key counts.
@@ -129,57 +133,45 @@ class Transaction:
             )
             self.actions.extend(actions)
 
-    def commit(
-        self, together_with: Callable[[Connection], object] | None = None
-    ) -> Sequence[tuple[EntityKey, int]]:
+    def commit(self, tasks: Sequence[NewTask] = ()) -> Applied:
         """Write everything, or raise and have written nothing.
 
         Args:
-            together_with: writes what else the same commit holds: tasks.
+            tasks: added in the same commit.
 
         Returns:
-            The keys written, with their new versions.
+            The new version of each of `writes`, and what became of each task.
         """
         with self.lock:
             check(self.is_open, "transaction closed")
             self.close()
             if not self.writes and not self.actions:
-                return []
-            writes = list(self.writes.values())
-            versions = self._entities.apply(writes, self._versions, together_with)
-            return list(zip(self.writes, versions, strict=True))
+                return Applied((), ())
+            return self._entities.apply(self.writes.values(), self._versions, tasks)
 
     def close(self) -> None:
         """End it and forget its snapshot. Idempotent."""
         with self.lock:
             self.is_open = False
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            self._entities.database.give_back(connection)
-
-    def _begin(self) -> Connection:
-        connection = self._entities.database.borrow()
-        # The first read, not BEGIN, fixes what the connection sees.
-        connection.execute("BEGIN")
-        connection.execute("SELECT 1 FROM counter LIMIT 1").fetchone()
-        return connection
+            snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            snapshot.close()
 
     def _catch_up(self) -> None:
         """Move to a newer snapshot if all that was read is still so.
 
         Else a group that is read late would seem changed although it was not.
         """
-        older = self._connection
+        older = self._snapshot
         if not self._versions or older is None:
             return
-        newer = self._begin()
-        snapshot = self._entities.snapshot(newer)
+        newer = self._entities.open()
         if all(
-            snapshot.group_version(group) == version
+            newer.group_version(group) == version
             for group, version in self._versions.items()
         ):
-            newer, self._connection = older, newer
-        self._entities.database.give_back(newer)
+            newer, self._snapshot = older, newer
+        newer.close()
 
 
 class Transactions:
@@ -192,7 +184,7 @@ class Transactions:
 
     def __init__(
         self,
-        entities: SqliteEntities,
+        entities: Entities,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:

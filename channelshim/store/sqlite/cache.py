@@ -17,12 +17,12 @@ _BYTES: Final = "cache_bytes"
 _SIZE = "length(name) + length(value)"
 
 
-class CacheView:
-    """The cache within one transaction."""
+class SqliteCacheView:
+    """The cache within one transaction: contracts.cache.CacheView."""
 
     def __init__(self, connection: sqlite3.Connection, now: float) -> None:
         self._connection = connection
-        self._now = now
+        self.now = now
 
     def get(self, namespace: str, name: bytes) -> Entry | None:
         """Return an entry, locked ones too, or None; expired ones are none."""
@@ -30,7 +30,7 @@ class CacheView:
             "SELECT value, flags, cas_id, expires_at, is_locked, written_at "
             "FROM cache WHERE namespace = ? AND name = ? "
             "AND (expires_at IS NULL OR expires_at > ?)",
-            (namespace, name, self._now),
+            (namespace, name, self.now),
         ).fetchone()
         if row is None:
             return None
@@ -50,7 +50,7 @@ class CacheView:
                 secrets.randbits(62) + 1,
                 entry.expires_at,
                 entry.is_locked,
-                self._now,
+                self.now,
             ),
         )
         self._count(len(name) + len(entry.value))
@@ -68,7 +68,7 @@ class CacheView:
 
     def shrink(self, maximum_bytes: int) -> None:
         """Take out what has expired, then the oldest, until the rest fits."""
-        self._take_out("expires_at <= ?", self._now)
+        self._take_out("expires_at <= ?", self.now)
         while self.total_bytes() > maximum_bytes:
             self._take_out(
                 "written_at <= (SELECT max(written_at) FROM (SELECT written_at "
@@ -110,7 +110,7 @@ class CacheView:
 
 
 class SqliteCache:
-    """The cache of one store. Any thread, any number of processes.
+    """The cache of one store: contracts.cache.Cache. Any number of processes.
 
     Args:
         database: where it is.
@@ -125,21 +125,21 @@ class SqliteCache:
         clock: Callable[[], float] = time.time,
         maximum_bytes: int = limits.CACHE_BYTES,
     ) -> None:
-        self.clock = clock
+        self._clock = clock
         self._database = database
         self._maximum_bytes = maximum_bytes
 
     @contextmanager
-    def read(self) -> Iterator[CacheView]:
+    def read(self) -> Iterator[SqliteCacheView]:
         """Give the cache as it is now."""
         with self._database.read() as connection:
-            yield CacheView(connection, self.clock())
+            yield SqliteCacheView(connection, self._clock())
 
     @contextmanager
-    def write(self) -> Iterator[CacheView]:
+    def write(self) -> Iterator[SqliteCacheView]:
         """Give the cache to change; nobody else changes it meanwhile."""
         with self._database.write() as connection:
-            view = CacheView(connection, self.clock())
+            view = SqliteCacheView(connection, self._clock())
             yield view
             if view.total_bytes() > self._maximum_bytes:
                 view.shrink(self._maximum_bytes)

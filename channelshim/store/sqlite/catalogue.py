@@ -35,10 +35,6 @@ class State:
         """Return the kind's index of this definition, ready or not, or None."""
         return self.indexes.get(kind_id, {}).get(definition)
 
-    def kinds_of(self, namespace: str) -> list[tuple[str, int]]:
-        """Return name and number of the namespace's kinds."""
-        return [(key[1], id) for key, id in self.kinds.items() if key[0] == namespace]
-
 
 class Draft:
     """A state that one write transaction may extend; published when it commits."""

@@ -33,6 +33,11 @@ _REASONS = {
 """SQLite's code, its text (all that Python 3.10 hands on), and what we say."""
 
 
+REFUSALS: Final = (sqlite3.Error, UnicodeError)
+"""What the driver raises. UnicodeError: text of ours with half of a surrogate pair, or
+text in a damaged file, is no UTF-8."""
+
+
 class _Held:
     """A thread's connection, closed when the thread ends."""
 
@@ -67,7 +72,7 @@ class Database:
         self._inherited: list[object] = []
         self._is_closed = False
         make_private(directory, FILE_NAME)
-        with self._explained():
+        with self.explained():
             schema.migrate(self.connection(), str(self.path))
 
     def connection(self) -> sqlite3.Connection:
@@ -85,7 +90,7 @@ class Database:
         """Open a further connection in autocommit mode; the caller closes it."""
         if self._is_closed:
             raise self._closed()
-        with self._explained():
+        with self.explained():
             connection = sqlite3.connect(
                 self.path,
                 timeout=limits.STORE_BUSY_SECONDS,
@@ -109,12 +114,13 @@ class Database:
 
     def give_back(self, connection: sqlite3.Connection) -> None:
         """Take a borrowed connection back; what it has open is rolled back."""
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        if len(self._idle) < limits.STORE_IDLE_CONNECTIONS and not self._is_closed:
-            self._idle.append(connection)
-        else:
-            connection.close()
+        with self.explained():
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if len(self._idle) < limits.STORE_IDLE_CONNECTIONS and not self._is_closed:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -124,7 +130,7 @@ class Database:
             StorageError: in the body or at its end.
         """
         connection = self.connection()
-        with self._explained():
+        with self.explained():
             if connection.in_transaction:
                 yield connection
                 return
@@ -146,7 +152,7 @@ class Database:
             StorageError: nothing was changed.
         """
         connection = self.connection()
-        with self._writing, self._explained():
+        with self._writing, self.explained():
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -183,15 +189,18 @@ class Database:
         self._process_id = os.getpid()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
+        """Raise what SQLite says in the body as an error of ours."""
         try:
             yield
-        except sqlite3.Error as error:
-            raise explain(error, self.path) from error
-        except UnicodeError as error:
-            # Text that is no UTF-8 in a damaged file, or its message; or a value of
-            # ours with half of a pair, which SQLite cannot store.
-            raise StorageError(f"the store {self.path} refused: {error}") from error
+        except REFUSALS as error:
+            raise self.explain(error) from error
+
+    def explain(self, error: Exception) -> StorageError:
+        """Return the error of ours for one of REFUSALS, to be raised in its place."""
+        if isinstance(error, sqlite3.Error):
+            return explain(error, self.path)
+        return StorageError(f"the store {self.path} refused: {error}")
 
 
 def explain(error: sqlite3.Error, path: Path) -> StorageError:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 from channelshim import limits
 from channelshim.contracts.entities import (
+    Applied,
     Conflict,
-    EntityKey,
     Group,
     Index,
     KeyTaken,
+    ValuesOf,
     Write,
 )
 from channelshim.contracts.index_definitions import (
@@ -21,48 +22,11 @@ from channelshim.contracts.index_definitions import (
     TooManyIndexRows,
     Values,
 )
-from channelshim.store.sqlite.catalogue import Catalogue, Draft, State
+from channelshim.contracts.tasks import NewTask
+from channelshim.store.sqlite.catalogue import Catalogue, Draft
 from channelshim.store.sqlite.database import Database
-
-
-class Snapshot:
-    """What one SQLite transaction sees."""
-
-    def __init__(self, connection: sqlite3.Connection, state: State) -> None:
-        self.connection = connection
-        self.state = state
-
-    def get(self, key: EntityKey) -> tuple[int, bytes] | None:
-        """Return version and body of an entity, or None."""
-        kind_id = self.state.kind_id(key.namespace, key.kind)
-        if kind_id is None:
-            return None
-        row: tuple[int, bytes] | None = self.connection.execute(
-            "SELECT version, body FROM entity WHERE kind_id = ? AND path = ?",
-            (kind_id, key.path),
-        ).fetchone()
-        return row
-
-    def group_version(self, group: Group) -> int:
-        """Return the version of an entity group in microseconds; 0 for an empty one."""
-        return _group_version(self.connection, group)
-
-    def is_empty(self, kind_id: int) -> bool:
-        """Return whether a kind has no entities now."""
-        return not _any(
-            self.connection, "SELECT 1 FROM entity WHERE kind_id = ? LIMIT 1", kind_id
-        )
-
-    def has_values(self, index: Index, low: bytes, high: bytes) -> bool:
-        """Return whether the index has a code from low up to, not including, high."""
-        return _any(
-            self.connection,
-            "SELECT 1 FROM index_row WHERE index_id = ? AND value >= ? AND value < ? "
-            "LIMIT 1",
-            index.id,
-            low,
-            high,
-        )
+from channelshim.store.sqlite.snapshot import SqliteSnapshot, group_version
+from channelshim.store.sqlite.tasks import add_tasks
 
 
 def describe(summary: Mapping[tuple[str, str], int]) -> str:
@@ -76,49 +40,60 @@ def describe(summary: Mapping[tuple[str, str], int]) -> str:
 
 
 class SqliteEntities:
-    """The entities of one store. Any thread, any number of processes.
+    """The entities of one store: contracts.entities.Entities. Any process.
 
     Args:
         database: where they are.
-        values_of: returns the codes of a stored body's indexed properties; needed to
-            take old rows out and to build indexes.
-        clock: Unix seconds, for versions and nothing else.
+        values_of: needed to take old rows out and to build indexes.
+        clock: Unix seconds, for versions and the rest of tasks' names.
     """
 
     def __init__(
         self,
         database: Database,
-        values_of: Callable[[bytes], Values],
+        values_of: ValuesOf,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.database = database
+        self._database = database
         self._catalogue = Catalogue(database)
         self._values_of = values_of
         self._clock = clock
 
     @contextmanager
-    def read(self) -> Iterator[Snapshot]:
+    def read(self) -> Iterator[SqliteSnapshot]:
         """Give a snapshot of this moment."""
-        with self.database.read() as connection:
-            yield Snapshot(connection, self._catalogue.state(connection))
+        database = self._database
+        with database.read() as connection:
+            state = self._catalogue.state(connection)
+            yield SqliteSnapshot(connection, state, database)
 
-    def snapshot(self, connection: sqlite3.Connection) -> Snapshot:
-        """Return what a connection of the caller's, within a transaction, sees."""
-        return Snapshot(connection, self._catalogue.state(connection))
+    def open(self) -> SqliteSnapshot:
+        """Return a snapshot of this moment that is held, for any thread, to `close`."""
+        database = self._database
+        connection = database.borrow()
+        try:
+            with database.explained():
+                # The first read, not BEGIN, fixes what the connection sees.
+                connection.execute("BEGIN")
+                state = self._catalogue.state(connection)
+        except BaseException:
+            database.give_back(connection)
+            raise
+        return SqliteSnapshot(connection, state, database, is_borrowed=True)
 
     def apply(
         self,
         writes: Iterable[Write],
         expected: Mapping[Group, int] | None = None,
-        together_with: Callable[[sqlite3.Connection], object] | None = None,
-    ) -> Sequence[int]:
-        """Write all in one commit and return the new versions, in order.
+        tasks: Sequence[NewTask] = (),
+    ) -> Applied:
+        """Write all in one commit.
 
         Args:
             writes: at most one for each key.
             expected: versions that groups must still have.
-            together_with: writes what else the same commit holds: tasks.
+            tasks: added in the same commit; one that cannot be stops nothing else.
 
         Raises:
             Conflict: a group has another version.
@@ -127,13 +102,13 @@ class SqliteEntities:
         """
         with self._catalogue.write() as (connection, draft):
             for group, version in (expected or {}).items():
-                if _group_version(connection, group) != version:
+                if group_version(connection, group) != version:
                     raise Conflict(f"the group {group!r} has changed")
-            batch = _Batch(connection, draft, self._values_of, self._clock())
+            now = self._clock()
+            batch = _Batch(connection, draft, self._values_of, now)
             versions = [batch.write(write) for write in writes]
-            if together_with is not None:
-                together_with(connection)
-            return versions
+            added = add_tasks(connection, tasks, now) if tasks else ()
+            return Applied(versions, added)
 
     def build_index(
         self, namespace: str, kind: str, definition: IndexDefinition
@@ -160,14 +135,14 @@ class SqliteEntities:
             counter: its name.
             first: where a new counter begins.
         """
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             start = _next(connection, counter, first)
             _set_next(connection, counter, start + size)
             return start
 
     def reserve(self, counter: str, number: int, *, first: int = 1) -> tuple[int, int]:
         """Never give out numbers up to this one; return the next before and after."""
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             start = _next(connection, counter, first)
             end = max(start, number + 1)
             _set_next(connection, counter, end)
@@ -175,7 +150,7 @@ class SqliteEntities:
 
     def summary(self) -> Mapping[tuple[str, str], int]:
         """Return how many entities each (namespace, kind) has; empty kinds left out."""
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT k.namespace, k.name, count(*) FROM kind k "
                 "JOIN entity e ON e.kind_id = k.id GROUP BY k.id ORDER BY 1, 2"
@@ -184,7 +159,7 @@ class SqliteEntities:
 
     def clear(self) -> None:
         """Delete all entities and indexes; id counters go on, as ids may be known."""
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             for table in ("entity", "index_row", "entity_group"):
                 connection.execute(f"DELETE FROM {table}")
             self._catalogue.clear(connection)
@@ -216,7 +191,7 @@ class _Batch:
         self,
         connection: sqlite3.Connection,
         draft: Draft,
-        values_of: Callable[[bytes], Values],
+        values_of: ValuesOf,
         now: float,
     ) -> None:
         self._connection = connection
@@ -334,13 +309,6 @@ def _insert_rows(
     )
 
 
-def _group_version(connection: sqlite3.Connection, group: Group) -> int:
-    row = connection.execute(
-        "SELECT version FROM entity_group WHERE namespace = ? AND root = ?", group
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def _next(connection: sqlite3.Connection, counter: str, first: int) -> int:
     row = connection.execute(
         "SELECT next FROM counter WHERE name = ?", (counter,)
@@ -352,7 +320,3 @@ def _set_next(connection: sqlite3.Connection, counter: str, number: int) -> None
     connection.execute(
         "INSERT OR REPLACE INTO counter VALUES (?, ?)", (counter, number)
     )
-
-
-def _any(connection: sqlite3.Connection, statement: str, *values: object) -> bool:
-    return connection.execute(statement, values).fetchone() is not None

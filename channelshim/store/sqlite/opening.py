@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from channelshim.contracts.entities import ValuesOf
 from channelshim.errors import ConfigurationError
 from channelshim.store.sqlite.database import Synchronous
-from channelshim.store.sqlite.entities import SqliteEntities, describe
+from channelshim.store.sqlite.entities import describe
 from channelshim.store.sqlite.state import SqliteStore
 
 _logger = logging.getLogger("channelshim.store")
@@ -30,12 +31,17 @@ def read_synchronous(text: str) -> Synchronous:
 
 
 def open_store(
-    directory: Path, *, synchronous: str = "normal", is_cleared: bool = False
+    directory: Path,
+    values_of: ValuesOf | None = None,
+    *,
+    synchronous: str = "normal",
+    is_cleared: bool = False,
 ) -> SqliteStore:
     """Return the leased store of a folder.
 
     Args:
         directory: made if it is missing.
+        values_of: reads a stored body; None for who touches no entities.
         synchronous: "normal" or "full", in any case.
         is_cleared: delete all entities, having said in the log which; accounts,
             secrets and the presence journal stay.
@@ -44,12 +50,9 @@ def open_store(
         ConfigurationError: synchronous is another word.
         StorageError: it cannot be opened, or another server holds it.
     """
-    store = SqliteStore(directory, synchronous=read_synchronous(synchronous))
+    store = SqliteStore(directory, values_of, synchronous=read_synchronous(synchronous))
     if is_cleared:
-        # Nothing is put through these: they need no way to find a body's values.
-        entities = SqliteEntities(store.database, lambda _body: {})
-        _logger.warning(
-            "clearing %s of %s", describe(entities.summary()), store.database.path
-        )
-        entities.clear()
+        summary = describe(store.entities.summary())
+        _logger.warning("clearing %s of %s", summary, store.database.path)
+        store.entities.clear()
     return store

@@ -7,9 +7,9 @@ outlives the process, and no two processes hold the same task.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from channelshim.contracts.tasks import Added, Lease, PullTask, QueueStatistics
 from channelshim.store.sqlite import task_names
@@ -19,8 +19,8 @@ _COLUMNS: Final = "queue, name, eta, body, tag, leases"
 _MICROSECONDS: Final = 1_000_000
 
 
-class PullTaskStore:
-    """The pull tasks in the store's SQLite file. Any thread, any process.
+class SqlitePullTasks:
+    """The pull tasks of one store: contracts.tasks.PullTasks. Any process.
 
     Args:
         database: the store's.
@@ -28,22 +28,6 @@ class PullTaskStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def add(self, tasks: Iterable[PullTask], now: float) -> list[Added]:
-        """Add tasks in one commit; one that cannot be added stops no other.
-
-        Raises:
-            StorageError: none was added.
-        """
-        with self._database.write() as connection:
-            task_names.forget_rested(connection, now)
-            return self.add_within(connection, tasks)
-
-    def add_within(
-        self, connection: sqlite3.Connection, tasks: Iterable[PullTask]
-    ) -> list[Added]:
-        """Add tasks in a write transaction of the same database that has begun."""
-        return [_add(connection, task) for task in tasks]
 
     def lease(
         self,
@@ -149,7 +133,7 @@ def _find(
     most: int,
     is_grouped: bool,
     tag: bytes | None,
-) -> list[Sequence[object]]:
+) -> list[Sequence[Any]]:
     due = "FROM pull_task WHERE queue = ? AND eta <= ?"
     order = "ORDER BY eta, name LIMIT"
     values: tuple[object, ...] = (queue, int(now * _MICROSECONDS))
@@ -169,7 +153,8 @@ def _remove(
     return task_names.remove(connection, "pull_task", queue, names, now)
 
 
-def _add(connection: sqlite3.Connection, task: PullTask) -> Added:
+def add(connection: sqlite3.Connection, task: PullTask) -> Added:
+    """Add one task in a write transaction."""
     added = task_names.look_up(connection, "pull_task", task.queue, task.name)
     if added is not Added.DONE:
         return added
@@ -187,13 +172,13 @@ def _add(connection: sqlite3.Connection, task: PullTask) -> Added:
     return added
 
 
-def _task(row: Sequence[object]) -> PullTask:
+def _task(row: Sequence[Any]) -> PullTask:
     queue, name, eta, body, tag, leases = row
     return PullTask(
-        queue=str(queue),
-        name=str(name),
-        eta_microseconds=int(eta),  # type: ignore[call-overload]
-        body=bytes(body),  # type: ignore[call-overload]
-        tag=tag,  # type: ignore[arg-type]
-        leases=int(leases),  # type: ignore[call-overload]
+        queue=queue,
+        name=name,
+        eta_microseconds=eta,
+        body=body,
+        tag=tag,
+        leases=leases,
     )

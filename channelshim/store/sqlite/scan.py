@@ -24,21 +24,16 @@ def rows(
     connection: sqlite3.Connection,
     scan: Scan,
     *,
-    wants_bodies: bool,
-    limit: int = -1,
-    offset: int = 0,
+    bodies: bool,
+    limit: int,
+    offset: int,
 ) -> Iterator[Row]:
-    """Yield the rows in order, read as they are asked for.
-
-    Args:
-        limit: how many; -1 for all.
-        offset: how many to leave out before.
-    """
+    """Return the rows in order, read as they are asked for; see Snapshot.rows."""
     statement = _where(scan)
     if scan.index_id is None:
-        columns = f"x'', i.path, i.version, {'i.body' if wants_bodies else _EMPTY}"
+        columns = f"x'', i.path, i.version, {'i.body' if bodies else _EMPTY}"
         source = "entity i"
-    elif wants_bodies:
+    elif bodies:
         columns = "i.value, i.path, e.version, e.body"
         # CROSS keeps the index outside: its order is the order of the result.
         source = "index_row i CROSS JOIN entity e ON e.id = i.entity_id"
@@ -49,7 +44,7 @@ def rows(
         f"SELECT {columns} FROM {source} WHERE {' AND '.join(statement.conditions)} "
         f"ORDER BY {_order(scan)} LIMIT ? OFFSET ?"
     )
-    yield from connection.execute(text, [*statement.values, limit, offset])
+    return connection.execute(text, [*statement.values, limit, offset])
 
 
 def count(connection: sqlite3.Connection, scan: Scan, limit: int) -> int:

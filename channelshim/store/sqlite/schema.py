@@ -98,6 +98,11 @@ ALTER TABLE presence_bytes RENAME TO presence
 """
 """A client id may be bytes that are no UTF-8, which a TEXT column cannot hold."""
 
+_TASK_WORKERS = """
+ALTER TABLE task ADD COLUMN leased_by TEXT NOT NULL DEFAULT '';
+UPDATE task SET leased_until = 0
+"""
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -105,6 +110,7 @@ MIGRATIONS: Final = (
     _TASKS,
     _PULL_TASKS,
     _PRESENCE_AS_BYTES,
+    _TASK_WORKERS,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

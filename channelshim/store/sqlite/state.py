@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from channelshim import limits
+from channelshim.contracts.entities import ValuesOf
+from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.store import Account
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
+from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.database import Database, Synchronous, make_private
+from channelshim.store.sqlite.entities import SqliteEntities
 from channelshim.store.sqlite.lease import Lease
+from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
+from channelshim.store.sqlite.tasks import SqliteTasks
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
 
@@ -18,45 +26,18 @@ _SECRET_BYTES = 32
 _WINDOWS = "windows"
 
 
-class SqliteStore:
-    """The store contract over a SQLite file that one server holds.
+class SqliteSecrets:
+    """The signing secrets: contracts.store.Secrets."""
 
-    Args:
-        directory: its folder, made with mode 0700 if it is missing.
-        synchronous: "NORMAL": what was acknowledged survives kill -9. "FULL": it
-            survives a power cut too, for a sync of the disk at each commit.
-        takes_lease: False for tools and tests that open the store beside a server.
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    Raises:
-        StoreInUse: another server holds it.
-        StorageError: it cannot be opened, or a newer channelshim wrote it.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        synchronous: Synchronous = "NORMAL",
-        takes_lease: bool = True,
-    ) -> None:
-        # First: a second server must not even migrate the file.
-        self._lease = (
-            Lease(make_private(directory, LEASE_FILE_NAME), directory)
-            if takes_lease
-            else None
-        )
-        try:
-            self.database = Database(directory, synchronous=synchronous)
-        except BaseException:
-            self._close_lease()
-            raise
-
-    def secrets(self, purpose: str) -> Sequence[bytes]:
+    def get(self, purpose: str) -> Sequence[bytes]:
         """Return the signing secrets of purpose, oldest first; make one if need be."""
         found = self._read_secrets(purpose)
         if found:
             return found
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             # Another process may have made one in between; both then use that one.
             connection.execute(
                 "INSERT OR IGNORE INTO secret VALUES (?, 1, ?)",
@@ -64,9 +45,9 @@ class SqliteStore:
             )
         return self._read_secrets(purpose)
 
-    def rotate_secret(self, purpose: str, *, keep: int = 2) -> None:
+    def rotate(self, purpose: str, *, keep: int = 2) -> None:
         """Add a new newest secret for purpose and keep `keep` of them, at least 1."""
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             (last,) = connection.execute(
                 "SELECT coalesce(max(number), 0) FROM secret WHERE purpose = ?",
                 (purpose,),
@@ -80,32 +61,52 @@ class SqliteStore:
                 (purpose, last + 1 - max(keep, 1)),
             )
 
-    def remember_account(self, account: Account) -> None:
+    def _read_secrets(self, purpose: str) -> list[bytes]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT value FROM secret WHERE purpose = ? ORDER BY number",
+                (purpose,),
+            ).fetchall()
+        return [bytes(row[0]) for row in rows]
+
+
+class SqliteAccounts:
+    """The accounts: contracts.store.Accounts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def remember(self, account: Account) -> None:
         """Insert or replace the account with this email."""
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)",
                 (account.email, account.user_id, account.is_admin, account.seen_at),
             )
 
-    def accounts(self) -> Sequence[Account]:
+    def all(self) -> Sequence[Account]:
         """Return all accounts, last seen first."""
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT email, user_id, is_admin, seen_at FROM account "
                 "ORDER BY seen_at DESC, email"
             ).fetchall()
         return [Account(row[0], row[1], bool(row[2]), row[3]) for row in rows]
 
-    def note_presence(
-        self, connected: Iterable[str], disconnected: Iterable[str]
-    ) -> None:
-        """Write a group of changes to the presence journal in one commit.
+
+class SqliteJournal:
+    """The presence journal: contracts.store.Journal."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
+        """Write a group of changes in one commit.
 
         An id in both counts as connected: reported once too often is mended by the
         next start, never reported is not.
         """
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             connection.executemany(
                 "DELETE FROM presence WHERE client_id = ?",
                 [(client_id_bytes(client_id),) for client_id in disconnected],
@@ -116,12 +117,64 @@ class SqliteStore:
             )
 
     def connected_client_ids(self) -> Sequence[str]:
-        """Return who the journal says is connected, in the order of the ids."""
-        with self.database.read() as connection:
+        """Return who is connected, in the order of the ids."""
+        with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT CAST(client_id AS BLOB) FROM presence ORDER BY client_id"
             ).fetchall()
         return [client_id_text(row[0]) for row in rows]
+
+
+def _cannot_read(_body: bytes) -> Values:
+    raise AssertionError("the store was opened without a way to read bodies")
+
+
+class SqliteStore:
+    """The store contract over a SQLite file that one server holds.
+
+    Args:
+        directory: its folder, made with mode 0700 if it is missing.
+        values_of: reads a stored body; None for who touches no entities.
+        synchronous: "NORMAL": what was acknowledged survives kill -9. "FULL": it
+            survives a power cut too, for a sync of the disk at each commit.
+        takes_lease: False for tools and tests that open the store beside a server.
+        clock: Unix seconds.
+        cache_bytes: of the cache's names and values together.
+
+    Raises:
+        StoreInUse: another server holds it.
+        StorageError: it cannot be opened, or a newer channelshim wrote it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        values_of: ValuesOf | None = None,
+        *,
+        synchronous: Synchronous = "NORMAL",
+        takes_lease: bool = True,
+        clock: Callable[[], float] = time.time,
+        cache_bytes: int = limits.CACHE_BYTES,
+    ) -> None:
+        # First: a second server must not even migrate the file.
+        self._lease = (
+            Lease(make_private(directory, LEASE_FILE_NAME), directory)
+            if takes_lease
+            else None
+        )
+        try:
+            database = Database(directory, synchronous=synchronous)
+        except BaseException:
+            self._close_lease()
+            raise
+        self.database = database
+        self.entities = SqliteEntities(database, values_of or _cannot_read, clock=clock)
+        self.tasks = SqliteTasks(database)
+        self.pull_tasks = SqlitePullTasks(database)
+        self.cache = SqliteCache(database, clock=clock, maximum_bytes=cache_bytes)
+        self.accounts = SqliteAccounts(database)
+        self.secrets = SqliteSecrets(database)
+        self.journal = SqliteJournal(database)
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""
@@ -155,11 +208,3 @@ class SqliteStore:
     def _close_lease(self) -> None:
         if self._lease is not None:
             self._lease.close()
-
-    def _read_secrets(self, purpose: str) -> list[bytes]:
-        with self.database.read() as connection:
-            rows = connection.execute(
-                "SELECT value FROM secret WHERE purpose = ? ORDER BY number",
-                (purpose,),
-            ).fetchall()
-        return [bytes(row[0]) for row in rows]

@@ -1,7 +1,7 @@
 """Tasks of the task queues: kept until they have run, leased while they run.
 
-A task that a process had in hand when it died is free again when the next one starts
-(`release_all`), so each runs at least once.
+A task that a worker had in hand when it died is free again when that worker starts
+anew (`release`), or when its lease ends, so each runs at least once.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from channelshim.contracts.tasks import Added, QueueStatistics, Task
-from channelshim.store.sqlite import task_names
+from channelshim.contracts.tasks import (
+    Added,
+    NewTask,
+    PullTask,
+    QueueStatistics,
+    Task,
+)
+from channelshim.store.sqlite import pull_tasks, task_names
 from channelshim.store.sqlite.database import Database
 
 _logger = logging.getLogger("channelshim.store")
@@ -34,8 +39,8 @@ _RAW_COLUMNS: Final = ", ".join(
 _NEVER: Final = 1e18
 
 
-class TaskStore:
-    """The tasks in the store's SQLite file. Any thread.
+class SqliteTasks:
+    """The push tasks of one store: contracts.tasks.Tasks. Any process.
 
     Args:
         database: the store's.
@@ -44,34 +49,14 @@ class TaskStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, tasks: Iterable[Task], now: float) -> list[Added]:
-        """Add tasks in one commit; one that cannot be added stops no other.
-
-        Raises:
-            StorageError: none was added.
-        """
-        with self.writing(now) as connection:
-            return self.add_within(connection, tasks)
-
-    @contextmanager
-    def writing(self, now: float) -> Iterator[sqlite3.Connection]:
-        """Give a write transaction for `add_within`, names that have rested freed."""
+    def add(self, tasks: Sequence[NewTask], now: float) -> list[Added]:
+        """Add tasks, to pull queues too, in one commit; one refused stops no other."""
         with self._database.write() as connection:
-            task_names.forget_rested(connection, now)
-            yield connection
-
-    def add_within(
-        self, connection: sqlite3.Connection, tasks: Iterable[Task]
-    ) -> list[Added]:
-        """Add tasks in a write transaction of the same database that has begun."""
-        return [_add(connection, task) for task in tasks]
-
-    def is_in(self, database: Database) -> bool:
-        """Return whether the tasks stand in this database."""
-        return self._database is database
+            return add_tasks(connection, tasks, now)
 
     def take(
         self,
+        worker_id: str,
         now: float,
         *,
         limit: int,
@@ -80,14 +65,8 @@ class TaskStore:
     ) -> list[Task]:
         """Lease tasks that are due, longest due first.
 
-        One that cannot be read, of a damaged file, is put aside until the next
-        `release_all`; the log names it.
-
-        Args:
-            now: Unix seconds.
-            limit: how many at most.
-            lease_seconds: after which they are free again.
-            excluded_queues: none of theirs.
+        One that cannot be read, of a damaged file, is put aside until the worker
+        starts anew; the log names it.
         """
         marks = ",".join("?" * len(excluded_queues))
         with self._database.write() as connection:
@@ -96,22 +75,29 @@ class TaskStore:
                 f"AND queue NOT IN ({marks}) ORDER BY eta LIMIT ?",
                 (now, now, *excluded_queues, limit),
             ).fetchall()
-            tasks = [task for row in rows if (task := _read(connection, row))]
+            tasks = [
+                task for row in rows if (task := _read(connection, row, worker_id))
+            ]
             connection.executemany(
-                "UPDATE task SET leased_until = ?, "
+                "UPDATE task SET leased_until = ?, leased_by = ?, "
                 "first_tried_at = coalesce(first_tried_at, ?) "
                 "WHERE queue = ? AND name = ?",
-                [(now + lease_seconds, now, task.queue, task.name) for task in tasks],
+                [
+                    (now + lease_seconds, worker_id, now, task.queue, task.name)
+                    for task in tasks
+                ],
             )
         return tasks
 
-    def give_back(self, task: Task, eta: float, *, counts_as_try: bool = True) -> None:
-        """Free a leased task, to run again at eta; one that is gone stays gone."""
+    def give_back(
+        self, task: Task, worker_id: str, eta: float, *, counts_as_try: bool = True
+    ) -> None:
+        """Free a task to run again at eta, unless it is gone or another's by now."""
         with self._database.write() as connection:
             connection.execute(
                 "UPDATE task SET leased_until = 0, eta = ?, retries = retries + ? "
-                "WHERE queue = ? AND name = ?",
-                (eta, int(counts_as_try), task.queue, task.name),
+                "WHERE queue = ? AND name = ? AND leased_by = ?",
+                (eta, int(counts_as_try), task.queue, task.name, worker_id),
             )
 
     def finish(self, task: Task, now: float) -> None:
@@ -128,10 +114,12 @@ class TaskStore:
         with self._database.write() as connection:
             connection.execute("DELETE FROM task WHERE queue = ?", (queue,))
 
-    def release_all(self) -> None:
-        """Free every leased task: no other process serves this store."""
+    def release(self, worker_id: str) -> None:
+        """Free what this worker had leased before it died; others keep theirs."""
         with self._database.write() as connection:
-            connection.execute("UPDATE task SET leased_until = 0")
+            connection.execute(
+                "UPDATE task SET leased_until = 0 WHERE leased_by = ?", (worker_id,)
+            )
 
     def next_eta(self, excluded_queues: Collection[str] = ()) -> float | None:
         """Return when the next task that nobody has in hand is due, or None."""
@@ -154,6 +142,19 @@ class TaskStore:
                 (now, queue),
             ).fetchone()
         return QueueStatistics(count, oldest, int(running))
+
+
+def add_tasks(
+    connection: sqlite3.Connection, tasks: Sequence[NewTask], now: float
+) -> list[Added]:
+    """Add tasks of both kinds in a write transaction that has begun."""
+    task_names.forget_rested(connection, now)
+    return [
+        pull_tasks.add(connection, task)
+        if isinstance(task, PullTask)
+        else _add(connection, task)
+        for task in tasks
+    ]
 
 
 def _add(connection: sqlite3.Connection, task: Task) -> Added:
@@ -179,7 +180,9 @@ def _add(connection: sqlite3.Connection, task: Task) -> Added:
     return added
 
 
-def _read(connection: sqlite3.Connection, row: Sequence[object]) -> Task | None:
+def _read(
+    connection: sqlite3.Connection, row: Sequence[Any], worker_id: str
+) -> Task | None:
     """Return the task of a row; put one aside that cannot be read."""
     try:
         return _task(row)
@@ -193,9 +196,9 @@ def _read(connection: sqlite3.Connection, row: Sequence[object]) -> Task | None:
         )
     # As blobs: they may be no text.
     connection.execute(
-        "UPDATE task SET leased_until = ? WHERE CAST(queue AS BLOB) IS ? "
-        "AND CAST(name AS BLOB) IS ?",
-        (_NEVER, row[0], row[1]),
+        "UPDATE task SET leased_until = ?, leased_by = ? "
+        "WHERE CAST(queue AS BLOB) IS ? AND CAST(name AS BLOB) IS ?",
+        (_NEVER, worker_id, row[0], row[1]),
     )
     return None
 

@@ -10,7 +10,7 @@ from channelshim.contracts.entities import EntityKey, Write
 from channelshim.contracts.ordering import encode_path
 from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
-from channelshim.store.sqlite.entities import SqliteEntities, describe
+from channelshim.store.sqlite.entities import describe
 from channelshim.store.sqlite.opening import open_store
 
 KEY = EntityKey("", "A", encode_path([("A", 1)]))
@@ -32,16 +32,16 @@ def test_other_word_is_refused(tmp_path):
 def test_clearing_says_what_it_clears_and_keeps_the_rest(tmp_path, caplog):
     store = open_store(tmp_path)
     account = Account("ann@example.com", "1" * 21, False, 1.0)
-    store.remember_account(account)
-    secrets = store.secrets("token")
-    SqliteEntities(store.database, lambda body: {}).apply([Write(KEY, b"body")])
+    store.accounts.remember(account)
+    secrets = store.secrets.get("token")
+    store.entities.apply([Write(KEY, b"body")])
     store.close()
     with caplog.at_level(logging.WARNING):
         store = open_store(tmp_path, is_cleared=True)
     assert "clearing 1 entity (A 1)" in caplog.text
-    assert SqliteEntities(store.database, lambda body: {}).summary() == {}
-    assert store.accounts() == [account]
-    assert store.secrets("token") == secrets
+    assert store.entities.summary() == {}
+    assert store.accounts.all() == [account]
+    assert store.secrets.get("token") == secrets
     store.close()
 
 

@@ -35,7 +35,7 @@ def mode(path):
 def test_files_are_private(tmp_path):
     directory = tmp_path / "a" / "store"
     store = SqliteStore(directory)
-    store.remember_account(Account("a@example.com", "1", False, 0.0))
+    store.accounts.remember(Account("a@example.com", "1", False, 0.0))
     assert mode(directory) == 0o700
     files = sorted(directory.iterdir())
     assert len(files) == 4
@@ -97,10 +97,10 @@ def test_older_version_migrates_forward_and_keeps_its_data(tmp_path, version):
         connection.execute("INSERT INTO presence VALUES (?)", (client_id,))
     connection.close()
     store = SqliteStore(tmp_path)
-    assert store.connected_client_ids() == ["a", "n\0ul", "\xfc"]
+    assert store.journal.connected_client_ids() == ["a", "n\0ul", "\xfc"]
     # Kept as the new version keeps them: they can be taken out again.
-    store.note_presence([], ["\xfc", "n\0ul"])
-    assert store.connected_client_ids() == ["a"]
+    store.journal.note([], ["\xfc", "n\0ul"])
+    assert store.journal.connected_client_ids() == ["a"]
     assert schema.read_version(store.database.connection()) == schema.VERSION
     store.close()
 
@@ -140,27 +140,27 @@ def test_lease_file_that_is_a_folder_is_refused(tmp_path):
 
 def test_failed_write_leaves_everything_as_it_was(tmp_path):
     store = SqliteStore(tmp_path)
-    store.note_presence(["a"], [])
+    store.journal.note(["a"], [])
 
     def failing():
         yield "b"
         raise OSError("the source broke")
 
     with pytest.raises(OSError, match="the source broke"):
-        store.note_presence(failing(), ["a"])
-    assert store.connected_client_ids() == ["a"]
+        store.journal.note(failing(), ["a"])
+    assert store.journal.connected_client_ids() == ["a"]
     store.close()
 
 
 def test_full_disk_is_told_and_corrupts_nothing(tmp_path):
     store = SqliteStore(tmp_path)
-    store.note_presence(["a"], [])
+    store.journal.note(["a"], [])
     connection = store.database.connection()
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(StorageError, match="the disk is full"):
         store.save_windows(bytes(1 << 20))
-    assert store.connected_client_ids() == ["a"]
+    assert store.journal.connected_client_ids() == ["a"]
     assert store.load_windows() is None
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()
@@ -196,7 +196,7 @@ def test_closed_store_is_told_in_every_thread(tmp_path):
     store = SqliteStore(tmp_path)
     store.close()
     with pytest.raises(StorageError, match="closed"):
-        store.accounts()
+        store.accounts.all()
 
 
 CLOSED_IN_THE_MIDDLE = """
@@ -211,7 +211,7 @@ def write(event):
     try:
         for number in range(1_000_000):
             event.set()
-            store.note_presence([str(n) for n in range(number % 50)], [])
+            store.journal.note([str(n) for n in range(number % 50)], [])
     except StorageError:
         pass
 
@@ -239,14 +239,14 @@ def test_threads_that_write_while_it_is_closed_are_told_and_nothing_crashes(tmp_
 def test_threads_read_what_others_wrote(tmp_path):
     store = SqliteStore(tmp_path)
     threads = [
-        threading.Thread(target=store.note_presence, args=([str(number)], []))
+        threading.Thread(target=store.journal.note, args=([str(number)], []))
         for number in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert store.connected_client_ids() == [str(number) for number in range(8)]
+    assert store.journal.connected_client_ids() == [str(number) for number in range(8)]
     store.close()
 
 
@@ -254,25 +254,25 @@ def test_reads_within_a_write_see_it(tmp_path):
     store = SqliteStore(tmp_path)
     with store.database.write() as connection:
         connection.execute("INSERT INTO presence VALUES ('a')")
-        assert store.connected_client_ids() == ["a"]
+        assert store.journal.connected_client_ids() == ["a"]
     store.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_forked_child_opens_connections_of_its_own(tmp_path):
     store = SqliteStore(tmp_path)
-    store.note_presence(["parent"], [])
+    store.journal.note(["parent"], [])
     child = os.fork()
     if child == 0:
         try:
-            store.note_presence(["child"], [])
+            store.journal.note(["child"], [])
             store.close()
             os._exit(0)
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert store.connected_client_ids() == ["child", "parent"]
-    store.note_presence([], ["child"])
+    assert store.journal.connected_client_ids() == ["child", "parent"]
+    store.journal.note([], ["child"])
     store.close()
 
 
