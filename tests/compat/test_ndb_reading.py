@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from channelshim import appengine
 from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 from tests.exploring import Cases, explored
 
@@ -27,9 +28,9 @@ APP = "dev~app"
 @pytest.fixture(autouse=True)
 def service(monkeypatch, tmp_path):
     monkeypatch.setenv("APPLICATION_ID", APP)
-    store = SqliteStore(tmp_path)
+    store = SqliteStore(tmp_path, values_of_body)
     proxy = apiproxy_stub_map.APIProxyStubMap()
-    proxy.RegisterStub("datastore_v3", DatastoreService(store, APP))
+    proxy.RegisterStub("datastore_v3", DatastoreService(store.entities, APP))
     proxy.RegisterStub("memcache", memcache_stub.MemcacheServiceStub())
     proxy.ndb_memcache = False
     monkeypatch.setattr(apiproxy_stub_map, "apiproxy", proxy)

@@ -289,7 +289,7 @@ def fault_of(kind: type[BaseException]) -> BaseException:
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        *(("journal", "note_presence"), ("app", "dispatch"), ("reports", "_gather")),
+        *(("journal", "note"), ("app", "dispatch"), ("reports", "_gather")),
         *(("reports", "_take"), ("reports", "_queue"), ("reports", "_journal")),
         *(("reports", "_next"), ("reports", "_post"), ("reports", "_wake_runner")),
     ],

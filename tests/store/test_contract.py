@@ -107,18 +107,18 @@ def test_journal_says_after_a_restart_who_was_connected(opened):
 )
 def test_presence_takes_any_bytes_for_an_id(opened, raw):
     client_id = client_id_text(raw)
-    opened().note_presence([client_id, "good"], [])
-    assert sorted(opened().connected_client_ids()) == sorted([client_id, "good"])
-    opened().note_presence([], [client_id])
-    assert opened().connected_client_ids() == ["good"]
+    opened().journal.note([client_id, "good"], [])
+    assert sorted(opened().journal.connected_client_ids()) == sorted([client_id, "good"])
+    opened().journal.note([], [client_id])
+    assert opened().journal.connected_client_ids() == ["good"]
 
 
 @pytest.mark.parametrize("email", ["\ud800", "a\udcff"])
 def test_text_that_cannot_be_stored_is_refused(store, email):
     with pytest.raises(StorageError):
-        store.remember_account(account(email))
-    store.remember_account(account("a\0b"))
-    assert [each.email for each in store.accounts()] == ["a\0b"]
+        store.accounts.remember(account(email))
+    store.accounts.remember(account("a\0b"))
+    assert [each.email for each in store.accounts.all()] == ["a\0b"]
 
 
 def test_journal_counts_an_id_in_both_lists_as_connected(store):

@@ -94,7 +94,9 @@ def test_older_version_migrates_forward_and_keeps_its_data(tmp_path, version):
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {version}")
     for client_id in ("a", "\xfc", "n\0ul"):
-        connection.execute("INSERT INTO presence VALUES (?)", (client_id,))
+        # Text before the sixth script.
+        stored = client_id if version < 6 else client_id.encode()
+        connection.execute("INSERT INTO presence VALUES (?)", (stored,))
     connection.close()
     store = SqliteStore(tmp_path)
     assert store.journal.connected_client_ids() == ["a", "n\0ul", "\xfc"]
