@@ -27,6 +27,8 @@ _SUFFIXES = frozenset(
 )
 """Files that apps read once and keep; Python files count when they are loaded."""
 
+_JOIN_SECONDS: Final = 5.0
+
 
 class Watcher:
     """Watches an app's files in a thread of its own.
@@ -51,14 +53,19 @@ class Watcher:
         self._on_change = on_change
         self._is_app_broken = is_app_broken
         self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        threading.Thread(target=self._watch, name="watcher", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
-        """End the watch."""
+        """End the watch, and wait for its thread."""
         self._stop.set()
+        # A thread inside a native library when the interpreter ends may abort the
+        # process. The library looks at the event each 20 ms; it gets far longer.
+        if self._thread.ident is not None:
+            self._thread.join(_JOIN_SECONDS)
 
     def _watch(self) -> None:
         # Imported here: a server without reload does without it.

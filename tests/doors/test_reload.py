@@ -16,6 +16,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
+from channelshim.reloading import Watcher
 from tests.doors.test_stop import SLOW, get
 from tests.servers import Servers
 
@@ -146,3 +147,13 @@ def test_nothing_is_lost_while_the_app_is_edited(
     arrived = [text for text in page.texts if text in set(answered)]
     assert arrived == answered
     assert page.closed_with == [1012] * 3
+
+
+def test_no_watcher_thread_is_left_after_the_stop(tmp_path: Path) -> None:
+    # Inside a native library at the interpreter's end it aborts the process.
+    watcher = Watcher(tmp_path, [], lambda path: None)
+    watcher.start()
+
+    watcher.stop()
+
+    assert "watcher" not in [thread.name for thread in threading.enumerate()]
