@@ -80,7 +80,7 @@ def _undocumented(path: Path) -> Iterator[str]:
     if not ast.get_docstring(tree):
         yield "the module"
     for node in tree.body:
-        is_definition = isinstance(node, ast.FunctionDef | ast.ClassDef)
-        if is_definition and not node.name.startswith("_"):
-            if not ast.get_docstring(node):
-                yield node.name
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            continue
+        if not node.name.startswith("_") and not ast.get_docstring(node):
+            yield node.name

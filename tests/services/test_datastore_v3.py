@@ -16,7 +16,7 @@ from google.appengine.ext.ndb import metadata
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
-from channelshim.errors import ConfigurationError
+from channelshim.errors import ConfigurationError, StorageError
 from channelshim.services import ndb_tuning
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.store import entities as entities_module
@@ -93,7 +93,7 @@ def kinds_of_plans(monkeypatch):
     from channelshim.services.datastore_v3 import running
 
     seen = []
-    original = running.sort_candidates
+    original = running.sort_candidates  # type: ignore[attr-defined]
 
     def note(*arguments):
         seen.append("sorted")
@@ -132,7 +132,7 @@ def test_sequential_ids_step_over_those_that_the_app_chose(serving):
 
 def test_other_policy_is_refused(store):
     with pytest.raises(ConfigurationError, match="sequential"):
-        DatastoreService(store, APP, auto_id_policy="random")
+        DatastoreService(store, APP, auto_id_policy="random")  # type: ignore[arg-type]
 
 
 def test_allocated_and_reserved_ids_are_not_given_again(serving):
@@ -269,7 +269,7 @@ def test_index_that_cannot_be_built_is_done_without(monkeypatch):
     fill(limits.QUERY_SORTED_ROWS + 5, author="ann")
 
     def refuse(*_arguments):
-        raise entities_module.StorageError("the disk is full")
+        raise StorageError("the disk is full")
 
     monkeypatch.setattr(entities_module.SqliteEntities, "build_index", refuse)
     query = Greeting.query(Greeting.author == "ann").order(-Greeting.number)
