@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from channelshim import appengine, limits, reloading
 from channelshim.appserver.access_log import AccessLog
@@ -47,7 +47,7 @@ from channelshim.settings import Settings, read_settings
 from channelshim.store.opening import open_store
 from channelshim.store.place import store_directory
 
-_logger = logging.getLogger("channelshim")
+_logger: Final = logging.getLogger("channelshim")
 
 WsgiApp = Callable[..., Iterable[bytes]]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-_logger = logging.getLogger("channelshim")
+_logger: Final = logging.getLogger("channelshim")
 
 LISTENER_VARIABLE: Final = "CHANNELSHIM_LISTENER"
 """The file descriptor of the listening socket, for the next process image."""

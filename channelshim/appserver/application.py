@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from channelshim import limits
 from channelshim.appserver import guard, login, static, uploads
@@ -51,7 +51,7 @@ from channelshim.services import (
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 class AppServer:
@@ -132,9 +132,9 @@ class AppServer:
         self._set_process_variables()
         self._scripts.load_configuration()
         for warning in self.config.warnings:
-            log.warning("%s", warning)
+            _logger.warning("%s", warning)
         for missing in missing_libraries(self.config.libraries):
-            log.warning("%s", missing)
+            _logger.warning("%s", missing)
         try:
             self._scripts.load_all(
                 handler.target
@@ -197,7 +197,7 @@ class AppServer:
         try:
             return collect(self._serve_platform, environ)
         except Exception:
-            log.exception("%s %s failed", request.method, request.path)
+            _logger.exception("%s %s failed", request.method, request.path)
             return InternalResponse(500, (), b"")
 
     def _serve_platform(
@@ -212,7 +212,7 @@ class AppServer:
         try:
             scope.run(shutdown.begin_shutdown)
         except Exception:
-            log.exception("the hook of runtime.set_shutdown_hook failed")
+            _logger.exception("the hook of runtime.set_shutdown_hook failed")
         finally:
             scope.close()
 
@@ -340,7 +340,7 @@ class AppServer:
                 partial(put_blob, environ),
             )
         except Exception:
-            log.exception(
+            _logger.exception(
                 "%s %s failed", environ["REQUEST_METHOD"], environ.get("PATH_INFO")
             )
             return self._error_page(environ, start_response)

@@ -43,7 +43,7 @@ class Collected:
     """
 
     def __init__(self) -> None:
-        self.status = ""
+        self.status: str = ""
         self.headers: Headers = []
         self.written: list[bytes] = []
 

@@ -11,12 +11,12 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from channelshim.appserver.cgi_scripts import CgiScripts
 from channelshim.errors import ConfigurationError
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
@@ -146,7 +146,7 @@ class Scripts:
         if failures and len(failures) == len(distinct):
             raise failures[0]
         for failed in failures:
-            log.error("%s\n%s", failed, failed.report)
+            _logger.error("%s\n%s", failed, failed.report)
 
     def lazy(self, script: str) -> WsgiApp:
         """Return an application that loads the script when it is called."""

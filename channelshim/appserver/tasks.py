@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Final
 
 from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig, RetryParameters
@@ -14,7 +15,7 @@ from channelshim.errors import StorageError
 from channelshim.protocol.contracts import Clock, Dispatcher, InternalRequest
 from channelshim.store.tasks import Task, TaskStore
 
-log = logging.getLogger("channelshim.tasks")
+_logger: Final = logging.getLogger("channelshim.tasks")
 
 _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
 _IDLE_SECONDS = 60.0
@@ -122,7 +123,7 @@ class TaskRunner:
             try:
                 wait = self._pick_once()
             except StorageError as error:
-                log.error("tasks wait: %s", error)
+                _logger.error("tasks wait: %s", error)
                 wait = _AFTER_ERROR_SECONDS
             with self._changed:
                 if not self._is_woken and not self._is_stopping and wait > 0:
@@ -177,7 +178,7 @@ class TaskRunner:
             try:
                 self._run(task)
             except StorageError as error:
-                log.error("task %s of %s: %s", task.name, task.queue, error)
+                _logger.error("task %s of %s: %s", task.name, task.queue, error)
             finally:
                 with self._changed:
                     self._running[task.queue] -= 1
@@ -193,7 +194,7 @@ class TaskRunner:
         retry = retry_parameters(task, self._queues.get(task.queue))
         first = now if task.first_tried_at is None else task.first_tried_at
         if retry.gives_up(task.retries + 1, now - first):
-            log.error(
+            _logger.error(
                 "task %s of queue %s is given up after %s tries: %s answered %s",
                 task.name,
                 task.queue,
@@ -204,7 +205,7 @@ class TaskRunner:
             self._tasks.finish(task, now)
             return
         wait = retry.backoff_seconds(task.retries + 1)
-        log.warning(
+        _logger.warning(
             "task %s of queue %s: %s answered %s; again in %.1f s",
             task.name,
             task.queue,

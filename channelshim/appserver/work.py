@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from channelshim import limits
 from channelshim.appserver.cron import CronScheduler
@@ -23,7 +23,7 @@ from channelshim.store.database import Database
 from channelshim.store.pull_tasks import PullTaskStore
 from channelshim.store.tasks import TaskStore
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 class Work:
@@ -44,7 +44,7 @@ class Work:
     ) -> None:
         self._store_directory = store_directory
         if (directory / "dispatch.yaml").is_file():
-            log.info("dispatch.yaml has no effect: one module runs here")
+            _logger.info("dispatch.yaml has no effect: one module runs here")
         self._tasks = TaskStore(database)
         self._pulled = PullTaskStore(database)
         self._executions = Executions(clock)
@@ -77,7 +77,7 @@ class Work:
             runs_tasks: False leaves them in the store.
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
-            log.warning("%s", warning)
+            _logger.warning("%s", warning)
         if runs_tasks:
             self._runner = TaskRunner(
                 self._tasks,
@@ -91,7 +91,7 @@ class Work:
             self._scheduler = CronScheduler(self._cron, dispatcher, self._clock)
             self._scheduler.start()
         elif self._cron.jobs:
-            log.info("cron.yaml is not run; --cron=yes runs it")
+            _logger.info("cron.yaml is not run; --cron=yes runs it")
         if config is None:
             return
         self._says_stop = config.has_instances
@@ -124,7 +124,9 @@ class Work:
         if self._scheduler is not None:
             self._scheduler.stop(timeout_seconds)
         if self._runner is not None and not self._runner.stop(timeout_seconds):
-            log.warning("tasks were interrupted; they run again after the next start")
+            _logger.warning(
+                "tasks were interrupted; they run again after the next start"
+            )
 
     def _task_queue(self) -> Any:
         from channelshim.services.taskqueue import TaskQueueService

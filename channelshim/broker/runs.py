@@ -8,7 +8,7 @@ which the interpreter does in C.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _LONG = 4
 """Ids of a run from which on comparing is worth it."""
@@ -35,9 +35,9 @@ class Run:
     __slots__ = ("append", "client_ids", "taken", "text")
 
     def __init__(self, text: str, client_ids: list[str]) -> None:
-        self.text = text
-        self.client_ids = client_ids
-        self.append = client_ids.append
+        self.text: str = text
+        self.client_ids: list[str] = client_ids
+        self.append: Callable[[str], None] = client_ids.append
         self.taken: int | None = None
 
     def take(self) -> list[str]:

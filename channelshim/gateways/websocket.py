@@ -14,7 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qs
 
 from websockets.exceptions import PayloadTooBig
@@ -36,7 +36,7 @@ from channelshim.protocol.window import parse_after
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-_logger = logging.getLogger("channelshim.gateways")
+_logger: Final = logging.getLogger("channelshim.gateways")
 
 _HANDSHAKE_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""

@@ -21,10 +21,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from channelshim import limits
 
-_logger = logging.getLogger("channelshim.gateways")
+_logger: Final = logging.getLogger("channelshim.gateways")
 
 Job = Callable[[], None]
 

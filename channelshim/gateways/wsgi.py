@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
@@ -21,7 +21,7 @@ from channelshim.gateways.origins import Origins
 from channelshim.gateways.polling import Poller, Reply, method_not_allowed
 from channelshim.gateways.script import jsapi
 
-_logger = logging.getLogger("channelshim.gateways")
+_logger: Final = logging.getLogger("channelshim.gateways")
 
 WsgiApp = Callable[..., Iterable[bytes]]
 

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from typing import Final
 
 from channelshim import limits
 from channelshim.errors import RemoteProtocolError
@@ -19,7 +20,7 @@ from channelshim.hub.reports import PresenceReports
 from channelshim.protocol.contracts import Broker, Channel, Clock, Delivery, Replay
 from channelshim.protocol.presence import PresenceBook
 
-_logger = logging.getLogger("channelshim.hub")
+_logger: Final = logging.getLogger("channelshim.hub")
 
 
 class Hub:
@@ -61,7 +62,7 @@ class Hub:
         maximum_connections: int = limits.MAXIMUM_CONNECTIONS,
         maximum_connections_per_client: int = limits.MAXIMUM_CONNECTIONS_PER_CLIENT,
     ) -> None:
-        self.frames = FrameCache()
+        self.frames: FrameCache = FrameCache()
         self.write_all = write_each
         self.call_soon: Callable[[Callable[[], None]], object] | None = None
         self.current_sender: Callable[[], object | None] = _nobody

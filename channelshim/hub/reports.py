@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from typing import Final
 from urllib.parse import urlencode
 
 from channelshim import limits
@@ -21,7 +22,7 @@ from channelshim.errors import StorageError
 from channelshim.protocol.contracts import Dispatcher, InternalRequest, Store
 from channelshim.protocol.tokens import client_id_bytes
 
-_logger = logging.getLogger("channelshim.hub")
+_logger: Final = logging.getLogger("channelshim.hub")
 
 
 class _Change(Enum):

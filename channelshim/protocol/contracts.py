@@ -58,8 +58,8 @@ class Channel:
     __slots__ = ("client_id", "connections", "number")
 
     def __init__(self, client_id: str, number: int) -> None:
-        self.client_id = client_id
-        self.number = number
+        self.client_id: str = client_id
+        self.number: int = number
         self.connections: tuple[Any, ...] = ()
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from channelshim.runtime.imports import after_import
 
-log = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 _TOKEN_SECONDS: Final = 1800
 
@@ -31,7 +31,7 @@ def _fall_back(metadata_server: ModuleType) -> None:
         try:
             return ask(*arguments, **options)
         except OSError as error:
-            log.warning(
+            _logger.warning(
                 "access tokens here are made up, Google is not there: %s", error
             )
             return "InvalidToken", int(time.time()) + _TOKEN_SECONDS

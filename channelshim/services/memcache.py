@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import threading
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.api import apiproxy_stub
 from google.appengine.api.memcache import memcache_service_pb2 as memcache_pb
@@ -19,7 +19,7 @@ from channelshim.errors import StorageError
 from channelshim.services.eager import EagerRPC
 from channelshim.store.cache import CacheView, Entry, SqliteCache
 
-_logger = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 _MAXIMUM_REQUEST_BYTES = 32 << 20
 _ABSOLUTE_TIMES_FROM = 30 * 24 * 60 * 60

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.api import apiproxy_stub
 
@@ -19,7 +19,7 @@ from channelshim import limits
 from channelshim.services.eager import EagerRPC
 from channelshim.services.user import RequestInfo
 
-log = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 
 def factories(directory: Path) -> dict[str, Callable[[], Any]]:
@@ -153,9 +153,9 @@ def _write_mail(folder: Path, number: int, message: Any) -> None:
         path.write_bytes(message.to_mime_message().as_bytes())
         (folder / f"{number - limits.MAILS_KEPT:06d}.eml").unlink(missing_ok=True)
     except OSError as error:
-        log.warning("a mail could not be kept: %s", error)
+        _logger.warning("a mail could not be kept: %s", error)
     else:
-        log.info("a mail was not sent but kept as %s", path)
+        _logger.info("a mail was not sent but kept as %s", path)
 
 
 class SystemService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]

@@ -26,7 +26,7 @@ from channelshim.store.pull_tasks import PullTask, PullTaskStore
 from channelshim.store.task_names import Added
 from channelshim.store.tasks import Task, TaskStore
 
-log = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 _Error: Final = messages.TaskQueueServiceError
 _ADDED: Final = {
@@ -98,7 +98,9 @@ class TaskQueueService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             for task in tasks:
                 added = self._keep(connection, task)
                 if added is not Added.DONE:
-                    log.warning("the task %s is dropped: %s", task.name, added.value)
+                    _logger.warning(
+                        "the task %s is dropped: %s", task.name, added.value
+                    )
 
         return keep
 

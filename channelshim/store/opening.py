@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Final
 
 from channelshim.errors import ConfigurationError
 from channelshim.store.database import Synchronous
 from channelshim.store.entities import SqliteEntities, describe
 from channelshim.store.sqlite import SqliteStore
 
-_logger = logging.getLogger("channelshim.store")
+_logger: Final = logging.getLogger("channelshim.store")
 
 _WORDS: dict[str, Synchronous] = {"normal": "NORMAL", "full": "FULL"}
 

@@ -27,7 +27,7 @@ from channelshim.store.scan import Position, Row
 
 _DESCENDING = datastore_pb.Query.Order.DESCENDING
 
-check = datastore_stub_util.Check
+check: Any = datastore_stub_util.Check
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ from channelshim.store.entities import Snapshot, SqliteEntities
 _MAXIMUM_COMPONENTS = 100
 """SDK, datastore_stub_util, BaseDatastore._MAX_QUERY_COMPONENTS."""
 
-check = datastore_stub_util.Check
+check: Any = datastore_stub_util.Check
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.api import (
     api_base_pb2,
@@ -43,10 +43,10 @@ from channelshim.store.entities import (
 )
 from channelshim.store.sqlite import SqliteStore
 
-_logger = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 _Error = datastore_pb.Error
 
-check = datastore_stub_util.Check
+check: Any = datastore_stub_util.Check
 
 
 class DatastoreService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
