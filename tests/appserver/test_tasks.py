@@ -15,6 +15,7 @@ from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.protocol.contracts import InternalRequest, InternalResponse
 from channelshim.store.sqlite import SqliteStore
 from channelshim.store.tasks import Task, TaskStore
+from tests.lanes import timeout_factor
 
 Wait = Callable[..., Any]
 
@@ -99,7 +100,7 @@ def test_slow_task_holds_up_nobody(bench: Bench, wait_until: Wait) -> None:
 
     def status(request: InternalRequest) -> int:
         if request.path == "/slow":
-            free.wait(10)
+            free.wait(10 * timeout_factor())
         return 200
 
     bench.app.status = status
@@ -158,13 +159,13 @@ def test_stop_waits_for_the_task_in_hand(bench: Bench, wait_until: Wait) -> None
 
     def status(request: InternalRequest) -> int:
         began.set()
-        free.wait(10)
+        free.wait(10 * timeout_factor())
         return 200
 
     bench.app.status = status
     bench.start()
     bench.add(task("/slow"))
-    assert began.wait(10)
+    assert began.wait(10 * timeout_factor())
     assert bench.runner is not None
     assert not bench.runner.stop(0.01)
     free.set()

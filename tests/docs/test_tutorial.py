@@ -282,4 +282,6 @@ def log_in(page: Any, url: str, email: str) -> Any:
     page.fill("#email", email)
     page.click("#submit-login")
     page.wait_for_selector("#message-form")
+    # Its script begins to listen to the form at the load event, not before.
+    page.wait_for_load_state("load")
     return page

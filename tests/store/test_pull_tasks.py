@@ -10,6 +10,7 @@ import pytest
 from channelshim.store.pull_tasks import Lease, PullTask, PullTaskStore
 from channelshim.store.sqlite import SqliteStore
 from channelshim.store.task_names import Added, QueueStatistics
+from tests.lanes import timeout_factor
 
 TASK = PullTask("pull", "one", 100_000_000, b"body", tag=b"t")
 
@@ -92,7 +93,9 @@ def test_processes_share_no_lease(tmp_path: Path) -> None:
     ]
     for process in processes:
         process.start()
-    leased = [name for _ in processes for name in found.get(timeout=60)]
+    leased = [
+        name for _ in processes for name in found.get(timeout=60 * timeout_factor())
+    ]
     for process in processes:
         process.join()
     assert sorted(leased) == sorted(names)
