@@ -36,7 +36,9 @@ _SERVED_ROOMS = frozenset({"contract", "docs", "gateways", "security"})
 """Rooms whose tests start a server for almost each test; tests/doors starts them on
 every Python."""
 
-_SAMPLE = frozenset({"test_http.py", "test_polling.py", "test_wire.py"})
+_SAMPLE = frozenset(
+    {"test_http.py", "test_polling.py", "test_uvicorn.py", "test_wire.py"}
+)
 """Served tests that run on every Python all the same: sockets differ there too."""
 
 
