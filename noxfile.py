@@ -58,12 +58,12 @@ def _answers(version: str) -> bool:
 
 def _required() -> frozenset[str]:
     """Return the versions whose absence is a failure."""
-    named = os.environ.get("CHANNELSHIM_REQUIRE_PYTHONS", "").split(",")
+    named = os.environ.get("CHANNELSHIM_TESTS_PYTHONS", "").split(",")
     required = frozenset(version.strip() for version in named if version.strip())
     unknown = required - frozenset(VERSIONS)
     if unknown:
         raise ValueError(
-            f"CHANNELSHIM_REQUIRE_PYTHONS names {', '.join(sorted(unknown))}; "
+            f"CHANNELSHIM_TESTS_PYTHONS names {', '.join(sorted(unknown))}; "
             f"there are {', '.join(VERSIONS)}"
         )
     return required
@@ -78,7 +78,7 @@ def _need(session: nox.Session, version: str) -> None:
         "install it to run this lane"
     )
     if version in _required():
-        session.error(f"{sentence}; CHANNELSHIM_REQUIRE_PYTHONS demands it")
+        session.error(f"{sentence}; CHANNELSHIM_TESTS_PYTHONS demands it")
     session.skip(sentence)
 
 
