@@ -1,18 +1,31 @@
-"""The fast lanes on every Python that the machine has, from 3.10 to 3.13."""
+"""The fast tests on each Python, and with the oldest and the newest libraries."""
 
 import os
 import pathlib
 import subprocess
 
 import nox
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = pathlib.Path(__file__).parent
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 
+OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
+
 # What the fast lanes import; the rest of the extra `test` would only cost time.
-FAST_REQUIREMENTS = ("pytest", "hypothesis", "Django", "Flask", "WebTest", "gunicorn")
+FAST_REQUIREMENTS = (
+    "pytest",
+    "pytest-xdist",
+    "hypothesis",
+    "Django",
+    "Flask",
+    "WebTest",
+    "gunicorn",
+)
 
 SLOW_LANES = (
-    "served",
     "browser",
     "original",
     "sdk",
@@ -21,6 +34,11 @@ SLOW_LANES = (
     "slow",
     "explore",
     "bench",
+)
+
+# Real sockets differ between Pythons too: a sample of what drives servers comes along.
+EXPRESSION = "(not served or sample) and " + " and ".join(
+    f"not {lane}" for lane in SLOW_LANES
 )
 
 
@@ -47,32 +65,121 @@ def _answers(version: str) -> bool:
     return run.returncode == 0
 
 
-def _wanted() -> list[str]:
-    """Return the versions to run on; scripts/test leaves out the whole suite's own."""
-    own = os.environ.get("CHANNELSHIM_TESTS_OWN_PYTHON", "")
-    return [version for version in VERSIONS if version != own and _answers(version)]
+def _required() -> frozenset[str]:
+    """Return the versions whose absence is a failure."""
+    named = os.environ.get("CHANNELSHIM_TESTS_PYTHONS", "").split(",")
+    required = frozenset(version.strip() for version in named if version.strip())
+    unknown = required - frozenset(VERSIONS)
+    if unknown:
+        raise ValueError(
+            f"CHANNELSHIM_TESTS_PYTHONS names {', '.join(sorted(unknown))}; "
+            f"there are {', '.join(VERSIONS)}"
+        )
+    return required
+
+
+def _need(session: nox.Session, version: str) -> None:
+    """Skip a session whose Python is not here, or fail it when it is required."""
+    if _answers(version):
+        return
+    sentence = (
+        f"Python {version} with ensurepip is neither on the PATH nor under pyenv: "
+        "install it to run this lane"
+    )
+    if version in _required():
+        session.error(f"{sentence}; CHANNELSHIM_TESTS_PYTHONS demands it")
+    session.skip(sentence)
+
+
+def _lowest_constraints() -> str:
+    """Return constraints.txt with the lower bounds of pyproject.toml in it.
+
+    Only what users install is at its lowest; the tools of the tests are pinned.
+    """
+    project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
+    extras = project["optional-dependencies"]
+    texts = list(project["dependencies"])
+    for extra in ("redis", "postgres", "django"):
+        texts += extras[extra]
+    lowest = {}
+    for requirement in map(Requirement, texts):
+        (bound,) = (
+            part.version
+            for part in requirement.specifier
+            if part.operator in (">=", "==")
+        )
+        marker = f"; {requirement.marker}" if requirement.marker else ""
+        name = canonicalize_name(requirement.name)
+        lowest[name] = f"{name}=={bound}{marker}"
+    # Its newer releases refuse the oldest itsdangerous and Jinja2.
+    lowest["flask"] = "flask==3.0.0"
+    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    kept = [line for line in pins if line.partition("==")[0] not in lowest]
+    return "\n".join([*kept, *lowest.values(), ""])
+
+
+def _test(session: nox.Session) -> None:
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "--numprocesses=2",
+        "--dist=loadfile",
+        "-m",
+        EXPRESSION,
+        *session.posargs,
+        env={"CHANNELSHIM_REQUIRE": ""},
+    )
 
 
 _offer_pyenv()
 
 nox.needs_version = ">=2024.4"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["fast"]
+nox.options.sessions = [
+    *(f"fast-{version}" for version in VERSIONS),
+    "lowest",
+    "newest",
+]
+# `_need` says more about a Python that is missing.
+nox.options.error_on_missing_interpreters = False
 
 
-@nox.session(python=_wanted())
-def fast(session: nox.Session) -> None:
-    """Run the tests that need nothing but Python and no waiting."""
-    session.install(
-        "--quiet", "-c", "constraints.txt", "-e", ".", *FAST_REQUIREMENTS, silent=True
-    )
-    expression = " and ".join(f"not {lane}" for lane in SLOW_LANES)
-    session.run(
-        "python",
-        "-m",
-        "pytest",
-        "-m",
-        expression,
-        *session.posargs,
-        env={"CHANNELSHIM_REQUIRE": ""},
-    )
+def _python(version: str) -> str | bool:
+    """Return what nox makes an environment with; False means none, for `_need`."""
+    return version if _answers(version) else False
+
+
+def _install(session: nox.Session, *arguments: str) -> None:
+    session.install("--quiet", *arguments, "-e", ".", *FAST_REQUIREMENTS, silent=True)
+
+
+def _make_fast(version: str) -> None:
+    @nox.session(name=f"fast-{version}", python=_python(version), tags=["fast"])
+    def fast(session: nox.Session) -> None:
+        """Run the tests that need nothing but Python and no waiting."""
+        _need(session, version)
+        _install(session, "-c", "constraints.txt")
+        _test(session)
+
+
+for _version in VERSIONS:
+    _make_fast(_version)
+
+
+@nox.session(python=_python(OLDEST))
+def lowest(session: nox.Session) -> None:
+    """Run them with the lowest version of each library that pyproject.toml allows."""
+    _need(session, OLDEST)
+    constraints = pathlib.Path(session.create_tmp()) / "constraints.txt"
+    constraints.write_text(_lowest_constraints(), "utf-8")
+    _install(session, "-c", str(constraints))
+    _test(session)
+
+
+@nox.session(python=_python(NEWEST))
+def newest(session: nox.Session) -> None:
+    """Run them with the newest versions of today, whatever constraints.txt says."""
+    _need(session, NEWEST)
+    _install(session, "--upgrade", "--upgrade-strategy=eager")
+    _test(session)

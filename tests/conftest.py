@@ -36,6 +36,11 @@ _SERVED_ROOMS = frozenset({"contract", "docs", "security", "server", "transports
 """Rooms whose tests start a server for almost each test; tests/doors starts them on
 every Python."""
 
+_SAMPLE = frozenset(
+    {"test_http.py", "test_polling.py", "test_uvicorn.py", "test_wire.py"}
+)
+"""Served tests that run on every Python all the same: sockets differ there too."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is too slow for a run on every Python."""
@@ -43,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         room = item.path.relative_to(lanes.ROOT / "tests").parts[0]
         if room in _SERVED_ROOMS and item.path.name != "test_python_api.py":
             item.add_marker("served")
+            if item.path.name in _SAMPLE:
+                item.add_marker("sample")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

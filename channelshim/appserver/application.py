@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from channelshim import limits
 from channelshim.appserver import form_bounds, guard, static
@@ -45,7 +45,7 @@ from channelshim.services import shutdown
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class AppServer:
             return collect(AccessLog(serve), environ)
         except BaseException:
             # In the middle of its answer; all before is an error page.
-            log.exception("%s %s failed", request.method, request.path)
+            _logger.exception("%s %s failed", request.method, request.path)
             return InternalResponse(500, (), b"")
 
     def _serve_platform(
@@ -179,7 +179,7 @@ class AppServer:
         try:
             scope.run(shutdown.begin_shutdown)
         except BaseException:
-            log.exception("the hook of runtime.set_shutdown_hook failed")
+            _logger.exception("the hook of runtime.set_shutdown_hook failed")
         finally:
             scope.close()
 

@@ -7,7 +7,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from channelshim.appserver.error_pages import own_error_page
 from channelshim.appserver.responses import answer
@@ -18,7 +18,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Serve = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 def guarded(
@@ -49,7 +49,7 @@ def guarded(
     try:
         return serve(environ, start)
     except BaseException:
-        log.exception(
+        _logger.exception(
             "%s %s failed", environ["REQUEST_METHOD"], environ.get("PATH_INFO")
         )
         return fail(environ, start_response, sys.exc_info() if has_started else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Final
 
 from channelshim.appserver.libraries import missing_libraries
 from channelshim.appserver.scripts import Scripts
@@ -12,7 +13,7 @@ from channelshim.appyaml.config import AppConfig
 from channelshim.runtime import ndb_state
 from channelshim.runtime.variables import Application, request_variables
 
-_logger = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 def load_app(

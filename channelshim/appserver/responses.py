@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from channelshim.appserver.response_rules import (
     BadResponse,
@@ -21,7 +21,7 @@ from channelshim.appserver.turn import Turn
 
 StartResponse = Callable[..., Any]
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 def answer(
@@ -79,7 +79,7 @@ class Collected:
     """
 
     def __init__(self) -> None:
-        self.status = ""
+        self.status: str = ""
         self.headers: Headers = []
         self.length: str | None = None
         self.written: list[bytes] = []
@@ -206,7 +206,7 @@ class AppBody:
         try:
             self._close_app()
         except BaseException:
-            log.exception("the app's close() failed after the request had")
+            _logger.exception("the app's close() failed after the request had")
 
 
 def run_app(

@@ -11,13 +11,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from channelshim.appserver.cgi_scripts import CgiScripts
 from channelshim.appserver.own_imports import import_before
 from channelshim.errors import ConfigurationError
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
@@ -145,7 +145,7 @@ class Scripts:
         distinct = _own_scripts(scripts)
         named = [each for each in distinct if _loaded(each) is self._stand_in]
         if not named and len(distinct) > 1:
-            log.warning(
+            _logger.warning(
                 "app.yaml names %d scripts, and none of them is the wrapped "
                 "application, which answers for all: channelshim.application() runs "
                 "each",
@@ -170,7 +170,7 @@ class Scripts:
         if failures and len(failures) == len(distinct):
             raise failures[0]
         for failed in failures:
-            log.error("%s\n%s", failed, failed.report)
+            _logger.error("%s\n%s", failed, failed.report)
 
     def lazy(self, script: str) -> WsgiApp:
         """Return an application that loads the script when it is called."""

@@ -24,7 +24,7 @@ from channelshim.contracts.clock import Clock
 from channelshim.errors import BrokerError
 from channelshim.protocol.window import Chunk, first_number, replay
 
-_logger = logging.getLogger("channelshim.broker")
+_logger: Final = logging.getLogger("channelshim.broker")
 
 _NO_TEXT: Any = object()
 _NO_RUN: Final = Run(_NO_TEXT, [])

@@ -31,7 +31,7 @@ with an id in them twice, against looking at each message by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 _LONG: Final = 4
@@ -59,9 +59,9 @@ class Run:
     __slots__ = ("append", "client_ids", "taken", "text")
 
     def __init__(self, text: str, client_ids: list[str]) -> None:
-        self.text = text
-        self.client_ids = client_ids
-        self.append = client_ids.append
+        self.text: str = text
+        self.client_ids: list[str] = client_ids
+        self.append: Callable[[str], None] = client_ids.append
         self.taken: int | None = None
 
     def take(self) -> list[str]:

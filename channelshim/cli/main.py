@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -24,7 +24,7 @@ from channelshim.version import __version__
 if TYPE_CHECKING:
     from channelshim.composition.reloading import Command, Handover
 
-_logger = logging.getLogger("channelshim")
+_logger: Final = logging.getLogger("channelshim")
 
 
 class _OldFlags(click.Command):

@@ -11,7 +11,7 @@ import time
 from types import ModuleType
 from typing import Any, Final
 
-log = logging.getLogger("channelshim.compat")
+_logger: Final = logging.getLogger("channelshim.compat")
 
 _TOKEN_SECONDS: Final = 1800
 
@@ -24,7 +24,7 @@ def fall_back(metadata_server: ModuleType) -> None:
         try:
             return ask(*arguments, **options)
         except OSError as error:
-            log.warning(
+            _logger.warning(
                 "access tokens here are made up, Google is not there: %s", error
             )
             return "InvalidToken", int(time.time()) + _TOKEN_SECONDS

@@ -10,9 +10,9 @@ import functools
 import logging
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
-_logger = logging.getLogger("channelshim.compat")
+_logger: Final = logging.getLogger("channelshim.compat")
 
 
 def stop_walking_stacks(utils: ModuleType) -> None:

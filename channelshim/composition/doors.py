@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver import loading
 from channelshim.appserver.error_pages import broken_app
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from channelshim.composition.reloading import Command, Handover
 
-_logger = logging.getLogger("channelshim.composition")
+_logger: Final = logging.getLogger("channelshim.composition")
 
 Arguments = Mapping[str, Any]
 Folder = str | os.PathLike[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
 from channelshim import limits
 from channelshim.composition.instance import Instance
@@ -15,7 +16,7 @@ from channelshim.hub.pacing import Pacing
 from channelshim.hub.reports import PresenceReports
 from channelshim.transports.polling import Poller
 
-_logger = logging.getLogger("channelshim.composition")
+_logger: Final = logging.getLogger("channelshim.composition")
 
 
 class Front:

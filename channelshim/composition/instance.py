@@ -34,7 +34,7 @@ from channelshim.store.sqlite.opening import open_store
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_logger = logging.getLogger("channelshim.composition")
+_logger: Final = logging.getLogger("channelshim.composition")
 
 TOKENS: Final = "channel tokens"
 COOKIES: Final = "login cookies"

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from channelshim.appserver.proxies import Network, parse_networks
 from channelshim.composition.place import store_directory
@@ -18,7 +19,7 @@ from channelshim.composition.reloading import Handover
 from channelshim.composition.settings import Settings
 from channelshim.runtime.variables import Application
 
-_logger = logging.getLogger("channelshim.composition")
+_logger: Final = logging.getLogger("channelshim.composition")
 
 
 @dataclass(frozen=True, slots=True)

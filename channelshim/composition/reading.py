@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import AppConfig
@@ -17,7 +17,7 @@ from channelshim.appyaml.cron import CronConfig, parse_cron
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.errors import ConfigurationError
 
-_logger = logging.getLogger("channelshim.composition")
+_logger: Final = logging.getLogger("channelshim.composition")
 
 T = TypeVar("T")
 

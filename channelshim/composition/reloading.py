@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.threads import Kept, Threads
 
-_logger = logging.getLogger("channelshim.composition")
+_logger: Final = logging.getLogger("channelshim.composition")
 
 HANDOVER_VARIABLE: Final = "CHANNELSHIM_HANDOVER"
 """A Handover as JSON, for the next process image."""

@@ -33,7 +33,7 @@ GROUPS: Final = (_SERVER, _APP, _STORE, _ACCESS, _CHANNELS)
 
 def _setting(
     default: Any,
-    help: str,
+    sentence: str,
     group: str,
     *,
     unit: str = "",
@@ -44,7 +44,7 @@ def _setting(
 ) -> Any:
     """Return a field of Settings; see Setting. A secret is left out of the repr."""
     facts = {
-        "help": help,
+        "help": sentence,
         "group": group,
         "unit": unit,
         "low": low,

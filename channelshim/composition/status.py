@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Final
 
-_logger = logging.getLogger("channelshim.composition")
+_logger: Final = logging.getLogger("channelshim.composition")
 
 
 class StatusRegistry:

@@ -30,7 +30,7 @@ class FrameCache:
     def __init__(self) -> None:
         self._frames: dict[str, bytes] = {}
         self._bytes = 0
-        self.built = 0
+        self.built: int = 0
 
     def frame(self, text: str) -> bytes:
         """Return text's WebSocket frame, built at most once while cached."""
@@ -94,14 +94,14 @@ class Connection(ABC):
         expires_at: int,
         write: Callable[[bytes], object],
     ) -> None:
-        self.write = write
-        self.send_word = 0
-        self.client_id = client_id
-        self.nonce = nonce
-        self.expires_at = expires_at
-        self.number = 0
-        self.is_attached = False
-        self.page = 0
+        self.write: Callable[[bytes], object] = write
+        self.send_word: int = 0
+        self.client_id: str = client_id
+        self.nonce: bytes = nonce
+        self.expires_at: int = expires_at
+        self.number: int = 0
+        self.is_attached: bool = False
+        self.page: int = 0
 
     @abstractmethod
     def open(self, number: int, owed: bytes) -> None:

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 from channelshim import limits
 from channelshim.contracts.broker import Broker, Channel, Delivery, Replay
@@ -27,7 +28,7 @@ from channelshim.hub.page_log import PageLog
 from channelshim.hub.reports import PresenceReports
 from channelshim.protocol.presence import PresenceBook
 
-_logger = logging.getLogger("channelshim.hub")
+_logger: Final = logging.getLogger("channelshim.hub")
 
 CallSoon = Callable[[Callable[[], None]], object]
 
@@ -64,7 +65,7 @@ class Hub:
         maximum_connections: int = limits.MAXIMUM_CONNECTIONS,
         maximum_connections_per_client: int = limits.MAXIMUM_CONNECTIONS_PER_CLIENT,
     ) -> None:
-        self.frames = FrameCache()
+        self.frames: FrameCache = FrameCache()
         self._send = sender
         self._pacing = pacing or Pacing()
         self._pacing.subscribe(self._handler_finished)

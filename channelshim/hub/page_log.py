@@ -10,12 +10,12 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from channelshim import limits
 from channelshim.hub.connections import Connection
 
-_logger = logging.getLogger("channelshim.hub")
+_logger: Final = logging.getLogger("channelshim.hub")
 
 
 class _PageLogger(logging.LoggerAdapter):  # type: ignore[type-arg]

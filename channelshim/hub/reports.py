@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import Final
 from urllib.parse import urlencode
 
 from channelshim import limits
@@ -24,7 +25,7 @@ from channelshim.errors import StorageError
 from channelshim.kernel.threads import Kept, Threads
 from channelshim.protocol.tokens import client_id_bytes
 
-_logger = logging.getLogger("channelshim.hub")
+_logger: Final = logging.getLogger("channelshim.hub")
 
 
 class _Change(Enum):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timezone, tzinfo
 from functools import partial
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from channelshim import limits
@@ -17,7 +18,7 @@ from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.kernel.threads import Kept, Threads
 
-log = logging.getLogger("channelshim.cron")
+_logger: Final = logging.getLogger("channelshim.cron")
 
 _LONGEST_WAIT_SECONDS = 60.0
 """The clock may jump while we wait."""
@@ -30,7 +31,7 @@ def zone_of(job: CronJob) -> tzinfo:
     try:
         return ZoneInfo(job.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
-        log.warning("cron: time zone %s is not known: UTC is used", job.time_zone)
+        _logger.warning("cron: time zone %s is not known: UTC is used", job.time_zone)
         return timezone.utc
 
 
@@ -70,7 +71,9 @@ class CronScheduler:
     def start(self) -> None:
         """Log the next run of each job, and begin to wait for it."""
         for run, job in next_runs(self._config, self._clock.time()):
-            log.info("cron: %s (%s) runs next at %s", job.url, job.schedule_text, run)
+            _logger.info(
+                "cron: %s (%s) runs next at %s", job.url, job.schedule_text, run
+            )
             # A thread each: a job that takes long delays no other.
             repeat = partial(self._repeat_from_now, job)
             self._running.append(self._threads.start(f"cron {job.url}", repeat))
@@ -107,7 +110,7 @@ class CronScheduler:
         for retry in itertools.count(1):
             now = self._clock.time()
             if job.retry.gives_up(retry, now - started_at):
-                log.error("cron: %s is given up until its next run", job.url)
+                _logger.error("cron: %s is given up until its next run", job.url)
                 return
             at = now + job.retry.backoff_seconds(retry)
             if at >= next_run.timestamp() or not self._wait_until(at):
@@ -140,5 +143,5 @@ def run_cron_job(dispatcher: Dispatcher, job: CronJob) -> int:
     )
     status = dispatcher.dispatch(request).status
     level = logging.INFO if _is_success(status) else logging.ERROR
-    log.log(level, "cron: %s answered %s", job.url, status)
+    _logger.log(level, "cron: %s answered %s", job.url, status)
     return status

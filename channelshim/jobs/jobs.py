@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Final
 
 from channelshim import limits
 from channelshim.appyaml.config import AppConfig
@@ -17,7 +18,7 @@ from channelshim.jobs.tasks import TaskRunner
 from channelshim.kernel.threads import Threads
 from channelshim.services.executions import Executions
 
-log = logging.getLogger("channelshim.jobs")
+_logger: Final = logging.getLogger("channelshim.jobs")
 
 
 class Jobs:
@@ -69,7 +70,7 @@ class Jobs:
             runs_tasks: False leaves them in the store.
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
-            log.warning("%s", warning)
+            _logger.warning("%s", warning)
         if runs_tasks:
             self._runner = TaskRunner(
                 self._tasks,
@@ -86,7 +87,7 @@ class Jobs:
             )
             self._scheduler.start()
         elif self._cron.jobs:
-            log.info("cron.yaml is not run; --cron=yes runs it")
+            _logger.info("cron.yaml is not run; --cron=yes runs it")
         if config is None:
             return
         self._says_stop = config.has_instances
@@ -119,7 +120,9 @@ class Jobs:
         if self._scheduler is not None:
             self._scheduler.stop(timeout_seconds)
         if self._runner is not None and not self._runner.stop(timeout_seconds):
-            log.warning("tasks were interrupted; they run again after the next start")
+            _logger.warning(
+                "tasks were interrupted; they run again after the next start"
+            )
 
     def wake(self) -> None:
         """Look for tasks now: some were added. Any thread."""

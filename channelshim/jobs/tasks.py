@@ -16,7 +16,7 @@ from channelshim.contracts.tasks import Task, Tasks
 from channelshim.errors import StorageError
 from channelshim.kernel.threads import Kept, Threads
 
-log = logging.getLogger("channelshim.tasks")
+_logger: Final = logging.getLogger("channelshim.tasks")
 
 _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
 _IDLE_SECONDS = 60.0
@@ -145,7 +145,7 @@ class TaskRunner:
             try:
                 wait = self._pick_once()
             except StorageError as error:
-                log.error("tasks wait: %s", error)
+                _logger.error("tasks wait: %s", error)
                 wait = _AFTER_ERROR_SECONDS
             with self._changed:
                 if not self._is_woken and not self._is_stopping and wait > 0:
@@ -181,7 +181,7 @@ class TaskRunner:
             with self._changed:
                 # It may have ended a moment ago: then there is one more to end.
                 self._given_up.add(runner)
-            log.error(
+            _logger.error(
                 "task %s of queue %s has not ended for %d s: others go on without it",
                 task.name,
                 task.queue,
@@ -246,9 +246,9 @@ class TaskRunner:
                 self._begin(task)
                 self._run(task)
             except StorageError as error:
-                log.error("task %s of %s: %s", task.name, task.queue, error)
+                _logger.error("task %s of %s: %s", task.name, task.queue, error)
             except BaseException:
-                log.exception("task %s of queue %s failed", task.name, task.queue)
+                _logger.exception("task %s of queue %s failed", task.name, task.queue)
                 self._try_later(task)
             finally:
                 is_given_up = self._end(task)
@@ -277,7 +277,7 @@ class TaskRunner:
             later = self._clock.time() + _IDLE_SECONDS
             self._tasks.give_back(task, self._worker_id, later)
         except StorageError as error:
-            log.error("task %s of %s: %s", task.name, task.queue, error)
+            _logger.error("task %s of %s: %s", task.name, task.queue, error)
 
     def _run(self, task: Task) -> None:
         status = self._dispatcher.dispatch(task_request(task)).status
@@ -288,7 +288,7 @@ class TaskRunner:
         retry = retry_parameters(task, self._queues.get(task.queue))
         first = now if task.first_tried_at is None else task.first_tried_at
         if retry.gives_up(task.retries + 1, now - first):
-            log.error(
+            _logger.error(
                 "task %s of queue %s is given up after %s tries: %s answered %s",
                 task.name,
                 task.queue,
@@ -299,7 +299,7 @@ class TaskRunner:
             self._tasks.finish(task, now)
             return
         wait = retry.backoff_seconds(task.retries + 1)
-        log.warning(
+        _logger.warning(
             "task %s of queue %s: %s answered %s; again in %.1f s",
             task.name,
             task.queue,

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-_logger = logging.getLogger("channelshim.kernel")
+_logger: Final = logging.getLogger("channelshim.kernel")
 
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0

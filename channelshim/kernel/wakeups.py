@@ -15,8 +15,9 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
-_logger = logging.getLogger("channelshim.kernel")
+_logger: Final = logging.getLogger("channelshim.kernel")
 
 _ONE = (1).to_bytes(8, sys.byteorder)
 

@@ -46,9 +46,9 @@ class Chunk:
     __slots__ = ("at", "sizes", "texts")
 
     def __init__(self, texts: tuple[str, ...], at: float) -> None:
-        self.texts = texts
-        self.sizes = [len(text.encode("utf-8")) for text in texts]
-        self.at = at
+        self.texts: tuple[str, ...] = texts
+        self.sizes: list[int] = [len(text.encode("utf-8")) for text in texts]
+        self.at: float = at
 
 
 def replay(

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, MutableMapping
 from functools import partial
 from http import HTTPStatus
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
 from channelshim import limits
@@ -30,7 +30,7 @@ from channelshim.server.workers import Workers
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-_logger = logging.getLogger("channelshim.server")
+_logger: Final = logging.getLogger("channelshim.server")
 
 Send = Callable[[MutableMapping[str, Any]], Any]
 AsgiApp = Callable[[Scope, Receive, Send], Any]

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 import httptools
+import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from channelshim import limits
+from channelshim.errors import ConfigurationError
 from channelshim.kernel import sockets
 from channelshim.server.bridge import AsgiApp
 from channelshim.transports.websocket import Acceptor
@@ -389,5 +391,25 @@ def for_server(acceptor: Acceptor, begin: Begin) -> type[HttpProtocol]:
         begin: answers a request that is here whole without a task, or returns False;
             also takes what starts a task for it.
     """
+    _check_uvicorn()
     bound = {"acceptor": acceptor, "begin": staticmethod(begin)}
     return type("BoundHttpProtocol", (HttpProtocol,), bound)
+
+
+_REPLACED = ("_should_upgrade_to_ws", "_start_asgi_task")
+_CALLED = ("_should_upgrade", "_unset_keepalive_if_required")
+"""uvicorn's private methods: one that is gone fails late, one that is no longer called
+fails in silence."""
+
+
+def _check_uvicorn() -> None:
+    names = (*_REPLACED, *_CALLED)
+    missing = [name for name in names if not hasattr(HttpToolsProtocol, name)]
+    if not hasattr(uvicorn.Config, "get_loop_factory"):
+        missing.append("get_loop_factory")
+    if missing:
+        raise ConfigurationError(
+            f"uvicorn {uvicorn.__version__} does not fit this channelshim (it lacks "
+            f"{', '.join(missing)}): run `pip install channelshim`, which installs one "
+            "that does"
+        )

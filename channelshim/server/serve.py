@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 import uvicorn
@@ -45,7 +45,7 @@ from channelshim.transports.websocket import Acceptor
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-_logger = logging.getLogger("channelshim.server")
+_logger: Final = logging.getLogger("channelshim.server")
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -21,11 +21,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from channelshim import limits
 from channelshim.kernel.threads import Threads
 
-_logger = logging.getLogger("channelshim.server")
+_logger: Final = logging.getLogger("channelshim.server")
 
 Job = Callable[[], None]
 

@@ -29,7 +29,7 @@ from channelshim import limits
 from channelshim.services.stubs import EagerStub
 from channelshim.services.user import RequestInfo
 
-log = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 _SESSION_KIND: Final = "__BlobUploadSession__"
 # images_blob_stub's; its package would cost 40 MB.
@@ -65,7 +65,7 @@ class BlobstoreService(EagerStub, blobstore_stub.BlobstoreServiceStub):  # type:
         bucket_name: str | None = None,
     ) -> str:
         if bucket_name:
-            log.warning("gs_bucket_name has no effect here: uploads become blobs")
+            _logger.warning("gs_bucket_name has no effect here: uploads become blobs")
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         _open_session(token, success_path, max_bytes_per_blob, max_bytes_total)
         return token

@@ -48,7 +48,7 @@ class ChannelService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         self._broker = broker
         self._clock = clock
         self._nonce = nonce
-        self.publish = broker.publish
+        self.publish: Callable[[str, str], None] = broker.publish
         # Called once a test has injected an error: calls must pass the proxy then.
         self.on_error_set: Callable[[], None] = _nothing
 

@@ -67,7 +67,7 @@ def _message(name: str) -> Any:
     return message_factory.GetMessageClass(descriptor)
 
 
-CreateChannelRequest = _message("CreateChannelRequest")
-CreateChannelResponse = _message("CreateChannelResponse")
-SendMessageRequest = _message("SendMessageRequest")
-SendMessageResponse = _message("SendMessageResponse")
+CreateChannelRequest: Any = _message("CreateChannelRequest")
+CreateChannelResponse: Any = _message("CreateChannelResponse")
+SendMessageRequest: Any = _message("SendMessageRequest")
+SendMessageResponse: Any = _message("SendMessageResponse")

@@ -7,11 +7,11 @@ import logging
 import threading
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from channelshim import limits
 
-_logger = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 
 def make_mail_service(folder: Path) -> Any:

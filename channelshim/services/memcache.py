@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.api.memcache import memcache_service_pb2 as memcache_pb
 from google.appengine.runtime import apiproxy_errors
@@ -17,7 +17,7 @@ from channelshim.contracts.cache import Cache, CacheView, Entry
 from channelshim.errors import StorageError
 from channelshim.services.stubs import EagerStub
 
-_logger = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 _MAXIMUM_REQUEST_BYTES = 32 << 20
 _ABSOLUTE_TIMES_FROM = 30 * 24 * 60 * 60

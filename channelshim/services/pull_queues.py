@@ -14,7 +14,7 @@ from google.appengine.runtime import apiproxy_errors
 from channelshim.appyaml.queues import Queue
 from channelshim.contracts.tasks import Lease, PullTask, PullTasks
 
-log = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 _Error: Final = messages.TaskQueueServiceError
 _REFUSED: Final = {
@@ -43,7 +43,7 @@ def lease_tasks(
         # Its age does not count, as in the original.
         if not queue.retry.gives_up(task.leases + 1, 0.0):
             return True
-        log.warning("task %s is given up after %s leases", task.name, task.leases)
+        _logger.warning("task %s is given up after %s leases", task.name, task.leases)
         return False
 
     leased = tasks.lease(

@@ -6,13 +6,13 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.api import apiproxy_stub
 
 from channelshim.services.stubs import EagerRPC
 
-_logger = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 
 class SystemService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]

@@ -23,7 +23,7 @@ from channelshim.services.executions import Executions
 from channelshim.services.stubs import EagerStub
 from channelshim.services.task_requests import new_task, text_of
 
-log = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 _Error: Final = messages.TaskQueueServiceError
 _ADDED: Final = {
@@ -72,7 +72,7 @@ class TaskQueueService(EagerStub):
 
     def translate(self, error: StorageError) -> Exception:
         """Return the error after which Google's client says: try again."""
-        log.error("task queue: %s", error)
+        _logger.error("task queue: %s", error)
         translated: Exception = apiproxy_errors.ApplicationError(
             _Error.TRANSIENT_ERROR, str(error)
         )

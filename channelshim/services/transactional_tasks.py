@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.tasks import Added, NewTask
 from channelshim.services.task_requests import new_task, text_of
 
-_logger = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 
 
 class TransactionalTasks:

@@ -9,7 +9,7 @@ from typing import Final
 from channelshim.hub.connections import Connection, write_each
 from channelshim.kernel.io_uring import SendRing
 
-_logger = logging.getLogger("channelshim.transports")
+_logger: Final = logging.getLogger("channelshim.transports")
 
 LEAST_CONNECTIONS: Final = 4
 """Below, one write after the other is as quick as the ring's call."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 from urllib.parse import parse_qs
 
 from channelshim import limits
@@ -26,7 +27,7 @@ from channelshim.transports import handshake
 from channelshim.transports.incoming import Incoming
 from channelshim.transports.ring_sender import RingSender
 
-_logger = logging.getLogger("channelshim.transports")
+_logger: Final = logging.getLogger("channelshim.transports")
 
 Headers = Sequence[tuple[bytes, bytes]]
 

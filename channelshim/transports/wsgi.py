@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
@@ -25,7 +25,7 @@ from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
 
-_logger = logging.getLogger("channelshim.transports")
+_logger: Final = logging.getLogger("channelshim.transports")
 
 WsgiApp = Callable[..., Iterable[bytes]]
 

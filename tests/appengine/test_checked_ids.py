@@ -13,9 +13,9 @@ from google.appengine.api import apiproxy_stub_map
 from hypothesis import strategies as st
 
 from channelshim import appengine
+from channelshim.compat import api_proxy as proxy
 from channelshim.compat.legacy_str import LegacyStr
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
-from channelshim.compat import api_proxy as proxy
 from channelshim.services.channel import ChannelService
 from tests.exploring import Cases, explored
 from tests.stepped_clock import SteppedClock

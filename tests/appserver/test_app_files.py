@@ -6,6 +6,7 @@ import itertools
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from webtest import TestApp
@@ -49,7 +50,7 @@ class AppFolder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def server(self, yaml: str, **options: object) -> AppServer:
+    def server(self, yaml: str, **options: Any) -> AppServer:
         def read(name: str) -> str | None:
             path = self.root / name
             return path.read_text() if path.is_file() else None
@@ -58,7 +59,7 @@ class AppFolder:
         application = Application("test", environment=config.env_variables)
         return load_server(self.root, config, application=application, **options)
 
-    def client(self, yaml: str, **options: object) -> TestApp:
+    def client(self, yaml: str, **options: Any) -> TestApp:
         extra = {"REMOTE_ADDR": "192.0.2.1"}
         return TestApp(self.server(yaml, **options), extra_environ=extra)
 

@@ -80,8 +80,7 @@ def make_server(
 def server(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> AppServer:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    server = make_server(tmp_path)
-    return server
+    return make_server(tmp_path)
 
 
 @pytest.fixture

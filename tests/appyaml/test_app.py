@@ -261,6 +261,11 @@ libraries:
     )
 
 
+@pytest.mark.parametrize("key", ["manual_scaling", "basic_scaling"])
+def test_scaling_by_hand_means_instances(key: str) -> None:
+    assert parse(f"{key}:\n  instances: 1\n").has_instances
+
+
 def test_skip_files_may_be_one_text_and_those_of_includes_are_added() -> None:
     text = "runtime: python27\nskip_files: ^x$\nincludes: [more.yaml]\n"
     read = parse(text, {"more.yaml": "skip_files: [^y$]"})

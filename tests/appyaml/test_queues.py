@@ -100,3 +100,14 @@ def test_task_is_given_up_when_over_all_bounds_it_has() -> None:
     assert not both.gives_up(2, 4)
     assert not both.gives_up(1, 6)
     assert both.gives_up(2, 6)
+
+
+def test_only_a_pull_queue_leases_its_tasks() -> None:
+    assert Queue("a", mode="pull").is_pull
+    assert not Queue("a").is_pull
+
+
+def test_numbers_of_any_kind_make_retry_parameters() -> None:
+    made = RetryParameters.of({"limit": 3.0, "min_backoff_seconds": 2})
+    assert made == RetryParameters(limit=3, min_backoff_seconds=2)
+    assert isinstance(made.limit, int)

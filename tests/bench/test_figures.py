@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.figures import Figure, Row, growth_rows, rows
+from bench.figures import Figure, Medians, Row, growth_rows, rows
 from bench.plots import bars
 from bench.tables import figures_table, number
 
@@ -33,7 +33,7 @@ def test_what_was_not_measured_has_no_verdict() -> None:
 
 
 def test_growth_is_the_cost_of_a_message_over_that_with_fewer_pages() -> None:
-    medians = {
+    medians: Medians = {
         ("channelshim", 1000): {"fanout_p50_ms": 10, "delivered_per_second": 4e6},
         ("channelshim", 10_000): {"fanout_p50_ms": 150, "delivered_per_second": 2e6},
         ("floor", 1000): {"fanout_p50_ms": 7},

@@ -20,7 +20,7 @@ import pytest
 
 from channelshim.cli.project import TUTORIAL_FILES
 from tests.chromium import Pages
-from tests.lanes import ROOT
+from tests.lanes import ROOT, timeout_factor
 from tests.programs import Program, running
 
 pytestmark = pytest.mark.browser
@@ -60,6 +60,8 @@ class Chat:
         page.fill("#email", email)
         page.click("#submit-login")
         page.wait_for_selector("#message-form")
+        # Its script begins to listen to the form at the load event, not before.
+        page.wait_for_load_state("load")
         assert page.url == f"{self.url}/"
         return page
 
@@ -75,7 +77,9 @@ class Chat:
 
     def probe(self) -> dict[str, Any]:
         """Return the app's entities and the POSTs that it has handled."""
-        with urllib.request.urlopen(f"{self.url}/_probe", timeout=30) as answer:
+        with urllib.request.urlopen(
+            f"{self.url}/_probe", timeout=30 * timeout_factor()
+        ) as answer:
             report: dict[str, Any] = json.load(answer)
         return report
 

@@ -7,6 +7,7 @@ import threading
 from google.appengine.api import apiproxy_stub
 
 from channelshim.compat.api_proxy import LazyStubMap
+from tests.lanes import timeout_factor
 
 
 class Stub(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
@@ -33,7 +34,7 @@ def test_thread_that_asks_while_it_is_made_waits_for_it() -> None:
 
     def make() -> Stub:
         is_making.set()
-        assert may_end.wait(10)
+        assert may_end.wait(10 * timeout_factor())
         return Stub()
 
     stubs = LazyStubMap({"made": make})
@@ -44,14 +45,14 @@ def test_thread_that_asks_while_it_is_made_waits_for_it() -> None:
 
     first = threading.Thread(target=ask)
     first.start()
-    assert is_making.wait(10)
+    assert is_making.wait(10 * timeout_factor())
     second = threading.Thread(target=ask)
     second.start()
     # Not made yet, but known: the second waits, or comes when it is made.
     second.join(0.05)
     may_end.set()
-    first.join(10)
-    second.join(10)
+    first.join(10 * timeout_factor())
+    second.join(10 * timeout_factor())
     assert len(found) == 2
     assert found[0] is found[1] is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -45,6 +45,13 @@ def service(monkeypatch, tmp_path):
 # --- What an app may have done to a class ------------------------------------------
 
 
+if TYPE_CHECKING:
+    # What a mix-in finds above it in a model's classes.
+    _Above: Any = ndb.Model
+else:
+    _Above = object
+
+
 class Made:
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -53,18 +60,18 @@ class Made:
 
 class Born:
     def __new__(cls, *args, **kwargs):
-        made = super().__new__(cls)
+        made: Any = super().__new__(cls)
         made._was_born = True
         return made
 
 
-class Setting:
+class Setting(_Above):
     def _set_attributes(self, kwds):
         self._was_set = True
         super()._set_attributes(kwds)
 
 
-class Reading:
+class Reading(_Above):
     @classmethod
     def _from_pb(cls, pb, set_key=True, ent=None, key=None):
         entity = super()._from_pb(pb, set_key, ent, key)
@@ -72,7 +79,7 @@ class Reading:
         return entity
 
 
-class Choosing:
+class Choosing(_Above):
     """Chooses another class, as PolyModel does."""
 
     @classmethod
@@ -101,13 +108,13 @@ class Looking:
         return super().__getattribute__(name)
 
 
-class Projecting:
+class Projecting(_Above):
     def _set_projection(self, projection):
         self._projected = list(projection)
         super()._set_projection(projection)
 
 
-class Finding:
+class Finding(_Above):
     def _get_property_for(self, p, indexed=True, depth=0):
         self._found = True
         return super()._get_property_for(p, indexed, depth)

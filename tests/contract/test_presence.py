@@ -11,7 +11,6 @@ import pytest
 
 from tests.conftest import await_condition
 from tests.contract.sites import PROBE, Original, Site
-from tests.lanes import timeout_factor
 from tests.servers import Servers
 
 NewId = Callable[..., str]
@@ -41,6 +40,17 @@ def await_told(site: Site, client_id: str, expected: list[str]) -> None:
     await_condition(lambda: site.told(client_id) == expected, 20)
 
 
+def await_another_visit(
+    site: Site, new_id: NewId, keep: Callable[[str], threading.Event]
+) -> None:
+    """Wait until somebody else has come, gone, and been missed for the whole grace."""
+    name = new_id()
+    page = keep(site.token(name))
+    await_told(site, name, ["connected"])
+    page.set()
+    await_told(site, name, ["connected", "disconnected"])
+
+
 def test_case_073_connecting_is_posted_once(site: Site, new_id: NewId) -> None:
     name = new_id()
     token = site.token(name)
@@ -59,7 +69,7 @@ def test_case_074_leaving_is_posted_after_the_grace(
     page = keep(site.token(name))
     await_told(site, name, ["connected"])
     # Longer than the grace, and still there.
-    threading.Event().wait(1.5 * site.grace_seconds * timeout_factor())
+    await_another_visit(site, new_id, keep)
     assert site.told(name) == ["connected"]
     page.set()
     await_told(site, name, ["connected", "disconnected"])
@@ -91,7 +101,7 @@ def test_case_077_and_078_only_the_last_tab_counts(
     first, second = keep(site.token(name)), keep(site.token(name))
     await_told(site, name, ["connected"])
     first.set()
-    threading.Event().wait(2 * site.grace_seconds * timeout_factor())
+    await_another_visit(site, new_id, keep)
     assert site.told(name) == ["connected"]
     second.set()
     await_told(site, name, ["connected", "disconnected"])

@@ -15,6 +15,7 @@ import re
 import sys
 import urllib.parse
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ def test_server_that_is_left_running_takes_in_every_step(
             if step != "MainHandler":
                 carry_out(folder, step)
             for block in seen(step, "page"):
-                program.wait_until(lambda b=block: shows(visitor, b), f"at {step}")
+                program.wait_until(partial(shows, visitor, block), f"at {step}")
         script = (folder / "static" / "main.js").read_text(encoding="utf-8")
         assert visitor.ask("/static/main.js").text == script
 
@@ -199,7 +200,7 @@ def shows(visitor: Visitor, block: Block) -> bool:
 def check_terminal(program: Program, block: Block) -> None:
     """Wait until the server has said each line; the page's port is another."""
     for line in block.text.splitlines():
-        program.wait_until(lambda line=line: says(program, line), f"saying {line!r}")
+        program.wait_until(partial(says, program, line), f"saying {line!r}")
     if "exit" in block.mark:
         assert program.wait_for_end() == int(block.mark["exit"])
 
@@ -281,4 +282,6 @@ def log_in(page: Any, url: str, email: str) -> Any:
     page.fill("#email", email)
     page.click("#submit-login")
     page.wait_for_selector("#message-form")
+    # Its script begins to listen to the form at the load event, not before.
+    page.wait_for_load_state("load")
     return page

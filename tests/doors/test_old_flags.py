@@ -116,7 +116,8 @@ def test_every_flag_of_the_original_is_known() -> None:
         check=True,
     )
     theirs = set(re.findall(r"^ +(?:-A \w+, )?--(\w+)", page.stdout, re.MULTILINE))
-    known = {each.name for each in (*INERT, *SETTINGS)} | {*old_flags.RENAMED}
+    known = {flag.name for flag in INERT} | {setting.name for setting in SETTINGS}
+    known |= {*old_flags.RENAMED}
     assert "skip_sdk_update_check" in theirs
     assert theirs - known == set()
 

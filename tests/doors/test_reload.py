@@ -17,7 +17,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
+from channelshim.composition.reloading import Watcher
 from tests.doors.test_stop import SLOW, get
+from tests.lanes import timeout_factor
 from tests.servers import Servers
 
 
@@ -97,11 +99,11 @@ class Page:
         self._last: int | None = None
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
-        assert self._opened.wait(30)
+        assert self._opened.wait(30 * timeout_factor())
 
     def end(self) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(30 * timeout_factor())
 
     def _read(self) -> None:
         while not self._stop.is_set():
@@ -154,9 +156,19 @@ def test_nothing_is_lost_while_the_app_is_edited(
         count = len(answered)
         wait_until(lambda count=count: len(answered) > count + 10)
     is_over.set()
-    writer.join(30)
+    writer.join(30 * timeout_factor())
     wait_until(lambda: answered[-1] in page.texts)
     page.end()
     arrived = [text for text in page.texts if text in set(answered)]
     assert arrived == answered
     assert page.closed_with == [1012] * 3
+
+
+def test_no_watcher_thread_is_left_after_the_stop(tmp_path: Path) -> None:
+    # Inside a native library at the interpreter's end it aborts the process.
+    watcher = Watcher(tmp_path, [], lambda path: None)
+    watcher.start()
+
+    watcher.stop()
+
+    assert "watcher" not in [thread.name for thread in threading.enumerate()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from pathlib import Path
 
+from tests.lanes import timeout_factor
 from tests.servers import Servers
 
 APP_YAML = """\
@@ -31,7 +32,9 @@ def app(environ, start_response):
 
 def ask(port: int, path: str, scheme: str) -> tuple[int, str]:
     """Return the status, and where it leads or what it says."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", port, timeout=30 * timeout_factor()
+    )
     connection.request("GET", path, headers={"X-Forwarded-Proto": scheme})
     answer = connection.getresponse()
     text = answer.read().decode("ascii")

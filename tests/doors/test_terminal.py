@@ -18,7 +18,7 @@ import pytest
 
 from channelshim.cli.terminal import LineFormatter
 from tests.doors.test_stop import SLOW
-from tests.lanes import ROOT
+from tests.lanes import ROOT, timeout_factor
 from tests.servers import Servers
 
 ESCAPE = "\x1b["
@@ -104,7 +104,7 @@ def test_terminal_is_coloured_unless_told_not_to(
     )
     wait_until(lambda: run.url, 20)
     with contextlib.suppress(OSError):
-        urllib.request.urlopen(f"{run.url}nothing", timeout=20)
+        urllib.request.urlopen(f"{run.url}nothing", timeout=20 * timeout_factor())
     wait_until(lambda: '"GET /nothing" ' in run.output, 20)
     assert (ESCAPE in run.output) == has_colours
     line = next(line for line in run.output.splitlines() if "/nothing" in line)
@@ -114,14 +114,14 @@ def test_terminal_is_coloured_unless_told_not_to(
 def test_pipe_gets_plain_text(server: Servers, wait_until: Callable[..., Any]) -> None:
     running = server(SLOW)
     with contextlib.suppress(OSError):
-        urllib.request.urlopen(f"{running.url}nothing", timeout=20)
+        urllib.request.urlopen(f"{running.url}nothing", timeout=20 * timeout_factor())
     wait_until(lambda: '"GET /nothing" 404' in running.output, 20)
     assert ESCAPE not in running.output
 
 
 def test_error_stands_out(terminal: Terminals, tmp_path: Path) -> None:
     run = terminal("serve", str(tmp_path))
-    assert run.process.wait(timeout=60) == 1
+    assert run.process.wait(timeout=60 * timeout_factor()) == 1
     assert f"{ESCAPE}31mthere is no app.yaml in" in run.output
 
 
@@ -130,7 +130,7 @@ def test_start_and_end_of_a_quiet_server_are_few_lines(
 ) -> None:
     running = server(SLOW)
     running.process.terminate()
-    assert running.process.wait(timeout=60) == 0
+    assert running.process.wait(timeout=60 * timeout_factor()) == 0
     assert len(running.output.splitlines()) == 2
 
 

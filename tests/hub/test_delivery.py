@@ -166,13 +166,13 @@ class Handlers(Pacing):
     def __init__(self) -> None:
         super().__init__()
         self.sender: Any = "handler"
-        self.running = {"handler"}
+        self.in_hand = {"handler"}
 
     def current(self) -> Any:
         return self.sender
 
     def is_sending(self, handler: Any) -> bool:
-        return handler in self.running
+        return handler in self.in_hand
 
 
 def house_with(handlers: Handlers, last_pass_seconds: float) -> House:
@@ -201,10 +201,10 @@ def test_a_pass_is_put_off_no_longer_than_its_sender_runs() -> None:
     page = house.attach(Page("a"))
     house.broker.publish("a", "1")
     house.loop.run()
-    handlers.running.add("another")
+    handlers.in_hand.add("another")
     handlers.finish(cast(Any, "handler"))
     assert page.texts == []
-    handlers.running.remove("handler")
+    handlers.in_hand.remove("handler")
     handlers.finish(cast(Any, "handler"))
     assert page.texts == ["1"]
     handlers.finish(cast(Any, "handler"))

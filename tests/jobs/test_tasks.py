@@ -16,6 +16,7 @@ from channelshim.contracts.tasks import Task
 from channelshim.jobs.tasks import WORKER_ID, TaskRunner, task_request
 from channelshim.kernel.threads import Threads
 from channelshim.store.sqlite.state import SqliteStore
+from tests.lanes import timeout_factor
 
 Wait = Callable[..., Any]
 
@@ -102,7 +103,7 @@ def test_slow_task_holds_up_nobody(bench: Bench, wait_until: Wait) -> None:
 
     def status(request: InternalRequest) -> int:
         if request.path == "/slow":
-            free.wait(10)
+            free.wait(10 * timeout_factor())
         return 200
 
     bench.app.status = status
@@ -174,13 +175,13 @@ def test_stop_waits_for_the_task_in_hand(bench: Bench, wait_until: Wait) -> None
 
     def status(request: InternalRequest) -> int:
         began.set()
-        free.wait(10)
+        free.wait(10 * timeout_factor())
         return 200
 
     bench.app.status = status
     bench.start()
     bench.add(task("/slow"))
-    assert began.wait(10)
+    assert began.wait(10 * timeout_factor())
     assert bench.runner is not None
     assert not bench.runner.stop(0.01)
     free.set()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import signal
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.conftest import Servers
 
@@ -121,9 +124,12 @@ def test_task_waits_while_the_app_is_broken(
     ran_file.touch()
     running = server(app_dir, env={"RAN_FILE": str(ran_file)})
     urllib.request.urlopen(running.url + "once").read()
+    due = time.monotonic() + 1
     script.write_text("this is no Python\n")
     wait_until(lambda: "SyntaxError" in running.output, 20)
-    # It is due, and would be given up at its first failure.
-    time.sleep(1.5)
+    # It is due, and would be given up at its first failure, as this request fails.
+    wait_until(lambda: time.monotonic() > due)
+    with pytest.raises(urllib.error.HTTPError, match="500"):
+        urllib.request.urlopen(running.url)
     script.write_text(SOURCE + ONCE)
     wait_until(lambda: ran_file.read_text() == "once\n", 20)

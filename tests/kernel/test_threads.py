@@ -52,7 +52,11 @@ def test_loop_that_returns_is_over(threads: Threads) -> None:
 
 def test_running_threads_are_counted_by_name(threads: Threads) -> None:
     goes_on = threading.Event()
-    kept = [threads.start("task", lambda: bool(goes_on.wait()) or None) for _ in "ab"]
+
+    def wait() -> None:
+        goes_on.wait()
+
+    kept = [threads.start("task", wait) for _ in "ab"]
     assert threads.running() == {"task": 2}
     goes_on.set()
     for each in kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 from collections.abc import Callable
@@ -73,8 +74,8 @@ def test_each_text_has_its_own_frame(
         cache = FrameCache()
         texts = tuple(kind(text) for kind, text in shapes)
         for text in texts:
-            built = result_of(lambda one=text: frames.text_frame(one))
-            assert result_of(lambda one=text: cache.frame(one)) == built
+            built = result_of(functools.partial(frames.text_frame, text))
+            assert result_of(functools.partial(cache.frame, text)) == built
             assert len(cache._frames) <= 4
             assert cache._bytes == sum(map(len, cache._frames.values()))
             # One more than the bound, as one text is let in before it is noticed.
@@ -155,7 +156,7 @@ def test_headers_mean_the_same_whatever_names_came_before(
 ) -> None:
     chance = cases.random()
     application = variables.Application("app")
-    caches = [
+    caches: list[tuple[Any, str, Any]] = [
         (bridge, "_MOST_KEYS", bridge._keys),
         (guard, "_MAXIMUM_REMEMBERED", guard._harmless),
         (variables, "_MAXIMUM_REMEMBERED", variables._names),

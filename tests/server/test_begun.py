@@ -169,7 +169,7 @@ def answers(port: int, pieces: list[bytes]) -> list[Answer] | None:
 def random_request(chance: random.Random, *, is_last: bool) -> bytes:
     # Usual ones most often: what ends the connection hides what comes behind it.
     hows = ["list"] * 6 + ["write", "iter", "nothing", "raise", "late"]
-    asked = {
+    asked: dict[str, Any] = {
         "how": chance.choice(hows),
         "reads": chance.random() < 0.7,
         "status": chance.choice(["200 OK"] * 6 + STATUSES),

@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,7 +102,7 @@ def test_readers_that_never_read_are_bounded_and_hold_up_nobody(
         # And each is told so, though its last bytes are still unread.
         for peer in silent:
             with pytest.raises(ConnectionError):
-                list(iter(lambda peer=peer: peer.recv(65536), b""))
+                list(iter(partial(peer.recv, 65536), b""))
 
 
 def open_count(site: PlainSite) -> int:

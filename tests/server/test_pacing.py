@@ -22,7 +22,7 @@ class Site:
     def __init__(self, new_seconds: float) -> None:
         self.pacing = Pacing(new_seconds=new_seconds)
         self.bridge = WsgiBridge(self.app, Workers(4), pacing=self.pacing)
-        self.begun: dict[str, asyncio.Future[object]] = {}
+        self.begun: dict[str, asyncio.Future[Any]] = {}
         self.held: dict[str, threading.Event] = {}
         self.loop = asyncio.get_running_loop()
 
@@ -35,7 +35,7 @@ class Site:
         start_response("200 OK", [])
         return [b""]
 
-    async def begin(self, path: str) -> tuple[object, asyncio.Task[None]]:
+    async def begin(self, path: str) -> tuple[Any, asyncio.Task[None]]:
         """Begin a request and return it, as its handler sees it, and its end."""
         self.begun[path] = self.loop.create_future()
         self.held[path] = threading.Event()

@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import sys
+from collections.abc import Callable
 
 os.environ["APPLICATION_ID"] = "dev~app"
 os.environ["AUTH_DOMAIN"] = "gmail.com"
@@ -107,4 +108,8 @@ def say(line):
 if __name__ == "__main__":
     open_store(sys.argv[2])
     say("ready")
-    {"contend": contend, "write": write_for_ever}[sys.argv[1]](*sys.argv[3:])
+    commands: dict[str, Callable[..., None]] = {
+        "contend": contend,
+        "write": write_for_ever,
+    }
+    commands[sys.argv[1]](*sys.argv[3:])

@@ -89,7 +89,7 @@ def kinds_of_plans(monkeypatch):
     from channelshim.services.datastore_v3 import queries
 
     seen = []
-    original = queries.sort_candidates
+    original = queries.sort_candidates  # type: ignore[attr-defined]
 
     def note(*arguments):
         seen.append("sorted")
@@ -127,7 +127,7 @@ def test_sequential_ids_step_over_those_that_the_app_chose(serving):
 
 def test_other_policy_is_refused(store):
     with pytest.raises(ConfigurationError, match="sequential"):
-        DatastoreService(store.entities, APP, auto_id_policy="random")
+        DatastoreService(store.entities, APP, auto_id_policy="random")  # type: ignore[arg-type]
 
 
 def test_allocated_and_reserved_ids_are_not_given_again(serving):

@@ -32,6 +32,7 @@ from channelshim.compat import access_tokens
 from channelshim.runtime.environment import RequestScope
 from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
+from tests.lanes import timeout_factor
 from tests.service_needs import install_services
 
 
@@ -328,7 +329,7 @@ def test_background_thread_runs_with_the_environment_of_its_request() -> None:
         background_thread.start_new_background_thread(work, ["in "])
 
     in_request(start)
-    assert done.wait(10)
+    assert done.wait(10 * timeout_factor())
     assert seen == ["in dev~test"]
 
 
@@ -352,7 +353,7 @@ def test_background_thread_is_a_thread_that_can_be_joined() -> None:
         own = Own()
         for each in (thread, own):
             each.start()
-            each.join(10)
+            each.join(10 * timeout_factor())
             assert not each.is_alive()
         with pytest.raises(RuntimeError):
             thread.start()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from channelshim import limits
 from channelshim.appserver.blobs.gallery import Gallery, GalleryBusy, NotAnImage, resize
+from tests.lanes import timeout_factor
 
 
 def picture(width: int, height: int, kind: str = "JPEG") -> bytes:
@@ -61,12 +62,12 @@ def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def open_slowly() -> IO[bytes]:
         inside.set()
-        may_end.wait(30)
+        may_end.wait(30 * timeout_factor())
         return io.BytesIO(data)
 
     thread = threading.Thread(target=gallery.resized, args=("a", open_slowly, 9, True))
     thread.start()
-    assert inside.wait(30)
+    assert inside.wait(30 * timeout_factor())
     with pytest.raises(GalleryBusy):
         gallery.resized("b", Blob(data), 9, True)
     may_end.set()

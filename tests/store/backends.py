@@ -5,6 +5,8 @@ The conftest.py of a folder imports the fixture to have it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from channelshim.store.sqlite.state import SqliteStore
@@ -25,7 +27,7 @@ def open_store(request, tmp_path):
     def open_one(*arguments, **options):
         if request.param == "sqlite":
             folder = tmp_path / "store"
-            store = SqliteStore(folder, *arguments, takes_lease=False, **options)
+            store: Any = SqliteStore(folder, *arguments, takes_lease=False, **options)
         else:
             store = DictStore(disk, *arguments, **options)
         opened.append(store)

@@ -606,6 +606,10 @@ class DictAccounts:
         self._store = store
 
     def remember(self, account: Account) -> None:
+        try:
+            account.email.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise StorageError(f"the dicts refused: {error}") from error
         with self._store.write() as tables:
             tables.accounts[account.email] = account
 

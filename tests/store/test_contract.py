@@ -108,7 +108,9 @@ def test_journal_says_after_a_restart_who_was_connected(opened):
 def test_presence_takes_any_bytes_for_an_id(opened, raw):
     client_id = client_id_text(raw)
     opened().journal.note([client_id, "good"], [])
-    assert sorted(opened().journal.connected_client_ids()) == sorted([client_id, "good"])
+    assert sorted(opened().journal.connected_client_ids()) == sorted(
+        [client_id, "good"]
+    )
     opened().journal.note([], [client_id])
     assert opened().journal.connected_client_ids() == ["good"]
 

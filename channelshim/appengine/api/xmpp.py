@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Final
 
-_logger = logging.getLogger("channelshim.appengine")
+_logger: Final = logging.getLogger("channelshim.appengine")
 
 NO_ERROR = 0
 INVALID_JID = 1

@@ -15,7 +15,7 @@ from channelshim.appserver.responses import Collected
 
 Environ = dict[str, Any]
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 _KEY_HEADER: Final = "x-appengine-blobkey"
 _RANGE_HEADER: Final = "x-appengine-blobrange"
@@ -60,11 +60,11 @@ def _answer(
 
     facts = blobstore.blob_facts(key)
     if not said.status.startswith("200"):
-        log.error("a blob is sent with status 200, not %s", said.status)
+        _logger.error("a blob is sent with status 200, not %s", said.status)
         return _empty(said, "500 Internal Server Error", None)
     if facts is None:
         # As documented; the original's code says 500 and its words 404.
-        log.error("the app sends a blob that is not there")
+        _logger.error("the app sends a blob that is not there")
         return _empty(said, "404 Not Found", None)
     size, content_type = facts
     first, last = 0, size - 1

@@ -96,7 +96,7 @@ class Gallery:
                 total -= len(self._kept.popitem(last=False)[1][0])
 
 
-gallery = Gallery()
+gallery: Final = Gallery()
 """This process's."""
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from channelshim import limits
@@ -20,7 +20,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Serve = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-log = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 _STALE_KEYS = ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_MD5", "HTTP_CONTENT_TYPE")
 
@@ -148,6 +148,6 @@ def _forwarded(
     )
     ready.pop("HTTP_TRANSFER_ENCODING", None)
     if guard.is_reserved(ready):
-        log.error("an upload may not lead to %s", path)
+        _logger.error("an upload may not lead to %s", path)
         raise _Refused(HTTPStatus.FORBIDDEN, "An upload may not lead there.")
     return ready

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from channelshim import limits
 from channelshim.appserver.guard import why_no_dev_login
@@ -14,7 +14,7 @@ from channelshim.contracts.identity import Login
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_logger = logging.getLogger("channelshim.appserver")
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 class LoginRule:

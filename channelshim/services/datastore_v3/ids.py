@@ -22,7 +22,7 @@ SEQUENTIAL: Final = "sequential"
 
 _BLOCK = 100
 
-check = datastore_stub_util.Check
+check: Any = datastore_stub_util.Check
 
 
 class IdSource:

@@ -35,7 +35,7 @@ from channelshim.services.datastore_v3.transactions import Transaction
 _MAXIMUM_COMPONENTS = 100
 """SDK, datastore_stub_util, BaseDatastore._MAX_QUERY_COMPONENTS."""
 
-check = datastore_stub_util.Check
+check: Any = datastore_stub_util.Check
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.api import (
     api_base_pb2,
@@ -39,10 +39,10 @@ from channelshim.services.datastore_v3.transactions import Transaction, Transact
 from channelshim.services.stubs import EagerStub
 from channelshim.services.transactional_tasks import TransactionalTasks
 
-_logger = logging.getLogger("channelshim.services")
+_logger: Final = logging.getLogger("channelshim.services")
 _Error = datastore_pb.Error
 
-check = datastore_stub_util.Check
+check: Any = datastore_stub_util.Check
 
 
 class DatastoreService(EagerStub):

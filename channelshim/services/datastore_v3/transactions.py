@@ -35,7 +35,7 @@ MAXIMUM_GROUPS: Final = 25
 MAXIMUM_ACTIONS: Final = 5
 """Tasks in one transaction (SDK, datastore_stub_util, _MAX_ACTIONS_PER_TXN)."""
 
-check = datastore_stub_util.Check
+check: Any = datastore_stub_util.Check
 
 
 class Transaction:
@@ -61,8 +61,8 @@ class Transaction:
         self.app = app
         self.handle = handle
         self.allow_multiple_groups = allow_multiple_groups
-        self.is_open = True
-        self.began_at = time.monotonic()
+        self.is_open: bool = True
+        self.began_at: float = time.monotonic()
         self.actions: list[Any] = []
         self.writes: dict[EntityKey, Write] = {}
         self.lock = threading.RLock()

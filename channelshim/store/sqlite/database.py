@@ -63,7 +63,7 @@ class Database:
     """
 
     def __init__(self, directory: Path, *, synchronous: Synchronous = "NORMAL") -> None:
-        self.path = directory / FILE_NAME
+        self.path: Path = directory / FILE_NAME
         self._synchronous = synchronous
         self._local = threading.local()
         self._writing = threading.RLock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Final
 
 from channelshim.contracts.entities import ValuesOf
 from channelshim.errors import ConfigurationError
@@ -11,7 +12,7 @@ from channelshim.store.sqlite.database import Synchronous
 from channelshim.store.sqlite.entities import describe
 from channelshim.store.sqlite.state import SqliteStore
 
-_logger = logging.getLogger("channelshim.store")
+_logger: Final = logging.getLogger("channelshim.store")
 
 _WORDS: dict[str, Synchronous] = {"normal": "NORMAL", "full": "FULL"}
 

@@ -22,7 +22,7 @@ from channelshim.contracts.tasks import (
 from channelshim.store.sqlite import pull_tasks, task_names
 from channelshim.store.sqlite.database import Database
 
-_logger = logging.getLogger("channelshim.store")
+_logger: Final = logging.getLogger("channelshim.store")
 
 _COLUMNS: Final = (
     "queue, name, eta, method, path, headers, body, retry, retries, first_tried_at"

@@ -79,6 +79,7 @@ def test_damage_met_by_rows_that_are_read_later_is_an_error_of_ours(tmp_path):
     store.entities.apply([put(key("A", number)) for number in range(1, 6)])
     snapshot = store.entities.open()
     kind_id = snapshot.kind_id("", "A")
+    assert kind_id is not None
     assert snapshot.count(Scan(kind_id), -1) == 5
     rows = snapshot.rows(Scan(kind_id), bodies=True)
     next(rows)
