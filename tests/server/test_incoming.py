@@ -56,7 +56,12 @@ def test_frames_are_the_same_in_any_cut(
     assert page.incoming.failure == 0
 
 
-@pytest.mark.parametrize("frame", [masked(PONG), masked(TEXT, b"a"), masked(PING)])
+@pytest.mark.parametrize(
+    "frame",
+    [masked(PONG), masked(TEXT, b"a"), masked(PING)],
+    # The masks are random.
+    ids=["pong", "text", "ping"],
+)
 def test_small_frames_are_few(frame: bytes) -> None:
     page = Page()
     page.incoming._spent_at = page.now
