@@ -36,7 +36,8 @@ def test_importing_changes_nothing() -> None:
 
 
 def test_the_door_has_these_names_and_no_others() -> None:
-    assert set(channelshim.__all__) == {"__version__", "install", "serve", "wrap"}
+    functions = {"application", "install", "serve", "wrap"}
+    assert set(channelshim.__all__) == {"__version__", *functions}
     for name in channelshim.__all__:
         assert hasattr(channelshim, name)
 

@@ -17,6 +17,7 @@ _TOKEN_SECONDS: Final = 1800
 
 
 def fall_back(metadata_server: ModuleType) -> None:
+    """Make up a token where the metadata server cannot be asked."""
     ask = metadata_server.get_service_account_token
 
     def ask_or_invent(*arguments: Any, **options: Any) -> Any:

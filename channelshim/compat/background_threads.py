@@ -25,4 +25,5 @@ class BackgroundThread(threading.Thread):
 
 
 def use_ours(module: ModuleType) -> None:
+    """Put our thread in the place of Google's."""
     module.BackgroundThread = BackgroundThread  # type: ignore[attr-defined]

@@ -16,11 +16,13 @@ _logger: Final = logging.getLogger("channelshim.compat")
 
 
 def stop_walking_stacks(utils: ModuleType) -> None:
+    """Have futures keep no text of the stack."""
     # Each future keeps a text of the stack for debug logs that nobody asked for.
     utils.DEBUG = False  # type: ignore[attr-defined]
 
 
 def iterate_by_batches(query: ModuleType) -> None:
+    """Iterate over results by batches, without a future for each entity."""
     from channelshim.compat.ndb_iterator import BatchIterator
 
     query.QueryIterator = BatchIterator  # type: ignore[attr-defined]
@@ -130,6 +132,7 @@ def _binary(value: Any) -> Any:
 
 
 def accept_read_only(context: ModuleType) -> None:
+    """Take transaction(read_only=True)."""
     # ndb documents and reads transaction(read_only=True), but its list of options lacks
     # the word, so that the call raised TypeError. Goes when the SDK has it.
     from google.appengine.datastore import datastore_rpc

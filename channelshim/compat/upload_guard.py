@@ -24,6 +24,7 @@ def variables(environ: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_uploads(blobstore: ModuleType) -> None:
+    """Let parse_blob_info and parse_file_info refuse what is forged."""
     parse = blobstore._parse_upload_info
 
     def parse_checked(field: Any, error_class: Any) -> Any:

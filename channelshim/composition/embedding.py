@@ -11,6 +11,7 @@ from channelshim.appserver.scripts import Scripts
 from channelshim.composition.installation import Installation
 from channelshim.composition.plan import Plan
 from channelshim.errors import ChannelShimError
+from channelshim.transports import stop_signals
 from channelshim.transports.origins import Origins
 from channelshim.transports.wsgi import WsgiGateway, refuse
 
@@ -40,6 +41,13 @@ class Gateway:
         self._wsgi_app = wsgi_app
         self._lock = threading.Lock()
         self._opened: WsgiGateway | None = None
+        # Now: requests come in other threads, where nobody may handle signals.
+        stop_signals.listen(self)
+
+    def note_stop(self) -> None:
+        """End the polls that are held; see stop_signals.Stoppable."""
+        if self._opened is not None:
+            self._opened.note_stop()
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse

@@ -20,7 +20,6 @@ from urllib.parse import parse_qsl
 from channelshim import limits
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
-from channelshim.transports import stop_signals
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
@@ -128,7 +127,6 @@ class WsgiGateway:
         self._lock = threading.Lock()
         # Monotonic seconds until which no poll is held: the server is stopping.
         self._stops_until = 0.0
-        stop_signals.listen(self)
 
     def note_stop(self) -> None:
         """End the polls that are held: the server would wait for them."""

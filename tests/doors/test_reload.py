@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import itertools
 import json
 import shutil
@@ -29,7 +30,7 @@ def page_of(url: str) -> str:
         return get(url)
     except urllib.error.HTTPError as error:
         return error.read().decode("utf-8")
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return ""
 
 
