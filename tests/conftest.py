@@ -32,12 +32,14 @@ _lanes_run: Counter[str] = Counter()
 _lanes_skipped: Counter[str] = Counter()
 
 
-_SERVED_ROOMS = frozenset({"contract", "docs", "security", "server", "transports"})
-"""Rooms whose tests start a server for almost each test; tests/doors starts them on
-every Python."""
+_SERVED_ROOMS = frozenset(
+    {"contract", "docs", "doors", "security", "server", "transports"}
+)
+"""Rooms whose tests start a server for almost each test."""
 
 _SAMPLE = frozenset(
     {"test_http.py", "test_polling.py", "test_uvicorn.py", "test_wire.py"}
+    | {"test_reload.py", "test_stop.py"}
 )
 """Served tests that run on every Python all the same: sockets differ there too."""
 

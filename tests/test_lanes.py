@@ -27,6 +27,18 @@ def test_required_lanes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lanes.required_lanes() == {"browser", "slow"}
 
 
+@pytest.mark.parametrize(
+    ("ci", "own", "factor"),
+    [("", "", 1.0), ("true", "", 6.0), ("true", "2.5", 2.5), ("", "2.5", 2.5)],
+)
+def test_deadlines_are_longer_in_ci_unless_one_says_how_long(
+    ci: str, own: str, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("CHANNELSHIM_TESTS_TIMEOUT_FACTOR", own)
+    assert lanes.timeout_factor() == factor
+
+
 def test_every_lane_is_a_registered_marker(pytestconfig: pytest.Config) -> None:
     markers = {line.partition(":")[0] for line in pytestconfig.getini("markers")}
     assert set(lanes.LANES) <= markers
