@@ -30,11 +30,11 @@ def copy_app(folder: Path) -> Path:
     return app
 
 
-def ours(users: int, posts: int) -> Figures:
+def ours(users: int, posts: int, python: Path = PYTHON) -> Figures:
     """Measure channelshim with so many users."""
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         app, port = copy_app(Path(place)), free_port()
-        command = serve_command(app, port, Path(place) / "data")
+        command = serve_command(app, port, Path(place) / "data", python)
         with ServerProcess(command, port) as server, Load(port) as load:
             joined = asyncio.run(original.join_all(server.port, users))
             paths = [f"/_ah/channel/socket?token={token}" for _, token in joined]
@@ -68,7 +68,7 @@ def theirs(users: int, posts: int) -> Figures:
     return original.chat_figures(seen)
 
 
-def start(*, is_original: bool) -> Figures:
+def start(*, is_original: bool, python: Path = PYTHON) -> Figures:
     """Measure from the command to the first answer, and the memory at rest."""
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         app, port = copy_app(Path(place)), free_port(2)
@@ -78,9 +78,8 @@ def start(*, is_original: bool) -> Figures:
             command = original.command(app, port, data)
         else:
             command = on_server_core(
-                PYTHON.parent / "dev_appserver.py",
-                *(app, "--port", str(port), "--admin_port", str(port + 1)),
-                *("--storage_path", data),
+                python.parent / "dev_appserver.py",
+                *(app, "--port", str(port), "--storage_path", data),
             )
         with ServerProcess(command, port, folder=app) as server:
             return asyncio.run(_first_answer(server))

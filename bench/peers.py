@@ -70,12 +70,14 @@ def _floor(*mode: str) -> Callable[[int, Path], list[str]]:
     return lambda port, folder: on_server_core(FLOOR, str(port), *mode)
 
 
-def serve_command(app: Path, port: int, folder: Path) -> list[str]:
+def serve_command(
+    app: Path, port: int, folder: Path, python: Path = PYTHON
+) -> list[str]:
     """Return the command that serves `app` with channelshim, data in folder."""
     return on_server_core(
-        PYTHON,
+        python,
         *("-m", "channelshim", "serve", app),
-        *("--port", str(port), "--admin_port", "0", "--storage_path", folder),
+        *("--port", str(port), "--storage_path", folder),
         *("--automatic_restart", "no", "--log_level", "warning"),
     )
 

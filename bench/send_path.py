@@ -69,38 +69,38 @@ def measure() -> dict[str, float]:
     import asyncio
 
     from channelshim.composition import doors
-    from channelshim.composition.settings import read_settings
+    from channelshim.composition.front import Front
     from channelshim.transports.websocket import Acceptor, WebSocketProtocol
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        settings = read_settings({"storage_path": folder}, {})
         app = BENCH / "apps" / "fanout"
-        parts = doors.Parts(settings, app, doors.read_app(app))
-        parts.open()
+        installation = doors.install(app, {"storage_path": folder})
+        instance = installation.open()
+        front = Front(instance)
         from google.appengine.api import channel
 
         loop = asyncio.new_event_loop()
-        parts.hub.start(loop)
+        front.hub.start(loop)
         acceptor = Acceptor(
-            parts.hub, parts.tokens, parts.clock, lambda origin, host: True
+            front.hub, instance.tokens, instance.clock, lambda origin, host: True
         )
         ids = [f"page-{number}" for number in range(PAGES)]
 
         async def attach() -> None:
             for client_id in ids:
-                claims = parts.tokens.verify(
-                    channel.create_channel(client_id), parts.clock.time()
+                claims = instance.tokens.verify(
+                    channel.create_channel(client_id), instance.clock.time()
                 )
                 transport: Any = _NoTransport()
                 protocol = WebSocketProtocol(transport, acceptor, b"")
                 protocol.client_id, protocol.nonce = client_id, claims.nonce
                 protocol.expires_at = claims.expires_at
-                parts.hub.attach(protocol, claims.number, None)
+                front.hub.attach(protocol, claims.number, None)
 
         loop.run_until_complete(attach())
-        found = _steps(parts.broker, parts.hub, channel.send_message, ids)
+        found = _steps(instance.broker, front.hub, channel.send_message, ids)
         # No orderly stop: nothing here outlives the folder.
-        parts.store.close()
+        instance.store.close()
     return found
 
 
