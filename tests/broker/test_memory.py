@@ -50,3 +50,18 @@ def test_a_message_that_meets_a_collect_half_way_is_sent_once_more() -> None:
 
     assert [texts for texts, _ in broker.collect()] == [("again",)]
     assert list(broker.collect()) == []
+
+
+def test_what_comes_late_from_two_threads_is_brought_back_once() -> None:
+    broker = MemoryBroker(SteppedClock(), window_seconds=60.0)
+    broker.expect("a")
+    broker.publish("a", "text")
+    run = broker._run
+    broker.collect()
+    # Both append before either looks; the first to look takes both along.
+    run.append("a")
+    run.append("a")
+    broker._bring_back(run)
+    broker._bring_back(run)
+
+    assert [texts for texts, _ in broker.collect()] == [("text", "text")]
