@@ -13,14 +13,19 @@ import pytest
 
 import channelshim
 from channelshim.composition.settings import SETTINGS
-from tests.lanes import ROOT
+from tests.lanes import LANES, ROOT
+from tests.test_architecture import DATA_ROOMS, FLOORS
 
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
+PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
+_PATH = re.compile(
+    # The character before it tells ~/.local/share/channelshim/APP apart.
+    r"(?<![\w/.~-])(?:channelshim|tests|scripts|bench|docs|static)/[\w./*-]*|(?<![\w/])\.ci/\w+"
+)
 _HEADING = re.compile(r"^#+\s+(.*?)\s*$", re.MULTILINE)
 
 
@@ -91,6 +96,46 @@ def test_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# One\n[a](#one) [b](gone.md) [c](#two) `[d](code.md)`\n")
     assert _broken_links(page) == ["gone.md", "#two"]
+
+
+def _missing_paths(text: str) -> list[str]:
+    """Return the paths of this repository that a text names and that are not there."""
+    names = (name.rstrip(".-/") for name in _PATH.findall(text))
+    return sorted({name for name in names if not any(ROOT.glob(name))})
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_named_paths_exist(path: Path) -> None:
+    assert _missing_paths(path.read_text("utf-8")) == []
+
+
+def test_missing_path_is_found() -> None:
+    there = "`channelshim/errors.py` `tests/store/`, `tests/*.py`. See docs/."
+    elsewhere = "~/.local/share/channelshim/APP and /opt/tests/x.py"
+    gone = "channelshim/doors.py; scripts/fly, and .ci/gone."
+    assert _missing_paths(f"{there} {elsewhere}") == []
+    assert _missing_paths(gone) == [".ci/gone", "channelshim/doors.py", "scripts/fly"]
+
+
+def _floors_of_the_design_page() -> list[set[str]]:
+    """Return the rooms of each floor in the page's table."""
+    page = (DOCS / "explanation" / "design.md").read_text("utf-8")
+    floors: list[set[str]] = [set() for _ in FLOORS]
+    for floor, rooms in re.findall(r"^\| (\d+) \| ([^|]+) \|", page, re.MULTILINE):
+        floors[int(floor)].update(re.findall(r"`(\w+?)(?:\.py|/)`", rooms))
+    return floors
+
+
+def test_design_page_has_the_floors_that_imports_are_held_to() -> None:
+    floors = [set().union(*rooms) for rooms in FLOORS]
+    assert _floors_of_the_design_page() == floors
+
+
+def test_contributing_names_every_room_and_lane() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rooms = {room for rooms in FLOORS for each in rooms for room in each} | DATA_ROOMS
+    assert sorted(room for room in rooms if f"`{room}" not in page) == []
+    assert [lane for lane in LANES if f"`{lane}`" not in page] == []
 
 
 def test_every_dependency_says_why_it_is_here() -> None:
