@@ -10,10 +10,12 @@ import functools
 import ipaddress
 import re
 from collections.abc import Collection
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 INTERNAL_KEY: Final = "channelshim.internal"
 """In the environment of a request that the platform itself makes. HTTP headers become
@@ -40,7 +42,7 @@ _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
 _LOCALHOST: Final = re.compile(r"(.+\.)?localhost\.?")
 
 
-def clean(environ: Environ) -> Environ:
+def clean(environ: WSGIEnvironment) -> WSGIEnvironment:
     """Return a copy without what only the platform may say.
 
     A name is compared with dashes as underscores and in upper case, however the
@@ -71,12 +73,12 @@ def _is_harmless(key: str) -> bool:
     return True
 
 
-def is_internal(environ: Environ) -> bool:
+def is_internal(environ: WSGIEnvironment) -> bool:
     """Return whether the platform itself makes this request."""
     return environ.get(INTERNAL_KEY) is INTERNAL
 
 
-def is_reserved(environ: Environ) -> bool:
+def is_reserved(environ: WSGIEnvironment) -> bool:
     """Return whether the path is one that only the platform requests.
 
     Each reading of the path counts, with and without what it is mounted below.
@@ -150,20 +152,20 @@ def is_loopback_address(text: str) -> bool:
     return bool(plain.is_loopback)
 
 
-def _is_from_this_machine(environ: Environ) -> bool:
+def _is_from_this_machine(environ: WSGIEnvironment) -> bool:
     return UNKNOWN_CLIENT_KEY not in environ and is_loopback_address(
         str(environ.get("REMOTE_ADDR", ""))
     )
 
 
-def is_from_loopback(environ: Environ) -> bool:
+def is_from_loopback(environ: WSGIEnvironment) -> bool:
     """Return whether the request comes from this machine and names it."""
     return _is_from_this_machine(environ) and is_host_allowed(
         str(environ.get("HTTP_HOST", "")), ()
     )
 
 
-def why_no_dev_login(environ: Environ, allowed_hosts: Collection[str]) -> str:
+def why_no_dev_login(environ: WSGIEnvironment, allowed_hosts: Collection[str]) -> str:
     """Return why the login that asks for no proof is closed to a request, or "".
 
     The rule for every door, whatever server is below. The first line that fits counts:

@@ -8,8 +8,7 @@ from typing import Final
 
 from channelshim.appserver.libraries import missing_libraries
 from channelshim.appserver.scripts import Scripts
-from channelshim.appyaml import config as kinds
-from channelshim.appyaml.config import AppConfig
+from channelshim.appyaml.config import SCRIPT, AppConfig
 from channelshim.runtime import ndb_state
 from channelshim.runtime.variables import Application, request_variables
 
@@ -75,7 +74,7 @@ def _named(config: AppConfig) -> list[str]:
     return [
         handler.target
         for handler in config.handlers
-        if handler.kind == kinds.SCRIPT and "\\" not in handler.target
+        if handler.kind == SCRIPT and "\\" not in handler.target
     ]
 
 

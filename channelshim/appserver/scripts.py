@@ -11,15 +11,16 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.cgi_scripts import CgiScripts
 from channelshim.appserver.own_imports import import_before
 from channelshim.errors import ConfigurationError
 
-_logger: Final = logging.getLogger("channelshim.appserver")
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
-WsgiApp = Callable[..., Iterable[bytes]]
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 class AppImportError(ConfigurationError):
@@ -79,12 +80,14 @@ class Scripts:
             for the scripts that name it; where none does, for all of the app's.
     """
 
-    def __init__(self, root: pathlib.Path, stand_in: WsgiApp | None = None) -> None:
+    def __init__(
+        self, root: pathlib.Path, stand_in: WSGIApplication | None = None
+    ) -> None:
         self._root = root.resolve()
         self._stand_in = stand_in
         self._cgi_scripts = CgiScripts(self._root)
         self._middleware: Callable[[Any], Any] | None = None
-        self._applications: dict[str, WsgiApp] = {}
+        self._applications: dict[str, WSGIApplication] = {}
         self._lock = threading.RLock()
 
     def enter_folder(self) -> None:
@@ -118,7 +121,7 @@ class Scripts:
             raise AppImportError("appengine_config", cause, self._root) from cause
         self._middleware = getattr(module, "webapp_add_wsgi_middleware", None)
 
-    def load(self, script: str) -> WsgiApp:
+    def load(self, script: str) -> WSGIApplication:
         """Return the application that script names.
 
         Args:
@@ -172,7 +175,7 @@ class Scripts:
         for failed in failures:
             _logger.error("%s\n%s", failed, failed.report)
 
-    def lazy(self, script: str) -> WsgiApp:
+    def lazy(self, script: str) -> WSGIApplication:
         """Return an application that loads the script when it is called."""
 
         def application(environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -195,7 +198,7 @@ class Scripts:
             or (self._root / first / "__init__.py").is_file()
         )
 
-    def _import(self, script: str) -> WsgiApp:
+    def _import(self, script: str) -> WSGIApplication:
         try:
             if script.endswith(".py"):
                 return self._cgi_scripts.application(script)
@@ -207,7 +210,7 @@ class Scripts:
         if not callable(application):
             error = TypeError(f"{script} is no WSGI application")
             raise AppImportError(script, error, self._root)
-        found: WsgiApp = application
+        found: WSGIApplication = application
         return found
 
 

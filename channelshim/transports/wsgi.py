@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
@@ -24,9 +24,10 @@ from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
 
-_logger: Final = logging.getLogger("channelshim.transports")
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-WsgiApp = Callable[..., Iterable[bytes]]
+_logger: Final = logging.getLogger("channelshim.transports")
 
 
 class LoopThread:
@@ -109,7 +110,7 @@ class WsgiGateway:
 
     def __init__(
         self,
-        app: WsgiApp,
+        app: WSGIApplication,
         poller: Poller,
         loop_thread: LoopThread,
         is_host_allowed: Callable[[str], bool],
@@ -137,7 +138,7 @@ class WsgiGateway:
                 loop.call_soon_threadsafe(self._poller.end_held)
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         path = environ.get("PATH_INFO", "")
@@ -161,7 +162,7 @@ class WsgiGateway:
         return [reply.body]
 
     def _answer(
-        self, path: str, environ: dict[str, Any], loop: asyncio.AbstractEventLoop
+        self, path: str, environ: WSGIEnvironment, loop: asyncio.AbstractEventLoop
     ) -> Reply:
         if not self._is_host_allowed(environ.get("HTTP_HOST", "")):
             return Reply(HTTPStatus.BAD_REQUEST, (), b"This host is not served here.")
@@ -170,7 +171,7 @@ class WsgiGateway:
         return self._reply(path, environ, loop)
 
     def _reply(
-        self, path: str, environ: dict[str, Any], loop: asyncio.AbstractEventLoop
+        self, path: str, environ: WSGIEnvironment, loop: asyncio.AbstractEventLoop
     ) -> Reply:
         if path == limits.PATH_JSAPI:
             return jsapi(has_sockets=False)
@@ -200,7 +201,7 @@ class WsgiGateway:
     async def _old_wire(self, query: dict[str, str]) -> Reply:
         return self._poller.old_wire(query)
 
-    def _take_hold(self, environ: dict[str, Any]) -> bool:
+    def _take_hold(self, environ: WSGIEnvironment) -> bool:
         if not environ.get("wsgi.multithread"):
             return False
         most = self._held_polls or _threads(environ) // 2 or limits.HELD_POLLS
@@ -211,7 +212,7 @@ class WsgiGateway:
             return True
 
 
-def refuse(error: ChannelShimError, start_response: Callable[..., Any]) -> list[bytes]:
+def refuse(error: ChannelShimError, start_response: StartResponse) -> list[bytes]:
     """Answer 503: another process must serve, or messages would be lost."""
     _logger.error("%s; this worker process answers nothing", error)
     text = b"This worker process cannot serve; the server's log says why.\n"
@@ -225,7 +226,7 @@ _OURS = frozenset(
 )
 
 
-def _threads(environ: dict[str, Any]) -> int:
+def _threads(environ: WSGIEnvironment) -> int:
     """Return how many worker threads the server has; 0 when it does not say."""
     pool = environ.get("paste.httpserver.thread_pool")
     return int(getattr(pool, "nworkers", 0))
