@@ -282,6 +282,21 @@ def test_unknown_room_is_refused(tmp_path: Path) -> None:
         complaints(_lay(tmp_path, {"attic/x.py": "import channelshim"}))
 
 
+ROUTING = "transports/routes.py"
+
+
+def test_one_module_says_which_paths_are_channels() -> None:
+    # The handshake and the guard judge a single path each.
+    names = {"PATH_JSAPI", "PATH_POLL", "PATH_DEV"}
+    places = {
+        str(path.relative_to(ROOT / PACKAGE))
+        for _, path in modules_of(ROOT / PACKAGE)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in names
+    }
+    assert places == {ROUTING}
+
+
 BANNED_MODULE_NAMES = re.compile(r"(utils?|helpers?|common|misc)\.py")
 
 

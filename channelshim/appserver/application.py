@@ -123,14 +123,14 @@ class AppServer:
     ) -> Iterable[bytes]:
         environ = guard.clean(environ)
         settle_client(environ, self._exposure.trusted_proxies)
-        if not self.is_host_allowed(str(environ.get("HTTP_HOST", ""))):
-            return answer(
-                start_response,
-                HTTPStatus.BAD_REQUEST,
-                "This server does not answer for the host that the request names.\n",
-            )
-        no_login = self._login_rule.refusal(environ, self._exposure.allowed_hosts or ())
-        user = None if no_login else self._login.user(environ)
+        if refusal := self.host_refusal(str(environ.get("HTTP_HOST", ""))):
+            return answer(start_response, HTTPStatus.BAD_REQUEST, refusal + "\n")
+        user = self._login.user(environ)
+        no_login = self._login_rule.refusal(
+            environ, user, self._exposure.allowed_hosts or ()
+        )
+        if no_login:
+            user = None
         if guard.is_reserved(environ) and not (
             self._page_reports is not None and self._page_reports.admits(environ, user)
         ):
@@ -152,9 +152,9 @@ class AppServer:
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
 
-    def is_host_allowed(self, host: str) -> bool:
-        """Return whether a Host header names a host that is served here."""
-        return guard.is_host_allowed(host, self._exposure.allowed_hosts)
+    def host_refusal(self, host: str) -> str:
+        """Return why the host of a Host header is not served here, or ""."""
+        return guard.host_refusal(host, self._exposure.allowed_hosts)
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""

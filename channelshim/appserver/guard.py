@@ -39,6 +39,7 @@ _MAXIMUM_UNQUOTING: Final = 3
 """Quoted more often than that, nobody reads a path."""
 
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
+_SHOWN_HOST: Final = 64
 _LOCALHOST: Final = re.compile(r"(.+\.)?localhost\.?")
 
 
@@ -134,6 +135,16 @@ def is_host_allowed(host: str, allowed_hosts: Collection[str] | None) -> bool:
         name in allowed_hosts
         or _LOCALHOST.fullmatch(name) is not None
         or is_loopback_address(name.strip("[]"))
+    )
+
+
+def host_refusal(host: str, allowed_hosts: Collection[str] | None) -> str:
+    """Return why a Host header is not served here, or ""; see `is_host_allowed`."""
+    if is_host_allowed(host, allowed_hosts):
+        return ""
+    return (
+        f"This server does not answer for the host {host[:_SHOWN_HOST]!a}. Name it "
+        "with allowed_hosts (--allowed-hosts=NAME)."
     )
 
 

@@ -13,6 +13,7 @@ from channelshim.composition.plan import Plan
 from channelshim.errors import ChannelShimError
 from channelshim.transports import stop_signals
 from channelshim.transports.origins import Origins
+from channelshim.transports.routes import Routes
 from channelshim.transports.wsgi import WsgiGateway, refuse
 
 if TYPE_CHECKING:
@@ -72,10 +73,13 @@ class Gateway:
                 front, loop_thread = installation.embed()
                 self._opened = WsgiGateway(
                     server,
-                    front.poller,
+                    Routes(
+                        front.poller,
+                        server.host_refusal,
+                        Origins(plan.settings.allowed_origins),
+                        has_sockets=False,
+                    ),
                     loop_thread,
-                    server.is_host_allowed,
-                    Origins(plan.settings.allowed_origins),
                 )
             return self._opened
 
