@@ -187,9 +187,7 @@ class Instance:
 
     def remember(self, user: User) -> None:
         """Keep the account of somebody who logs in now."""
-        self.store.accounts.remember(
-            Account(user.email, user.user_id, user.is_admin, self.clock.time())
-        )
+        self.store.accounts.remember(Account(user, self.clock.time()))
 
 
 def _values_of(body: bytes) -> Values:

@@ -607,15 +607,15 @@ class DictAccounts:
 
     def remember(self, account: Account) -> None:
         try:
-            account.email.encode("utf-8")
+            account.user.email.encode("utf-8")
         except UnicodeEncodeError as error:
             raise StorageError(f"the dicts refused: {error}") from error
         with self._store.write() as tables:
-            tables.accounts[account.email] = account
+            tables.accounts[account.user.email] = account
 
     def all(self) -> Sequence[Account]:
         every = self._store.read().accounts.values()
-        return sorted(every, key=lambda one: (-one.seen_at, one.email))
+        return sorted(every, key=lambda one: (-one.seen_at, one.user.email))
 
 
 class DictSecrets:

@@ -10,6 +10,7 @@ from typing import Final
 
 from channelshim import limits
 from channelshim.contracts.entities import ValuesOf
+from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.store import Account
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
@@ -77,21 +78,25 @@ class SqliteAccounts:
         self._database = database
 
     def remember(self, account: Account) -> None:
-        """Insert or replace the account with this email."""
+        """Insert or replace the account with this user's email."""
+        user = account.user
         with self._database.write() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)",
-                (account.email, account.user_id, account.is_admin, account.seen_at),
+                (user.email, user.user_id, user.is_admin, account.seen_at),
             )
 
     def all(self) -> Sequence[Account]:
         """Return all accounts, last seen first."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT email, user_id, is_admin, seen_at FROM account "
+                "SELECT email, is_admin, user_id, seen_at FROM account "
                 "ORDER BY seen_at DESC, email"
             ).fetchall()
-        return [Account(row[0], row[1], bool(row[2]), row[3]) for row in rows]
+        return [
+            Account(User(email, bool(is_admin), user_id), seen_at)
+            for email, is_admin, user_id, seen_at in rows
+        ]
 
 
 class SqliteJournal:
