@@ -113,6 +113,8 @@ class Serving:
             send_buffer_total_bytes=settings.send_buffer_total_bytes,
         )
         routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
+        bridge.report_to(instance.status)
+        acceptor.report_to(instance.status)
         self._server = Server(
             [Listener(listener, Application(bridge, routes), acceptor)],
             on_started=self._started,

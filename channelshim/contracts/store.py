@@ -9,6 +9,7 @@ from typing import Protocol
 from channelshim.contracts.cache import Cache
 from channelshim.contracts.entities import Entities
 from channelshim.contracts.identity import User
+from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import PullTasks, Tasks
 
 
@@ -112,6 +113,9 @@ class Store(Protocol):
         Raises:
             StoreInUse: another one does.
         """
+
+    def report_to(self, status: Status) -> None:
+        """Register a check, "store", of whether it can be used, and what it takes."""
 
     def close(self) -> None:
         """Give everything back. Idempotent; what is asked later raises StorageError."""

@@ -30,6 +30,7 @@ from channelshim.contracts.entities import (
 )
 from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
 from channelshim.contracts.scan import Position, Row, Scan
+from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account, Store
 from channelshim.contracts.tasks import (
     Added,
@@ -131,6 +132,9 @@ class DictStore:
 
     def claim(self) -> None:
         pass
+
+    def report_to(self, status: Status) -> None:
+        status.check("store", lambda: "the dicts are closed" if self._is_closed else "")
 
     def close(self) -> None:
         self._is_closed = True

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.identity import User
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError
@@ -157,6 +158,14 @@ def test_accounts_and_ids_may_hold_any_text(opened):
     store = opened()
     assert [one.user.email for one in store.accounts.all()] == ["a\0é@example.com"]
     assert set(store.journal.connected_client_ids()) == {"a\0b", "\U0001f600"}
+
+
+def test_store_reports_that_it_is_closed(store):
+    status = StatusRegistry()
+    store.report_to(status)
+    assert status.problems() == {}
+    store.close()
+    assert "closed" in status.problems()["store"]
 
 
 def test_closed_store_says_so(store):

@@ -12,7 +12,9 @@ from channelshim import limits
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
+from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account
+from channelshim.errors import StorageError
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.database import Database, Synchronous, make_private
@@ -204,6 +206,21 @@ class SqliteStore:
         """
         if self._lease is not None:
             self._lease.claim()
+
+    def report_to(self, status: Status) -> None:
+        """Register whether the file can be used, and its size."""
+        status.check("store", self._describe_fault)
+        status.counter("store.bytes", lambda: self.database.path.stat().st_size)
+
+    def _describe_fault(self) -> str:
+        path = self.database.path
+        try:
+            # One that was deleted still answers whoever has it open.
+            path.stat()
+            with self.database.read():
+                return ""
+        except (OSError, StorageError) as error:
+            return f"the store {path} cannot be used: {error}"
 
     def close(self) -> None:
         """Close the file and give the lease back. Idempotent."""
