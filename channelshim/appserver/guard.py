@@ -60,7 +60,10 @@ def clean(environ: WSGIEnvironment) -> WSGIEnvironment:
 _harmless: set[str] = set()
 _MAXIMUM_REMEMBERED: Final = 512
 _LONGEST_REMEMBERED: Final = 64
-"""Names come from outside; beyond so many, or so long, each is looked at anew."""
+"""Names come from outside; beyond so many, or so long, each is looked at anew.
+
+A set rather than functools.lru_cache, which would keep long names too, and calls a
+function where this looks inline: a tenth of the time that a request's names take."""
 
 
 def _is_harmless(key: str) -> bool:
