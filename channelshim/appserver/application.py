@@ -287,6 +287,7 @@ class AppServer:
     ) -> Iterable[bytes]:
         with Turn(self._serial) as turn:
             environ["wsgi.multithread"] = self._serial is None
+            environ[guard.INSIDE_KEY] = guard.INTERNAL
             scheme = str(environ.get("wsgi.url_scheme", "http"))
             environ["REQUEST_SCHEME"] = scheme
             environ["HTTPS"] = "on" if scheme == "https" else "off"
@@ -305,16 +306,17 @@ class AppServer:
     def _fail(
         self, environ: WSGIEnvironment, start_response: StartResponse, exc_info: Any
     ) -> Iterable[bytes]:
-        has_traceback = self._exposure.show_tracebacks and guard.is_from_loopback(
-            environ
-        )
+        # As it came: its address may be a proxy's.
+        visitor = guard.clean(environ)
+        settle_client(visitor, self._exposure.trusted_proxies)
+        is_shown = self._exposure.show_tracebacks and guard.is_from_loopback(visitor)
         return answer_error(
             environ,
             start_response,
             exc_info,
             root=self._root,
             config=self._config,
-            has_traceback=has_traceback,
+            has_traceback=is_shown,
         )
 
 

@@ -23,6 +23,10 @@ HTTP_ keys, so none can set it; its value is `INTERNAL`, which no other code has
 
 INTERNAL: Final = object()
 
+INSIDE_KEY: Final = "channelshim.inside"
+"""In the environment that an app gets: channels, login and handlers are around it
+already. Its value is `INTERNAL` too."""
+
 UNKNOWN_CLIENT_KEY: Final = "channelshim.unknown_client"
 """In the environment of a request that a proxy has forwarded for a client whose address
 cannot be believed or read: REMOTE_ADDR is the proxy's then, and nobody's own."""
@@ -80,6 +84,11 @@ def _is_harmless(key: str) -> bool:
 def is_internal(environ: WSGIEnvironment) -> bool:
     """Return whether the platform itself makes this request."""
     return environ.get(INTERNAL_KEY) is INTERNAL
+
+
+def is_inside(environ: WSGIEnvironment) -> bool:
+    """Return whether a request has come through an AppServer already."""
+    return environ.get(INSIDE_KEY) is INTERNAL
 
 
 def is_reserved(environ: WSGIEnvironment) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from webtest import TestApp
 
 from channelshim.appserver.application import AppServer
-from channelshim.appserver.loading import adopt_app
+from channelshim.appserver.loading import settle
 from channelshim.appserver.scripts import Scripts
 from channelshim.appyaml.app import parse_app
 from channelshim.compat import api_proxy
@@ -76,7 +76,7 @@ def make_client(folder: Path, login: Login) -> TestApp:
     install_services(folder, login=login)
     config = parse_app(YAML, read=lambda path: None)
     scripts = Scripts(folder, app)
-    adopt_app(scripts, config)
+    settle(scripts, config)
     server = AppServer(folder, config, Application("t"), login, scripts=scripts)
     remote = {"REMOTE_ADDR": "203.0.113.5", "HTTP_HOST": "chat.example.com"}
     return TestApp(server, extra_environ=remote)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "how-to" / "import-into-your-app.md"
 SAMPLES = dict(
     re.findall(
-        r"^<!-- sample: (\S+) -->\n```\w+\n(.*?)^```$",
+        r"^<!-- sample: ([^\n]+?) -->\n```\w+\n(.*?)^```$",
         PAGE.read_text(encoding="utf-8"),
         re.MULTILINE | re.DOTALL,
     )
@@ -52,7 +52,8 @@ def program(request: pytest.FixtureRequest, folder: Path) -> Iterator[Program]:
 
 def test_page_has_a_sample_of_each_kind() -> None:
     programs = ["plain.py", "handlers.py", "flasky.py"]
-    assert list(SAMPLES) == ["page.html", *programs, "command", "pushing"]
+    whole = ["whole.py", "whole commands", "chat.wsgi"]
+    assert list(SAMPLES) == ["page.html", *programs, *whole, "command", "pushing"]
 
 
 def test_sample_sends_what_is_said_to_the_channel_of_its_user(program: Program) -> None:
@@ -108,3 +109,41 @@ def poll(visitor: Visitor, token: str) -> list[str]:
         number = f"&after={answer['id']}"
         messages = answer["messages"]
     return messages
+
+
+APP = ROOT / "tests" / "doors" / "apps" / "whole"
+WHOLE = [
+    [sys.executable, "-m", *shlex.split(line)]
+    for line in SAMPLES["whole commands"].replace("8080", "0").splitlines()
+]
+# A thread pool of gunicorn's that is just being used may hold up its own stop.
+WHOLE[0].append("--graceful-timeout=1")
+WHOLE[1][2] = "waitress"
+
+
+@pytest.mark.parametrize("command", WHOLE, ids=lambda command: command[2])
+def test_whole_app_is_served_by_the_command(folder: Path, command: list[str]) -> None:
+    text = SAMPLES["whole.py"].replace("/srv/chat", str(APP))
+    (folder / "whole.py").write_text(text, encoding="utf-8")
+    with running(command, folder, {"CHANNELSHIM_STORAGE_PATH": "data"}) as program:
+        visitor = Visitor(program.wait_for_url())
+        assert visitor.ask("/files/a.txt").text == "the file a"
+        assert visitor.ask("/api").status == 401
+
+
+def test_script_of_mod_wsgi_is_an_application(tmp_path: Path) -> None:
+    text = SAMPLES["chat.wsgi"].replace("/srv/chat", str(APP))
+    (tmp_path / "chat.wsgi").write_text(text.replace("/var/lib/chat", "data"))
+    # As mod_wsgi does: the file is run under a name of its own, and asked.
+    program = """
+import runpy
+from wsgiref.util import setup_testing_defaults
+application = runpy.run_path("chat.wsgi", run_name="_mod_wsgi_1")["application"]
+environ = {"PATH_INFO": "/files/a.txt"}
+setup_testing_defaults(environ)
+print(b"".join(application(environ, lambda *_: None)).decode())
+"""
+    (tmp_path / "ask.py").write_text(program)
+    with running([sys.executable, "ask.py"], tmp_path) as started:
+        assert started.wait_for_end() == 0, started.output
+        assert started.output.strip().endswith("the file a")
