@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from paste.translogger import TransLogger
 
 from channelshim import limits
 from channelshim.appserver import guard
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _FORMAT: Final = '%(REMOTE_ADDR)s "%(REQUEST_METHOD)s %(REQUEST_URI)s" %(status)s'
 _TOKEN: Final = re.compile(r"(?<![\w-])[\w-]{33,}\.[\w-]{43}")
@@ -44,7 +47,9 @@ class AccessLog(TransLogger):  # type: ignore[misc]
             set_logger_level=None,
         )
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: Any
+    ) -> Iterable[bytes]:
         """Answer a request, and log it if anybody listens."""
         if not self.logger.isEnabledFor(self.logging_level):
             unlogged: Iterable[bytes] = self.application(environ, start_response)
@@ -54,7 +59,7 @@ class AccessLog(TransLogger):  # type: ignore[misc]
 
     def write_log(
         self,
-        environ: dict[str, Any],
+        environ: WSGIEnvironment,
         method: str,
         req_uri: str,
         start: Any,

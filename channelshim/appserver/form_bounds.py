@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from webob.compat import parse_header
 
 from channelshim import limits
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 _PIECE_BYTES: Final = 1 << 20
 _HEAD_END: Final = re.compile(rb"\n[ \t\r\x0b\x0c]*\n")
@@ -35,7 +37,7 @@ class _Refused(Exception):
     """The form exceeds a bound; the text says which."""
 
 
-def refusal(environ: Environ) -> str:
+def refusal(environ: WSGIEnvironment) -> str:
     """Return why a form must not be parsed; "" for one that may be.
 
     Other requests are not looked at. The text is for a status of 400.
@@ -51,7 +53,7 @@ def refusal(environ: Environ) -> str:
     return ""
 
 
-def _bound_form(environ: Environ) -> None:
+def _bound_form(environ: WSGIEnvironment) -> None:
     content_type = environ.get("CONTENT_TYPE")
     # Most requests have neither, and are done here.
     if content_type is None and environ.get("REQUEST_METHOD") != "POST":
@@ -70,7 +72,7 @@ def _bound_form(environ: Environ) -> None:
     body.seek(0)
 
 
-def _seekable(environ: Environ) -> IO[bytes] | None:
+def _seekable(environ: WSGIEnvironment) -> IO[bytes] | None:
     """Return the body as a file; None when there is none."""
     said = str(environ.get("CONTENT_LENGTH") or "")
     length = int(said) if said.isdecimal() else None

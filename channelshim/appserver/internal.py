@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from channelshim.appserver import guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
-def internal_environ(request: InternalRequest, host: str = "localhost") -> Environ:
+def internal_environ(
+    request: InternalRequest, host: str = "localhost"
+) -> WSGIEnvironment:
     """Return the WSGI environment of a request that the platform makes.
 
     Args:
@@ -22,7 +25,7 @@ def internal_environ(request: InternalRequest, host: str = "localhost") -> Envir
     """
     path, _, query = request.path.partition("?")
     name, _, port = host.partition(":")
-    environ: Environ = {
+    environ: WSGIEnvironment = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": _native(path),
@@ -60,7 +63,8 @@ def _native(text: str) -> str:
 
 
 def collect(
-    serve: Callable[[Environ, Callable[..., Any]], Iterable[bytes]], environ: Environ
+    serve: Callable[[WSGIEnvironment, Callable[..., Any]], Iterable[bytes]],
+    environ: WSGIEnvironment,
 ) -> InternalResponse:
     """Run a WSGI call to its end and return the answer.
 

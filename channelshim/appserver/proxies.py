@@ -8,12 +8,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.guard import UNKNOWN_CLIENT_KEY
 from channelshim.errors import ConfigurationError
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _FORWARDED: Final = re.compile(r"HTTP_(X_FORWARDED(_.*)?|FORWARDED|X_REAL_IP)\Z")
@@ -43,7 +45,7 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     return tuple(networks)
 
 
-def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
+def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> None:
     """Put the client's own address and scheme into the environment, in place.
 
     The last address of X-Forwarded-For that is no proxy's own is the client's: what

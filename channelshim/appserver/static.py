@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate, mktime_tz, parsedate_tz
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from paste.fileapp import FileApp
 
@@ -17,7 +17,9 @@ from channelshim.appyaml import config
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.runtime.file_pieces import FilePieces
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
 _SHOWN_DOT_NAMES: Final = frozenset({".well-known"})
@@ -84,8 +86,8 @@ def find_file(
 
 def serve_file(
     path: str,
-    environ: Environ,
-    start_response: Callable[..., Any],
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
     *,
     handler: Handler,
     default_expiration_seconds: int | None = None,
@@ -122,7 +124,9 @@ def serve_file(
     return answer if isinstance(answer, list) else FilePieces(answer)
 
 
-def _serve_empty(environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+def _serve_empty(
+    environ: WSGIEnvironment, start: Callable[..., Any]
+) -> Iterable[bytes]:
     """Answer with no bytes; paste.fileapp makes a range of minus one byte of them."""
     if environ["REQUEST_METHOD"].upper() in ("GET", "HEAD"):
         start("200 OK", [("Content-Length", "0")])
@@ -133,7 +137,7 @@ def _serve_empty(environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]
     return []
 
 
-def _settle_date(environ: Environ, modified: float) -> None:
+def _settle_date(environ: WSGIEnvironment, modified: float) -> None:
     """Take away a date that is none (RFC 9110 13.1.3), and one ahead of this clock.
 
     paste.fileapp answers 400 to both; a browser sends the second for a file whose own
@@ -152,7 +156,7 @@ def _settle_date(environ: Environ, modified: float) -> None:
         environ["HTTP_IF_MODIFIED_SINCE"] = formatdate(min(since, now), usegmt=True)
 
 
-def _settle_range(environ: Environ, size: int) -> str:
+def _settle_range(environ: WSGIEnvironment, size: int) -> str:
     """Rewrite the Range header to what paste.fileapp reads rightly: "a-b".
 
     Returns:
@@ -181,7 +185,7 @@ def _settle_range(environ: Environ, size: int) -> str:
     return "part"
 
 
-def _first_byte_only(environ: Environ, size: int) -> str:
+def _first_byte_only(environ: WSGIEnvironment, size: int) -> str:
     if size == 1:
         environ["HTTP_RANGE"] = "bytes=0-"
         return "part"

@@ -14,7 +14,7 @@ from channelshim.appyaml.config import (
     ErrorHandler,
     Handler,
     Library,
-    Warning,
+    Notice,
 )
 from channelshim.appyaml.handlers import (
     DEFERRED_APPLICATION,
@@ -100,7 +100,7 @@ class _Reader:
         self._environment: dict[str, str] = {}
         self._skip_files: list[re.Pattern[str]] | None = None
         self._lists: dict[str, list[Any]] = {}
-        self._warnings: list[Warning] = []
+        self._warnings: list[Notice] = []
         self._included: set[str] = set()
 
     def read_app(self, text: str) -> AppConfig:
@@ -130,7 +130,7 @@ class _Reader:
         )
 
     def _warn(self, node: Node, sentence: str) -> None:
-        self._warnings.append(Warning(sentence, node.path, node.line))
+        self._warnings.append(Notice(sentence, node.path, node.line))
 
     def _take(self, key: str, node: Node, *, is_included: bool) -> None:
         if key in _TEXT_KEYS:

@@ -21,6 +21,7 @@ from channelshim import limits
 from channelshim.broker.runs import Run, parts_of
 from channelshim.contracts.broker import Channel, Delivery, Replay
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.status import Status
 from channelshim.errors import BrokerError
 from channelshim.protocol.window import Chunk, first_number, replay
 
@@ -96,6 +97,11 @@ class MemoryBroker:
         self._kept: deque[tuple[Chunk, int, list[_Known]]] = deque()
         self._kept_bytes = 0
         self._expected: deque[tuple[float, str]] = deque()
+
+    def report_to(self, status: Status) -> None:
+        """Register how much is known and kept."""
+        status.counter("broker.client_ids", lambda: len(self._channels))
+        status.counter("broker.window_bytes", lambda: self._kept_bytes)
 
     def publish(self, client_id: str, text: str) -> None:
         """See contracts.Broker."""

@@ -64,7 +64,8 @@ class Front:
             instance.clock,
             grace_seconds=settings.grace_seconds,
         )
-        instance.status.counter("hub.connections", lambda: self.hub.connection_count)
+        for part in (self.hub, self._reports, self.poller):
+            part.report_to(instance.status)
 
     def start(
         self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon | None = None

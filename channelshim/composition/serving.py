@@ -21,9 +21,10 @@ from channelshim.composition.policy import is_on_loopback, worker_count
 from channelshim.composition.reloading import Command, Handover, Watcher
 from channelshim.hub.hub import CallSoon
 from channelshim.hub.pacing import Pacing
-from channelshim.server.serve import Application, Server, make_bridge
+from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
+from channelshim.transports.routes import Routes
 from channelshim.transports.websocket import Acceptor
 
 SWITCH_SECONDS: Final = 0.001
@@ -98,22 +99,24 @@ class Serving:
         bridge = make_bridge(
             AccessLog(app_server), threads, instance.threads, pacing=pacing
         )
-        is_host_allowed = app_server.is_host_allowed
+        host_refusal = app_server.host_refusal
         origins = Origins(settings.allowed_origins)
         acceptor = Acceptor(
             self._front.hub,
             instance.tokens,
             instance.clock,
-            lambda origin, host: is_host_allowed(host) and origins.allows(origin, host),
+            lambda origin, host: (
+                not host_refusal(host) and origins.allows(origin, host)
+            ),
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
             send_buffer_total_bytes=settings.send_buffer_total_bytes,
         )
+        routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
+        bridge.report_to(instance.status)
+        acceptor.report_to(instance.status)
         self._server = Server(
-            listener,
-            Application(bridge, self._front.poller, is_host_allowed, origins),
-            acceptor,
-            bridge,
+            [Listener(listener, Application(bridge, routes), acceptor)],
             on_started=self._started,
             on_stopping=self._stopping,
         )

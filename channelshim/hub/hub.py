@@ -16,6 +16,7 @@ from typing import Final
 from channelshim import limits
 from channelshim.contracts.broker import Broker, Channel, Delivery, Replay
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.status import Status
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.connections import (
     Connection,
@@ -103,6 +104,11 @@ class Hub:
     def connection_count(self) -> int:
         """Return how many connections are attached."""
         return self._count
+
+    def report_to(self, status: Status) -> None:
+        """Register how much is connected."""
+        status.counter("hub.connections", lambda: self._count)
+        status.counter("hub.client_ids", lambda: len(self._channels))
 
     def start(
         self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon | None = None

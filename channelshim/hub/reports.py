@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 from channelshim import limits
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.status import Status
 from channelshim.contracts.store import Journal
 from channelshim.errors import StorageError
 from channelshim.kernel.threads import Kept, Threads
@@ -98,6 +99,22 @@ class PresenceReports:
         self._journal_thread: Kept | None = None
         self._posting_threads: list[Kept] = []
         self._is_stopping = False
+
+    def report_to(self, status: Status) -> None:
+        """Register how many reports wait, and handlers that do not return."""
+        status.counter("presence.waiting", self._count_waiting)
+        status.check("presence.handlers", self._describe_late)
+
+    def _count_waiting(self) -> int:
+        with self._lock:
+            posts = sum(map(len, self._pending.values()))
+        return len(self._changes) + len(self._taken) + posts
+
+    def _describe_late(self) -> str:
+        late = len(self._given_up)
+        seconds = self._deadline_seconds
+        sentence = f"handlers that have not returned for {seconds:g} s: {late}"
+        return sentence if late else ""
 
     def connected(self, client_id: str) -> None:
         """Report that client_id is connected now. Any thread, never blocks."""

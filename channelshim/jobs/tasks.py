@@ -113,6 +113,16 @@ class TaskRunner:
             self._threads.start(f"task-{number + 1}", self._run_all)
         self._picker = self._threads.start("task-picker", self._pick)
 
+    @property
+    def running(self) -> int:
+        """Return how many tasks run now. Any thread."""
+        return self._running.total()
+
+    @property
+    def late(self) -> int:
+        """Return how many of them have not ended in time. Any thread."""
+        return len(self._given_up)
+
     def wake(self) -> None:
         """Look for tasks that are due. Any thread, before `start` too."""
         with self._changed:

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from channelshim.contracts.status import Status
+
 _logger: Final = logging.getLogger("channelshim.kernel")
 
 FIRST_PAUSE_SECONDS: Final = 0.1
@@ -156,6 +158,17 @@ class Threads:
         """Return how many threads of each name run."""
         with self._lock:
             return dict(Counter(kept.name for kept in self._started if kept.is_alive()))
+
+    def report_to(self, status: Status) -> None:
+        """Register what befalls these threads."""
+        status.check("threads", self._describe_restarts)
+        status.counter("threads.running", lambda: sum(self.running().values()))
+        status.counter("threads.restarts", lambda: sum(self.restarts().values()))
+
+    def _describe_restarts(self) -> str:
+        restarts = self.restarts()
+        failed = ", ".join(f"{name} {count}" for name, count in restarts.items())
+        return f"threads that failed and were begun again: {failed}" if failed else ""
 
     def _note(self, name: str) -> None:
         with self._lock:

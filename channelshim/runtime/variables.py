@@ -77,7 +77,10 @@ def request_variables(
 _names: set[str] = set()
 _MAXIMUM_REMEMBERED = 512
 _LONGEST_REMEMBERED = 64
-"""Names come from outside; beyond so many, or so long, each is looked at anew."""
+"""Names come from outside; beyond so many, or so long, each is looked at anew.
+
+A set rather than functools.lru_cache, which would keep long names too, and calls a
+function where this looks inline: a tenth of the time that a request's names take."""
 
 
 def _is_name(key: str) -> bool:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
 from channelshim import limits
+from channelshim.contracts.status import Status
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.pacing import Pacing
 from channelshim.runtime.file_pieces import FilePieces
@@ -70,6 +71,20 @@ class WsgiBridge:
     def requests_in_hand(self) -> int:
         """Return how many requests the app has not finished."""
         return self._pacing.count
+
+    def report_to(self, status: Status) -> None:
+        """Register the requests in hand, those that wait, and whether it is full."""
+        status.counter("server.requests_in_hand", lambda: self._pacing.count)
+        status.counter("server.requests_waiting", lambda: self._workers.waiting)
+        status.check("server.workers", self._describe_fault)
+
+    def _describe_fault(self) -> str:
+        if not self._workers.is_full:
+            return ""
+        return (
+            f"{self._workers.waiting} requests wait for a thread, and more are refused "
+            "with 503"
+        )
 
     def start(self, call_soon: CallSoon) -> None:
         """Take the server's way to the loop.

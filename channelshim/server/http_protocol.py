@@ -19,6 +19,7 @@ from channelshim import limits
 from channelshim.errors import ConfigurationError
 from channelshim.kernel import sockets
 from channelshim.server.bridge import AsgiApp
+from channelshim.transports import handshake
 from channelshim.transports.websocket import Acceptor
 
 _SLICE_BYTES = 4 << 10
@@ -117,7 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     # Filled in by `for_server`: uvicorn makes protocols from a class.
-    acceptor: ClassVar[Acceptor]
+    acceptor: ClassVar[Acceptor | None]
     begin: ClassVar[
         staticmethod[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
     ]
@@ -347,24 +348,29 @@ class HttpProtocol(HttpToolsProtocol):
     def _upgrade(self, rest: bytes) -> None:
         """Hand the connection over, or refuse; a refused one is still swept."""
         self._upgrading = None
-        refusal = self.acceptor.refusal(self.url, self.headers)
+        acceptor = self.acceptor
+        refusal = (
+            handshake.not_here()
+            if acceptor is None
+            else acceptor.refusal(self.url, self.headers)
+        )
         if self._is_behind:
             # An answer before it is not read: what would follow could wait for ever.
             self._refuse("400 Bad Request")
         elif refusal:
             self.transport.write(refusal)
             self.transport.close()
-        else:
-            self._hand_over(rest)
+        elif acceptor is not None:
+            self._hand_over(acceptor, rest)
 
-    def _hand_over(self, rest: bytes) -> None:
+    def _hand_over(self, acceptor: Acceptor, rest: bytes) -> None:
         self.connections.discard(self)
         self._unset_keepalive_if_required()
         self._flow.is_held = False
         self.flow.resume_reading()
         joined: Any = self.transport
         joined.flush()
-        self.acceptor.accept(joined.transport, self.url, self.headers, rest)
+        acceptor.accept(joined.transport, self.url, self.headers, rest)
         # The parser and this object refer to each other: the connection goes on for
         # hours, this should not.
         self.parser = None  # type: ignore[assignment]
@@ -383,11 +389,11 @@ class _NotOneHost(Exception):
     """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
 
 
-def for_server(acceptor: Acceptor, begin: Begin) -> type[HttpProtocol]:
+def for_server(acceptor: Acceptor | None, begin: Begin) -> type[HttpProtocol]:
     """Return the protocol class of one server.
 
     Args:
-        acceptor: takes WebSockets.
+        acceptor: takes WebSockets; None refuses them.
         begin: answers a request that is here whole without a task, or returns False;
             also takes what starts a task for it.
     """

@@ -67,12 +67,22 @@ class Workers:
         self._is_timed = False
         self._timed_at = self._timed_cpu = 0.0
 
+    @property
+    def waiting(self) -> int:
+        """Return how many jobs wait for a thread. Any thread."""
+        return len(self._jobs)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no further job is taken. Any thread."""
+        return len(self._jobs) >= self._maximum_waiting
+
     def submit(self, job: Job) -> bool:
         """Have a thread run job; return False when too many wait already.
 
         Loop thread only.
         """
-        if len(self._jobs) >= self._maximum_waiting:
+        if self.is_full:
             return False
         self._jobs.append(job)
         if self._running == 0 or self._are_all_long():

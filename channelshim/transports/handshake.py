@@ -27,7 +27,7 @@ def refusal(
             says whether a page from there may open a channel.
     """
     if path != limits.PATH_SOCKET:
-        return _answer(HTTPStatus.NOT_FOUND, "There is no WebSocket here.")
+        return not_here()
     if headers.get(b"sec-websocket-version") != b"13" or not _is_key(
         headers.get(b"sec-websocket-key", b"")
     ):
@@ -38,6 +38,11 @@ def refusal(
         sentence = "Pages of this origin may not open a channel."
         return _answer(HTTPStatus.FORBIDDEN, sentence)
     return b""
+
+
+def not_here() -> bytes:
+    """Return the whole answer to a handshake where no WebSocket is."""
+    return _answer(HTTPStatus.NOT_FOUND, "There is no WebSocket here.")
 
 
 def switching_protocols(key: bytes) -> bytes:

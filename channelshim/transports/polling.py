@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from channelshim import limits
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.status import Status
 from channelshim.errors import RemoteProtocolError, TokenError
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
@@ -140,6 +141,13 @@ class Poller:
         for waiter in self._waiting.get(claims.nonce, ()):
             waiter.has_left = True
             waiter.ended.set()
+
+    def report_to(self, status: Status) -> None:
+        """Register how many polls are held."""
+        status.counter("transports.held_polls", self._count_held)
+
+    def _count_held(self) -> int:
+        return sum(map(len, list(self._waiting.values())))
 
     def end_held(self) -> None:
         """Answer every poll that is held: the page should come back a little later."""

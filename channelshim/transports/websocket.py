@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 from channelshim import limits
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.status import Status
 from channelshim.errors import RemoteProtocolError, TokenError
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
@@ -79,6 +80,11 @@ class Acceptor:
     def watched_bytes(self) -> int:
         """Return from how many bytes on a reader counts as behind."""
         return min(self._send_buffer_bytes, limits.READER_BEHIND_BYTES)
+
+    def report_to(self, status: Status) -> None:
+        """Register the WebSockets that are open, and those whose readers are slow."""
+        status.counter("transports.websockets", lambda: len(self.connections))
+        status.counter("transports.slow_readers", lambda: self._behind)
 
     def count_behind(self, change: int) -> None:
         """Count a reader that falls behind (1) or is so no more (-1)."""

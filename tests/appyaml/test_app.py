@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelshim import limits
-from channelshim.appyaml import config
+from channelshim.appyaml import app, config, handlers
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import AppConfig, ErrorHandler, Library
 from channelshim.errors import ConfigurationError
+from tests.lanes import ROOT
 
 
 def parse(text: str, files: Mapping[str, str] | None = None) -> AppConfig:
@@ -348,3 +350,13 @@ def test_any_text_is_read_or_refused_with_a_sentence(words: list[str]) -> None:
     for text in ("".join(words), " ".join(words), "\n".join(words)):
         with contextlib.suppress(ConfigurationError):
             parse(text)
+
+
+def test_reference_says_of_each_key_what_it_means_under_each_door() -> None:
+    page = (ROOT / "docs" / "reference" / "app-yaml.md").read_text("utf-8")
+    section = page.partition("## What holds under which door")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(\w+)`", section))
+    takers = [name for name in dir(app._Reader) if name.startswith("_take_")]
+    known = {name.removeprefix("_take_") for name in takers} - {"builtin"}
+    known |= set(app._TEXT_KEYS) | handlers._KNOWN
+    assert known - documented == set()

@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "how-to" / "import-into-your-app.md"
 MAIN_JS = ROOT / "static" / "main.js"
 SAMPLES: dict[str, str] = dict(
     re.findall(
-        r"^<!-- sample: (\S+) -->\n```\w+\n(.*?)^```$",
+        r"^<!-- sample: ([^\n]+?) -->\n```\w+\n(.*?)^```$",
         PAGE.read_text(encoding="utf-8"),
         re.MULTILINE | re.DOTALL,
     )
@@ -148,3 +148,20 @@ def poll(visitor: Visitor, token: str) -> list[str]:
         number = f"&after={answer['id']}"
         messages = answer["messages"]
     return messages
+
+
+def test_script_of_mod_wsgi_is_an_application(folder: Path) -> None:
+    write_tutorial_app(folder / "chat")
+    # As mod_wsgi does: the file is run under a name of its own, and asked.
+    program = """
+import runpy
+from wsgiref.util import setup_testing_defaults
+application = runpy.run_path("wsgi.py", run_name="_mod_wsgi_1")["application"]
+environ = {"PATH_INFO": "/static/main.js"}
+setup_testing_defaults(environ)
+print(b"".join(application(environ, lambda *_: None)).decode())
+"""
+    (folder / "ask.py").write_text(program)
+    with running([sys.executable, "ask.py"], folder) as started:
+        assert started.wait_for_end() == 0, started.output
+        assert MAIN_JS.read_text("utf-8").strip() in started.output

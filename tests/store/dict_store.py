@@ -30,6 +30,7 @@ from channelshim.contracts.entities import (
 )
 from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
 from channelshim.contracts.scan import Position, Row, Scan
+from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account, Store
 from channelshim.contracts.tasks import (
     Added,
@@ -131,6 +132,9 @@ class DictStore:
 
     def claim(self) -> None:
         pass
+
+    def report_to(self, status: Status) -> None:
+        status.check("store", lambda: "the dicts are closed" if self._is_closed else "")
 
     def close(self) -> None:
         self._is_closed = True
@@ -607,15 +611,15 @@ class DictAccounts:
 
     def remember(self, account: Account) -> None:
         try:
-            account.email.encode("utf-8")
+            account.user.email.encode("utf-8")
         except UnicodeEncodeError as error:
             raise StorageError(f"the dicts refused: {error}") from error
         with self._store.write() as tables:
-            tables.accounts[account.email] = account
+            tables.accounts[account.user.email] = account
 
     def all(self) -> Sequence[Account]:
         every = self._store.read().accounts.values()
-        return sorted(every, key=lambda one: (-one.seen_at, one.email))
+        return sorted(every, key=lambda one: (-one.seen_at, one.user.email))
 
 
 class DictSecrets:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.response_rules import Headers
 from channelshim.appserver.responses import Collected
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
@@ -25,7 +27,7 @@ _RANGE: Final = re.compile(r"bytes=\s*(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))\s*"
 _SAFE_TYPE: Final = re.compile(r"[\x20-\x7e]+")
 
 
-def put_blob(environ: Environ, said: Collected) -> Iterable[bytes] | None:
+def put_blob(environ: WSGIEnvironment, said: Collected) -> Iterable[bytes] | None:
     """Return the body in the place of the app's, when its headers name a blob.
 
     Args:
@@ -53,7 +55,7 @@ def put_blob(environ: Environ, said: Collected) -> Iterable[bytes] | None:
 
 
 def _answer(
-    environ: Environ, said: Collected, key: str, byte_range: str | None
+    environ: WSGIEnvironment, said: Collected, key: str, byte_range: str | None
 ) -> Iterable[bytes]:
     # Here, since it imports Google's stub, which few apps need.
     from channelshim.services import blobstore

@@ -11,12 +11,14 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from channelshim import limits
 from channelshim.services.blobstore import StoredBlob
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 _TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BOUNDARY_BYTES: Final = 24
@@ -57,7 +59,7 @@ class Part:
             self.file.close()
 
 
-def read_form(environ: Environ) -> list[Part]:
+def read_form(environ: WSGIEnvironment) -> list[Part]:
     """Return the fields of a form; files are on disk, not in memory.
 
     A file field that was left empty is left out.

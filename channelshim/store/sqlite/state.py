@@ -10,8 +10,11 @@ from typing import Final
 
 from channelshim import limits
 from channelshim.contracts.entities import ValuesOf
+from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
+from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account
+from channelshim.errors import StorageError
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.database import Database, Synchronous, make_private
@@ -77,21 +80,25 @@ class SqliteAccounts:
         self._database = database
 
     def remember(self, account: Account) -> None:
-        """Insert or replace the account with this email."""
+        """Insert or replace the account with this user's email."""
+        user = account.user
         with self._database.write() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)",
-                (account.email, account.user_id, account.is_admin, account.seen_at),
+                (user.email, user.user_id, user.is_admin, account.seen_at),
             )
 
     def all(self) -> Sequence[Account]:
         """Return all accounts, last seen first."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT email, user_id, is_admin, seen_at FROM account "
+                "SELECT email, is_admin, user_id, seen_at FROM account "
                 "ORDER BY seen_at DESC, email"
             ).fetchall()
-        return [Account(row[0], row[1], bool(row[2]), row[3]) for row in rows]
+        return [
+            Account(User(email, bool(is_admin), user_id), seen_at)
+            for email, is_admin, user_id, seen_at in rows
+        ]
 
 
 class SqliteJournal:
@@ -199,6 +206,21 @@ class SqliteStore:
         """
         if self._lease is not None:
             self._lease.claim()
+
+    def report_to(self, status: Status) -> None:
+        """Register whether the file can be used, and its size."""
+        status.check("store", self._describe_fault)
+        status.counter("store.bytes", lambda: self.database.path.stat().st_size)
+
+    def _describe_fault(self) -> str:
+        path = self.database.path
+        try:
+            # One that was deleted still answers whoever has it open.
+            path.stat()
+            with self.database.read():
+                return ""
+        except (OSError, StorageError) as error:
+            return f"the store {path} cannot be used: {error}"
 
     def close(self) -> None:
         """Close the file and give the lease back. Idempotent."""

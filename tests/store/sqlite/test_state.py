@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from channelshim import limits
+from channelshim.contracts.identity import User
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError, StoreBusy, StoreInUse
 from channelshim.store.sqlite import schema
@@ -36,7 +37,7 @@ def mode(path):
 def test_files_are_private(tmp_path):
     directory = tmp_path / "a" / "store"
     store = SqliteStore(directory)
-    store.accounts.remember(Account("a@example.com", "1", False, 0.0))
+    store.accounts.remember(Account(User("a@example.com", False, "1"), 0.0))
     assert mode(directory) == 0o700
     files = sorted(directory.iterdir())
     assert len(files) == 4
