@@ -13,6 +13,9 @@ from paste.translogger import TransLogger
 from channelshim import limits
 from channelshim.appserver import guard
 
+LOGGED_URI_LENGTH: Final = 2048
+"""Characters of a request's path and query in the access log."""
+
 _FORMAT: Final = '%(REMOTE_ADDR)s "%(REQUEST_METHOD)s %(REQUEST_URI)s" %(status)s'
 _TOKEN: Final = re.compile(r"(?<![\w-])[\w-]{33,}\.[\w-]{43}")
 """What a channel token looks like (protocol/tokens.py), wherever it stands.
@@ -78,8 +81,8 @@ class AccessLog(TransLogger):  # type: ignore[misc]
             if key != "HTTP_X_FORWARDED_FOR"
         }
         uri = _CONTROLS.sub("?", path + mark + query)
-        if len(uri) > limits.LOGGED_URI_LENGTH:
-            uri = f"{uri[: limits.LOGGED_URI_LENGTH]}..."
+        if len(uri) > LOGGED_URI_LENGTH:
+            uri = f"{uri[:LOGGED_URI_LENGTH]}..."
         super().write_log(
             trusted, _CONTROLS.sub("?", method), uri, start, status, bytes
         )

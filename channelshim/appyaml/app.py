@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from channelshim import limits
 from channelshim.appyaml import config
 from channelshim.appyaml.config import (
     AppConfig,
@@ -28,6 +27,9 @@ from channelshim.appyaml.parsing import (
     parse_period,
     parse_switch,
 )
+
+MAXIMUM_INCLUDES: Final = 100
+"""Files that app.yaml may include, counting includes of includes."""
 
 __all__ = ["AppConfig", "parse_app"]
 
@@ -251,8 +253,8 @@ class _Reader:
             raise item.error(f"includes: there is no {name} in the app's folder")
         if path in self._included:
             return
-        if len(self._included) >= limits.MAXIMUM_INCLUDES:
-            raise item.error(f"includes: more than {limits.MAXIMUM_INCLUDES} files")
+        if len(self._included) >= MAXIMUM_INCLUDES:
+            raise item.error(f"includes: more than {MAXIMUM_INCLUDES} files")
         self._included.add(path)
         for key, node in parse_yaml(text, path).pairs(path):
             self._take(key, node, is_included=True)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from channelshim import limits
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.composition.front import Front
@@ -24,6 +23,7 @@ from channelshim.hub.pacing import Pacing
 from channelshim.server.serve import Application, Server, make_bridge
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import Acceptor
 
 SWITCH_SECONDS: Final = 0.001
@@ -138,7 +138,7 @@ class Serving:
         self._watcher.stop()
         # Tasks in hand get what requests get; one that is cut off runs again.
         waits = self._server.is_terminated
-        self._front.close(limits.STOP_SECONDS if waits else limits.INTERRUPT_SECONDS)
+        self._front.close(STOP_SECONDS if waits else INTERRUPT_SECONDS)
         if self._changed and self._command is not None and self._kept is not None:
             root = self._plan.app.directory.resolve()
             self._say(f"{os.path.relpath(self._changed, root)} has changed: reloading.")

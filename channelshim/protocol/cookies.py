@@ -13,8 +13,9 @@ from urllib.parse import quote, unquote
 
 from itsdangerous import BadSignature, Signer
 
-from channelshim import limits
 from channelshim.contracts.identity import User
+
+MAXIMUM_COOKIE_LENGTH: Final = 1024
 
 _SALT: Final = b"channelshim login cookie"
 _VALUE: Final = re.compile(r"([^:]+):(True|False):(\d{1,32})")
@@ -47,7 +48,7 @@ class CookieSigner:
         Args:
             value: from outside; anything.
         """
-        if len(value) > limits.MAXIMUM_COOKIE_LENGTH or not value.isascii():
+        if len(value) > MAXIMUM_COOKIE_LENGTH or not value.isascii():
             return None
         try:
             text = self._signer.unsign(value).decode("ascii")

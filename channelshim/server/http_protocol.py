@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 import httptools
 import uvicorn
@@ -15,11 +15,22 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from channelshim import limits
 from channelshim.errors import ConfigurationError
 from channelshim.kernel import sockets
 from channelshim.server.bridge import AsgiApp
 from channelshim.transports.websocket import Acceptor
+
+HEAD_SECONDS: Final = 30.0
+"""How long the request line and headers may take."""
+
+READER_SECONDS: Final = 20.0
+"""A reader must take READER_BYTES in this time, or all that is left for it."""
+
+READER_BYTES: Final = 128 << 10
+"""52 kbit/s: slower, a streamed answer would hold its worker for long."""
+
+MAXIMUM_HEADER_BYTES: Final = 64 << 10
+"""Request line and headers together."""
 
 _SLICE_BYTES = 4 << 10
 """What is parsed before anybody looks whether requests wait: about a hundred of the
@@ -171,7 +182,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_since = 0.0
         elif not self._head_since:
             self._head_since = now
-        elif now - self._head_since > limits.HEAD_SECONDS:
+        elif now - self._head_since > HEAD_SECONDS:
             self._refuse("408 Request Timeout")
 
     def _sweep_reader(self, now: float) -> None:
@@ -185,10 +196,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._behind_since = 0.0
             return
         taken = cast("JoinedWrites", self.transport).taken_bytes()
-        if not self._behind_since or taken - self._taken_bytes >= limits.READER_BYTES:
+        if not self._behind_since or taken - self._taken_bytes >= READER_BYTES:
             self._behind_since = now
             self._taken_bytes = taken
-        elif now - self._behind_since > limits.READER_SECONDS:
+        elif now - self._behind_since > READER_SECONDS:
             sockets.reset(self.transport)
 
     def pause_writing(self) -> None:
@@ -336,7 +347,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
-        if self._header_bytes > limits.MAXIMUM_HEADER_BYTES:
+        if self._header_bytes > MAXIMUM_HEADER_BYTES:
             raise _HeadersTooLong
 
     def _refuse(self, status_line: str) -> None:
@@ -372,7 +383,7 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class _HeadersTooLong(Exception):
-    """More header bytes than limits.MAXIMUM_HEADER_BYTES."""
+    """More header bytes than MAXIMUM_HEADER_BYTES."""
 
 
 class _UnknownCoding(Exception):

@@ -44,6 +44,14 @@ from channelshim.transports.websocket import Acceptor
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from channelshim.transports import handshake
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
+
+SWEEP_SECONDS: Final = 1.0
+"""Between two looks for connections that are too slow."""
+
+KEEP_ALIVE_SECONDS: Final = 60
+"""An idle HTTP connection is kept so long: browsers keep theirs about as long."""
 
 _logger: Final = logging.getLogger("channelshim.server")
 
@@ -134,7 +142,7 @@ class Application:
     async def _reply(self, path: str, scope: Scope, receive: Receive) -> Reply:
         if path == limits.PATH_JSAPI:
             return jsapi()
-        if path == limits.PATH_SOCKET:
+        if path == handshake.PATH_SOCKET:
             headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
             text = b"This address answers WebSockets only."
             return Reply(HTTPStatus.UPGRADE_REQUIRED, headers, text)
@@ -151,7 +159,7 @@ class Application:
 
 
 _ON_THE_LOOP = frozenset(
-    {limits.PATH_JSAPI, limits.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
+    {limits.PATH_JSAPI, handshake.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
 )
 
 
@@ -184,7 +192,7 @@ class Server:
         acceptor: Acceptor,
         bridge: WsgiBridge,
         *,
-        stop_seconds: float = limits.STOP_SECONDS,
+        stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
     ) -> None:
@@ -208,7 +216,7 @@ class Server:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                timeout_keep_alive=limits.KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
         )
 
@@ -262,7 +270,7 @@ class Server:
         """End the HTTP connections whose peers are too slow."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(limits.SWEEP_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS)
             now = loop.time()
             for connection in list(self._uvicorn.server_state.connections):
                 if isinstance(connection, HttpProtocol):
@@ -275,12 +283,12 @@ class Server:
         for connection in list(self._uvicorn.server_state.connections):
             connection.shutdown()
         is_interrupt = self._signal == signal.SIGINT
-        seconds = limits.INTERRUPT_SECONDS if is_interrupt else self._stop_seconds
+        seconds = INTERRUPT_SECONDS if is_interrupt else self._stop_seconds
         await _until(lambda: not self._bridge.requests_in_hand, seconds)
         left = self._bridge.requests_in_hand
         if left:
             _logger.warning("stopped with %d requests still running", left)
-        await _until(lambda: not self._acceptor.connections, limits.INTERRUPT_SECONDS)
+        await _until(lambda: not self._acceptor.connections, INTERRUPT_SECONDS)
         # uvicorn would log each as a failure of the app.
         logging.getLogger("uvicorn.error").disabled = True
         tasks = list(self._uvicorn.server_state.tasks)

@@ -20,9 +20,14 @@ from urllib.parse import parse_qsl
 from channelshim import limits
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
+from channelshim.transports import handshake
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
+from channelshim.transports.stop_signals import STOP_SECONDS
+
+HELD_POLLS: Final = 2
+"""Threads that polls may hold under a WSGI server that does not say how many it has."""
 
 _logger: Final = logging.getLogger("channelshim.transports")
 
@@ -104,7 +109,7 @@ class WsgiGateway:
         is_host_allowed: takes the Host header; False answers 400.
         origins: whose pages may read polls.
         held_polls: threads of the server that polls may hold at once; 0 means half of
-            the server's where it says how many it has, else limits.HELD_POLLS.
+            the server's where it says how many it has, else HELD_POLLS.
     """
 
     def __init__(
@@ -130,7 +135,7 @@ class WsgiGateway:
 
     def note_stop(self) -> None:
         """End the polls that are held: the server would wait for them."""
-        self._stops_until = time.monotonic() + limits.STOP_SECONDS
+        self._stops_until = time.monotonic() + STOP_SECONDS
         loop = self._loop_thread.running()
         if loop is not None:
             with contextlib.suppress(RuntimeError):
@@ -174,7 +179,7 @@ class WsgiGateway:
     ) -> Reply:
         if path == limits.PATH_JSAPI:
             return jsapi(has_sockets=False)
-        if path == limits.PATH_SOCKET:
+        if path == handshake.PATH_SOCKET:
             text = b"No WebSockets under this server: poll instead."
             return Reply(HTTPStatus.NOT_IMPLEMENTED, (), text)
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
@@ -203,7 +208,7 @@ class WsgiGateway:
     def _take_hold(self, environ: dict[str, Any]) -> bool:
         if not environ.get("wsgi.multithread"):
             return False
-        most = self._held_polls or _threads(environ) // 2 or limits.HELD_POLLS
+        most = self._held_polls or _threads(environ) // 2 or HELD_POLLS
         with self._lock:
             if self._held >= most:
                 return False
@@ -221,7 +226,7 @@ def refuse(error: ChannelShimError, start_response: Callable[..., Any]) -> list[
 
 
 _OURS = frozenset(
-    {limits.PATH_JSAPI, limits.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
+    {limits.PATH_JSAPI, handshake.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
 )
 
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelshim import limits
-from channelshim.appyaml import config
+from channelshim.appyaml import app, config
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import AppConfig, ErrorHandler, Library
 from channelshim.errors import ConfigurationError
@@ -311,7 +310,7 @@ def test_scripts_of_googles_folder() -> None:
 
 
 def test_endless_includes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAXIMUM_INCLUDES", 3)
+    monkeypatch.setattr(app, "MAXIMUM_INCLUDES", 3)
     with pytest.raises(ConfigurationError, match="more than 3"):
         parse(
             "includes:\n" + "".join(f"- {n}.yaml\n" for n in range(9)),

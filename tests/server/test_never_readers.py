@@ -30,7 +30,8 @@ REST_BYTES = 48 << 20
 
 SMALL_KERNEL_BUFFERS = """
 from channelshim import limits
-limits.KERNEL_SEND_BUFFER_BYTES = 16 << 10
+from channelshim.kernel import sockets
+sockets.KERNEL_SEND_BUFFER_BYTES = 16 << 10
 limits.READER_BEHIND_BYTES = 16 << 10
 """
 

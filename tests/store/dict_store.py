@@ -40,6 +40,7 @@ from channelshim.contracts.tasks import (
     Task,
 )
 from channelshim.errors import StorageError
+from channelshim.store.sqlite import cache
 
 Name = tuple[str, str]
 """A task's queue and name."""
@@ -99,7 +100,7 @@ class DictStore:
         values_of: ValuesOf = lambda body: {},
         *,
         clock: Callable[[], float] = time.time,
-        cache_bytes: int = limits.CACHE_BYTES,
+        cache_bytes: int = cache.CACHE_BYTES,
     ) -> None:
         self._disk = disk
         self._is_closed = False

@@ -12,6 +12,12 @@ from PIL import Image
 
 from channelshim import limits
 
+IMAGE_WAIT_SECONDS: Final = 10.0
+"""How long a request waits for others' images to be resized before it is 503."""
+
+SERVED_IMAGES_BYTES: Final = 16 << 20
+"""Of resized images that are kept, so that a page of thumbnails costs once."""
+
 # What browsers show and cameras make; others, like EPS, start programs of their own.
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "ICO")
 _TRANSPARENT: Final = ("PNG", "GIF")
@@ -64,13 +70,13 @@ class Gallery:
         Raises:
             NotAnImage: the bytes are none, or have more than
                 limits.MAXIMUM_IMAGE_PIXELS.
-            GalleryBusy: others were made for limits.IMAGE_WAIT_SECONDS.
+            GalleryBusy: others were made for IMAGE_WAIT_SECONDS.
         """
         name = (key, size, is_cropped)
         kept = self._find(name)
         if kept is not None:
             return kept
-        if not self._making.acquire(timeout=limits.IMAGE_WAIT_SECONDS):
+        if not self._making.acquire(timeout=IMAGE_WAIT_SECONDS):
             raise GalleryBusy
         try:
             with open_file() as file:
@@ -92,7 +98,7 @@ class Gallery:
             self._kept[name] = made
             self._kept.move_to_end(name)
             total = sum(len(data) for data, _ in self._kept.values())
-            while total > limits.SERVED_IMAGES_BYTES:
+            while total > SERVED_IMAGES_BYTES:
                 total -= len(self._kept.popitem(last=False)[1][0])
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Final
 
 from channelshim import limits
+from channelshim.appserver import form_bounds
 from channelshim.services.blobstore import StoredBlob
 
 Environ = dict[str, Any]
@@ -74,7 +75,7 @@ def read_form(environ: Environ) -> list[Part]:
             environ={**environ, "QUERY_STRING": ""},
             keep_blank_values=True,
             errors="surrogateescape",
-            max_num_fields=limits.MAXIMUM_UPLOAD_FIELDS,
+            max_num_fields=form_bounds.MAXIMUM_UPLOAD_FIELDS,
         )
     except _MALFORMED as error:
         raise FormError("The form cannot be read.") from error

@@ -22,12 +22,16 @@ from channelshim import limits
 from channelshim.appserver.request_urls import safe_destination
 from channelshim.contracts.identity import User, user_id_of
 from channelshim.pages import templates
+from channelshim.protocol import cookies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REDIRECT_STATUS: Final = "302 Redirecting to continue URL"
 _DEFAULT_EMAIL: Final = "test@example.com"
+
+COOKIES_REMEMBERED: Final = 4096
+"""Cookie headers whose user is known without verifying again, newest kept: 4 MiB."""
 
 
 class Signer(Protocol):
@@ -48,14 +52,14 @@ class _CookieReader:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
         # The same pages ask again and again; verifying costs as much as a small app.
-        self._user_of = functools.lru_cache(limits.COOKIES_REMEMBERED)(self._read)
+        self._user_of = functools.lru_cache(COOKIES_REMEMBERED)(self._read)
 
     def user(self, environ: WSGIEnvironment) -> User | None:
         """Return who the cookie names, or None."""
         header = environ.get("HTTP_COOKIE", "")
         if limits.LOGIN_COOKIE not in header:
             return None
-        if len(header) > limits.MAXIMUM_COOKIE_LENGTH:
+        if len(header) > cookies.MAXIMUM_COOKIE_LENGTH:
             return self._read(header)
         return self._user_of(header)
 

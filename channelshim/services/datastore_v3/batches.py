@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.datastore import datastore_pb, datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
@@ -24,6 +24,9 @@ from channelshim.services.datastore_v3.reader import (
     skip_rows,
 )
 from channelshim.services.datastore_v3.shape import KEY
+
+QUERY_BATCH_ROWS: Final = 1000
+"""Results in one answer, unless the query asks for fewer."""
 
 _DESCENDING = datastore_pb.Query.Order.DESCENDING
 
@@ -89,7 +92,7 @@ class Batches:
             wants_cursors: whether the places between the rows shall be told.
         """
         self._skip(snapshot, plan, result, wants_cursors=wants_cursors)
-        most = limits.QUERY_BATCH_ROWS if count is None else count
+        most = QUERY_BATCH_ROWS if count is None else count
         if self.remaining is not None:
             most = min(most, self.remaining)
         rows = self._take(snapshot, plan, result, most)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from channelshim import limits
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.store import Account
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
+from channelshim.store.sqlite import cache
 from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.database import Database, Synchronous, make_private
 from channelshim.store.sqlite.entities import SqliteEntities
@@ -154,7 +154,7 @@ class SqliteStore:
         synchronous: Synchronous = "NORMAL",
         takes_lease: bool = True,
         clock: Callable[[], float] = time.time,
-        cache_bytes: int = limits.CACHE_BYTES,
+        cache_bytes: int = cache.CACHE_BYTES,
     ) -> None:
         # First: a second server must not even migrate the file.
         self._lease = (

@@ -15,6 +15,7 @@ from google.appengine.api import apiproxy_stub_map
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
+from channelshim.protocol import tokens
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.services import channel_messages as messages
 
@@ -172,7 +173,7 @@ def _validate_client_id(client_id: Any, *, is_token_allowed: bool = False) -> by
         raise InvalidChannelClientIdError(f'"{client_id!s}" is not a string.')
     longest = MAXIMUM_CLIENT_ID_LENGTH
     if is_token_allowed and len(key) > longest and key[-44:-43] == b".":
-        longest = limits.MAXIMUM_TOKEN_LENGTH
+        longest = tokens.MAXIMUM_TOKEN_LENGTH
     if len(key) > longest:
         raise InvalidChannelClientIdError(
             f"Client id length {len(key)} is greater than max length "
