@@ -82,7 +82,12 @@ def measure() -> dict[str, float]:
         loop = asyncio.new_event_loop()
         parts.hub.start(loop)
         acceptor = Acceptor(
-            parts.hub, parts.tokens, parts.clock, lambda origin, host: True
+            parts.hub,
+            parts.tokens,
+            parts.clock,
+            lambda origin, host: True,
+            send_buffer_bytes=settings.send_buffer_bytes,
+            send_buffer_total_bytes=settings.send_buffer_total_bytes,
         )
         ids = [f"page-{number}" for number in range(PAGES)]
 

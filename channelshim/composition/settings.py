@@ -239,14 +239,14 @@ class Settings:
         high=60,
     )
     send_buffer_bytes: int = _setting(
-        limits.SEND_BUFFER_BYTES,
+        1 << 20,
         "Bytes waiting for one slow reader before it is told to come back.",
         _CHANNELS,
         unit="bytes",
         low=1,
     )
     send_buffer_total_bytes: int = _setting(
-        limits.SEND_BUFFER_TOTAL_BYTES,
+        256 << 20,
         "Bytes waiting for all slow readers together, shared out equally.",
         _CHANNELS,
         unit="bytes",
