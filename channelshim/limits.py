@@ -320,7 +320,7 @@ PRESENCE_PATIENCE_SECONDS: Final = 0.01
 """How long an id waits for a runner before another one is woken."""
 
 PING_INTERVAL_SECONDS: Final = 20.0
-"""Below the 30 to 60 s after which proxies cut idle connections (contract trap 43)."""
+"""Below the 30 to 60 s after which proxies cut idle connections."""
 
 PING_TIMEOUT_SECONDS: Final = 20.0
 

@@ -60,7 +60,7 @@ def _text_without_code(path: Path) -> str:
     return _CODE.sub("", _FENCE.sub("", path.read_text("utf-8")))
 
 
-def _anchors(path: Path) -> set[str]:
+def anchors(path: Path) -> set[str]:
     """Return the anchors of a page's headings, as the usual viewers make them."""
     text = _FENCE.sub("", path.read_text("utf-8"))
     words = (heading.lower().replace("`", "") for heading in _HEADING.findall(text))
@@ -76,7 +76,7 @@ def _broken_links(path: Path) -> list[str]:
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
         if not target.exists() or (
-            anchor and target.suffix == ".md" and anchor not in _anchors(target)
+            anchor and target.suffix == ".md" and anchor not in anchors(target)
         ):
             broken.append(link)
     return broken

@@ -1,7 +1,9 @@
 """What an outside request may not bring, and where it may not go.
 
-Google's Python 3 SDK believes every X-AppEngine header, which let anyone be any user
-and run code (base-sdk 1.3). Here they are gone before anything looks at them.
+Google's Python 3 SDK believes every X-AppEngine header: with X-AppEngine-User-Id anyone
+is any user, and with X-AppEngine-User-IP and X-AppEngine-TaskName anyone posts to
+/_ah/queue/deferred, which unpickles the body. Here such headers are gone before
+anything looks at them; tests/appserver/test_attacks.py tries them.
 """
 
 from __future__ import annotations

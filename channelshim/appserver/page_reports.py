@@ -2,7 +2,8 @@
 
 Some apps post `disconnected` from their own page, to make up for presence that came
 late. Believed from anybody, that would let everybody evict everybody, so a page may
-only speak for the client id that its login or its token proves (contract 9.3).
+only speak for the client id that its login or its token proves: D6 of
+docs/explanation/differences.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Python 2.7's `str`: bytes that are text wherever they meet text.
 
 `'%s: %s' % (nickname, self.request.body)` must give text, and a binary upload must
-stay whole: hence bytes whose text form is their UTF-8 reading (base-sdk 5).
+stay whole: hence bytes whose text form is their UTF-8 reading. See "Bytes that are
+text" in docs/reference/python-api.md.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ class Account:
 
     Attributes:
         email: as typed, case kept.
-        user_id: 21 digits, from the lower-cased email (contract 7.6).
+        user_id: 21 digits, from the lower-cased email: case 98 of
+            docs/reference/contract.md.
         is_admin: whether the administrator box was ticked at the last login.
         seen_at: Unix seconds of the last login.
     """

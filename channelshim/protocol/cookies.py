@@ -1,6 +1,7 @@
-"""The login cookie: the old server's value, with a signature behind it.
+"""The login cookie: the original's value, with a signature behind it.
 
-The old value, `email:True:user_id`, could be written by anyone (contract 7.7).
+The original's value, `email:True:user_id`, could be written by anyone: D8 of
+docs/explanation/differences.md.
 """
 
 from __future__ import annotations

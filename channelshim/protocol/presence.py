@@ -1,4 +1,6 @@
-"""Who counts as connected: per client id, never per tab (contract 5.2, trap 8).
+"""Who counts as connected: per client id, never per tab.
+
+Cases 73 to 80 of docs/reference/contract.md say what apps see of it.
 
 A client id is connected while it has an open connection, a lease (a poller between two
 polls), or is within the grace after its last one. Deadlines are monotonic seconds;

@@ -45,7 +45,8 @@ class TokenClaims:
 def expiry(now: float, minutes: int) -> int:
     """Return when a token made now for minutes ends, in Unix seconds.
 
-    Source: contract 2.2; up to a second more than asked.
+    Up to a second more than asked, as with the original: case 31 of
+    docs/reference/contract.md.
     """
     return int(now + minutes * 60) + 1
 

@@ -1,4 +1,6 @@
-"""Message numbers and the replay window of one client id (design decision 4).
+"""Message numbers and the replay window of one client id.
+
+What they promise to pages is in docs/explanation/delivery-guarantees.md.
 
 The window holds *chunks*: texts that were published together, in one object that all
 the client ids which were sent the same texts share. A thousand ids that get one text

@@ -1,6 +1,7 @@
 """The variables that App Engine put into os.environ for each request.
 
-Contract 7.3 and 8.1; base-sdk 1.5.
+Source: SDK 1.9.88, tools/devappserver2/python/request_handler.py, and the keys that
+google/appengine/api/users.py reads.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from channelshim import limits
 from channelshim.contracts.identity import User
 
 SERVER_SOFTWARE = "Development/2.0 (channelshim)"
-"""Apps take any text that starts with "Dev" as the development server (trap 36)."""
+"""Apps recognise the development server by a text that starts with "Dev"."""
 
 
 @dataclass(frozen=True, slots=True)

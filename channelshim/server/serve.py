@@ -101,7 +101,8 @@ class Application:
     Args:
         bridge: to the app.
         poller: answers polls and the old wire.
-        is_host_allowed: takes the Host header; False answers 400 (contract 7.7).
+        is_host_allowed: takes the Host header; False answers 400, so that no
+            foreign name of this machine reaches the app (DNS rebinding).
         origins: whose pages may read polls.
     """
 

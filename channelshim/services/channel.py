@@ -80,7 +80,7 @@ class ChannelService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         """Return the client id of a valid token, anything else as it is.
 
         An expired or damaged token is taken for a literal client id, so the message is
-        dropped in silence (contract 1.3).
+        dropped in silence (case 24 of docs/reference/contract.md).
         """
         if not self.may_be_token(client_id_or_token):
             return client_id_or_token

@@ -2,7 +2,7 @@
 
 Pages send pongs and closes, and those are read by protocol.frames; anything else goes
 to the websockets library's parser. Text and binary frames are read and ignored: there
-is no upstream channel (contract 0.3), and old clients send keep-alives.
+is no channel from page to server, and old clients send keep-alives.
 
 Theory. All pages are read on one thread, so none may have it for long. A page may
 spend a burst at once, and so much a second; a frame costs its bytes and a constant.

@@ -1,7 +1,7 @@
 """The development login: /_ah/login and /_ah/logout, and who a cookie names.
 
-Contract 7.5 and 7.6, without the original's open redirect, split headers and
-unsigned cookie (7.7).
+As the original's, without its open redirect, split headers and unsigned cookie: D8 and
+D9 of docs/explanation/differences.md.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _CookieReader:
         login = self._signer.read(_cookie_value(header))
         if login is None:
             return None
-        # The id is made from the email again, as the datastore does (base-sdk 1.5).
+        # The id is made from the email again, as the datastore does for its users.
         return User(login.email, login.is_admin, user_id_of(login.email))
 
 

@@ -1,6 +1,7 @@
 """google.appengine.api.channel.channel: the Channel API's functions and errors.
 
-Names, arguments, checks, their order and their texts are Google's (contract 1).
+Names, arguments, checks, their order and their texts are Google's: parts A and B of
+docs/reference/contract.md.
 Calls go through Google's API proxy, so that stubs and hooks of tests and apps see
 them; only when the service behind it is channelshim's own and nothing stands in
 between does send_message call it directly, which is 50 times cheaper.
@@ -61,7 +62,7 @@ def create_channel(client_id: str | bytes, duration_minutes: int | None = None) 
         InvalidChannelClientIdError: not text, too long or empty.
         InvalidChannelTokenDurationError: not an int, or out of bounds.
 
-    Source: SDK 1.9.88, api/channel/channel.py, create_channel; contract 1.2.
+    Source: SDK 1.9.88, api/channel/channel.py, create_channel.
     Differs: D1, D17, D19.
     """
     key = _validate_client_id(client_id)
@@ -94,7 +95,7 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
         InvalidChannelClientIdError: not text, or too long.
         InvalidMessageError: not text, too long or empty.
 
-    Source: SDK 1.9.88, api/channel/channel.py, send_message; contract 1.3.
+    Source: SDK 1.9.88, api/channel/channel.py, send_message.
     Differs: D2, D12, D19, D20.
     """
     checked, text = _checked
@@ -222,7 +223,8 @@ def _call(method: str, request: Any, response: Any) -> None:
 def _GetService() -> str:
     """Return the service's name: "xmpp" where SERVER_SOFTWARE is production's.
 
-    Source: contract 1.4.
+    Source: SDK 1.9.88, api/channel/channel.py, _GetService; case 118 of
+        docs/reference/contract.md.
     """
     software = os.environ.get("SERVER_SOFTWARE", "")
     return "channel" if software.startswith(("Devel", "test")) else "xmpp"

@@ -56,7 +56,8 @@ class ChannelServiceStub(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         request_data: gives the dispatcher that presence goes to; None means Google's
             own, which only logs a warning.
 
-    Source: SDK 1.9.88, api/channel/channel_service_stub.py; contract 8.2.
+    Source: SDK 1.9.88, api/channel/channel_service_stub.py; part I of
+        docs/reference/contract.md.
     """
 
     THREADSAFE = True
