@@ -7,6 +7,7 @@ it. Any process that has the secrets verifies it; nothing is looked up.
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,23 @@ MAXIMUM_TOKEN_LENGTH: Final = 512
 for the longest id. Longer text is refused before any work is done on it."""
 
 _HEAD = struct.Struct(">QQ8s")
+_SIGNATURE_LENGTH: Final = 43
+"""Characters of a SHA-256 in base64url."""
+
+_SHORTEST_PAYLOAD: Final = 32
+"""Characters of the head in base64url, before any client id."""
+
+_SHORTEST: Final = _SHORTEST_PAYLOAD + 1 + _SIGNATURE_LENGTH
+
+PATTERN: Final = re.compile(
+    rf"(?<![\w-])[\w-]{{{_SHORTEST_PAYLOAD},}}\.[\w-]{{{_SIGNATURE_LENGTH}}}"
+)
+"""Finds what looks like a token within a longer text.
+
+It begins where a word does: tried at every character of a long one, the search would
+take the square of its length.
+"""
+
 _SALT = b"channelshim.channel-token"
 
 
@@ -62,6 +80,19 @@ def client_id_bytes(client_id: str) -> bytes:
 def client_id_text(raw: bytes) -> str:
     """Return the text of a client id given as bytes; distinct bytes stay distinct."""
     return raw.decode("utf-8", "surrogateescape")
+
+
+def looks_like_token(text: str | bytes) -> bool:
+    """Return whether text may be a token and is worth verifying; cheap.
+
+    Anything else that passes as a client id is one, however odd.
+    """
+    if len(text) < _SHORTEST:
+        return False
+    before_signature = slice(-_SIGNATURE_LENGTH - 1, -_SIGNATURE_LENGTH)
+    if isinstance(text, str):
+        return text[before_signature] == "."
+    return text[before_signature] == b"."
 
 
 class TokenSigner:

@@ -46,6 +46,19 @@ def test_what_was_signed_is_read(client_id: str, number: int, nonce: bytes) -> N
         claims.expires_at,
     )
     assert SIGNER.verify(token.encode("ascii"), NOW) == read
+    assert tokens.looks_like_token(token)
+    assert tokens.looks_like_token(token.encode("ascii"))
+    assert tokens.PATTERN.sub("...", f"/a?b={token}&c") == "/a?b=...&c"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ann", "ann@example.com", "." * 43, "x" * 200, f"{'x' * 31}.{'y' * 43}"],
+)
+def test_other_texts_do_not_look_like_tokens(text: str) -> None:
+    assert not tokens.looks_like_token(text)
+    assert not tokens.looks_like_token(text.encode("ascii"))
+    assert tokens.PATTERN.search(text) is None
 
 
 def test_longest_client_id_fits() -> None:

@@ -16,8 +16,12 @@ from google.appengine.api import apiproxy_stub_map
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
-from channelshim.protocol import tokens
-from channelshim.protocol.tokens import client_id_bytes, client_id_text
+from channelshim.protocol.tokens import (
+    MAXIMUM_TOKEN_LENGTH,
+    client_id_bytes,
+    client_id_text,
+    looks_like_token,
+)
 from channelshim.services import channel_messages as messages
 
 MAXIMUM_CLIENT_ID_LENGTH = limits.MAXIMUM_CLIENT_ID_LENGTH
@@ -144,13 +148,13 @@ def _send_checked(client_id: Any, message: Any) -> None:
 
 def _resolve(service: Any, client_id: Any) -> str:
     """Check an id and return it as text; a token becomes its client id."""
-    if isinstance(client_id, (str, bytes)) and len(client_id) > 76:
+    if isinstance(client_id, (str, bytes)) and looks_like_token(client_id):
         raw = client_id if isinstance(client_id, str) else client_id.decode("latin-1")
         resolved: str = service.resolve(raw)
         if resolved != raw:
             return resolved
     text = client_id_text(_validate_client_id(client_id, is_token_allowed=True))
-    if not service.may_be_token(text):
+    if not looks_like_token(text):
         if len(_checked_ids) >= _CHECKED_IDS:
             _checked_ids.clear()
         _checked_ids.add(text)
@@ -173,8 +177,8 @@ def _validate_client_id(client_id: Any, *, is_token_allowed: bool = False) -> by
     else:
         raise InvalidChannelClientIdError(f'"{client_id!s}" is not a string.')
     longest = MAXIMUM_CLIENT_ID_LENGTH
-    if is_token_allowed and len(key) > longest and key[-44:-43] == b".":
-        longest = tokens.MAXIMUM_TOKEN_LENGTH
+    if is_token_allowed and len(key) > longest and looks_like_token(key):
+        longest = MAXIMUM_TOKEN_LENGTH
     if len(key) > longest:
         raise InvalidChannelClientIdError(
             f"Client id length {len(key)} is greater than max length "
