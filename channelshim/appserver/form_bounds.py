@@ -158,7 +158,7 @@ def _count_parts(body: IO[bytes], delimiter: bytes) -> None:
             if not is_closing:
                 head_bytes += _head_length(data, behind)
                 if head_bytes > MAXIMUM_PART_HEADS_BYTES:
-                    raise _Refused("The heads of the form's parts are too long.")
+                    raise _Refused("The headers of the form's parts are too long.")
             at = data.find(delimiter, behind, end)
         if is_last:
             return
@@ -180,5 +180,5 @@ def _head_length(data: bytes, start: int) -> int:
         )
     end = len(data) if match is None else match.end()
     if _INNER_FORM.search(data, start, end):
-        raise _Refused("A form within a form is not read here.")
+        raise _Refused("A form within a form is not supported.")
     return end - start

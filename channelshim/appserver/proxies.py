@@ -38,7 +38,7 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
             networks.append(ipaddress.ip_network(text.strip(), strict=False))
         except ValueError:
             raise ConfigurationError(
-                f"trusted_proxies: {text!r} is no address or network"
+                f"trusted_proxies: {text!r} is not an IP address or network"
             ) from None
     return tuple(networks)
 

@@ -108,7 +108,9 @@ class _Reader:
     def read_app(self, text: str) -> AppConfig:
         root = parse_yaml(text, self._path)
         if not root.is_mapping():
-            raise root.error("this is no app.yaml: it must be keys with values")
+            raise root.error(
+                "this is not an app.yaml: it must be a mapping of keys to values"
+            )
         for key, node in root.pairs("app.yaml"):
             self._take(key, node, is_included=False)
         runtime = self._values.get("runtime", "")
@@ -178,7 +180,9 @@ class _Reader:
         for name, value in node.pairs("env_variables"):
             text = value.text(name)
             if "\0" in text or "\0" in name or "=" in name or not name:
-                raise value.error(f"env_variables: {name!r} is no variable")
+                raise value.error(
+                    f"env_variables: {name!r} is not a valid variable name"
+                )
             self._environment[name] = text
 
     def _take_skip_files(self, node: Node, is_included: bool) -> None:

@@ -73,7 +73,7 @@ class Node:
             return []
         if isinstance(self.value, list) and (not self.value or self.is_mapping()):
             return [item for item in self.value if isinstance(item, tuple)]
-        raise self.error(f"{key} must be keys with values")
+        raise self.error(f"{key} must be a mapping of keys to values")
 
     def is_mapping(self) -> bool:
         """Return whether it has keys."""
@@ -125,7 +125,8 @@ class _Converter:
         self._left -= 1
         if self._left < 0 or depth > MAXIMUM_YAML_DEPTH:
             raise ConfigurationError(
-                "this file is larger or deeper than any app needs",
+                f"the file has more than {MAXIMUM_YAML_NODES:,} nodes or "
+                f"{MAXIMUM_YAML_DEPTH} levels: split or flatten it",
                 path=self._path,
                 line=line,
             )

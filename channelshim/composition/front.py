@@ -97,14 +97,14 @@ class Front:
                 store.save_windows(None)
                 self._instance.broker.load(saved)
         except (BrokerError, StorageError) as error:
-            _logger.warning("%s; pages start anew", error)
+            _logger.warning("%s; pages that come back have missed messages", error)
 
     def _read_journal(self) -> list[str]:
         """Return who was connected when the last process ended."""
         try:
             return list(self._instance.store.journal.connected_client_ids())
         except StorageError as error:
-            _logger.warning("%s; nobody is told of those who have gone", error)
+            _logger.warning("%s; the app is not told which pages have gone", error)
             return []
 
     def start_jobs(self) -> None:

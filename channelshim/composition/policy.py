@@ -35,7 +35,7 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     raise ConfigurationError(
         f"the login page asks for no password, so nobody but this machine should "
         f"reach it, and {settings.host} is reached by others: listen on localhost, "
-        "or say --allow_dev_login"
+        "or pass --allow_dev_login"
     )
 
 

@@ -195,6 +195,6 @@ class Command:
             os.execv(self.words[0], self.words)
         except OSError as error:
             raise ConfigurationError(
-                f"the command cannot start again: {error.filename or self.words[0]}: "
-                f"{error.strerror}; start it anew"
+                f"cannot restart: {error.filename or self.words[0]}: "
+                f"{error.strerror}; start the command again"
             ) from None

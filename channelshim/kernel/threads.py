@@ -90,7 +90,7 @@ class Kept:
     def _report(self, error: BaseException, pause: float) -> None:
         self._note(self.name)
         _logger.error(
-            "the thread %s failed; it goes on in %.1f s",
+            "the thread %s failed; it starts again in %.1f s",
             self.name,
             pause,
             exc_info=error,

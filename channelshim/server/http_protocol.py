@@ -420,7 +420,7 @@ def _check_uvicorn() -> None:
         missing.append("get_loop_factory")
     if missing:
         raise ConfigurationError(
-            f"uvicorn {uvicorn.__version__} does not fit this channelshim (it lacks "
-            f"{', '.join(missing)}): run `pip install channelshim`, which installs one "
-            "that does"
+            f"uvicorn {uvicorn.__version__} does not work with this channelshim (it "
+            f"lacks {', '.join(missing)}): run `pip install channelshim`, which "
+            "installs one that does"
         )

@@ -68,7 +68,7 @@ def bind(host: str, port: int) -> socket.socket:
         )
     except socket.gaierror as error:
         raise ConfigurationError(
-            f"the address {host!r} is unknown here; try --host localhost"
+            f"cannot listen on {host!r}: unknown address; try --host localhost"
         ) from error
     # localhost may mean ::1 first; browsers try both, and curl 127.0.0.1.
     family, kind, protocol, _, address = min(found, key=lambda f: f[0])

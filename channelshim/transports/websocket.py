@@ -292,7 +292,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         if transport.get_write_buffer_size() <= self._acceptor.reader_bytes:
             transport.write(frames)
             return
-        _logger.warning("a reader is too slow: it is told to come back")
+        _logger.warning("a reader is too slow: asking it to reconnect")
         self._acceptor.hub.detach(self)
         # A close frame would wait behind what it does not read.
         self._is_closing = self._is_over = True

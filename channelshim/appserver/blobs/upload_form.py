@@ -80,7 +80,7 @@ def read_form(environ: Environ) -> list[Part]:
     except _MALFORMED as error:
         raise FormError("The form cannot be read.") from error
     if form.list is None:
-        raise FormError("An upload is a form.")
+        raise FormError("An upload must be a form.")
     # 1 says that the boundary of the whole came behind it.
     if form.list and getattr(form.list[-1], "done", 1) != 1:
         raise FormError("The form is cut short.")
@@ -116,7 +116,7 @@ def fits(parts: Iterable[Part], per_file: int | None, in_total: int | None) -> b
 
 def _part(item: Any) -> Part:
     if getattr(item, "list", None) is not None:
-        raise FormError("A form within a form cannot be uploaded.")
+        raise FormError("A form within a form is not supported.")
     name, filename = item.name or "", item.filename or ""
     if re.search("[\ud800-\udfff]", name + filename):
         raise FormError("The names in the form are not UTF-8.")
@@ -157,7 +157,9 @@ def _file(item: Any) -> IO[bytes]:
     try:
         return io.BytesIO(base64.urlsafe_b64decode(file.read()))
     except ValueError as error:
-        raise FormError("A file is not the base64 that it says it is.") from error
+        raise FormError(
+            "A file is marked as base64 but is not valid base64."
+        ) from error
 
 
 class ForwardedForm:

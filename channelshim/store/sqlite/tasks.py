@@ -189,7 +189,7 @@ def _read(
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         _logger.error(
             "the task %r of queue %r cannot be read (%s) and is left out until the "
-            "next start; to be rid of it, purge the queue",
+            "next start; to remove it, purge the queue",
             row[1],
             row[0],
             error,

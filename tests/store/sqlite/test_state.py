@@ -114,7 +114,7 @@ def test_database_of_someone_else_is_left_alone(tmp_path, statement):
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(statement)
     connection.close()
-    with pytest.raises(StorageError, match="no store of channelshim"):
+    with pytest.raises(StorageError, match="not a channelshim store"):
         SqliteStore(tmp_path)
     connection = sqlite3.connect(path)
     assert not connection.execute(
