@@ -95,11 +95,11 @@ def readings(path: str) -> set[str]:
 
     They differ in what they make of doubled slashes, dots and quoting.
     """
-    found = {_canonical(path)}
+    paths = {_canonical(path)}
     for _ in range(_MAXIMUM_UNQUOTING):
         path = unquote(path, "latin-1")
-        found.add(_canonical(path))
-    return found
+        paths.add(_canonical(path))
+    return paths
 
 
 def _canonical(path: str) -> str:

@@ -57,18 +57,18 @@ def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
         proxies: from `parse_networks`; without any, nothing is believed.
     """
     # The cheap question first: few requests bring any.
-    said = {
+    forwarded = {
         key: environ.pop(key)
         for key in list(environ)
         if "FORWARDED" in key or "REAL_IP" in key
         if _FORWARDED.match(key)
     }
-    if not said:
+    if not forwarded:
         return
     environ[UNKNOWN_CLIENT_KEY] = True
     if not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
         return
-    hops = str(said.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
+    hops = str(forwarded.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
     for hop in reversed(hops):
         address = _address(hop)
         if address is None:
@@ -79,7 +79,7 @@ def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
         environ.pop(UNKNOWN_CLIENT_KEY, None)
         if not _is_in(str(address), proxies):
             break
-    scheme = str(said.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
+    scheme = str(forwarded.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
     if scheme.lower() in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme.lower()
 

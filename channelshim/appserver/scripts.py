@@ -227,12 +227,12 @@ def _find(script: str) -> Any:
     """Return what a dotted name stands for, the longest module path first tried."""
     names = script.split(".")
     module = importlib.import_module(names[0])
-    found: Any = module
+    value: Any = module
     for position, name in enumerate(names[1:], 2):
-        if not hasattr(found, name):
+        if not hasattr(value, name):
             _import_submodule(".".join(names[:position]), script)
-        found = getattr(found, name)
-    return found
+        value = getattr(value, name)
+    return value
 
 
 def _import_submodule(name: str, script: str) -> None:

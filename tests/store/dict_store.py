@@ -33,7 +33,7 @@ from channelshim.contracts.scan import Position, Row, Scan
 from channelshim.contracts.store import Account, Store
 from channelshim.contracts.tasks import (
     Added,
-    Lease,
+    LeaseState,
     NewTask,
     PullTask,
     QueueStatistics,
@@ -500,18 +500,18 @@ class DictPullTasks:
         eta_microseconds: int,
         now: float,
         lease_seconds: float,
-    ) -> tuple[Lease, int]:
+    ) -> tuple[LeaseState, int]:
         with self._store.write() as tables:
             task = tables.pull_tasks.get((queue, name))
             if task is None:
                 is_resting = (queue, name) in tables.resting
-                return (Lease.TOMBSTONED if is_resting else Lease.UNKNOWN), 0
+                return (LeaseState.TOMBSTONED if is_resting else LeaseState.UNKNOWN), 0
             eta = task.eta_microseconds
             if eta != eta_microseconds or eta < now * 1_000_000:
-                return Lease.EXPIRED, 0
+                return LeaseState.EXPIRED, 0
             until = int((now + lease_seconds) * 1_000_000)
             tables.pull_tasks[queue, name] = replace(task, eta_microseconds=until)
-            return Lease.HELD, until
+            return LeaseState.HELD, until
 
     def delete(self, queue: str, names: Sequence[str], now: float) -> Sequence[bool]:
         with self._store.write() as tables:

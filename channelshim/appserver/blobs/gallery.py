@@ -73,29 +73,31 @@ class Gallery:
             GalleryBusy: others were made for IMAGE_WAIT_SECONDS.
         """
         name = (key, size, is_cropped)
-        kept = self._find(name)
-        if kept is not None:
-            return kept
+        cached = self._find(name)
+        if cached is not None:
+            return cached
         if not self._making.acquire(timeout=IMAGE_WAIT_SECONDS):
             raise GalleryBusy
         try:
             with open_file() as file:
-                made = self._find(name) or resize(file, size, is_cropped=is_cropped)
+                resized_image = self._find(name) or resize(
+                    file, size, is_cropped=is_cropped
+                )
         finally:
             self._making.release()
-        self._keep(name, made)
-        return made
+        self._keep(name, resized_image)
+        return resized_image
 
     def _find(self, name: tuple[str, int, bool]) -> tuple[bytes, str] | None:
         with self._changing:
-            kept = self._kept.get(name)
-            if kept is not None:
+            cached = self._kept.get(name)
+            if cached is not None:
                 self._kept.move_to_end(name)
-        return kept
+        return cached
 
-    def _keep(self, name: tuple[str, int, bool], made: tuple[bytes, str]) -> None:
+    def _keep(self, name: tuple[str, int, bool], image: tuple[bytes, str]) -> None:
         with self._changing:
-            self._kept[name] = made
+            self._kept[name] = image
             self._kept.move_to_end(name)
             total = sum(len(data) for data, _ in self._kept.values())
             while total > SERVED_IMAGES_BYTES:

@@ -126,8 +126,8 @@ class RunningQueries:
                 transaction is None,
                 f'transactional queries on "{query.kind}" not allowed',
             )
-            found = sort_metadata(snapshot, query, question.filters, question.orders)
-            return _Running(query.app, None, None, found, None)
+            results = sort_metadata(snapshot, query, question.filters, question.orders)
+            return _Running(query.app, None, None, results, None)
         if shape is None:
             everything = all_candidates(snapshot, query)
             return self._sort(question, snapshot, everything, transaction)
@@ -170,7 +170,7 @@ class RunningQueries:
         transaction: Transaction | None,
     ) -> _Running:
         query = question.query
-        found = sort_candidates(
+        results = sort_candidates(
             snapshot,
             plan,
             query,
@@ -178,7 +178,7 @@ class RunningQueries:
             question.orders,
             _index_list(query),
         )
-        return _Running(query.app, None, None, found, transaction)
+        return _Running(query.app, None, None, results, transaction)
 
     def _fill(
         self,

@@ -222,13 +222,13 @@ class Transactions:
 
     def find(self, message: Any) -> Transaction:
         """Return the transaction that a datastore_pb.Transaction names."""
-        found = self._open.get(message.handle)
+        transaction = self._open.get(message.handle)
         check(
-            found is not None and found.app == message.app,
+            transaction is not None and transaction.app == message.app,
             f"Transaction(<handle: {message.handle}>) not found",
         )
-        assert found is not None
-        return found
+        assert transaction is not None
+        return transaction
 
     def end(self, transaction: Transaction) -> None:
         """Forget a transaction. Idempotent."""

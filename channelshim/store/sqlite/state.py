@@ -34,9 +34,9 @@ class SqliteSecrets:
 
     def get(self, purpose: str) -> Sequence[bytes]:
         """Return the signing secrets of purpose, oldest first; make one if need be."""
-        found = self._read_secrets(purpose)
-        if found:
-            return found
+        stored = self._read_secrets(purpose)
+        if stored:
+            return stored
         with self._database.write() as connection:
             # Another process may have made one in between; both then use that one.
             connection.execute(
