@@ -107,8 +107,17 @@ def test_changelog_opens_with_the_policy_and_knows_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert "Compatibility policy" in changelog.partition("\n## ")[0]
     versions = re.findall(r"^## \[([^\]]+)\]", changelog, re.MULTILINE)
-    newest = next(version for version in versions if version != "Unreleased")
-    assert newest == channelshim.__version__
+    released = [version for version in versions if version != "Unreleased"]
+    coming = re.findall(r"^This will be (\d+\.\d+\.\d+)", changelog, re.MULTILINE)
+    assert (coming + released)[0] == channelshim.__version__
+
+
+def test_changelog_has_the_sections_of_keep_a_changelog_once_each() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    for version in re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]:
+        sections = re.findall(r"^### (.*)$", version, re.MULTILINE)
+        form = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+        assert sections == [name for name in form if name in sections]
 
 
 def test_readme_fits_one_screen() -> None:
