@@ -59,7 +59,7 @@ def clean(environ: Environ) -> Environ:
 _harmless: set[str] = set()
 _MAXIMUM_REMEMBERED: Final = 512
 _LONGEST_REMEMBERED: Final = 64
-"""Names come from outside; beyond so many, or so long, each is looked at anew."""
+"""Header names are untrusted, so the cache is bounded in count and length."""
 
 
 def _is_harmless(key: str) -> bool:

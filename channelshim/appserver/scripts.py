@@ -49,7 +49,7 @@ class AppImportError(ConfigurationError):
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:
-    # "<frozen importlib._bootstrap>" and the like are no paths.
+    # "<frozen importlib._bootstrap>" and the like are not paths.
     return filename.startswith(os.path.join(str(root), ""))
 
 
@@ -205,7 +205,7 @@ class Scripts:
         except (Exception, SystemExit) as cause:
             raise AppImportError(script, cause, self._root) from cause
         if not callable(application):
-            error = TypeError(f"{script} is no WSGI application")
+            error = TypeError(f"{script} is not a WSGI application")
             raise AppImportError(script, error, self._root)
         found: WsgiApp = application
         return found

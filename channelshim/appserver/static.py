@@ -136,7 +136,7 @@ def _serve_empty(environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]
 
 
 def _settle_date(environ: Environ, modified: float) -> None:
-    """Take away a date that is none (RFC 9110 13.1.3), and one ahead of this clock.
+    """Drop an If-Modified-Since that is invalid (RFC 9110 13.1.3) or in the future.
 
     paste.fileapp answers 400 to both; a browser sends the second for a file whose own
     date lies ahead.

@@ -1,7 +1,7 @@
 """The finders that stand in sys.meta_path: after an import, aliases, hidden modules.
 
 `after_import` runs a function right after a module is first imported, and again when
-the module is dropped from sys.modules and imported anew, as test suites do (wrapt's
+the module is dropped from sys.modules and imported again, as test suites do (wrapt's
 hooks run once a process). Nothing is loaded that the app does not ask for: the finder
 gets the real spec from the other finders and wraps its loader.
 """

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class LegacyStr(bytes):
-    """Bytes whose str() is their text; what is no UTF-8 becomes lone surrogates.
+    """Bytes whose str() is their text; what is not UTF-8 becomes lone surrogates.
 
     The text gives the same bytes back with `surrogateescape`: nothing is lost on the
     way through a format or a template. A method that is given text works on the text

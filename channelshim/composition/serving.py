@@ -66,7 +66,7 @@ class Serving:
         say: prints a line for the person at the terminal.
         command: executed again, in this process's place, when a file of the app has
             changed; None leaves changes alone.
-        is_app_broken: whether an error page stands in for the app until it is mended;
+        is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
     """
 

@@ -449,7 +449,7 @@ def _parse_pairs(value: Any, source: str) -> dict[str, str]:
     if isinstance(value, Mapping):
         return {str(name): str(text) for name, text in value.items()}
     if isinstance(value, str):
-        # A comma of a value's own is no end, unless NAME= follows it.
+        # A comma within a value does not end it, unless NAME= follows.
         value = _NEXT_PAIR.split(value) if value.strip() else ()
     pairs = {}
     for text in value:

@@ -125,7 +125,7 @@ class SendRing:
         short: list[tuple[int, int]] = []
         begin = 0
         while begin < len(words):
-            # Up to where the queue begins anew: neither it nor the results wrap.
+            # Up to where the queue wraps to its start: neither it nor the results wrap.
             start = self._sent % self._entries
             end = min(len(words), begin + self._entries - start)
             submitted = self._submit(words[begin:end], start, data)

@@ -91,7 +91,8 @@ class PresenceBook:
         if leases is None:
             leases = presence.leases = {}
         if key not in leases and len(leases) >= limits.MAXIMUM_TOKEN_POSITIONS:
-            # Bounded, yet nobody goes early: the first to end counts as a grace.
+            # The dict is bounded: the earliest lease is folded into `until`, so that
+            # its poller is not dropped early.
             first = min(leases, key=leases.__getitem__)
             presence.until = max(presence.until, leases.pop(first))
         leases[key] = until

@@ -78,7 +78,7 @@ def request_variables(
 _names: set[str] = set()
 _MAXIMUM_REMEMBERED = 512
 _LONGEST_REMEMBERED = 64
-"""Names come from outside; beyond so many, or so long, each is looked at anew."""
+"""Header names are untrusted, so the cache is bounded in count and length."""
 
 
 def _is_name(key: str) -> bool:

@@ -118,7 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     httptools bounds no header, uvicorn waits for ever for slow heads and slow readers,
     reads as many requests as its peer sends, and answers an upgrade by writing the
-    request anew for another parser. All of it is done here instead.
+    request again for another parser. All of it is done here instead.
 
     What is read is parsed in slices. As soon as one leaves a request waiting behind
     another, the rest of what was read is kept as it is, and nothing more is read until
@@ -213,7 +213,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def on_headers_complete(self) -> None:
-        """Note that the head is here; one without a host, or with two, is none."""
+        """Note that the head is complete; refuse one without a host, or with two."""
         self._head_since = 0.0
         self._is_in_head = False
         if self._hosts > 1 or not (self._hosts or self._is_before_hosts()):

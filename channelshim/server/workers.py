@@ -142,7 +142,7 @@ class Workers:
         try:
             self._work_on(alarm)
         finally:
-            # It is begun anew with another alarm: as this one it sleeps no more.
+            # It starts again with another alarm; this one no longer sleeps.
             with self._lock:
                 if alarm in self._sleeping:
                     self._sleeping.remove(alarm)
@@ -170,10 +170,10 @@ class Workers:
 
 
 def _rest(alarm: threading.Lock) -> None:
-    """Wait for the alarm; once it rings, let who runs go on until it has to wait.
+    """Block until the alarm; wake up without preempting the thread that holds the GIL.
 
-    That is the loop, which holds the interpreter: a worker that took the processor from
-    it at once could only wait for it, two switches later. At work it is like any other:
+    That thread is the loop: a worker that took the processor from it at once could only
+    wait for it, two switches later. At work it is like any other:
     a thread that waits for handlers that compute must be heard as soon as its turn has
     come. A policy that somebody has chosen for the process stays.
     """

@@ -45,9 +45,9 @@ class TaskQueueService(EagerStub):
         tasks: where those of push queues are kept, and those of pull queues added.
         pulled: where those of pull queues are kept.
         queues: queue.yaml.
-        clock: says now.
+        clock: the time.
         make_name: returns a new name for a task that has none.
-        added: called after tasks were kept; wakes who runs them. Any thread.
+        added: called after tasks are stored; wakes the runner. Any thread.
         executions: how many tasks were begun lately.
     """
 

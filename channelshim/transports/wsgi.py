@@ -35,7 +35,7 @@ WsgiApp = Callable[..., Iterable[bytes]]
 
 
 class LoopThread:
-    """An event loop in a daemon thread, made anew after a fork.
+    """An event loop in a daemon thread, made again after a fork.
 
     Args:
         on_started: called on the loop, before anything else.

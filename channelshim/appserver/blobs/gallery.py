@@ -26,7 +26,7 @@ _TOP_SHARE: Final = 0.25
 
 
 class NotAnImage(Exception):
-    """The bytes are no image that is served, or one too large."""
+    """The bytes are not an image that can be served, or too large a one."""
 
 
 class GalleryBusy(Exception):

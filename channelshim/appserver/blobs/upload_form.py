@@ -181,7 +181,7 @@ class ForwardedForm:
         return f'multipart/form-data; boundary="{self._boundary}"'
 
     def add_text(self, part: Part) -> None:
-        """Add a field that is no file."""
+        """Add a field that is not a file."""
         self._add([("Content-Type", "text/plain"), _disposition(part)], part.text)
 
     def add_file(self, part: Part, blob: StoredBlob) -> None:

@@ -86,7 +86,7 @@ def _cookie_value(header: str) -> str:
 
 class _Page(webapp2.RequestHandler):  # type: ignore[misc]
     def handle_exception(self, exception: BaseException, debug: bool) -> None:
-        """Answer 400 to a query that is no UTF-8, which webob reads when asked."""
+        """Answer 400 to a query that is not UTF-8, which webob reads when asked."""
         if not isinstance(exception, UnicodeDecodeError):
             super().handle_exception(exception, debug)
         self.response.status = 400

@@ -96,7 +96,7 @@ INSERT INTO presence_bytes SELECT CAST(client_id AS BLOB) FROM presence;
 DROP TABLE presence;
 ALTER TABLE presence_bytes RENAME TO presence
 """
-"""A client id may be bytes that are no UTF-8, which a TEXT column cannot hold."""
+"""A client id may be bytes that are not UTF-8, which a TEXT column cannot hold."""
 
 _TASK_WORKERS = """
 ALTER TABLE task ADD COLUMN leased_by TEXT NOT NULL DEFAULT '';

@@ -103,7 +103,7 @@ class SqliteJournal:
     def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
         """Write a group of changes in one commit.
 
-        An id in both counts as connected: reported once too often is mended by the
+        An id in both counts as connected: reported once too often is corrected by the
         next start, never reported is not.
         """
         with self._database.write() as connection:

@@ -37,15 +37,15 @@ class Error(Exception):
 
 
 class InvalidChannelClientIdError(Error):
-    """The client id is no text, too long, or empty."""
+    """The client id is not text, too long, or empty."""
 
 
 class InvalidChannelTokenDurationError(Error):
-    """The duration is no whole number of minutes within its bounds."""
+    """The duration is not a whole number of minutes within its bounds."""
 
 
 class InvalidMessageError(Error):
-    """The message is no text, too long, or empty."""
+    """The message is not text, too long, or empty."""
 
 
 class AppIdAliasRequired(Error):
@@ -106,7 +106,7 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
     try:
         publish = apiproxy_stub_map.apiproxy.direct_publish
     except AttributeError:
-        # Another proxy.
+        # A foreign stub map.
         publish = None
     # A text just checked need not be checked again, nor an id that was. Equal ones
     # become the same object, which is what the broker joins. Only plain text is looked

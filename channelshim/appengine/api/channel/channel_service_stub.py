@@ -36,7 +36,7 @@ class Error(Exception):
 
 
 class InvalidTokenError(Error):
-    """The token is none of ours."""
+    """The token is not one of ours."""
 
 
 class TokenTimedOutError(Error):
@@ -196,7 +196,7 @@ class ChannelServiceStub(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         self._post(limits.PATH_DISCONNECTED, client_id)
 
     def _key(self, token: str) -> str:
-        # "" is no client id: nothing is ever connected as it.
+        # "" is not a client id: nothing is ever connected as it.
         return self.client_id_from_token(token) or ""
 
     def _deadline(self) -> float:
