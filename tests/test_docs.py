@@ -65,7 +65,7 @@ def _text_without_code(path: Path) -> str:
     return _CODE.sub("", _FENCE.sub("", path.read_text("utf-8")))
 
 
-def _anchors(path: Path) -> set[str]:
+def anchors(path: Path) -> set[str]:
     """Return the anchors of a page's headings, as the usual viewers make them."""
     text = _FENCE.sub("", path.read_text("utf-8"))
     words = (heading.lower().replace("`", "") for heading in _HEADING.findall(text))
@@ -81,7 +81,7 @@ def _broken_links(path: Path) -> list[str]:
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
         if not target.exists() or (
-            anchor and target.suffix == ".md" and anchor not in _anchors(target)
+            anchor and target.suffix == ".md" and anchor not in anchors(target)
         ):
             broken.append(link)
     return broken
@@ -152,8 +152,17 @@ def test_changelog_opens_with_the_policy_and_knows_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert "Compatibility policy" in changelog.partition("\n## ")[0]
     versions = re.findall(r"^## \[([^\]]+)\]", changelog, re.MULTILINE)
-    newest = next(version for version in versions if version != "Unreleased")
-    assert newest == channelshim.__version__
+    released = [version for version in versions if version != "Unreleased"]
+    coming = re.findall(r"^This will be (\d+\.\d+\.\d+)", changelog, re.MULTILINE)
+    assert (coming + released)[0] == channelshim.__version__
+
+
+def test_changelog_has_the_sections_of_keep_a_changelog_once_each() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    for version in re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]:
+        sections = re.findall(r"^### (.*)$", version, re.MULTILINE)
+        form = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+        assert sections == [name for name in form if name in sections]
 
 
 def test_readme_fits_one_screen() -> None:

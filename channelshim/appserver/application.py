@@ -330,7 +330,7 @@ def _other_scheme(handler: Handler, environ: WSGIEnvironment) -> str:
 
 
 def _path_text(environ: WSGIEnvironment) -> str | None:
-    """Return the path as text, or None when it is none."""
+    """Return the path as text, or None when it is malformed."""
     path = str(environ.get("PATH_INFO", "")) or "/"
     if not path.startswith("/") or "\0" in path:
         return None

@@ -1,7 +1,9 @@
 """What an outside request may not bring, and where it may not go.
 
-Google's Python 3 SDK believes every X-AppEngine header, which let anyone be any user
-and run code (base-sdk 1.3). Here they are gone before anything looks at them.
+Google's Python 3 SDK believes every X-AppEngine header: with X-AppEngine-User-Id anyone
+is any user, and with X-AppEngine-User-IP and X-AppEngine-TaskName anyone posts to
+/_ah/queue/deferred, which unpickles the body. Here such headers are gone before
+anything looks at them; tests/appserver/test_attacks.py tries them.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ def clean(environ: WSGIEnvironment) -> WSGIEnvironment:
 _harmless: set[str] = set()
 _MAXIMUM_REMEMBERED: Final = 512
 _LONGEST_REMEMBERED: Final = 64
-"""Names come from outside; beyond so many, or so long, each is looked at anew.
+"""Header names are untrusted, so the cache is bounded in count and length.
 
 A set rather than functools.lru_cache, which would keep long names too, and calls a
 function where this looks inline: a tenth of the time that a request's names take."""
@@ -108,11 +110,11 @@ def readings(path: str) -> set[str]:
 
     They differ in what they make of doubled slashes, dots and quoting.
     """
-    found = {_canonical(path)}
+    paths = {_canonical(path)}
     for _ in range(_MAXIMUM_UNQUOTING):
         path = unquote(path, "latin-1")
-        found.add(_canonical(path))
-    return found
+        paths.add(_canonical(path))
+    return paths
 
 
 def _canonical(path: str) -> str:

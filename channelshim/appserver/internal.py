@@ -70,11 +70,11 @@ def collect(
 
     Raises what the call raises.
     """
-    said: list[Any] = ["500 Internal Server Error", []]
+    start_line: list[Any] = ["500 Internal Server Error", []]
     chunks: list[bytes] = []
 
     def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-        said[:] = [status, headers]
+        start_line[:] = [status, headers]
         return chunks.append
 
     body = serve(environ, start)
@@ -82,5 +82,5 @@ def collect(
         chunks.extend(body)
     finally:
         getattr(body, "close", lambda: None)()
-    status = int(said[0].split(" ", 1)[0])
-    return InternalResponse(status, tuple(said[1]), b"".join(chunks))
+    status = int(start_line[0].split(" ", 1)[0])
+    return InternalResponse(status, tuple(start_line[1]), b"".join(chunks))

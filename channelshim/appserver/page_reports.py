@@ -2,13 +2,14 @@
 
 Some apps post `disconnected` from their own page, to make up for presence that came
 late. Believed from anybody, that would let everybody evict everybody, so a page may
-only speak for the client id that its login or its token proves (contract 9.3).
+only speak for the client id that its login or its token proves: D6 of
+docs/explanation/differences.md.
 """
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from channelshim import limits
@@ -19,6 +20,9 @@ from channelshim.protocol.tokens import TokenSigner, client_id_bytes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+MAXIMUM_PAGE_REPORT_BYTES: Final = 4096
+"""Body of a page's report about itself: an id and a token need a tenth of it."""
 
 
 class PageReports:
@@ -92,7 +96,7 @@ def _small_body(environ: WSGIEnvironment) -> bytes | None:
     length = str(environ.get("CONTENT_LENGTH") or "")
     if not length.isascii() or not length.isdigit():
         return None
-    if int(length) > limits.MAXIMUM_PAGE_REPORT_BYTES:
+    if int(length) > MAXIMUM_PAGE_REPORT_BYTES:
         return None
     body: bytes = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = io.BytesIO(body)

@@ -40,7 +40,7 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
             networks.append(ipaddress.ip_network(text.strip(), strict=False))
         except ValueError:
             raise ConfigurationError(
-                f"trusted_proxies: {text!r} is no address or network"
+                f"trusted_proxies: {text!r} is not an IP address or network"
             ) from None
     return tuple(networks)
 
@@ -59,18 +59,18 @@ def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> Non
         proxies: from `parse_networks`; without any, nothing is believed.
     """
     # The cheap question first: few requests bring any.
-    said = {
+    forwarded = {
         key: environ.pop(key)
         for key in list(environ)
         if "FORWARDED" in key or "REAL_IP" in key
         if _FORWARDED.match(key)
     }
-    if not said:
+    if not forwarded:
         return
     environ[UNKNOWN_CLIENT_KEY] = True
     if not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
         return
-    hops = str(said.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
+    hops = str(forwarded.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
     for hop in reversed(hops):
         address = _address(hop)
         if address is None:
@@ -81,7 +81,7 @@ def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> Non
         environ.pop(UNKNOWN_CLIENT_KEY, None)
         if not _is_in(str(address), proxies):
             break
-    scheme = str(said.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
+    scheme = str(forwarded.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
     if scheme.lower() in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme.lower()
 

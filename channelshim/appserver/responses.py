@@ -59,7 +59,7 @@ def answer(
 
 
 class BrokenAnswer(Exception):
-    """The app raised in the middle of its answer something that is no Exception.
+    """The app raised in the middle of its answer something that is not an Exception.
 
     SystemExit would end a server of another make, or its worker.
     """

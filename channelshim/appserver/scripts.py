@@ -50,7 +50,7 @@ class AppImportError(ConfigurationError):
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:
-    # "<frozen importlib._bootstrap>" and the like are no paths.
+    # "<frozen importlib._bootstrap>" and the like are not paths.
     return filename.startswith(os.path.join(str(root), ""))
 
 
@@ -235,7 +235,7 @@ class Scripts:
         except (Exception, SystemExit) as cause:
             raise AppImportError(script, cause, self._root) from cause
         if not callable(application):
-            error = TypeError(f"{script} is no WSGI application")
+            error = TypeError(f"{script} is not a WSGI application")
             raise AppImportError(script, error, self._root)
         found: WSGIApplication = application
         return found
@@ -270,12 +270,12 @@ def _find(script: str) -> Any:
     """Return what a dotted name stands for, the longest module path first tried."""
     names = script.split(".")
     module = importlib.import_module(names[0])
-    found: Any = module
+    value: Any = module
     for position, name in enumerate(names[1:], 2):
-        if not hasattr(found, name):
+        if not hasattr(value, name):
             _import_submodule(".".join(names[:position]), script)
-        found = getattr(found, name)
-    return found
+        value = getattr(value, name)
+    return value
 
 
 def _import_submodule(name: str, script: str) -> None:

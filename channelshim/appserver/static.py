@@ -101,16 +101,18 @@ def serve_file(
     _settle_date(environ, os.path.getmtime(path))
     headers = _headers(path, handler, default_expiration_seconds)
 
-    def start(status: str, given: list[tuple[str, str]], *rest: Any) -> Any:
-        named = {name.lower() for name, _ in headers}
-        kept = [
-            (name, value) for name, value in given if name.lower() not in named
+    def start(status: str, paste_headers: list[tuple[str, str]], *rest: Any) -> Any:
+        own_names = {name.lower() for name, _ in headers}
+        merged = [
+            (name, value)
+            for name, value in paste_headers
+            if name.lower() not in own_names
         ] + headers
         if not asked_range or not status.startswith("206"):
-            kept = [item for item in kept if item[0].lower() != "content-range"]
+            merged = [item for item in merged if item[0].lower() != "content-range"]
         if status.startswith("304"):
-            kept = [item for item in kept if item[0].lower() != "content-type"]
-        return start_response(status, kept, *rest)
+            merged = [item for item in merged if item[0].lower() != "content-type"]
+        return start_response(status, merged, *rest)
 
     if asked_range == "unsatisfiable":
         start_response(
@@ -138,7 +140,7 @@ def _serve_empty(
 
 
 def _settle_date(environ: WSGIEnvironment, modified: float) -> None:
-    """Take away a date that is none (RFC 9110 13.1.3), and one ahead of this clock.
+    """Drop an If-Modified-Since that is invalid (RFC 9110 13.1.3) or in the future.
 
     paste.fileapp answers 400 to both; a browser sends the second for a file whose own
     date lies ahead.

@@ -95,4 +95,6 @@ def parse_pattern(node: Node, key: str, template: str = r"(?:{})\Z") -> re.Patte
         re.compile(text)
         return re.compile(template.replace("{}", text), re.DOTALL)
     except (re.error, OverflowError, RecursionError) as error:
-        raise node.error(f"{key} {text!r} is no regular expression: {error}") from None
+        raise node.error(
+            f"{key} {text!r} is not a regular expression: {error}"
+        ) from None

@@ -60,20 +60,21 @@ class RetryParameters:
         return min(wait, self.max_backoff_seconds)
 
     def gives_up(self, retry: int, age_seconds: float) -> bool:
-        """Return whether a failed task is not tried again.
+        """Return whether a failed task is over every limit that is set.
+
+        Without a limit it is tried again for ever.
 
         Args:
             retry: the number that the next retry would have, from 1.
             age_seconds: since the first try.
         """
-        over = [
-            retry > self.limit if self.limit is not None else None,
-            age_seconds >= self.age_limit_seconds
-            if self.age_limit_seconds is not None
-            else None,
-        ]
-        said = [each for each in over if each is not None]
-        return bool(said) and all(said)
+        if self.limit is None and self.age_limit_seconds is None:
+            return False
+        has_tries = self.limit is not None and retry <= self.limit
+        has_time = (
+            self.age_limit_seconds is not None and age_seconds < self.age_limit_seconds
+        )
+        return not has_tries and not has_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Google's API proxy with services that are made when they are first called.
 
-Importing every stub costs 0.3 s and 50 MB at start (base-sdk 7); a chat app needs
-three of them.
+Importing every stub costs 0.3 s and 50 MB at start; a chat app needs three of them.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def wrap(wsgi_app: WSGIApplication, arguments: Arguments) -> Gateway:
     """Return a WSGI application with channels, login and presence around it.
 
     Raises:
-        ConfigurationError: as `install`; or wsgi_app is no WSGI application.
+        ConfigurationError: as `install`; or wsgi_app is not a WSGI application.
     """
     if isinstance(wsgi_app, Gateway):
         # Everything is around it already.
@@ -158,7 +158,7 @@ def serve_folder(
     """Serve the app in a folder, as the command does.
 
     After a reload the pages are still there: an app that cannot be loaded any more is
-    shown as an error page until it is mended.
+    shown as an error page until it is fixed.
 
     Args:
         path: the folder.

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from typing import Final
 
-from channelshim import limits
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
 from channelshim.errors import BrokerError, StorageError
@@ -15,6 +14,11 @@ from channelshim.hub.hub import CallSoon, Hub
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.reports import PresenceReports
 from channelshim.transports.polling import Poller
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS
+
+RETURN_SECONDS: Final = 5.0
+"""How long pages of an earlier process may take to come back to this one: they retry
+within 2 s."""
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
@@ -82,7 +86,7 @@ class Front:
         was_connected = self._read_journal()
         if was_connected:
             grace = self._instance.plan.settings.grace_seconds
-            self.hub.expect_reconnect(was_connected, max(grace, limits.RETURN_SECONDS))
+            self.hub.expect_reconnect(was_connected, max(grace, RETURN_SECONDS))
 
     def _load_windows(self) -> None:
         """Take over what the last process kept, once; what cannot be read is gone."""
@@ -94,14 +98,14 @@ class Front:
                 store.save_windows(None)
                 self._instance.broker.load(saved)
         except (BrokerError, StorageError) as error:
-            _logger.warning("%s; pages start anew", error)
+            _logger.warning("%s; pages that come back have missed messages", error)
 
     def _read_journal(self) -> list[str]:
         """Return who was connected when the last process ended."""
         try:
             return list(self._instance.store.journal.connected_client_ids())
         except StorageError as error:
-            _logger.warning("%s; nobody is told of those who have gone", error)
+            _logger.warning("%s; the app is not told which pages have gone", error)
             return []
 
     def start_jobs(self) -> None:
@@ -123,8 +127,8 @@ class Front:
         """Tell pages to come back and keep what they will ask for. Loop thread."""
         self.hub.stop()
 
-    def close(self, task_seconds: float = limits.INTERRUPT_SECONDS) -> None:
+    def close(self, task_seconds: float = INTERRUPT_SECONDS) -> None:
         """Finish the journal, and close the instance."""
         self._instance.jobs.stop(task_seconds)
-        self._reports.stop(limits.INTERRUPT_SECONDS)
+        self._reports.stop(INTERRUPT_SECONDS)
         self._instance.close()

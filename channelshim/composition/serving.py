@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from channelshim import limits
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.composition.front import Front
@@ -25,6 +24,7 @@ from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
 from channelshim.transports.routes import Routes
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import Acceptor
 
 SWITCH_SECONDS: Final = 0.001
@@ -67,7 +67,7 @@ class Serving:
         say: prints a line for the person at the terminal.
         command: executed again, in this process's place, when a file of the app has
             changed; None leaves changes alone.
-        is_app_broken: whether an error page stands in for the app until it is mended;
+        is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
     """
 
@@ -141,7 +141,7 @@ class Serving:
         self._watcher.stop()
         # Tasks in hand get what requests get; one that is cut off runs again.
         waits = self._server.is_terminated
-        self._front.close(limits.STOP_SECONDS if waits else limits.INTERRUPT_SECONDS)
+        self._front.close(STOP_SECONDS if waits else INTERRUPT_SECONDS)
         if self._changed and self._command is not None and self._kept is not None:
             root = self._plan.app.directory.resolve()
             self._say(f"{os.path.relpath(self._changed, root)} has changed: reloading.")

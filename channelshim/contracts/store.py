@@ -58,7 +58,7 @@ class Journal(Protocol):
     def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
         """Write a group of changes in one commit.
 
-        An id in both counts as connected: reported once too often is mended by the
+        An id in both counts as connected: reported once too often is corrected by the
         next start, never reported is not.
         """
 

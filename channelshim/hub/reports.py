@@ -40,7 +40,7 @@ class _Change(Enum):
 def presence_request(client_id: str, *, is_connected: bool) -> InternalRequest:
     """Return the POST that tells the app.
 
-    `from` is percent-encoded, unlike the original's (contract trap 11).
+    Differs: D5 of docs/explanation/differences.md: `from` is percent-encoded.
     """
     return InternalRequest(
         method="POST",
@@ -323,7 +323,7 @@ class PresenceReports:
             except BaseException:
                 _logger.exception("presence POST %s failed", request.path)
             else:
-                # The app's answer means nothing (contract 5.1): a 404 is normal.
+                # The app's answer makes no difference: many have no such handler.
                 _logger.debug(
                     "presence POST %s answered %d", request.path, answer.status
                 )

@@ -16,6 +16,12 @@ from channelshim.contracts.tasks import Task, Tasks
 from channelshim.errors import StorageError
 from channelshim.kernel.threads import Kept, Threads
 
+TASK_LEASE_SECONDS: Final = 15 * 60.0
+"""App Engine gave a task 10 minutes; a live process frees its tasks itself."""
+
+TASK_RUNNERS: Final = 8
+"""Tasks that run at once: one slow task holds up nobody."""
+
 _logger: Final = logging.getLogger("channelshim.tasks")
 
 _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
@@ -76,7 +82,7 @@ class TaskRunner:
         clock: Clock,
         *,
         worker_id: str = WORKER_ID,
-        runners: int = limits.TASK_RUNNERS,
+        runners: int = TASK_RUNNERS,
         started: Callable[[str], None] = lambda queue: None,
         threads: Threads | None = None,
         deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
@@ -211,7 +217,7 @@ class TaskRunner:
             self._worker_id,
             now,
             limit=1,
-            lease_seconds=limits.TASK_LEASE_SECONDS,
+            lease_seconds=TASK_LEASE_SECONDS,
             excluded_queues=closed,
         )
         if taken:

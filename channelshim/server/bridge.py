@@ -453,7 +453,7 @@ def _cycle_of(send: Send) -> RequestResponseCycle:
 
 
 def _nobody() -> None:
-    """Stand in for whoever wants to know that a request has been answered."""
+    """No-op, for when nobody wants to know that a request has been answered."""
 
 
 async def send_whole(
@@ -532,7 +532,7 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
 _keys: dict[bytes, str] = {}
 _MOST_KEYS = 512
 _LONGEST_KEY = 64
-"""Names come from outside; beyond so many, each is made anew."""
+"""Header names are untrusted, so the cache is bounded."""
 
 
 def _key(raw_name: bytes) -> str:

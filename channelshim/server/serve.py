@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from channelshim import limits
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.threads import Threads
 from channelshim.kernel.wakeups import Wakeups
@@ -42,6 +41,13 @@ from channelshim.transports.websocket import Acceptor, WebSocketProtocol
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
+
+SWEEP_SECONDS: Final = 1.0
+"""Between two looks for connections that are too slow."""
+
+KEEP_ALIVE_SECONDS: Final = 60
+"""An idle HTTP connection is kept so long: browsers keep theirs about as long."""
 
 _logger: Final = logging.getLogger("channelshim.server")
 
@@ -58,7 +64,7 @@ def bind(host: str, port: int) -> socket.socket:
         )
     except socket.gaierror as error:
         raise ConfigurationError(
-            f"the address {host!r} is unknown here; try --host localhost"
+            f"cannot listen on {host!r}: unknown address; try --host localhost"
         ) from error
     # localhost may mean ::1 first; browsers try both, and curl 127.0.0.1.
     family, kind, protocol, _, address = min(found, key=lambda f: f[0])
@@ -177,7 +183,7 @@ class Server:
         self,
         listeners: Sequence[Listener],
         *,
-        stop_seconds: float = limits.STOP_SECONDS,
+        stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
     ) -> None:
@@ -248,7 +254,7 @@ class Server:
         """End the HTTP connections whose peers are too slow."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(limits.SWEEP_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS)
             now = loop.time()
             for connection in self._connections():
                 if isinstance(connection, HttpProtocol):
@@ -273,12 +279,12 @@ class Server:
         for connection in self._connections():
             connection.shutdown()
         is_interrupt = self._signal == signal.SIGINT
-        seconds = limits.INTERRUPT_SECONDS if is_interrupt else self._stop_seconds
+        seconds = INTERRUPT_SECONDS if is_interrupt else self._stop_seconds
         await _until(lambda: not self._requests_in_hand(), seconds)
         left = self._requests_in_hand()
         if left:
             _logger.warning("stopped with %d requests still running", left)
-        await _until(lambda: not self._pages(), limits.INTERRUPT_SECONDS)
+        await _until(lambda: not self._pages(), INTERRUPT_SECONDS)
         # uvicorn would log each as a failure of the app.
         logging.getLogger("uvicorn.error").disabled = True
         tasks = [task for each in self._servers for task in each.server_state.tasks]
@@ -326,7 +332,7 @@ def _uvicorn_server(listener: Listener) -> uvicorn.Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=limits.KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
     )
 

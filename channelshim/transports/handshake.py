@@ -6,8 +6,9 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Final
 
-from channelshim import limits
+PATH_SOCKET: Final = "/_ah/channel/socket"
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
@@ -26,7 +27,7 @@ def refusal(
         is_allowed: takes the Origin header (None when absent) and the Host header, and
             says whether a page from there may open a channel.
     """
-    if path != limits.PATH_SOCKET:
+    if path != PATH_SOCKET:
         return not_here()
     if headers.get(b"sec-websocket-version") != b"13" or not _is_key(
         headers.get(b"sec-websocket-key", b"")

@@ -41,7 +41,7 @@ class Reply:
 
 
 def method_not_allowed() -> Reply:
-    """Return the answer to anything but GET (contract 3.1, 4.1)."""
+    """Return the answer to anything but GET."""
     headers = (("Allow", "GET"), ("Content-Type", "text/plain; charset=utf-8"))
     return Reply(HTTPStatus.METHOD_NOT_ALLOWED, headers, b"Only GET is answered here.")
 
@@ -168,7 +168,7 @@ class Poller:
         seconds = max(seconds, self._grace_seconds)
         self._hub.lease(claims.client_id, claims.nonce, seconds)
 
-    # --- The old wire (contract 4.2) ----------------------------------------------
+    # --- The old wire: part E of docs/reference/contract.md -----------------------
 
     def old_wire(self, query: Mapping[str, str]) -> Reply:
         """Answer /_ah/channel/dev: at once, one message at most."""

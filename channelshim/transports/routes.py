@@ -17,12 +17,13 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
+from channelshim.transports import handshake
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
 
 PATHS: Final = frozenset(
-    {limits.PATH_JSAPI, limits.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
+    {limits.PATH_JSAPI, handshake.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
 )
 """What is answered here; every other path is the app's."""
 
@@ -118,7 +119,7 @@ class Routes:
             return method_not_allowed()
         if request.path == limits.PATH_JSAPI:
             return jsapi(has_sockets=self._has_sockets)
-        if request.path != limits.PATH_SOCKET:
+        if request.path != handshake.PATH_SOCKET:
             return None
         if not self._has_sockets:
             sentence = "No WebSockets under this server: poll instead."

@@ -16,20 +16,23 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from channelshim import limits
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
 from channelshim.transports.polling import Reply
 from channelshim.transports.routes import PATHS, Request, Routes
+from channelshim.transports.stop_signals import STOP_SECONDS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HELD_POLLS: Final = 2
+"""Threads that polls may hold under a WSGI server that does not say how many it has."""
 
 _logger: Final = logging.getLogger("channelshim.transports")
 
 
 class LoopThread:
-    """An event loop in a daemon thread, made anew after a fork.
+    """An event loop in a daemon thread, made again after a fork.
 
     Args:
         on_started: called on the loop, before anything else.
@@ -101,7 +104,7 @@ class WsgiGateway:
         routes: answers channels.
         loop_thread: where polls are answered.
         held_polls: threads of the server that polls may hold at once; 0 means half of
-            the server's where it says how many it has, else limits.HELD_POLLS.
+            the server's where it says how many it has, else HELD_POLLS.
     """
 
     def __init__(
@@ -123,7 +126,7 @@ class WsgiGateway:
 
     def note_stop(self) -> None:
         """End the polls that are held: the server would wait for them."""
-        self._stops_until = time.monotonic() + limits.STOP_SECONDS
+        self._stops_until = time.monotonic() + STOP_SECONDS
         loop = self._loop_thread.running()
         if loop is not None:
             with contextlib.suppress(RuntimeError):
@@ -182,7 +185,7 @@ class WsgiGateway:
     def _take_hold(self, environ: WSGIEnvironment) -> bool:
         if not environ.get("wsgi.multithread"):
             return False
-        most = self._held_polls or _threads(environ) // 2 or limits.HELD_POLLS
+        most = self._held_polls or _threads(environ) // 2 or HELD_POLLS
         with self._lock:
             if self._held >= most:
                 return False

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from channelshim import limits
 from channelshim.broker.memory import MemoryBroker
+from channelshim.composition import front
 from channelshim.hub.hub import Hub
 from channelshim.hub.reports import PresenceReports
 from tests.exploring import Cases, explored
@@ -137,7 +137,7 @@ class Delivery(RuleBasedStateMachine):
             ping_timeout_seconds=PING_TIMEOUT,
         )
         self.hub.start(cast(Any, self.loop))
-        self.hub.expect_reconnect(connected, limits.RETURN_SECONDS)
+        self.hub.expect_reconnect(connected, front.RETURN_SECONDS)
 
     # --- What happens -----------------------------------------------------------------
 
@@ -283,7 +283,7 @@ class Delivery(RuleBasedStateMachine):
             assert visit.texts == self.sent[visit.client_id][visit.start :]
         for visit in self.everything:
             self.drop(visit)
-        self.loop.run(PING_INTERVAL + PING_TIMEOUT + GRACE + limits.RETURN_SECONDS + 2)
+        self.loop.run(PING_INTERVAL + PING_TIMEOUT + GRACE + front.RETURN_SECONDS + 2)
         self.note_changes()
         assert not any(self.told.values())
         assert self.hub.connection_count == 0

@@ -151,6 +151,6 @@ def _forwarded(
     )
     ready.pop("HTTP_TRANSFER_ENCODING", None)
     if guard.is_reserved(ready):
-        _logger.error("an upload may not lead to %s", path)
+        _logger.error("the success path of an upload may not be %s", path)
         raise _Refused(HTTPStatus.FORBIDDEN, "An upload may not lead there.")
     return ready

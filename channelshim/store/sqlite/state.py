@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from channelshim import limits
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
@@ -16,6 +15,7 @@ from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
+from channelshim.store.sqlite import cache
 from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.database import Database, Synchronous, make_private
 from channelshim.store.sqlite.entities import SqliteEntities
@@ -37,9 +37,9 @@ class SqliteSecrets:
 
     def get(self, purpose: str) -> Sequence[bytes]:
         """Return the signing secrets of purpose, oldest first; make one if need be."""
-        found = self._read_secrets(purpose)
-        if found:
-            return found
+        stored = self._read_secrets(purpose)
+        if stored:
+            return stored
         with self._database.write() as connection:
             # Another process may have made one in between; both then use that one.
             connection.execute(
@@ -110,7 +110,7 @@ class SqliteJournal:
     def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
         """Write a group of changes in one commit.
 
-        An id in both counts as connected: reported once too often is mended by the
+        An id in both counts as connected: reported once too often is corrected by the
         next start, never reported is not.
         """
         with self._database.write() as connection:
@@ -161,7 +161,7 @@ class SqliteStore:
         synchronous: Synchronous = "NORMAL",
         takes_lease: bool = True,
         clock: Callable[[], float] = time.time,
-        cache_bytes: int = limits.CACHE_BYTES,
+        cache_bytes: int = cache.CACHE_BYTES,
     ) -> None:
         # First: a second server must not even migrate the file.
         self._lease = (
