@@ -8,24 +8,29 @@ Source: google/appengine/ext/ndb/tasklets.py, _State and get_context.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, Final
 
-ENVIRONMENT_KEYS: Final = frozenset({"__CONTEXT__", "__EVENT_LOOP__", "__CALLBACK__"})
+_CONTEXT_KEY: Final = "__CONTEXT__"
+
+ENVIRONMENT_KEYS: Final = frozenset({_CONTEXT_KEY, "__EVENT_LOOP__", "__CALLBACK__"})
 """Marks that ndb leaves in os.environ; a new request must start without them."""
 
 
 def finish() -> None:
     """Write what is not yet written and drop this thread's ndb context.
 
-    Does nothing when ndb is not loaded or this thread has not used it. Raises what the
-    datastore raises for a write that nobody waited for.
+    Does nothing when ndb is not loaded or was not used since os.environ was made anew:
+    a context from before a request is not the request's to flush, and its event loop is
+    another one, in which its writes would never end. Raises what the datastore raises
+    for a write that nobody waited for.
     """
     tasklets: Any = sys.modules.get("google.appengine.ext.ndb.tasklets")
     if tasklets is None or not hasattr(tasklets, "_state"):
         return
     context = tasklets._state.current_context
-    if context is None:
+    if context is None or not os.environ.get(_CONTEXT_KEY):
         return
     eventloop: Any = sys.modules["google.appengine.ext.ndb.eventloop"]
     try:

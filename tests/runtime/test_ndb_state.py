@@ -85,3 +85,10 @@ def test_also_one_from_a_thread_of_the_request(note: Any) -> None:
 
     in_request(handle)
     assert in_request(lambda: note.get_by_id("kept").text) == "x"
+
+
+def test_a_request_leaves_what_began_before_it_alone(note: Any) -> None:
+    before = note(id="before", text="x").put_async()
+    # It has an event loop of its own, in which the put above would never end.
+    in_request(lambda: None)
+    assert before.get_result() == note.get_by_id("before").key
