@@ -85,7 +85,7 @@ class Collected:
         self.headers: Headers = []
         self.length: str | None = None
         self.written: list[bytes] = []
-        self.has_text = False
+        self.has_text: bool = False
         self.is_sent = False
 
     def start(self, status: str, headers: Headers, exc_info: Any = None) -> Any:

@@ -46,7 +46,7 @@ class AppImportError(ConfigurationError):
         own = traceback.TracebackException.from_exception(cause)
         while len(own.stack) > 1 and not _is_inside(own.stack[0].filename, root):
             del own.stack[0]
-        self.report = "".join(own.format())
+        self.report: str = "".join(own.format())
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:

@@ -51,7 +51,7 @@ class Front:
             is_posting=posts_presence(settings, instance.plan.app.config),
             threads=instance.threads,
         )
-        self.hub = Hub(
+        self.hub: Hub = Hub(
             instance.broker,
             instance.clock,
             self._reports,
@@ -62,7 +62,7 @@ class Front:
             ping_timeout_seconds=settings.ping_timeout_seconds,
             pause_seconds=settings.pause_seconds,
         )
-        self.poller = Poller(
+        self.poller: Poller = Poller(
             self.hub,
             instance.tokens,
             instance.clock,

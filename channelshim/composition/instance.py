@@ -92,11 +92,11 @@ class Instance:
     def __init__(self, plan: Plan, login: Login) -> None:
         settings = plan.settings
         self._login = login
-        self.plan = plan
-        self.clock = SystemClock()
-        self.status = StatusRegistry()
-        self.sites = Sites()
-        self.threads = Threads()
+        self.plan: Plan = plan
+        self.clock: SystemClock = SystemClock()
+        self.status: StatusRegistry = StatusRegistry()
+        self.sites: Sites = Sites()
+        self.threads: Threads = Threads()
         self.store: Store = open_store(
             plan.store_directory,
             _values_of,
@@ -104,12 +104,12 @@ class Instance:
             is_cleared=plan.clears_store,
         )
         try:
-            self.tokens = TokenSigner(self._secrets(TOKENS))
-            self.cookies = CookieSigner(self._secrets(COOKIES))
+            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS))
+            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES))
         except BaseException:
             self.store.close()
             raise
-        self.broker = MemoryBroker(
+        self.broker: MemoryBroker = MemoryBroker(
             self.clock,
             window_seconds=settings.ping_interval_seconds
             + settings.ping_timeout_seconds
@@ -119,7 +119,7 @@ class Instance:
             window_total_bytes=settings.window_total_bytes,
         )
         executions = Executions(self.clock)
-        self.jobs = Jobs(
+        self.jobs: Jobs = Jobs(
             self.store.tasks,
             plan.app.queues,
             plan.app.cron,
@@ -129,7 +129,7 @@ class Instance:
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)
-        self.backing = Backing(
+        self.backing: Backing = Backing(
             self.store,
             self.tokens,
             self.broker,

@@ -60,7 +60,7 @@ class JoinedWrites:
         self.transport = transport
         self._loop = loop
         self._held: list[bytes] = []
-        self.written_bytes = 0
+        self.written_bytes: int = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transport, name)

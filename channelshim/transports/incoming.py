@@ -64,7 +64,7 @@ class Incoming:
     __slots__ = ("_parser", "_spent", "_spent_at", "failure")
 
     def __init__(self) -> None:
-        self.failure = 0
+        self.failure: int = 0
         self._parser: _FrameParser | None = None
         self._spent = 0
         self._spent_at = 0.0

@@ -74,7 +74,7 @@ class Acceptor:
         send_buffer_bytes: int,
         send_buffer_total_bytes: int,
     ) -> None:
-        self.hub = hub
+        self.hub: Hub = hub
         self.tokens = tokens
         self.clock = clock
         self._is_allowed = is_allowed
@@ -86,7 +86,7 @@ class Acceptor:
         self._behind = 0
         self._ending: deque[asyncio.Transport] = deque()
         self.sender = sender
-        self.reader_bytes = send_buffer_bytes
+        self.reader_bytes: int = send_buffer_bytes
 
     @property
     def watched_bytes(self) -> int:

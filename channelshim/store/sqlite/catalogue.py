@@ -42,7 +42,7 @@ class Draft:
     def __init__(self, connection: sqlite3.Connection, state: State) -> None:
         self._connection = connection
         self.state = state
-        self.is_changed = False
+        self.is_changed: bool = False
 
     def kind_id(self, namespace: str, name: str) -> int:
         """Return the number of a kind, made now if need be."""

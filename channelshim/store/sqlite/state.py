@@ -175,13 +175,13 @@ class SqliteStore:
             self._close_lease()
             raise
         self.database = database
-        self.entities = SqliteEntities(database, values_of or _cannot_read, clock=clock)
-        self.tasks = SqliteTasks(database)
-        self.pull_tasks = SqlitePullTasks(database)
-        self.cache = SqliteCache(database, clock=clock, maximum_bytes=cache_bytes)
-        self.accounts = SqliteAccounts(database)
-        self.secrets = SqliteSecrets(database)
-        self.journal = SqliteJournal(database)
+        self.entities: SqliteEntities = SqliteEntities(database, values_of or _cannot_read, clock=clock)
+        self.tasks: SqliteTasks = SqliteTasks(database)
+        self.pull_tasks: SqlitePullTasks = SqlitePullTasks(database)
+        self.cache: SqliteCache = SqliteCache(database, clock=clock, maximum_bytes=cache_bytes)
+        self.accounts: SqliteAccounts = SqliteAccounts(database)
+        self.secrets: SqliteSecrets = SqliteSecrets(database)
+        self.journal: SqliteJournal = SqliteJournal(database)
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""
