@@ -43,6 +43,12 @@ def test_the_ping_is_the_librarys() -> None:
     assert frames.PING_FRAME == Frame(Opcode.PING, b"").serialize(mask=False)
 
 
+@given(st.binary(max_size=125))
+def test_pongs_are_the_librarys(payload: bytes) -> None:
+    expected = Frame(Opcode.PONG, payload).serialize(mask=False)
+    assert frames.pong_frame(payload) == expected
+
+
 def test_the_hello_is_json_with_the_number() -> None:
     assert json.loads(frames.hello_text(1 << 53)) == {"id": 1 << 53}
 

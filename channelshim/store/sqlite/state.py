@@ -175,10 +175,14 @@ class SqliteStore:
             self._close_lease()
             raise
         self.database = database
-        self.entities: SqliteEntities = SqliteEntities(database, values_of or _cannot_read, clock=clock)
+        self.entities: SqliteEntities = SqliteEntities(
+            database, values_of or _cannot_read, clock=clock
+        )
         self.tasks: SqliteTasks = SqliteTasks(database)
         self.pull_tasks: SqlitePullTasks = SqlitePullTasks(database)
-        self.cache: SqliteCache = SqliteCache(database, clock=clock, maximum_bytes=cache_bytes)
+        self.cache: SqliteCache = SqliteCache(
+            database, clock=clock, maximum_bytes=cache_bytes
+        )
         self.accounts: SqliteAccounts = SqliteAccounts(database)
         self.secrets: SqliteSecrets = SqliteSecrets(database)
         self.journal: SqliteJournal = SqliteJournal(database)
