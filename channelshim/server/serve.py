@@ -25,17 +25,15 @@ import uvicorn
 
 from channelshim import limits
 from channelshim.errors import ConfigurationError
+from channelshim.hub.pacing import Pacing
 from channelshim.kernel.threads import Threads
 from channelshim.kernel.wakeups import Wakeups
-from channelshim.server.bridge import (
-    AsgiApp,
-    CallSoon,
-    Send,
-    WsgiBridge,
-    send_whole,
-)
+from channelshim.server.bridge import AsgiApp, WsgiBridge
+from channelshim.server.exchange import CallSoon
+from channelshim.server.executor import ThreadExecutor
 from channelshim.server.http_protocol import HttpProtocol, for_server
 from channelshim.server.request_body import Receive, Scope, disconnected
+from channelshim.server.response_events import Send, send_whole
 from channelshim.server.workers import Workers
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import Poller, Reply, method_not_allowed
@@ -334,7 +332,11 @@ def make_bridge(
     app: Callable[..., Iterable[bytes]],
     count: int,
     threads: Threads | None = None,
-    **bounds: Any,
+    *,
+    pacing: Pacing | None = None,
+    **options: Any,
 ) -> WsgiBridge:
     """Return the bridge to a WSGI app with so many workers of its own."""
-    return WsgiBridge(app, Workers(count, threads=threads), **bounds)
+    pacing = pacing or Pacing()
+    executor = ThreadExecutor(app, Workers(count, threads=threads), pacing)
+    return WsgiBridge(executor, pacing=pacing, **options)
