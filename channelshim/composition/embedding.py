@@ -97,6 +97,7 @@ class Gateway:
                         front.poller, server.host_refusal, origins, has_sockets=False
                     ),
                     loop_thread,
+                    when_safe=self._installation.open().broker.when_safe,
                 )
             return self._opened
 

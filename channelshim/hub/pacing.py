@@ -50,6 +50,8 @@ class Pacing:
     def __init__(self, *, new_seconds: float = NEW_SECONDS) -> None:
         self._new_seconds = new_seconds
         self._in_hand: set[Handler] = set()
+        # Those that have ended, and whose answers wait for something.
+        self._answering: set[Handler] = set()
         self._threads = threading.local()
         self._sending_paths: set[str] = set()
         self._on_finished: Callable[[], None] = _ignore
@@ -57,7 +59,7 @@ class Pacing:
     @property
     def count(self) -> int:
         """Return how many handlers have begun and not finished."""
-        return len(self._in_hand)
+        return len(self._in_hand) + len(self._answering)
 
     def subscribe(self, on_finished: Callable[[], None]) -> None:
         """Have on_finished called, on the loop, whenever a handler has finished."""
@@ -72,6 +74,17 @@ class Pacing:
     def finish(self, handler: Handler) -> None:
         """Note that a handler's answer is there. Loop thread. Idempotent."""
         self._in_hand.discard(handler)
+        if self._answering:
+            self._answering.discard(handler)
+        self._on_finished()
+
+    def hold(self, handler: Handler) -> None:
+        """Note that a handler has ended and its answer waits. Loop thread.
+
+        What it has sent may be what the answer waits for: nobody waits for more of it.
+        """
+        self._in_hand.discard(handler)
+        self._answering.add(handler)
         self._on_finished()
 
     @contextlib.contextmanager

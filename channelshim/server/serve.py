@@ -23,25 +23,23 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from channelshim.errors import ConfigurationError
+from channelshim.hub.pacing import Pacing
 from channelshim.kernel.threads import Threads
 from channelshim.kernel.wakeups import Wakeups
-from channelshim.server.bridge import (
-    AsgiApp,
-    CallSoon,
-    Send,
-    WsgiBridge,
-    send_whole,
-)
+from channelshim.server.bridge import AsgiApp, WsgiBridge
+from channelshim.server.exchange import CallSoon
+from channelshim.server.executor import ThreadExecutor
 from channelshim.server.http_protocol import HttpProtocol, for_server
 from channelshim.server.request_body import Receive, Scope, disconnected
+from channelshim.server.response_events import Send, send_whole
 from channelshim.server.workers import Workers
 from channelshim.transports.polling import Reply
 from channelshim.transports.routes import PATHS, Request, Routes
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import Acceptor, WebSocketProtocol
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 
 SWEEP_SECONDS: Final = 1.0
 """Between two looks for connections that are too slow."""
@@ -106,6 +104,11 @@ class Application:
         self.bridge = bridge
         self._routes = routes
         self._own_paths = PATHS if routes is not None else frozenset()
+
+    @property
+    def polls_in_hand(self) -> int:
+        """Return how many polls have not been answered."""
+        return 0 if self._routes is None else self._routes.polls_in_hand
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -268,6 +271,9 @@ class Server:
     def _requests_in_hand(self) -> int:
         return sum(bridge.requests_in_hand for bridge in self._bridges)
 
+    def _polls_in_hand(self) -> int:
+        return sum(each.application.polls_in_hand for each in self._listeners)
+
     def _pages(self) -> list[WebSocketProtocol]:
         return [page for acceptor in self._acceptors for page in acceptor.connections]
 
@@ -284,7 +290,9 @@ class Server:
         left = self._requests_in_hand()
         if left:
             _logger.warning("stopped with %d requests still running", left)
-        await _until(lambda: not self._pages(), INTERRUPT_SECONDS)
+        await _until(
+            lambda: not (self._pages() or self._polls_in_hand()), INTERRUPT_SECONDS
+        )
         # uvicorn would log each as a failure of the app.
         logging.getLogger("uvicorn.error").disabled = True
         tasks = [task for each in self._servers for task in each.server_state.tasks]
@@ -355,7 +363,11 @@ def make_bridge(
     app: Callable[..., Iterable[bytes]],
     count: int,
     threads: Threads | None = None,
-    **bounds: Any,
+    *,
+    pacing: Pacing | None = None,
+    **options: Any,
 ) -> WsgiBridge:
     """Return the bridge to a WSGI app with so many workers of its own."""
-    return WsgiBridge(app, Workers(count, threads=threads), **bounds)
+    pacing = pacing or Pacing()
+    executor = ThreadExecutor(app, Workers(count, threads=threads), pacing)
+    return WsgiBridge(executor, pacing=pacing, **options)

@@ -177,6 +177,8 @@ class Workers:
                 job()
             except BaseException:
                 _logger.exception("a worker's job failed")
+            # A thread that rests must not keep a request and its answer.
+            del job
 
 
 def _rest(alarm: threading.Lock) -> None:

@@ -10,10 +10,11 @@ PATH_DEV       the old wire; on the hub's loop
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
@@ -60,7 +61,7 @@ class Routes:
     Args:
         poller: answers polls and the old wire.
         host_refusal: takes the Host header, and returns why it is not served here, or
-            "" (contract 7.7).
+            "".
         origins: whose pages may read the answers.
         has_sockets: whether this server takes WebSockets.
     """
@@ -91,7 +92,7 @@ class Routes:
         request: Request,
         *,
         may_hold: bool,
-        gone: Awaitable[object] | None = None,
+        gone: asyncio.Future[Any] | None = None,
     ) -> Reply:
         """Answer a poll or a request of the old wire. On the hub's loop.
 
@@ -102,10 +103,15 @@ class Routes:
         """
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         if request.path == limits.PATH_DEV:
-            reply = self._poller.old_wire(query)
+            reply = await self._poller.old_wire(query)
         else:
             reply = await self._poller.poll(query, may_hold=may_hold, gone=gone)
         return self._readable(request, reply)
+
+    @property
+    def polls_in_hand(self) -> int:
+        """Return how many polls have not been answered. On the hub's loop."""
+        return self._poller.count
 
     def end_held(self) -> None:
         """Answer every poll that is held, now. On the hub's loop."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from channelshim.broker.safety import wait_until_safe
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
 from channelshim.transports.polling import Reply
@@ -103,6 +104,8 @@ class WsgiGateway:
         app: the app server.
         routes: answers channels.
         loop_thread: where polls are answered.
+        when_safe: calls a function when the messages of this process are safe; no
+            answer goes out before its messages are.
         held_polls: threads of the server that polls may hold at once; 0 means half of
             the server's where it says how many it has, else HELD_POLLS.
     """
@@ -113,10 +116,12 @@ class WsgiGateway:
         routes: Routes,
         loop_thread: LoopThread,
         *,
+        when_safe: Callable[[Callable[[], None]], None],
         held_polls: int = 0,
     ) -> None:
         self._app = app
         self._routes = routes
+        self._when_safe = when_safe
         self._loop_thread = loop_thread
         self._held_polls = held_polls
         self._held = 0
@@ -148,7 +153,9 @@ class WsgiGateway:
             text = b"The server failed; its log says why.\n"
             reply = Reply(HTTPStatus.INTERNAL_SERVER_ERROR, (), text)
         if reply is None:
-            return self._app(environ, start_response)
+            answer = self._app(environ, start_response)
+            wait_until_safe(self._when_safe)
+            return answer
         phrase = reply.reason or HTTPStatus(reply.status).phrase
         length = ("Content-Length", str(len(reply.body)))
         start_response(f"{int(reply.status)} {phrase}", [*reply.headers, length])

@@ -20,8 +20,10 @@ from channelshim.composition.reading import empty_app
 from channelshim.composition.serving import Serving
 from channelshim.composition.settings import read_settings
 from channelshim.composition.status import StatusRegistry
+from channelshim.contracts.presence import Change
 from channelshim.contracts.tasks import Task
 from channelshim.server.bridge import WsgiBridge
+from channelshim.server.executor import ThreadExecutor
 from channelshim.server.serve import bind
 from channelshim.server.workers import Workers
 from channelshim.store.sqlite.database import FILE_NAME
@@ -128,9 +130,9 @@ def test_presence_that_waits_is_counted(
     instance.serve(Exposure(), slow)
     front = Front(instance)
     reports = front._reports
-    reports.connected("ann")
+    reports.tell("ann", Change.CONNECTED)
     assert begun.wait(PATIENCE_SECONDS)
-    reports.disconnected("ann")
+    reports.tell("ann", Change.DISCONNECTED)
     wait_until(lambda: instance.status.counters()["presence.waiting"] == 1)
     may_end.set()
     wait_until(lambda: instance.status.counters()["presence.waiting"] == 0)
@@ -178,7 +180,7 @@ def test_bridge_counts_requests_that_wait_and_says_when_it_is_full() -> None:
         status = StatusRegistry()
         begun, may_end = threading.Event(), threading.Event()
         workers = Workers(1, maximum_waiting=2)
-        WsgiBridge(nobody, workers).report_to(status)
+        WsgiBridge(ThreadExecutor(nobody, workers)).report_to(status)
 
         def job() -> None:
             begun.set()

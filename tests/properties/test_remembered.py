@@ -17,7 +17,7 @@ from channelshim.hub import connections
 from channelshim.hub.connections import FrameCache
 from channelshim.protocol import frames
 from channelshim.runtime import variables
-from channelshim.server import bridge
+from channelshim.server import environ as environments
 from channelshim.server import response_bytes as heads
 from tests.exploring import Cases, explored
 
@@ -157,7 +157,7 @@ def test_headers_mean_the_same_whatever_names_came_before(
     chance = cases.random()
     application = variables.Application("app")
     caches: list[tuple[Any, str, Any]] = [
-        (bridge, "_MOST_KEYS", bridge._keys),
+        (environments, "_MOST_KEYS", environments._keys),
         (guard, "_MAXIMUM_REMEMBERED", guard._harmless),
         (variables, "_MAXIMUM_REMEMBERED", variables._names),
     ]
@@ -167,7 +167,7 @@ def test_headers_mean_the_same_whatever_names_came_before(
             monkeypatch.setattr(module, bound, most)
             if most == 0 or len(cache) >= 40:
                 cache.clear()
-        environ = bridge.environ_of(scope, io.BytesIO(), 0)
+        environ = environments.environ_of(scope, io.BytesIO(), 0)
         del environ["wsgi.errors"], environ["wsgi.input"]
         clean = guard.clean(environ)
         return environ, clean, variables.request_variables(application, clean, None)

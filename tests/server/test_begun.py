@@ -23,7 +23,7 @@ from uvicorn.server import ServerState
 
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.http_protocol import Begin, for_server
-from channelshim.server.workers import Workers
+from channelshim.server.serve import make_bridge
 from tests.exploring import Cases, explored
 from tests.lanes import timeout_factor
 
@@ -97,7 +97,7 @@ class Sites:
         return begin
 
     def _start(self, begin_of: Callable[[WsgiBridge], Begin]) -> int:
-        bridge = WsgiBridge(app, Workers(2), maximum_body_bytes=1000)
+        bridge = make_bridge(app, 2, maximum_body_bytes=1000)
         acceptor: Any = None
         config = uvicorn.Config(
             bridge,

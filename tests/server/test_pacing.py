@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from channelshim.hub.pacing import Pacing
-from channelshim.server.bridge import WsgiBridge
-from channelshim.server.workers import Workers
+from channelshim.server.serve import make_bridge
 from tests.lanes import timeout_factor
 
 PATIENCE_SECONDS = 10.0 * timeout_factor()
@@ -21,7 +20,7 @@ class Site:
 
     def __init__(self, new_seconds: float) -> None:
         self.pacing = Pacing(new_seconds=new_seconds)
-        self.bridge = WsgiBridge(self.app, Workers(4), pacing=self.pacing)
+        self.bridge = make_bridge(self.app, 4, pacing=self.pacing)
         self.begun: dict[str, asyncio.Future[Any]] = {}
         self.held: dict[str, threading.Event] = {}
         self.loop = asyncio.get_running_loop()

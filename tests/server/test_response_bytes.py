@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from channelshim.server.bridge import whole_events
 from channelshim.server.response_bytes import answer_bytes
+from channelshim.server.response_events import whole_events
 
 SERVER_HEADERS = [(b"date", b"Tue, 24 Nov 2026 00:00:00 GMT")]
 

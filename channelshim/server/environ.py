@@ -1,0 +1,72 @@
+"""The WSGI environment of a request."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, Any
+from urllib.parse import unquote_to_bytes
+
+from channelshim.server.request_body import Scope
+
+
+def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
+    """Return the WSGI environment of a request (PEP 3333).
+
+    Header names that hold an underscore are left out: in the environment they could
+    not be told from the same name with a dash.
+    """
+    host, port = scope.get("server") or ("localhost", 80)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": str(host),
+        "SERVER_PORT": str(port or 80),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": (scope.get("client") or ("127.0.0.1", 0))[0],
+        "REMOTE_PORT": str((scope.get("client") or ("", 0))[1]),
+        "CONTENT_LENGTH": str(length),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        # Without it, WebOb copies each body into a temporary file.
+        "webob.is_body_seekable": True,
+    }
+    for raw_name, raw_value in scope["headers"]:
+        key = _keys.get(raw_name)
+        if key is None:
+            key = _key(raw_name)
+        if not key:
+            continue
+        value = raw_value.decode("latin-1")
+        if key in environ and key != "CONTENT_TYPE":
+            separator = "; " if key == "HTTP_COOKIE" else ","
+            value = environ[key] + separator + value
+        environ[key] = value
+    return environ
+
+
+_keys: dict[bytes, str] = {}
+_MOST_KEYS = 512
+_LONGEST_KEY = 64
+"""Header names are untrusted, so the cache is bounded."""
+
+
+def _key(raw_name: bytes) -> str:
+    """Return a header's key in the environment, "" for one that is left out."""
+    name = raw_name.decode("latin-1")
+    if "_" in name or name in ("content-length", "transfer-encoding"):
+        key = ""
+    elif name == "content-type":
+        key = "CONTENT_TYPE"
+    else:
+        key = "HTTP_" + name.upper().replace("-", "_")
+    if len(_keys) < _MOST_KEYS and len(name) < _LONGEST_KEY:
+        _keys[raw_name] = key
+    return key

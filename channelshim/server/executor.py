@@ -1,0 +1,185 @@
+"""Who runs the app: threads of this process, or processes behind a pipe."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final, Protocol
+
+from channelshim import limits
+from channelshim.contracts.status import Status
+from channelshim.hub.pacing import Pacing
+from channelshim.runtime.file_pieces import FilePieces
+from channelshim.server.exchange import Exchange, Head
+from channelshim.server.workers import Workers
+
+_logger: Final = logging.getLogger("channelshim.server")
+
+WsgiApp = Callable[..., Iterable[bytes]]
+
+
+class Executor(Protocol):
+    """Has the app answer requests.
+
+    What the app answers goes to the exchange, in calls on the loop: either `take_whole`
+    alone, or `take_file` alone, or `take_piece` for each piece and `end_pieces`.
+    """
+
+    def submit(self, exchange: Exchange) -> bool:
+        """Have the app answer; return False when too many requests wait already.
+
+        Loop thread. `exchange.worker` is set before it returns.
+        """
+
+    def report_to(self, status: Status) -> None:
+        """Register how many requests wait, and whether more are refused."""
+
+
+class ThreadExecutor:
+    """Implements Executor with threads of this process.
+
+    Args:
+        app: the WSGI application.
+        workers: the threads.
+        pacing: told which thread runs which request.
+    """
+
+    def __init__(
+        self, app: WsgiApp, workers: Workers, pacing: Pacing | None = None
+    ) -> None:
+        self._app = app
+        self._workers = workers
+        self._pacing = pacing or Pacing()
+
+    def submit(self, exchange: Exchange) -> bool:
+        """See Executor."""
+        run = exchange.worker = _Run(self._app, exchange, self._pacing)
+        return self._workers.submit(run)
+
+    def report_to(self, status: Status) -> None:
+        """See Executor."""
+        status.counter("server.requests_waiting", lambda: self._workers.waiting)
+        status.check("server.workers", self._describe_fault)
+
+    def _describe_fault(self) -> str:
+        if not self._workers.is_full:
+            return ""
+        return (
+            f"{self._workers.waiting} requests wait for a thread, and more are refused "
+            "with 503"
+        )
+
+
+class _Run:
+    """One request in a worker; see exchange.Worker.
+
+    A whole answer, as almost all are, crosses to the loop in one call.
+    """
+
+    __slots__ = (
+        "_app",
+        "_exchange",
+        "_head",
+        "_is_abandoned",
+        "_is_streaming",
+        "_pacing",
+        "_room",
+        "_written",
+    )
+
+    def __init__(self, app: WsgiApp, exchange: Exchange, pacing: Pacing) -> None:
+        self._app = app
+        self._exchange = exchange
+        self._pacing = pacing
+        self._head: Head | None = None
+        self._written: list[bytes] = []
+        # Pieces that may wait; None until there is one.
+        self._room: threading.Semaphore | None = None
+        self._is_streaming = False
+        self._is_abandoned = False
+
+    def give_room(self) -> None:
+        """See exchange.Worker."""
+        if self._room is not None:
+            self._room.release()
+
+    def abandon(self) -> None:
+        """See exchange.Worker."""
+        self._is_abandoned = True
+        self.give_room()
+
+    # --- In the worker ------------------------------------------------------------
+
+    def __call__(self) -> None:
+        """Run the app and hand over what it answers."""
+        exchange = self._exchange
+        with self._pacing.running(exchange):
+            try:
+                report = self._run()
+            except BaseException:
+                # The app server answers a failing handler itself: this is our bug, or
+                # an answer that broke off.
+                _logger.exception(
+                    "%s %s broke off", exchange.environ["REQUEST_METHOD"], exchange.path
+                )
+                if self._is_streaming:
+                    report = partial(exchange.end_pieces, is_broken=True)
+                else:
+                    report = partial(exchange.take_whole, None, b"")
+        self._call(report)
+
+    def _run(self) -> Callable[[], None]:
+        """Run the app; return how to report the rest, or all, of its answer."""
+        exchange = self._exchange
+        iterable = self._app(exchange.environ, self._start_response)
+        if isinstance(iterable, FilePieces):
+            return partial(exchange.take_file, self._head, iterable)
+        try:
+            if isinstance(iterable, (list, tuple)):
+                body = b"".join([*self._written, *iterable])
+                return partial(exchange.take_whole, self._head, body)
+            for piece in itertools.chain(self._written, iterable):
+                if piece and not self._hand_over(piece):
+                    break
+        finally:
+            close = getattr(iterable, "close", None)
+            if close is not None:
+                close()
+        if self._is_streaming:
+            return exchange.end_pieces
+        # An iterable without a piece is a whole answer too, an empty one.
+        return partial(exchange.take_whole, self._head, b"")
+
+    def _hand_over(self, piece: bytes) -> bool:
+        """Hand a piece over once there is room; return False when nobody wants it."""
+        room = self._room
+        if room is None:
+            room = self._room = threading.Semaphore(limits.RESPONSE_PIECES)
+        room.acquire()
+        if self._is_abandoned:
+            return False
+        self._is_streaming = True
+        self._call(partial(self._exchange.take_piece, self._head, piece))
+        return True
+
+    def _start_response(
+        self, status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        try:
+            if exc_info and self._is_streaming:
+                raise exc_info[1].with_traceback(exc_info[2])
+        finally:
+            exc_info = None
+        # A list as PEP 3333 has it; what else there is can be gone through once only.
+        self._head = (status, list(headers))
+        return self._written.append
+
+    def _call(self, function: Callable[[], None]) -> None:
+        try:
+            self._exchange.call_soon(function)
+        except RuntimeError:
+            # The loop is closed: the server has stopped without this request.
+            self._is_abandoned = True
