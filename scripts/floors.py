@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {
     "protocol/*": "tests/protocol",
     "appyaml/*": "tests/appyaml",
-    "broker/memory.py": "tests/broker",
+    "broker/[kms]*.py": "tests/broker",
 }
 """Files of channelshim/, and the tests that must reach each branch of them."""
 

@@ -10,7 +10,6 @@ message touches.
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import threading
 from collections import deque
@@ -18,9 +17,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from channelshim import limits
+from channelshim.broker import snapshot
+from channelshim.broker.kept import Kept, Known
 from channelshim.broker.runs import Run, parts_of
-from channelshim.contracts.broker import Channel, Delivery, Replay
+from channelshim.contracts.broker import Delivery, Replay, Subscriber, Windows
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.presence import Change, Tell
+from channelshim.contracts.store import Journal
 from channelshim.errors import BrokerError
 from channelshim.protocol.window import Chunk, first_number, replay
 
@@ -30,37 +33,26 @@ _NO_TEXT: Any = object()
 _NO_RUN: Final = Run(_NO_TEXT, [])
 """Where `publish` looks while there is no run to append to: no text is this one's."""
 
-_TEXT_BYTES = 320
-"""What a kept text costs beside its own bytes: its object, its chunk, its tuples."""
 
-_REFERENCE_BYTES = 16
-"""What one more window that shares a chunk costs."""
+class _Answered:
+    """Implements contracts.Attachment where the answer has been given."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
 
 
-class _Known(Channel):
-    """A known client id.
-
-    Attributes:
-        waiting: what was published since the last collect, as far as it had to be
-            looked at by itself.
-        chunks: the replay window; None while it is empty.
-    """
-
-    __slots__ = ("chunks", "expected_until", "is_connected", "waiting")
-
-    def __init__(self, client_id: str, number: int) -> None:
-        super().__init__(client_id, number)
-        self.waiting: list[str] = []
-        self.chunks: deque[Chunk] | None = None
-        self.expected_until = 0.0
-        self.is_connected = False
+_ANSWERED: Final = _Answered()
 
 
 class MemoryBroker:
     """Implements contracts.Broker within one process.
 
+    Every answer is given before the question returns.
+
     Args:
         clock: the time; Unix seconds start numbers, monotonic ones bound windows.
+        windows: keeps the windows from `stop` to the next `start`; None forgets them.
+        journal: knows who was connected when the last process ended; None for nobody.
         window_seconds: how long a message is kept, and an expected id known.
         window_messages: messages kept per client id.
         window_bytes: bytes of text kept per client id.
@@ -72,30 +64,59 @@ class MemoryBroker:
         self,
         clock: Clock,
         *,
+        windows: Windows | None = None,
+        journal: Journal | None = None,
         window_seconds: float,
         window_messages: int = limits.WINDOW_MESSAGES,
         window_bytes: int = limits.WINDOW_BYTES,
         window_total_bytes: int = limits.WINDOW_TOTAL_BYTES,
     ) -> None:
         self._clock = clock
+        self._windows = windows
+        self._journal = journal
         self._window_seconds = window_seconds
         self._window_messages = window_messages
         self._window_bytes = window_bytes
-        self._window_total_bytes = window_total_bytes
-        self._channels: dict[str, _Known] = {}
+        self._ids: dict[str, Known] = {}
         # Published and not collected: first what waits in `_touched`, then the runs.
-        self._touched: list[_Known] = []
+        self._touched: list[Known] = []
         self._runs: deque[Run] = deque()
         # The one that is appended to while the same text is sent.
         self._run = _NO_RUN
         self._is_woken = False
         self._wake: Callable[[], None] = _nobody
+        self._tell: Tell = _tell_nobody
         # Guards everything below and what waits; appending to runs does without.
         self._lock = threading.Lock()
-        self._unsettled: list[tuple[tuple[str, ...], list[_Known]]] = []
-        self._kept: deque[tuple[Chunk, int, list[_Known]]] = deque()
-        self._kept_bytes = 0
+        self._unsettled: list[tuple[tuple[str, ...], list[Known]]] = []
+        self._kept = Kept(window_seconds, window_messages, window_total_bytes)
         self._expected: deque[tuple[float, str]] = deque()
+
+    def start(
+        self,
+        deliver: Callable[[], None],
+        tell: Tell,
+        adopt: Callable[[Sequence[str]], None],
+        lost: Callable[[], None],
+    ) -> None:
+        """See contracts.Broker; `lost` is never called."""
+        self._tell = tell
+        was_connected = snapshot.connected_ids(self._journal)
+        windows = snapshot.take_over(
+            self._windows, self._clock.time(), self._window_seconds
+        )
+        with self._lock:
+            now = self._clock.monotonic()
+            for texts, ids in windows:
+                self._restore(texts, ids, now)
+            for client_id in was_connected:
+                self._known(client_id).is_connected = True
+        if was_connected:
+            adopt(was_connected)
+        self._wake = deliver
+        if self._touched or self._runs:
+            self._is_woken = True
+            deliver()
 
     def publish(self, client_id: str, text: str) -> None:
         """See contracts.Broker."""
@@ -104,7 +125,7 @@ class MemoryBroker:
             run.append(client_id)
             if run.taken is not None:
                 self._bring_back(run)
-        elif client_id in self._channels:
+        elif client_id in self._ids:
             self._begin(text, [client_id])
 
     def _begin(self, text: str, client_ids: list[str]) -> None:
@@ -122,13 +143,6 @@ class MemoryBroker:
             if late:
                 self._begin(run.text, late)
 
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        """See contracts.Broker."""
-        self._wake = wake
-        if self._touched or self._runs:
-            self._is_woken = True
-            wake()
-
     def expect(self, client_id: str) -> int:
         """See contracts.Broker."""
         with self._lock:
@@ -140,33 +154,67 @@ class MemoryBroker:
             self._expected.append((channel.expected_until, client_id))
             return channel.number + len(channel.waiting)
 
-    def connect(self, client_id: str) -> Channel:
+    def attach(
+        self,
+        client_id: str,
+        subscriber: Subscriber,
+        after: int | None,
+        opened: Callable[[Replay], None],
+        failed: Callable[[BrokerError], None],
+    ) -> _Answered:
         """See contracts.Broker."""
         with self._lock:
             self._settle(self._clock.monotonic())
             self._spread()
-            channel = self._known(client_id)
-            channel.is_connected = True
-            return channel
+            known = self._known(client_id)
+            known.subscriber = subscriber
+            is_new = not known.is_connected
+            known.is_connected = True
+            owed = self._replay(known, after)
+        if is_new:
+            self._tell(client_id, Change.CONNECTED)
+        opened(owed)
+        return _ANSWERED
 
-    def disconnect(self, client_id: str) -> None:
+    def replay(
+        self,
+        client_id: str,
+        after: int | None,
+        done: Callable[[Replay], None],
+        failed: Callable[[BrokerError], None],
+    ) -> None:
+        """See contracts.Broker."""
+        with self._lock:
+            self._settle(self._clock.monotonic())
+            self._spread()
+            known = self._ids.get(client_id)
+            if known is None:
+                owed = Replay(first_number(self._clock.time()), ())
+            else:
+                owed = self._replay(known, after)
+        done(owed)
+
+    def release(self, client_id: str) -> None:
         """See contracts.Broker."""
         with self._lock:
             now = self._clock.monotonic()
             self._settle(now)
             self._spread()
-            channel = self._channels.get(client_id)
-            if channel is not None:
-                channel.is_connected = False
-                if channel.expected_until <= now:
-                    del self._channels[client_id]
+            known = self._ids.get(client_id)
+            if known is None or not known.is_connected:
+                return
+            known.is_connected = False
+            known.subscriber = ()
+            if known.expected_until <= now:
+                del self._ids[client_id]
+        self._tell(client_id, Change.DISCONNECTED)
 
-    def replay(self, client_id: str, after: int | None) -> Replay:
+    def when_safe(self, done: Callable[[], None]) -> None:
         """See contracts.Broker."""
-        with self._lock:
-            self._settle(self._clock.monotonic())
-            self._spread()
-            return self._replay(self._known(client_id), after)
+        done()
+
+    def told(self, client_id: str, what: Change) -> None:
+        """See contracts.Broker; the next change is told whether or not this one was."""
 
     def collect(self) -> Sequence[Delivery]:
         """See contracts.Broker."""
@@ -197,7 +245,7 @@ class MemoryBroker:
             self._spread_runs(self._take_runs())
 
     def _spread_runs(self, runs: list[tuple[str, list[str]]]) -> None:
-        find = self._channels.get
+        find = self._ids.get
         for text, client_ids in runs:
             for client_id in client_ids:
                 channel = find(client_id)
@@ -206,10 +254,10 @@ class MemoryBroker:
                         self._touched.append(channel)
                     channel.waiting.append(text)
 
-    def _waiting(self) -> dict[tuple[str, ...], list[_Known]]:
+    def _waiting(self) -> dict[tuple[str, ...], list[Known]]:
         """Return what waits at the channels; it waits no more."""
-        groups: dict[tuple[str, ...], list[_Known]] = {}
-        group: list[_Known] = []
+        groups: dict[tuple[str, ...], list[Known]] = {}
+        group: list[Known] = []
         last: tuple[str, ...] = ()
         for channel in self._touched:
             texts = tuple(channel.waiting)
@@ -224,13 +272,13 @@ class MemoryBroker:
 
     def _compared(
         self, runs: list[tuple[str, list[str]]]
-    ) -> dict[tuple[str, ...], list[_Known]] | None:
+    ) -> dict[tuple[str, ...], list[Known]] | None:
         """Return what is owed, by comparing whole runs; None when that does not do.
 
         Changes nothing, so that each message can still be looked at by itself.
         """
-        groups: dict[tuple[str, ...], list[_Known]] = {}
-        find = self._channels.get
+        groups: dict[tuple[str, ...], list[Known]] = {}
+        find = self._ids.get
         try:
             parts = parts_of(runs)
             if parts is None:
@@ -252,74 +300,39 @@ class MemoryBroker:
         with self._lock:
             self._settle(self._clock.monotonic())
 
-    def save(self) -> bytes:
-        """See contracts.Broker.
-
-        Each text is saved once, as it is kept once, however many ids are owed it.
-        """
-        texts: dict[str, int] = {}
-        windows: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+    def stop(self) -> None:
+        """See contracts.Broker."""
+        if self._windows is None or self._wake is _nobody:
+            # Not started: the last process's windows are still there.
+            return
         with self._lock:
             self._settle(self._clock.monotonic())
             self._spread()
-            for client_id, channel in self._channels.items():
-                owed = self._replay(channel, 0)
-                windows.setdefault(owed.texts, []).append((client_id, owed.number))
-        saved = {
-            "at": self._clock.time(),
-            "windows": [
-                [[texts.setdefault(text, len(texts)) for text in window], ids]
-                for window, ids in windows.items()
-            ],
-        }
-        saved["texts"] = list(texts)
-        return json.dumps(saved).encode("ascii")
-
-    def load(self, saved: bytes) -> None:
-        """See contracts.Broker."""
-        try:
-            snapshot = json.loads(saved)
-            age = max(0.0, self._clock.time() - snapshot["at"])
-            texts = [str(text) for text in snapshot["texts"]]
-            windows = [
-                (
-                    tuple(texts[index] for index in window),
-                    [(str(client_id), _number(number)) for client_id, number in ids],
-                )
-                for window, ids in snapshot["windows"]
-            ]
-        except Exception as error:
-            # Whatever a damaged file holds: infinite numbers, or nested too deep.
-            raise BrokerError(f"the saved windows cannot be read: {error}") from error
-        if age > self._window_seconds:
-            return
-        with self._lock:
-            now = self._clock.monotonic()
-            for window, ids in windows:
-                self._restore(window, ids, now)
+            owed = [(name, self._replay(known, 0)) for name, known in self._ids.items()]
+        snapshot.hand_down(self._windows, self._clock.time(), owed)
 
     def _restore(
         self, texts: tuple[str, ...], ids: list[tuple[str, int]], now: float
     ) -> None:
         channels = []
         for client_id, number in ids:
-            if client_id not in self._channels:
-                channel = _Known(client_id, number + len(texts))
+            if client_id not in self._ids:
+                channel = Known(client_id, number + len(texts))
                 channel.expected_until = now + self._window_seconds
                 self._expected.append((channel.expected_until, client_id))
-                self._channels[client_id] = channel
+                self._ids[client_id] = channel
                 channels.append(channel)
         if texts and channels:
-            self._keep(texts, channels, now)
+            self._kept.keep(texts, channels, now)
 
-    def _known(self, client_id: str) -> _Known:
-        channel = self._channels.get(client_id)
+    def _known(self, client_id: str) -> Known:
+        channel = self._ids.get(client_id)
         if channel is None:
             number = first_number(self._clock.time())
-            channel = self._channels[client_id] = _Known(client_id, number)
+            channel = self._ids[client_id] = Known(client_id, number)
         return channel
 
-    def _replay(self, channel: _Known, after: int | None) -> Replay:
+    def _replay(self, channel: Known, after: int | None) -> Replay:
         waiting = tuple(channel.waiting)
         kept = reversed(channel.chunks or ())
         return replay(
@@ -336,61 +349,22 @@ class MemoryBroker:
         if unsettled:
             self._unsettled = []
             for texts, channels in unsettled:
-                self._keep(texts, channels, now)
-        self._drop_old(now)
-
-    def _keep(self, texts: tuple[str, ...], channels: list[_Known], now: float) -> None:
-        chunk = Chunk(texts, now)
-        most = self._window_messages
-        for channel in channels:
-            chunks = channel.chunks
-            if chunks is None:
-                channel.chunks = deque((chunk,))
-            else:
-                chunks.append(chunk)
-                if len(chunks) > most:
-                    chunks.popleft()
-        cost = (
-            sum(chunk.sizes)
-            + len(texts) * _TEXT_BYTES
-            + len(channels) * _REFERENCE_BYTES
-        )
-        self._kept.append((chunk, cost, channels))
-        self._kept_bytes += cost
-        while self._kept_bytes > self._window_total_bytes and self._kept:
-            self._drop_oldest_chunk()
-
-    def _drop_old(self, now: float) -> None:
-        kept = self._kept
-        oldest = now - self._window_seconds
-        while kept and kept[0][0].at < oldest:
-            self._drop_oldest_chunk()
+                self._kept.keep(texts, channels, now)
+        self._kept.drop_old(now)
         while self._expected and self._expected[0][0] <= now:
             _, client_id = self._expected.popleft()
-            channel = self._channels.get(client_id)
+            channel = self._ids.get(client_id)
             if (
                 channel is not None
                 and not channel.is_connected
                 and channel.expected_until <= now
             ):
-                del self._channels[client_id]
-
-    def _drop_oldest_chunk(self) -> None:
-        chunk, cost, channels = self._kept.popleft()
-        self._kept_bytes -= cost
-        for channel in channels:
-            chunks = channel.chunks
-            if chunks and chunks[0] is chunk:
-                chunks.popleft()
-                if not chunks:
-                    channel.chunks = None
-
-
-def _number(saved: object) -> int:
-    if not isinstance(saved, int) or not 0 <= saved < 1 << 62:
-        raise ValueError(f"{saved!r} is no number of a message")
-    return saved
+                del self._ids[client_id]
 
 
 def _nobody() -> None:
-    """Stand in for the hub until it subscribes."""
+    """Stand in for the hub until it starts."""
+
+
+def _tell_nobody(client_id: str, what: Change) -> None:
+    """Stand in for the reports until the hub starts."""

@@ -76,6 +76,7 @@ class Gateway:
                     loop_thread,
                     server.is_host_allowed,
                     Origins(plan.settings.allowed_origins),
+                    when_safe=installation.open().broker.when_safe,
                 )
             return self._opened
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import Final
 
 from channelshim import limits
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
-from channelshim.errors import BrokerError, StorageError
 from channelshim.hub.connections import Sender, write_each
-from channelshim.hub.hub import CallSoon, Hub
+from channelshim.hub.hub import Hub
+from channelshim.hub.journal import PresenceJournal
 from channelshim.hub.pacing import Pacing
+from channelshim.hub.passes import CallSoon
 from channelshim.hub.reports import PresenceReports
 from channelshim.transports.polling import Poller
-
-_logger: Final = logging.getLogger("channelshim.composition")
 
 
 class Front:
@@ -43,14 +40,15 @@ class Front:
         self._instance = instance
         self._reports = PresenceReports(
             instance.sites,
-            instance.store.journal,
+            PresenceJournal(instance.store.journal),
+            instance.broker.told,
             is_posting=posts_presence(settings, instance.plan.app.config),
             threads=instance.threads,
         )
         self.hub = Hub(
             instance.broker,
             instance.clock,
-            self._reports,
+            self._reports.tell,
             sender=sender,
             pacing=pacing,
             grace_seconds=settings.grace_seconds,
@@ -76,32 +74,7 @@ class Front:
                 would each keep half of the messages from the other.
         """
         self._instance.store.claim()
-        self._load_windows()
         self.hub.start(loop, call_soon)
-        was_connected = self._read_journal()
-        if was_connected:
-            grace = self._instance.plan.settings.grace_seconds
-            self.hub.expect_reconnect(was_connected, max(grace, limits.RETURN_SECONDS))
-
-    def _load_windows(self) -> None:
-        """Take over what the last process kept, once; what cannot be read is gone."""
-        store = self._instance.store
-        try:
-            saved = store.load_windows()
-            if saved is not None:
-                # Forgotten first: no window may stop a second start.
-                store.save_windows(None)
-                self._instance.broker.load(saved)
-        except (BrokerError, StorageError) as error:
-            _logger.warning("%s; pages start anew", error)
-
-    def _read_journal(self) -> list[str]:
-        """Return who was connected when the last process ended."""
-        try:
-            return list(self._instance.store.journal.connected_client_ids())
-        except StorageError as error:
-            _logger.warning("%s; nobody is told of those who have gone", error)
-            return []
 
     def start_jobs(self) -> None:
         """Run tasks and cron jobs from now on, and tell the app of its start."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.scripts import Scripts
 from channelshim.broker.memory import MemoryBroker
+from channelshim.broker.safety import wait_until_safe
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.plan import Plan
 from channelshim.composition.status import StatusRegistry
@@ -22,7 +22,6 @@ from channelshim.contracts.dispatcher import (
 from channelshim.contracts.identity import Login, User
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.store import Account, Store
-from channelshim.errors import StorageError
 from channelshim.jobs.jobs import Jobs
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.cookies import CookieSigner
@@ -34,8 +33,6 @@ from channelshim.store.sqlite.opening import open_store
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_logger: Final = logging.getLogger("channelshim.composition")
-
 TOKENS: Final = "channel tokens"
 COOKIES: Final = "login cookies"
 """What the store's secrets are for."""
@@ -46,9 +43,14 @@ class Sites:
 
     One app.yaml is one application. A program may wrap several WSGI applications over
     one store: the platform's requests go to the first that knows the address.
+
+    Args:
+        when_safe: see contracts.Broker: a task that has sent messages is done when they
+            are safe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, when_safe: Callable[[Callable[[], None]], None]) -> None:
+        self._when_safe = when_safe
         self._dispatchers: tuple[Dispatcher, ...] = ()
 
     def add(self, dispatcher: Dispatcher) -> None:
@@ -62,6 +64,7 @@ class Sites:
             answer = dispatcher.dispatch(request)
             if answer.status != HTTPStatus.NOT_FOUND:
                 break
+        wait_until_safe(self._when_safe)
         return answer
 
 
@@ -95,7 +98,6 @@ class Instance:
         self.plan = plan
         self.clock = SystemClock()
         self.status = StatusRegistry()
-        self.sites = Sites()
         self.threads = Threads()
         self.store: Store = open_store(
             plan.store_directory,
@@ -111,6 +113,8 @@ class Instance:
             raise
         self.broker = MemoryBroker(
             self.clock,
+            windows=self.store,
+            journal=self.store.journal,
             window_seconds=settings.ping_interval_seconds
             + settings.ping_timeout_seconds
             + settings.grace_seconds,
@@ -118,6 +122,7 @@ class Instance:
             window_bytes=settings.window_bytes,
             window_total_bytes=settings.window_total_bytes,
         )
+        self.sites = Sites(self.broker.when_safe)
         executions = Executions(self.clock)
         self.jobs = Jobs(
             self.store.tasks,
@@ -171,10 +176,7 @@ class Instance:
 
     def close(self) -> None:
         """Save the windows and give the store back; `Front.close` calls it."""
-        try:
-            self.store.save_windows(self.broker.save())
-        except StorageError as error:
-            _logger.error("the messages of the last seconds are lost: %s", error)
+        self.broker.stop()
         self.store.close()
 
     def _secrets(self, purpose: str) -> Sequence[bytes]:

@@ -19,8 +19,8 @@ from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
 from channelshim.composition.policy import is_on_loopback, worker_count
 from channelshim.composition.reloading import Command, Handover, Watcher
-from channelshim.hub.hub import CallSoon
 from channelshim.hub.pacing import Pacing
+from channelshim.hub.passes import CallSoon
 from channelshim.server.serve import Application, Server, make_bridge
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
@@ -96,7 +96,11 @@ class Serving:
         self._front = Front(instance, sender=self._sender, pacing=pacing)
         threads = worker_count(settings, plan.app.config)
         bridge = make_bridge(
-            AccessLog(app_server), threads, instance.threads, pacing=pacing
+            AccessLog(app_server),
+            threads,
+            instance.threads,
+            pacing=pacing,
+            when_safe=instance.broker.when_safe,
         )
         is_host_allowed = app_server.is_host_allowed
         origins = Origins(settings.allowed_origins)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 from channelshim import limits
+from channelshim.contracts.broker import Replay
 from channelshim.protocol import frames
 
 _CACHED_TEXTS = 1024
@@ -115,6 +116,10 @@ class Connection(ABC):
     def come_back(self) -> None:
         """End so that the page reconnects and resumes; the hub has detached it."""
 
+    def refuse(self) -> None:
+        """End one that could not be attached, so that the page tries again."""
+        self.come_back()
+
     def may_send(self) -> bool:
         """Return whether nothing waits in the transport, and note it."""
         return False
@@ -130,6 +135,33 @@ class Connection(ABC):
     def abort(self) -> None:
         """Drop a dead peer without a word; the hub has detached it."""
         self.come_back()
+
+
+class Subscriber(list[Connection]):
+    """The attached connections of one client id, in the order of their coming.
+
+    A list itself, since it is gone through for each message. The hub's alone.
+
+    Attributes:
+        arriving: connections for which the broker has not answered yet.
+        is_known: whether the broker has answered since it was last lost.
+    """
+
+    __slots__ = ("arriving", "is_known")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arriving: int = 0
+        self.is_known: bool = False
+
+    @property
+    def total(self) -> int:
+        """Return how many there are, arriving ones included."""
+        return len(self) + self.arriving
+
+    def note_known(self, replay: Replay) -> None:
+        """Note that the broker has answered."""
+        self.is_known = True
 
 
 class Sender(Protocol):

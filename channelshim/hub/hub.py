@@ -2,35 +2,42 @@
 
 Everything runs on the loop's thread, but for the wake-up that the broker calls. The
 hub decides nothing about presence or numbers: protocol and broker do.
+
+A connection attaches in two halves: `attach` asks the broker, `_opened` begins the
+delivery once the broker has answered, which one in this process does at once. In
+between the connection is *arriving*: it counts as open for limits and presence, gets
+nothing, and may leave.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
 from channelshim import limits
-from channelshim.contracts.broker import Broker, Channel, Delivery, Replay
+from channelshim.contracts.broker import Attachment, Broker, Delivery, Replay
 from channelshim.contracts.clock import Clock
-from channelshim.errors import RemoteProtocolError
+from channelshim.contracts.presence import Tell
+from channelshim.errors import BrokerError, RemoteProtocolError
 from channelshim.hub.connections import (
     Connection,
     FrameCache,
     Sender,
+    Subscriber,
     write_each,
 )
-from channelshim.hub.pacing import Handler, Pacing
+from channelshim.hub.heartbeat import Heartbeat
+from channelshim.hub.pacing import Pacing
 from channelshim.hub.page_log import PageLog
-from channelshim.hub.reports import PresenceReports
+from channelshim.hub.passes import CallSoon, Passes
+from channelshim.hub.positions import Positions
 from channelshim.protocol.presence import PresenceBook
 
 _logger: Final = logging.getLogger("channelshim.hub")
-
-CallSoon = Callable[[Callable[[], None]], object]
 
 
 class Hub:
@@ -39,7 +46,7 @@ class Hub:
     Args:
         broker: numbers and windows.
         clock: the time.
-        reports: told of each change of presence.
+        tell: tells the app of a change of presence; any thread.
         sender: writes the same frames to each of many connections.
         pacing: says which handlers run, for passes that wait for them.
         grace_seconds: see PresenceBook.
@@ -54,7 +61,7 @@ class Hub:
         self,
         broker: Broker,
         clock: Clock,
-        reports: PresenceReports,
+        tell: Tell,
         *,
         sender: Sender = write_each,
         pacing: Pacing | None = None,
@@ -67,41 +74,37 @@ class Hub:
     ) -> None:
         self.frames: FrameCache = FrameCache()
         self._send = sender
-        self._pacing = pacing or Pacing()
-        self._pacing.subscribe(self._handler_finished)
-        self._call_soon: CallSoon | None = None
-        self._last_handler: Handler | None = None
+        pacing = pacing or Pacing()
+        self._passes = Passes(clock, pacing, pause_seconds, self.deliver)
         self._page_log = PageLog()
         self._broker = broker
         self._clock = clock
-        self._reports = reports
-        self._ping_interval_seconds = ping_interval_seconds
-        self._ping_timeout_seconds = ping_timeout_seconds
+        self._tell = tell
+        self._return_seconds = max(grace_seconds, limits.RETURN_SECONDS)
         self._maximum_connections = maximum_connections
         self._maximum_per_client = maximum_connections_per_client
-        self._pause_seconds = pause_seconds
-        self._last_pass_seconds = 0.0
-        self._put_off: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         # Of every client id that is connected, in grace or awaited.
-        self._channels: dict[str, Channel] = {}
+        self._subscribers: dict[str, Subscriber] = {}
+        # Those for which the broker has not answered yet; None while it is asked.
+        self._arriving: dict[Connection, Attachment | None] = {}
+        # Arriving ones included.
         self._count = 0
         self._presence = PresenceBook(grace_seconds)
         self._presence_timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
-        # What was last written to a connection of a token that is closed now.
-        self._positions: dict[str, dict[bytes, int]] = {}
-        # One slot for each second of the ping interval.
-        slots = max(1, round(ping_interval_seconds))
-        self._ring: list[dict[Connection, None]] = [{} for _ in range(slots)]
-        self._slot = 0
-        self._pinged: deque[tuple[float, list[Connection]]] = deque()
-        self._beat_timer: asyncio.TimerHandle | None = None
+        self._positions = Positions()
+        self._heartbeat = Heartbeat(
+            clock,
+            self.detach,
+            ping_interval_seconds=ping_interval_seconds,
+            ping_timeout_seconds=ping_timeout_seconds,
+        )
         self._is_stopped = False
 
     @property
     def connection_count(self) -> int:
-        """Return how many connections are attached."""
+        """Return how many connections there are, arriving ones included."""
         return self._count
 
     def start(
@@ -115,36 +118,51 @@ class Hub:
                 RuntimeError when the loop is closed. None means the loop's own.
         """
         self._loop = loop
-        self._call_soon = call_soon or loop.call_soon_threadsafe
-        self._broker.subscribe(self._wake)
-        self._beat_timer = loop.call_later(self._beat_seconds, self._beat)
+        self._passes.start(loop, call_soon)
+        self._heartbeat.start(loop)
+        self._broker.start(self._passes.wake, self._tell, self._adopt, self._lost)
 
-    def expect_reconnect(self, client_ids: list[str], seconds: float) -> None:
-        """Report each as disconnected unless it connects within seconds.
-
-        For the ids that an earlier process left connected.
-        """
-        until = self._clock.monotonic() + seconds
+    def _adopt(self, client_ids: Sequence[str]) -> None:
+        """Wait for the pages that another process has left connected."""
+        until = self._clock.monotonic() + self._return_seconds
         for client_id in client_ids:
-            self._channels[client_id] = self._broker.connect(client_id)
+            self._subscribers.setdefault(client_id, Subscriber())
             self._presence.awaited(client_id, until)
         self._arm_presence()
+
+    def _lost(self) -> None:
+        """Send every page to another process: messages may pass this one by."""
+        _logger.error("this process is cut off from the others: its pages reconnect")
+        for subscriber in self._subscribers.values():
+            subscriber.is_known = False
+        for connection in self._connections():
+            self._end(connection)
+
+    def _connections(self) -> list[Connection]:
+        attached = [one for each in self._subscribers.values() for one in each]
+        return [*attached, *self._arriving]
 
     def stop(self) -> None:
         """Tell every page to come back, and forget all; the journal keeps who was."""
         self.deliver()
         self._is_stopped = True
-        for timer in (self._beat_timer, self._presence_timer):
-            if timer is not None:
-                timer.cancel()
-        for channel in self._channels.values():
-            connections, channel.connections = channel.connections, ()
-            for connection in connections:
-                connection.is_attached = False
-                connection.come_back()
-                self._page_log.went(connection)
-        self._channels.clear()
+        self._heartbeat.stop()
+        if self._presence_timer is not None:
+            self._presence_timer.cancel()
+        for attachment in self._arriving.values():
+            if attachment is not None:
+                attachment.cancel()
+        connections = self._connections()
+        self._arriving.clear()
+        for subscriber in self._subscribers.values():
+            subscriber.clear()
+        self._subscribers.clear()
         self._count = 0
+        for connection in connections:
+            was_attached, connection.is_attached = connection.is_attached, False
+            connection.come_back()
+            if was_attached:
+                self._page_log.went(connection)
 
     # --- Connections --------------------------------------------------------------
 
@@ -165,39 +183,63 @@ class Hub:
                 page should come back.
         """
         client_id = connection.client_id
-        self.check_room(self._count, len(self._connections(client_id)))
-        channel = self._present(client_id, is_new=self._presence.opened(client_id))
+        subscriber = self._subscribers.get(client_id)
+        self.check_room(self._count, 0 if subscriber is None else subscriber.total)
+        if subscriber is None:
+            subscriber = self._subscribers[client_id] = Subscriber()
         if after is None:
             after = self.position(client_id, connection.nonce, token_number)
-        replay = self._broker.replay(client_id, after)
+        self._presence.opened(client_id)
+        self._count += 1
+        subscriber.arriving += 1
+        self._arriving[connection] = None
+        attachment = self._broker.attach(
+            client_id,
+            subscriber,
+            after,
+            partial(self._opened, connection),
+            partial(self._failed, connection),
+        )
+        if connection in self._arriving:
+            self._arriving[connection] = attachment
+
+    def _opened(self, connection: Connection, replay: Replay) -> None:
+        """Begin the delivery: the hello and what is owed, in one write."""
+        del self._arriving[connection]
+        subscriber = self._subscribers[connection.client_id]
+        subscriber.arriving -= 1
+        subscriber.is_known = True
         connection.number = replay.last_number
         connection.is_attached = True
-        channel.connections = (*channel.connections, connection)
-        self._count += 1
-        self._ring[self._slot][connection] = None
-        self._arm_expiry(connection, self._ping_interval_seconds)
+        subscriber.append(connection)
+        self._heartbeat.add(connection)
         connection.open(replay.number, self.frames.joined(replay.texts))
         self._page_log.came(connection)
 
+    def _failed(self, connection: Connection, error: BrokerError) -> None:
+        # The broker says so itself, once and not for each page.
+        _logger.debug("a page is told to come back: %s", error)
+        self.detach(connection)
+        connection.refuse()
+
     def detach(self, connection: Connection) -> None:
         """End delivery to connection; the grace of its client id begins. Idempotent."""
-        if not connection.is_attached:
-            return
-        connection.is_attached = False
         client_id = connection.client_id
-        channel = self._channels[client_id]
-        channel.connections = tuple(
-            other for other in channel.connections if other is not connection
-        )
+        if connection.is_attached:
+            connection.is_attached = False
+            self._subscribers[client_id].remove(connection)
+            self.note_position(client_id, connection.nonce, connection.number)
+            self._page_log.went(connection)
+        elif connection in self._arriving:
+            attachment = self._arriving.pop(connection)
+            if attachment is not None:
+                attachment.cancel()
+            self._subscribers[client_id].arriving -= 1
+        else:
+            return
         self._count -= 1
-        self.note_position(client_id, connection.nonce, connection.number)
         self._presence.closed(client_id, self._clock.monotonic())
         self._arm_presence()
-        self._page_log.went(connection)
-
-    def _connections(self, client_id: str) -> tuple[Connection, ...]:
-        channel = self._channels.get(client_id)
-        return () if channel is None else channel.connections
 
     def check_room(self, count: int, count_of_client: int) -> None:
         """Refuse one that would be too many beside count, as attach does."""
@@ -219,40 +261,11 @@ class Hub:
 
     # --- Delivery -----------------------------------------------------------------
 
-    def _wake(self) -> None:
-        assert self._call_soon is not None
-        self._last_handler = self._pacing.current()
-        try:
-            self._call_soon(self._woken)
-        except RuntimeError:
-            # The loop is closed: nobody is left to deliver to.
-            _logger.debug("a message was sent after the stop")
-
-    def _woken(self) -> None:
-        """Deliver now, or a little later when handlers go on sending.
-
-        What they send meanwhile is joined into the same writes. The pause is never
-        longer than the last pass was, and ends as soon as nobody sends.
-        """
-        assert self._loop is not None
-        if self._last_pass_seconds > 0 and self._pacing.is_sending(self._last_handler):
-            pause = min(self._last_pass_seconds, self._pause_seconds)
-            self._put_off = self._loop.call_later(pause, self.deliver)
-        else:
-            self.deliver()
-
-    def _handler_finished(self) -> None:
-        """Deliver what was put off for handlers, if none of them sends any more."""
-        if self._put_off is not None and not self._pacing.is_sending(
-            self._last_handler
-        ):
-            self.deliver()
-
     def deliver(self) -> None:
         """Write what was published since the last pass: one write per connection."""
-        if self._put_off is not None:
-            self._put_off.cancel()
-            self._put_off = None
+        passes = self._passes
+        if passes.put_off is not None:
+            passes.end_pause()
         begun = self._clock.monotonic()
         for delivery in self._broker.collect():
             owed: list[Connection] = []
@@ -265,7 +278,7 @@ class Hub:
                 )
                 self._end_unwritten(delivery, owed)
         self._broker.settle()
-        self._last_pass_seconds = self._clock.monotonic() - begun
+        passes.last_seconds = self._clock.monotonic() - begun
 
     def _write(self, delivery: Delivery, owed: list[Connection]) -> None:
         """Write to every connection of a delivery.
@@ -274,21 +287,27 @@ class Hub:
             delivery: numbered by the broker.
             owed: takes those that are written to together.
         """
-        texts, channels = delivery
+        texts, receivers = delivery
         count = len(texts)
-        for channel in channels:
-            last_number = channel.number
-            for connection in channel.connections:
+        behind: list[tuple[Connection, int]] | None = None
+        # Nothing in this loop calls a connection, which could detach another one.
+        for receiver in receivers:
+            last_number = receiver.number
+            for connection in receiver.subscriber:
                 if connection.number + count == last_number:
                     connection.number = last_number
                     owed.append(connection)
                 elif connection.number < last_number:
-                    self._write_rest(connection, last_number, texts)
+                    behind = behind or []
+                    behind.append((connection, last_number))
         if owed:
             for connection in self._send(owed, self.frames.joined(texts)):
                 # What it has is unknown: it comes back and resumes.
                 self.detach(connection)
                 connection.abort()
+        if behind:
+            for connection, last_number in behind:
+                self._write_rest(connection, last_number, texts)
 
     def _end_unwritten(self, delivery: Delivery, owed: list[Connection]) -> None:
         """End those that may lack texts: a page knows its number, and resumes there."""
@@ -296,9 +315,9 @@ class Hub:
             # What was written of it is unknown; a page that gives no number of its own
             # must rather see a text again than never.
             connection.number -= len(delivery.texts)
-        for channel in delivery.channels:
-            for connection in channel.connections:
-                if connection.number < channel.number:
+        for receiver in delivery.receivers:
+            for connection in tuple(receiver.subscriber):
+                if connection.number < receiver.number:
                     try:
                         self._end(connection)
                     except Exception:
@@ -308,6 +327,8 @@ class Hub:
         self, connection: Connection, last_number: int, texts: tuple[str, ...]
     ) -> None:
         """Write to a connection that attached while these were being published."""
+        if not connection.is_attached:
+            return
         owed = last_number - connection.number
         if owed > len(texts):
             # A number was skipped: only a resume can tell the page so.
@@ -322,9 +343,15 @@ class Hub:
 
     # --- Pollers and the old wire -------------------------------------------------
 
-    def replay(self, client_id: str, after: int | None) -> Replay:
-        """Return what a poller is owed after that number."""
-        return self._broker.replay(client_id, after)
+    def replay(
+        self,
+        client_id: str,
+        after: int | None,
+        done: Callable[[Replay], None],
+        failed: Callable[[BrokerError], None],
+    ) -> None:
+        """Ask what a poller is owed after that number; see contracts.Broker."""
+        self._broker.replay(client_id, after, done, failed)
 
     def lease(
         self, client_id: str, nonce: bytes, seconds: float, transport: str = "poll"
@@ -332,8 +359,14 @@ class Hub:
         """Count a poller as connected for so long; nonce is its token's."""
         self._page_log.polled(client_id, nonce, transport)
         until = self._clock.monotonic() + seconds
-        is_new = self._presence.leased(client_id, nonce, until)
-        self._present(client_id, is_new=is_new)
+        self._presence.leased(client_id, nonce, until)
+        subscriber = self._subscribers.get(client_id)
+        if subscriber is None:
+            subscriber = self._subscribers[client_id] = Subscriber()
+        if not subscriber.is_known:
+            self._broker.attach(
+                client_id, subscriber, None, subscriber.note_known, _leave_unknown
+            )
         self._arm_presence()
 
     def release(self, client_id: str, nonce: bytes) -> None:
@@ -344,27 +377,16 @@ class Hub:
 
     def position(self, client_id: str, nonce: bytes, token_number: int) -> int:
         """Return where a token stands that gave no number itself."""
-        others = self._connections(client_id)
+        others = self._subscribers.get(client_id, ())
         live = [other.number for other in others if other.nonce == nonce]
-        known = self._positions.get(client_id, {}).get(nonce, 0)
-        return max([token_number, known, *live])
+        return max([token_number, self._positions.of(client_id, nonce), *live])
 
     def note_position(self, client_id: str, nonce: bytes, number: int) -> None:
         """Remember the last number that a connection of this token was given."""
-        positions = self._positions.setdefault(client_id, {})
-        positions[nonce] = max(number, positions.pop(nonce, 0))
-        if len(positions) > limits.MAXIMUM_TOKEN_POSITIONS:
-            del positions[next(iter(positions))]
+        if client_id in self._subscribers:
+            self._positions.note(client_id, nonce, number)
 
     # --- Presence and timers ------------------------------------------------------
-
-    def _present(self, client_id: str, *, is_new: bool) -> Channel:
-        if not is_new:
-            return self._channels[client_id]
-        # The window first, then the POST: handlers send to the id at once.
-        channel = self._channels[client_id] = self._broker.connect(client_id)
-        self._reports.connected(client_id)
-        return channel
 
     def _arm_presence(self) -> None:
         deadline = self._presence.next_deadline()
@@ -381,60 +403,12 @@ class Hub:
     def _presence_due(self) -> None:
         self._presence_timer = None
         for client_id in self._presence.due(self._clock.monotonic()):
-            self._positions.pop(client_id, None)
-            self._channels.pop(client_id, None)
-            self._broker.disconnect(client_id)
-            self._reports.disconnected(client_id)
+            self._positions.forget(client_id)
+            self._subscribers.pop(client_id, None)
+            self._broker.release(client_id)
             self._page_log.gone(client_id)
         self._arm_presence()
 
-    @property
-    def _beat_seconds(self) -> float:
-        return self._ping_interval_seconds / len(self._ring)
 
-    def _beat(self) -> None:
-        """Drop those that did not answer in time; ping the connections of a slot."""
-        assert self._loop is not None
-        self._beat_timer = self._loop.call_later(self._beat_seconds, self._beat)
-        now = self._clock.monotonic()
-        # Before the new pings: one sent now is not answered yet.
-        while self._pinged and self._pinged[0][0] <= now:
-            self._drop_silent(self._pinged.popleft()[1])
-        self._slot = (self._slot + 1) % len(self._ring)
-        slot = self._ring[self._slot]
-        pinged = []
-        for connection in list(slot):
-            if not connection.is_attached:
-                del slot[connection]
-                continue
-            self._arm_expiry(connection, self._ping_interval_seconds)
-            # One that is still owed an answer keeps its first deadline.
-            if connection.has_answered() and connection.ping():
-                pinged.append(connection)
-        if pinged:
-            self._pinged.append((now + self._ping_timeout_seconds, pinged))
-
-    def _drop_silent(self, pinged: list[Connection]) -> None:
-        for connection in pinged:
-            if connection.is_attached and not connection.has_answered():
-                _logger.info("a connection is dead: no answer to a ping")
-                self.detach(connection)
-                connection.abort()
-
-    def _arm_expiry(self, connection: Connection, within_seconds: float) -> None:
-        """Time the end of a token that comes before the next visit."""
-        assert self._loop is not None
-        left = connection.expires_at - self._clock.time()
-        if left <= within_seconds + self._beat_seconds:
-            self._loop.call_later(max(0.0, left), self._expire, connection)
-
-    def _expire(self, connection: Connection) -> None:
-        if not connection.is_attached:
-            return
-        left = connection.expires_at - self._clock.time()
-        if left > 0:
-            assert self._loop is not None
-            self._loop.call_later(left, self._expire, connection)
-            return
-        self.detach(connection)
-        connection.expire()
+def _leave_unknown(error: BrokerError) -> None:
+    """Let the poller's next request ask again."""

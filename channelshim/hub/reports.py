@@ -1,10 +1,11 @@
-"""Presence reports: journal first, then POSTs, in order for each client id.
+"""Presence reports: the journal first, then POSTs, in order for each client id.
 
-The loop only appends. One thread gathers changes for a moment, writes the journal in
-one commit and hands the ids on; runners make the POSTs. One runner does while handlers
-are quick, since threads that compute only get in each other's way; another is woken
-when ids wait, so that a slow handler holds up its own runner alone. One that does not
-return is given up after a while: another runner takes its place, but for its own id.
+The loop only appends. One thread gathers changes for a moment, has the journal written
+in one commit where there is one, and hands the ids on; runners make the POSTs. One
+runner does while handlers are quick, since threads that compute only get in each
+other's way; another is woken when ids wait, so that a slow handler holds up its own
+runner alone. One that does not return is given up after a while: another runner takes
+its place, but for its own id.
 """
 
 from __future__ import annotations
@@ -13,27 +14,20 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from enum import Enum
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
 
 from channelshim import limits
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
-from channelshim.contracts.store import Journal
-from channelshim.errors import StorageError
+from channelshim.contracts.presence import Change, Tell
+from channelshim.hub.journal import PresenceJournal, Step
 from channelshim.kernel.threads import Kept, Threads
 from channelshim.protocol.tokens import client_id_bytes
 
 _logger: Final = logging.getLogger("channelshim.hub")
 
-
-class _Change(Enum):
-    CONNECTED = "connected"
-    GONE = "gone"
-    # The app has been told that it is gone: only now may the journal forget it. Had
-    # the process died before, the next one would report it.
-    TOLD = "told"
+_STEP_OF: Final = {Change.CONNECTED: Step.CONNECTED, Change.DISCONNECTED: Step.GONE}
 
 
 def presence_request(client_id: str, *, is_connected: bool) -> InternalRequest:
@@ -51,11 +45,12 @@ def presence_request(client_id: str, *, is_connected: bool) -> InternalRequest:
 
 
 class PresenceReports:
-    """Tells the journal and the app who is connected.
+    """Tells the app who is connected.
 
     Args:
         dispatcher: makes the POSTs.
-        journal: keeps who is connected.
+        journal: keeps who is connected; None where the broker does.
+        told: called, from any thread, when the app has been told of a change.
         runners: threads that make POSTs.
         is_posting: False for the production rule without inbound_services: the
             journal only.
@@ -66,7 +61,8 @@ class PresenceReports:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        journal: Journal,
+        journal: PresenceJournal | None,
+        told: Tell,
         *,
         runners: int = limits.PRESENCE_RUNNERS,
         is_posting: bool = True,
@@ -74,17 +70,16 @@ class PresenceReports:
         deadline_seconds: float = limits.PRESENCE_DEADLINE_SECONDS,
     ) -> None:
         self._dispatcher = dispatcher
-        self._presence_journal = journal
+        self._journal = journal
+        self._told = told
         self._runners = runners
         self._is_posting = is_posting
         self._deadline_seconds = deadline_seconds
         self._threads = threads or Threads()
-        self._changes: deque[tuple[str, _Change]] = deque()
+        self._changes: deque[tuple[str, Step]] = deque()
         self._has_changes = threading.Event()
-        # The journal thread's own: who is connected as of the last change it has read.
-        self._connected: set[str] = set()
-        # What it has taken: it goes on there after a failure.
-        self._taken: deque[tuple[str, _Change]] = deque()
+        # What the journal's thread has taken: it goes on there after a failure.
+        self._taken: deque[tuple[str, Step]] = deque()
         self._is_journalled = False
         # Guards what follows: the journal thread, the runners and the loop share it.
         self._lock = threading.Lock()
@@ -99,13 +94,9 @@ class PresenceReports:
         self._posting_threads: list[Kept] = []
         self._is_stopping = False
 
-    def connected(self, client_id: str) -> None:
-        """Report that client_id is connected now. Any thread, never blocks."""
-        self._changed(client_id, _Change.CONNECTED)
-
-    def disconnected(self, client_id: str) -> None:
-        """Report that client_id is gone now. Any thread, never blocks."""
-        self._changed(client_id, _Change.GONE)
+    def tell(self, client_id: str, what: Change) -> None:
+        """Tell the app of a change, soon. Any thread, never blocks."""
+        self._changed(client_id, _STEP_OF[what])
 
     def stop(self, seconds: float) -> None:
         """Write the journal and let POSTs in hand finish, for at most that long."""
@@ -122,8 +113,8 @@ class PresenceReports:
         thread.hurry()
         thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _changed(self, client_id: str, change: _Change) -> None:
-        self._changes.append((client_id, change))
+    def _changed(self, client_id: str, step: Step) -> None:
+        self._changes.append((client_id, step))
         if not self._has_changes.is_set():
             self._has_changes.set()
         if self._journal_thread is None:
@@ -162,7 +153,8 @@ class PresenceReports:
                 self._changes.popleft() for _ in range(len(self._changes))
             )
         if self._taken and not self._is_journalled:
-            self._journal(self._taken)
+            if self._journal is not None:
+                self._journal.write(self._taken)
             self._is_journalled = True
         while self._taken:
             self._queue(*self._taken[0])
@@ -213,33 +205,10 @@ class PresenceReports:
                 self._deadline_seconds,
             )
 
-    def _journal(self, changes: Iterable[tuple[str, _Change]]) -> None:
-        added: dict[str, None] = {}
-        removed: dict[str, None] = {}
-        for client_id, change in changes:
-            if change is _Change.CONNECTED:
-                self._connected.add(client_id)
-                added[client_id] = None
-                removed.pop(client_id, None)
-            elif change is _Change.GONE:
-                self._connected.discard(client_id)
-            elif client_id not in self._connected:
-                added.pop(client_id, None)
-                removed[client_id] = None
-        if not added and not removed:
+    def _queue(self, client_id: str, step: Step) -> None:
+        if step is Step.TOLD:
             return
-        try:
-            self._presence_journal.note(added, removed)
-        except StorageError as error:
-            # The app still hears of it; only a crash would now go unreported.
-            _logger.error("the presence journal was not written: %s", error)
-        except BaseException:
-            _logger.exception("the presence journal was not written")
-
-    def _queue(self, client_id: str, change: _Change) -> None:
-        if change is _Change.TOLD:
-            return
-        is_connected = change is _Change.CONNECTED
+        is_connected = step is Step.CONNECTED
         with self._lock:
             pending = self._pending.get(client_id)
             if pending is None:
@@ -310,5 +279,8 @@ class PresenceReports:
                 _logger.debug(
                     "presence POST %s answered %d", request.path, answer.status
                 )
-        if not is_connected:
-            self._changed(client_id, _Change.TOLD)
+        if is_connected:
+            self._told(client_id, Change.CONNECTED)
+        else:
+            self._told(client_id, Change.DISCONNECTED)
+            self._changed(client_id, Step.TOLD)

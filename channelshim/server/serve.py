@@ -140,7 +140,7 @@ class Application:
             parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         )
         if path == limits.PATH_DEV:
-            return self._poller.old_wire(query)
+            return await self._poller.old_wire(query)
         gone = asyncio.ensure_future(disconnected(receive))
         try:
             return await self._poller.poll(query, may_hold=True, gone=gone)

@@ -6,20 +6,29 @@ Used by our own server directly and, through a loop in a thread, under any WSGI 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+import contextlib
+import logging
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any, Final
 
 from channelshim import limits
+from channelshim.contracts.broker import Replay
 from channelshim.contracts.clock import Clock
-from channelshim.errors import RemoteProtocolError, TokenError
+from channelshim.errors import BrokerError, RemoteProtocolError, TokenError
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 from channelshim.protocol import frames
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
 from channelshim.protocol.window import parse_after
 
+_logger: Final = logging.getLogger("channelshim.transports")
+
 _NO_CACHE = ("Cache-Control", "no-cache")
+
+_ANSWER_SECONDS: Final = 10.0
+"""Longest wait for the broker's answer, which fails by itself well before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class Poller:
         query: Mapping[str, str],
         *,
         may_hold: bool,
-        gone: Awaitable[object] | None = None,
+        gone: asyncio.Future[Any] | None = None,
     ) -> Reply:
         """Answer a poll, held until something comes where it may be.
 
@@ -100,7 +109,7 @@ class Poller:
         claims: TokenClaims,
         query: Mapping[str, str],
         wait: float,
-        gone: Awaitable[object] | None,
+        gone: asyncio.Future[Any] | None,
         *,
         may_hold: bool,
     ) -> Reply:
@@ -110,13 +119,9 @@ class Poller:
         except RemoteProtocolError as error:
             return _error(error.http_status, error.reason)
         self._waiting.setdefault(claims.nonce, set()).add(waiter)
+        replay = None
         try:
-            if (
-                wait > 0
-                and not waiter.ended.is_set()
-                and await _first(waiter.ended.wait(), gone, wait)
-            ):
-                waiter.has_left = True
+            replay = await self._hold(waiter, wait, gone)
         except asyncio.CancelledError:
             waiter.has_left = True
             raise
@@ -124,28 +129,78 @@ class Poller:
             self._forget(waiter)
             if waiter.has_left:
                 self._hub.release(claims.client_id, claims.nonce)
-            elif waiter.error is None:
+            elif waiter.is_open and waiter.error is None:
                 self._lease(claims, query, 0 if may_hold else _BUSY)
             self._hub.detach(waiter)
         if waiter.error is not None:
             return _error(HTTPStatus.UNAUTHORIZED, waiter.error)
-        replay = self._hub.replay(claims.client_id, waiter.begins_at)
+        if replay is None:
+            return _unavailable()
+        self._hub.note_position(claims.client_id, claims.nonce, replay.last_number)
         is_busy = not may_hold and not replay.texts
         retry = _BUSY if is_busy or waiter.must_come_back else _NOW
         return _answer(replay.last_number, replay.texts, retry)
+
+    async def _hold(
+        self, waiter: _Waiter, wait: float, gone: asyncio.Future[Any] | None
+    ) -> Replay | None:
+        """Wait until the page is owed something; return that, None without a broker.
+
+        Args:
+            waiter: attached, or arriving.
+            wait: seconds from when it is attached.
+            gone: done when the peer has hung up.
+        """
+        if not waiter.begun.is_set() and await _first(
+            waiter.begun.wait(), gone, _ANSWER_SECONDS
+        ):
+            waiter.has_left = True
+        if not waiter.is_open:
+            return None
+        if (
+            wait > 0
+            and not waiter.ended.is_set()
+            and await _first(waiter.ended.wait(), gone, wait)
+        ):
+            waiter.has_left = True
+        return await self._replay(waiter.client_id, waiter.begins_at)
+
+    async def _replay(self, client_id: str, after: int) -> Replay | None:
+        """Return what comes after that number; None when the broker cannot say."""
+        answer: asyncio.Future[Replay | None]
+        answer = asyncio.get_running_loop().create_future()
+
+        def done(replay: Replay | None) -> None:
+            if not answer.done():
+                answer.set_result(replay)
+
+        def failed(error: BrokerError) -> None:
+            _logger.debug("a poll is told to come back: %s", error)
+            done(None)
+
+        self._hub.replay(client_id, after, done, failed)
+        if answer.done():
+            return answer.result()
+        with contextlib.suppress(asyncio.TimeoutError):
+            return await asyncio.wait_for(answer, _ANSWER_SECONDS)
+        return None
 
     def _leave(self, claims: TokenClaims) -> None:
         self._hub.release(claims.client_id, claims.nonce)
         # Under a WSGI server nothing else ends the poll that the page has dropped.
         for waiter in self._waiting.get(claims.nonce, ()):
-            waiter.has_left = True
-            waiter.ended.set()
+            waiter.leave()
 
     def end_held(self) -> None:
         """Answer every poll that is held: the page should come back a little later."""
         for waiters in self._waiting.values():
             for waiter in waiters:
                 waiter.come_back()
+
+    @property
+    def count(self) -> int:
+        """Return how many polls are in hand."""
+        return sum(map(len, self._waiting.values()))
 
     def _forget(self, waiter: _Waiter) -> None:
         waiting = self._waiting[waiter.nonce]
@@ -162,8 +217,8 @@ class Poller:
 
     # --- The old wire (contract 4.2) ----------------------------------------------
 
-    def old_wire(self, query: Mapping[str, str]) -> Reply:
-        """Answer /_ah/channel/dev: at once, one message at most."""
+    async def old_wire(self, query: Mapping[str, str]) -> Reply:
+        """Answer /_ah/channel/dev: without holding, one message at most."""
         command, token = query.get("command"), query.get("channel")
         if token is None or command not in ("connect", "poll"):
             return Reply(HTTPStatus.BAD_REQUEST, (_NO_CACHE,), b"")
@@ -175,17 +230,29 @@ class Poller:
             return Reply(error.http_status, headers, text.encode("ascii"), reason=text)
         client_id, nonce = claims.client_id, claims.nonce
         self._hub.lease(client_id, nonce, self._grace_seconds, "dev")
-        position = self._hub.position(client_id, nonce, claims.number)
         if command == "connect":
+            position = self._hub.position(client_id, nonce, claims.number)
             self._hub.note_position(client_id, nonce, position)
             return Reply(200, (_NO_CACHE, ("Content-Type", "text/plain")), b"1")
-        replay = self._hub.replay(client_id, position)
+        replay = await self._next(claims)
+        if replay is None:
+            return _unavailable()
         if not replay.texts:
             self._hub.note_position(client_id, nonce, replay.number)
             return Reply(200, (_NO_CACHE,), b"")
         self._hub.note_position(client_id, nonce, replay.number + 1)
         headers = (_NO_CACHE, ("Content-Type", "application/json"))
         return Reply(200, headers, replay.texts[0].encode("utf-8"))
+
+    async def _next(self, claims: TokenClaims) -> Replay | None:
+        """Return what the page of a token is owed; None when the broker cannot say."""
+        while True:
+            client_id, nonce = claims.client_id, claims.nonce
+            position = self._hub.position(client_id, nonce, claims.number)
+            replay = await self._replay(client_id, position)
+            # Unless another poll of the page has taken it meanwhile.
+            if self._hub.position(client_id, nonce, claims.number) == position:
+                return replay
 
 
 _NOW = limits.POLL_RETRY_MILLISECONDS
@@ -197,13 +264,24 @@ class _Waiter(Connection):
 
     transport_name = ""
 
-    __slots__ = ("begins_at", "ended", "error", "has_left", "must_come_back")
+    __slots__ = (
+        "begins_at",
+        "begun",
+        "ended",
+        "error",
+        "has_left",
+        "is_open",
+        "must_come_back",
+    )
 
     def __init__(self, claims: TokenClaims) -> None:
         super().__init__(
             claims.client_id, claims.nonce, claims.expires_at, self._is_owed
         )
+        # Attached, refused, or left before either.
+        self.begun = asyncio.Event()
         self.ended = asyncio.Event()
+        self.is_open = False
         self.begins_at = 0
         self.error: str | None = None
         self.must_come_back = False
@@ -211,6 +289,8 @@ class _Waiter(Connection):
 
     def open(self, number: int, owed: bytes) -> None:
         self.begins_at = number
+        self.is_open = True
+        self.begun.set()
         if owed:
             self.ended.set()
 
@@ -219,26 +299,36 @@ class _Waiter(Connection):
 
     def expire(self) -> None:
         self.error = limits.DESCRIPTION_TOKEN_EXPIRED
-        self.ended.set()
+        self._end()
 
     def come_back(self) -> None:
         self.must_come_back = True
+        self._end()
+
+    def leave(self) -> None:
+        """End a poll whose page has said that it goes."""
+        self.has_left = True
+        self._end()
+
+    def _end(self) -> None:
+        self.begun.set()
         self.ended.set()
 
 
 async def _first(
-    ended: Awaitable[object], gone: Awaitable[object] | None, seconds: float
+    ended: Coroutine[Any, Any, object],
+    gone: asyncio.Future[Any] | None,
+    seconds: float,
 ) -> bool:
     """Wait for either, at most seconds; return whether the peer has gone."""
-    waits = [asyncio.ensure_future(ended)]
-    if gone is not None:
-        waits.append(asyncio.ensure_future(gone))
+    own = asyncio.ensure_future(ended)
+    waits = [own] if gone is None else [own, gone]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        return gone is not None and waits[1].done() and not waits[0].done()
+        return gone is not None and gone.done() and not own.done()
     finally:
-        for wait in waits:
-            wait.cancel()
+        # The peer is watched further.
+        own.cancel()
 
 
 def _seconds(text: str | None) -> float:
@@ -256,6 +346,12 @@ def _seconds(text: str | None) -> float:
 def _answer(number: int, texts: tuple[str, ...], retry: int) -> Reply:
     body = frames.poll_answer(number, texts, retry)
     return Reply(200, (_NO_CACHE, ("Content-Type", "application/json")), body)
+
+
+def _unavailable() -> Reply:
+    """Answer while the broker cannot: the page should try again."""
+    reply = _error(HTTPStatus.SERVICE_UNAVAILABLE, "try again")
+    return replace(reply, headers=(*reply.headers, ("Retry-After", "1")))
 
 
 def _error(status: int, description: str) -> Reply:

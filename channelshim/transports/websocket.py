@@ -1,7 +1,7 @@
 """Push: a WebSocket of the browser, on the connection that uvicorn accepted.
 
 The handshake is answered here from the request that uvicorn parsed. Outgoing frames
-come ready-made from the hub; what pages send is read by gateways.incoming.
+come ready-made from the hub; what pages send is read by transports.incoming.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ class Acceptor:
         protocol = WebSocketProtocol(transport, self, switching)
         transport.set_protocol(protocol)
         self._attach(protocol, parse_qs(query))
+        protocol.switch()
         if rest:
             protocol.data_received(rest)
 
@@ -171,7 +172,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         transport: the connection.
         acceptor: whose connection it is.
         switching: the answer to the handshake; goes out with the first frame, in one
-            write.
+            write, where that frame is there at once.
     """
 
     __slots__ = (
@@ -209,6 +210,16 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         transport.set_write_buffer_limits(acceptor.watched_bytes)
         sockets.bound_send_buffer(transport)
         acceptor.connections.add(self)
+
+    def switch(self) -> None:
+        """Answer the handshake unless a frame has carried the answer.
+
+        The broker says later what comes first; whatever else is written, a pong say,
+        must not go before the answer.
+        """
+        if self._switching:
+            switching, self._switching = self._switching, b""
+            self._put(switching)
 
     # --- Connection: what the hub calls -------------------------------------------
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
+from channelshim.broker.safety import wait_until_safe
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
 from channelshim.transports.origins import Origins
@@ -103,6 +104,8 @@ class WsgiGateway:
         loop_thread: where it does so.
         is_host_allowed: takes the Host header; False answers 400.
         origins: whose pages may read polls.
+        when_safe: calls a function when the messages of this process are safe; no
+            answer goes out before its messages are.
         held_polls: threads of the server that polls may hold at once; 0 means half of
             the server's where it says how many it has, else limits.HELD_POLLS.
     """
@@ -115,9 +118,11 @@ class WsgiGateway:
         is_host_allowed: Callable[[str], bool],
         origins: Origins,
         *,
+        when_safe: Callable[[Callable[[], None]], None],
         held_polls: int = 0,
     ) -> None:
         self._app = app
+        self._when_safe = when_safe
         self._poller = poller
         self._loop_thread = loop_thread
         self._is_host_allowed = is_host_allowed
@@ -152,7 +157,9 @@ class WsgiGateway:
             text = b"The server failed; its log says why.\n"
             reply = Reply(HTTPStatus.INTERNAL_SERVER_ERROR, (), text)
         if reply is None:
-            return self._app(environ, start_response)
+            answer = self._app(environ, start_response)
+            wait_until_safe(self._when_safe)
+            return answer
         phrase = reply.reason or HTTPStatus(reply.status).phrase
         length = ("Content-Length", str(len(reply.body)))
         crossing = self._origins.headers(environ.get("HTTP_ORIGIN"))
@@ -180,7 +187,7 @@ class WsgiGateway:
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         if path == limits.PATH_DEV:
             return asyncio.run_coroutine_threadsafe(
-                self._old_wire(query), loop
+                self._poller.old_wire(query), loop
             ).result()
         may_hold = self._take_hold(environ)
         try:
@@ -196,9 +203,6 @@ class WsgiGateway:
         # Asked here again: `end_held` finds no poll that has not begun.
         may_hold = may_hold and time.monotonic() >= self._stops_until
         return await self._poller.poll(query, may_hold=may_hold)
-
-    async def _old_wire(self, query: dict[str, str]) -> Reply:
-        return self._poller.old_wire(query)
 
     def _take_hold(self, environ: dict[str, Any]) -> bool:
         if not environ.get("wsgi.multithread"):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
-from channelshim import errors, limits
+from channelshim import limits
 from channelshim.broker.memory import MemoryBroker
-from channelshim.contracts.broker import Broker, Replay
+from channelshim.contracts.broker import Delivery, Replay
+from channelshim.contracts.presence import Change
+from channelshim.errors import BrokerError, StorageError
+from tests.broker.delayed import Call, DelayedBroker
 from tests.broker.receivers import random_lists
 from tests.exploring import Cases, explored
 from tests.lanes import timeout_factor
@@ -19,7 +26,124 @@ from tests.stepped_clock import SteppedClock
 WINDOW_SECONDS = 60.0
 PATIENCE_SECONDS = 10.0 * timeout_factor()
 
-Open = Callable[..., Broker]
+
+class Turns:
+    """As much of a loop as a broker asks for: calls that wait for their turn."""
+
+    def __init__(self) -> None:
+        self._calls: deque[Call] = deque()
+
+    def later(self, call: Call) -> None:
+        """Have call called when the loop turns. Any thread."""
+        self._calls.append(call)
+
+    def turn(self) -> None:
+        """Turn once."""
+        if self._calls:
+            self._calls.popleft()()
+
+    def run(self) -> None:
+        """Turn until nothing waits."""
+        while self._calls:
+            self._calls.popleft()()
+
+
+class KeptWindows:
+    """Implements contracts.Windows."""
+
+    def __init__(self) -> None:
+        self.saved: bytes | None = None
+        self.is_broken = False
+
+    def save_windows(self, saved: bytes | None) -> None:
+        """See contracts.Windows."""
+        if self.is_broken:
+            raise StorageError("the disk is full")
+        self.saved = saved
+
+    def load_windows(self) -> bytes | None:
+        """See contracts.Windows."""
+        if self.is_broken:
+            raise StorageError("the disk is full")
+        return self.saved
+
+
+class Side:
+    """A broker with the process that it serves.
+
+    Attributes:
+        broker: started.
+        wakes: how often it asked for a pass; `woken` is set by each.
+        told: what it asked to tell the app.
+        adopted: the ids of a process that had died.
+    """
+
+    def __init__(self, broker: Any, turns: Turns) -> None:
+        self.broker = broker
+        self.turns = turns
+        self.wakes = 0
+        self.woken = threading.Event()
+        self.told: list[tuple[str, str]] = []
+        self.adopted: list[str] = []
+
+    def start(self) -> None:
+        """Take part from now on."""
+        self.broker.start(self._wake, self._tell, self.adopted.extend, self._lost)
+
+    def _wake(self) -> None:
+        self.wakes += 1
+        self.woken.set()
+
+    def _tell(self, client_id: str, what: Change) -> None:
+        self.told.append((what.value, client_id))
+
+    def _lost(self) -> None:
+        raise AssertionError("nothing was lost")
+
+    def publish(self, client_id: str, text: str) -> None:
+        self.broker.publish(client_id, text)
+
+    def expect(self, client_id: str) -> int:
+        number: int = self.broker.expect(client_id)
+        return number
+
+    def attach(
+        self, client_id: str, after: int | None = None, subscriber: Any = ("page",)
+    ) -> Replay:
+        opened: list[Replay] = []
+        self.broker.attach(client_id, subscriber, after, opened.append, fail)
+        self.turns.run()
+        (replay,) = opened
+        return replay
+
+    def replay(self, client_id: str, after: int | None) -> Replay:
+        done: list[Replay] = []
+        self.broker.replay(client_id, after, done.append, fail)
+        self.turns.run()
+        (replay,) = done
+        return replay
+
+    def release(self, client_id: str) -> None:
+        self.broker.release(client_id)
+        self.turns.run()
+
+    def collect(self) -> Sequence[Delivery]:
+        self.turns.run()
+        deliveries: Sequence[Delivery] = self.broker.collect()
+        return deliveries
+
+    def settle(self) -> None:
+        self.broker.settle()
+
+    def stop(self) -> None:
+        self.broker.stop()
+
+
+def fail(error: BrokerError) -> None:
+    raise error
+
+
+Open = Callable[..., Side]
 
 
 @pytest.fixture
@@ -27,44 +151,56 @@ def clock() -> SteppedClock:
     return SteppedClock()
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture
+def windows() -> KeptWindows:
+    return KeptWindows()
+
+
+@pytest.fixture(params=["memory", "delayed"])
 def open_broker(request: pytest.FixtureRequest, clock: SteppedClock) -> Open:
     """Return a function that opens a broker of the back end, with its bounds."""
 
-    def open_memory(**bounds: int) -> Broker:
-        return MemoryBroker(clock, window_seconds=WINDOW_SECONDS, **bounds)
+    def open_memory(*, is_started: bool = True, **options: Any) -> Side:
+        turns = Turns()
+        broker: Any = MemoryBroker(clock, window_seconds=WINDOW_SECONDS, **options)
+        if request.param == "delayed":
+            broker = DelayedBroker(broker, turns.later, random.Random(0))
+        side = Side(broker, turns)
+        if is_started:
+            side.start()
+        return side
 
-    return {"memory": open_memory}[request.param]
+    return open_memory
 
 
 @pytest.fixture
-def broker(open_broker: Open) -> Broker:
+def broker(open_broker: Open) -> Side:
     return open_broker()
 
 
-def texts_of(broker: Broker) -> dict[str, tuple[str, ...]]:
+def texts_of(broker: Side) -> dict[str, tuple[str, ...]]:
     return {
-        channel.client_id: texts
-        for texts, channels in broker.collect()
-        for channel in channels
+        receiver.client_id: texts
+        for texts, receivers in broker.collect()
+        for receiver in receivers
     }
 
 
-def test_messages_are_collected_once_in_order_by_id(broker: Broker) -> None:
+def test_messages_are_collected_once_in_order_by_id(broker: Side) -> None:
     first = broker.expect("a")
     broker.expect("b")
     for client_id, text in (("a", "1"), ("b", "2"), ("a", "3")):
         broker.publish(client_id, text)
     second = broker.expect("b")
     assert {
-        (channel.client_id, channel.number, texts)
-        for texts, channels in broker.collect()
-        for channel in channels
+        (receiver.client_id, receiver.number, texts)
+        for texts, receivers in broker.collect()
+        for receiver in receivers
     } == {("a", first + 2, ("1", "3")), ("b", second, ("2",))}
     assert list(broker.collect()) == []
 
 
-def test_a_message_to_an_unknown_id_is_dropped(broker: Broker) -> None:
+def test_a_message_to_an_unknown_id_is_dropped(broker: Side) -> None:
     broker.publish("nobody", "lost")
     assert texts_of(broker) == {}
     number = broker.expect("nobody")
@@ -72,7 +208,7 @@ def test_a_message_to_an_unknown_id_is_dropped(broker: Broker) -> None:
 
 
 def test_numbers_grow_by_one_and_start_at_the_clock(
-    broker: Broker, clock: SteppedClock
+    broker: Side, clock: SteppedClock
 ) -> None:
     number = broker.expect("a")
     assert number == int(clock.time() * 1_000_000)
@@ -81,7 +217,7 @@ def test_numbers_grow_by_one_and_start_at_the_clock(
         assert broker.expect("a") == number + count
 
 
-def test_what_is_published_after_expect_has_a_higher_number(broker: Broker) -> None:
+def test_what_is_published_after_expect_has_a_higher_number(broker: Side) -> None:
     broker.expect("a")
     broker.publish("a", "before")
     number = broker.expect("a")
@@ -102,7 +238,7 @@ def test_a_replay_owes_nothing_from_now_and_what_is_left_from_long_ago(
     assert broker.replay("a", number) == Replay(number + 2, ("3", "4"))
 
 
-def test_a_replay_is_right_before_the_bookkeeping_and_after_it(broker: Broker) -> None:
+def test_a_replay_is_right_before_the_bookkeeping_and_after_it(broker: Side) -> None:
     number = broker.expect("a")
     broker.publish("a", "1")
     broker.collect()
@@ -115,33 +251,31 @@ def test_a_replay_is_right_before_the_bookkeeping_and_after_it(broker: Broker) -
     assert broker.replay("a", number).texts == ("1", "2")
 
 
-def test_one_wake_up_stands_for_all_that_is_published(broker: Broker) -> None:
-    wakes: list[None] = []
-    broker.subscribe(lambda: wakes.append(None))
+def test_one_wake_up_stands_for_all_that_is_published(broker: Side) -> None:
     broker.expect("a")
     for number in range(1000):
         broker.publish("a", str(number))
-    assert len(wakes) == 1
+    broker.turns.run()
+    assert broker.wakes == 1
     broker.collect()
     broker.publish("a", "again")
-    assert len(wakes) == 2
+    broker.turns.run()
+    assert broker.wakes == 2
 
 
-def test_what_was_published_before_the_subscription_wakes_at_once(
-    broker: Broker,
-) -> None:
+def test_what_was_published_before_the_start_wakes_at_once(open_broker: Open) -> None:
+    broker = open_broker(is_started=False)
     broker.expect("a")
     broker.publish("a", "early")
-    wakes: list[None] = []
-    broker.subscribe(lambda: wakes.append(None))
-    assert len(wakes) == 1
+    broker.start()
+    assert broker.wakes == 1
     assert texts_of(broker) == {"a": ("early",)}
 
 
 def test_a_message_is_kept_for_the_windows_seconds(
-    broker: Broker, clock: SteppedClock
+    broker: Side, clock: SteppedClock
 ) -> None:
-    broker.connect("a")
+    broker.attach("a")
     number = broker.expect("a")
     broker.publish("a", "old")
     broker.collect()
@@ -154,7 +288,7 @@ def test_a_message_is_kept_for_the_windows_seconds(
 
 
 def test_an_expected_id_is_forgotten_after_the_window(
-    broker: Broker, clock: SteppedClock
+    broker: Side, clock: SteppedClock
 ) -> None:
     broker.expect("a")
     clock.step(WINDOW_SECONDS + 1)
@@ -163,7 +297,7 @@ def test_an_expected_id_is_forgotten_after_the_window(
     assert texts_of(broker) == {}
 
 
-def test_expecting_again_lengthens_it(broker: Broker, clock: SteppedClock) -> None:
+def test_expecting_again_lengthens_it(broker: Side, clock: SteppedClock) -> None:
     number = broker.expect("a")
     clock.step(WINDOW_SECONDS - 1)
     broker.expect("a")
@@ -173,25 +307,25 @@ def test_expecting_again_lengthens_it(broker: Broker, clock: SteppedClock) -> No
 
 
 def test_a_connected_id_stays_known_and_a_disconnected_one_does_not(
-    broker: Broker, clock: SteppedClock
+    broker: Side, clock: SteppedClock
 ) -> None:
-    broker.connect("a")
-    broker.connect("a")
+    broker.attach("a")
+    broker.attach("a")
     clock.step(10 * WINDOW_SECONDS)
     broker.publish("a", "1")
     assert texts_of(broker) == {"a": ("1",)}
-    broker.disconnect("a")
+    broker.release("a")
     broker.publish("a", "2")
     assert texts_of(broker) == {}
-    broker.disconnect("never here")
+    broker.release("never here")
 
 
 def test_a_disconnected_id_that_is_expected_keeps_its_window(
-    broker: Broker, clock: SteppedClock
+    broker: Side, clock: SteppedClock
 ) -> None:
-    broker.connect("a")
+    broker.attach("a")
     number = broker.expect("a")
-    broker.disconnect("a")
+    broker.release("a")
     broker.publish("a", "while away")
     assert broker.replay("a", number).texts == ("while away",)
     clock.step(WINDOW_SECONDS)
@@ -202,7 +336,7 @@ def test_a_disconnected_id_that_is_expected_keeps_its_window(
 
 
 def test_numbers_never_go_back_when_an_id_is_forgotten(
-    broker: Broker, clock: SteppedClock
+    broker: Side, clock: SteppedClock
 ) -> None:
     broker.expect("a")
     for _ in range(100):
@@ -242,13 +376,13 @@ def test_the_bound_over_all_ids_takes_the_oldest_of_any(open_broker: Open) -> No
     assert left == {"a": (), "b": ("to b",), "c": ("to c",)}
 
 
-def test_ids_that_are_sent_one_text_share_it(broker: Broker) -> None:
+def test_ids_that_are_sent_one_text_share_it(broker: Side) -> None:
     before = {name: broker.expect(name) for name in map(str, range(50))}
     for name in before:
         broker.publish(name, "to all")
     for name in list(before)[:25]:
         broker.publish(name, "to half")
-    shared = {texts: len(channels) for texts, channels in broker.collect()}
+    shared = {texts: len(receivers) for texts, receivers in broker.collect()}
     assert shared == {("to all",): 25, ("to all", "to half"): 25}
     broker.settle()
     assert broker.replay("0", before["0"]).texts == ("to all", "to half")
@@ -256,41 +390,54 @@ def test_ids_that_are_sent_one_text_share_it(broker: Broker) -> None:
 
 
 def test_windows_outlive_an_orderly_restart(
-    broker: Broker, open_broker: Open, clock: SteppedClock
+    open_broker: Open, windows: KeptWindows, clock: SteppedClock
 ) -> None:
-    broker.connect("a")
+    broker = open_broker(windows=windows)
+    broker.attach("a")
     number = broker.expect("a")
     broker.expect("silent")
     for text in ("1", "é中😀"):
         broker.publish("a", text)
-    saved = broker.save()
+    broker.stop()
     clock.step(5)
-    later = open_broker()
-    later.load(saved)
+    later = open_broker(windows=windows, is_started=False)
+    # An id that is known already keeps what it has.
+    known = later.expect("silent")
+    later.publish("silent", "before the start")
+    later.start()
+    assert windows.saved is None
+    assert later.replay("silent", known).texts == ("before the start",)
     assert later.replay("a", number) == Replay(number, ("1", "é中😀"))
     later.publish("a", "3")
     assert later.replay("a", number + 1).texts == ("é中😀", "3")
-    # An id that is known already keeps what it has.
-    later.load(saved)
-    assert later.replay("a", number).texts == ("1", "é中😀", "3")
+
+
+def test_a_broker_that_never_started_leaves_the_windows_alone(
+    open_broker: Open, windows: KeptWindows
+) -> None:
+    windows.saved = b"of the last process"
+    broker = open_broker(windows=windows, is_started=False)
+    broker.expect("a")
+    broker.stop()
+    assert windows.saved == b"of the last process"
 
 
 def test_windows_that_are_too_old_are_left_out(
-    broker: Broker, open_broker: Open, clock: SteppedClock
+    open_broker: Open, windows: KeptWindows, clock: SteppedClock
 ) -> None:
+    broker = open_broker(windows=windows)
     number = broker.expect("a")
     broker.publish("a", "1")
-    saved = broker.save()
+    broker.stop()
     clock.step(WINDOW_SECONDS + 1)
-    later = open_broker()
-    later.load(saved)
+    later = open_broker(windows=windows)
     assert later.replay("a", number).texts == ()
 
 
 def test_what_many_were_sent_is_saved_once_and_shared_again(
-    open_broker: Open,
+    open_broker: Open, windows: KeptWindows
 ) -> None:
-    broker = open_broker()
+    broker = open_broker(windows=windows)
     texts = tuple(f"{number} ".ljust(4000, "x") for number in range(20))
     ids = [f"id {number}" for number in range(500)]
     numbers = {client_id: broker.expect(client_id) for client_id in ids}
@@ -298,11 +445,11 @@ def test_what_many_were_sent_is_saved_once_and_shared_again(
         for client_id in ids:
             broker.publish(client_id, text)
         broker.collect()
-    saved = broker.save()
-    assert len(saved) < 2 * 20 * 4000
+    broker.stop()
+    assert windows.saved is not None
+    assert len(windows.saved) < 2 * 20 * 4000
     # Room for each text once, and for all who are owed it.
-    later = open_broker(window_total_bytes=3 * 20 * 4000)
-    later.load(saved)
+    later = open_broker(windows=windows, window_total_bytes=3 * 20 * 4000)
     for client_id in ids:
         assert later.replay(client_id, numbers[client_id]).texts == texts
 
@@ -323,15 +470,183 @@ def test_what_many_were_sent_is_saved_once_and_shared_again(
         b"[" * 100_000,
     ],
 )
-def test_damaged_windows_are_an_error_of_ours(broker: Broker, saved: bytes) -> None:
-    with pytest.raises(errors.BrokerError):
-        broker.load(saved)
+def test_damaged_windows_stop_no_start_and_are_forgotten(
+    open_broker: Open,
+    windows: KeptWindows,
+    saved: bytes,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    windows.saved = saved
+    broker = open_broker(windows=windows)
+    assert "cannot be read" in caplog.text
+    assert windows.saved is None
+    assert broker.expect("a")
+
+
+def test_a_store_that_is_broken_costs_the_windows_alone(
+    open_broker: Open, windows: KeptWindows, caplog: pytest.LogCaptureFixture
+) -> None:
+    windows.is_broken = True
+    broker = open_broker(windows=windows)
+    broker.stop()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+
+
+# --- Presence -------------------------------------------------------------------------
+
+
+def test_the_app_is_told_once_however_many_pages_attach(broker: Side) -> None:
+    broker.attach("a")
+    broker.attach("a")
+    assert broker.told == [("connected", "a")]
+    broker.release("a")
+    broker.release("a")
+    broker.release("never here")
+    broker.attach("a")
+    assert broker.told[1:] == [("disconnected", "a"), ("connected", "a")]
+
+
+def test_the_app_is_told_before_the_page_is_opened(broker: Side) -> None:
+    order: list[object] = []
+    broker.told = order  # type: ignore[assignment]
+    broker.broker.attach("a", (), None, order.append, fail)
+    broker.turns.run()
+    assert order[0] == ("connected", "a")
+    assert len(order) == 2
+
+
+def test_an_id_that_is_only_expected_is_told_to_nobody(broker: Side) -> None:
+    broker.expect("a")
+    broker.release("a")
+    assert broker.told == []
+
+
+class Journal:
+    """Who an earlier process left connected."""
+
+    def __init__(self, *client_ids: str) -> None:
+        self._client_ids = client_ids
+
+    def connected_client_ids(self) -> Sequence[str]:
+        """See contracts.store.Journal."""
+        if not self._client_ids:
+            raise StorageError("the disk is gone")
+        return self._client_ids
+
+
+def test_ids_of_a_process_that_died_are_handed_over_and_known(
+    open_broker: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = open_broker(journal=Journal("a", "b"))
+    assert broker.adopted == ["a", "b"]
+    broker.publish("a", "while away")
+    assert texts_of(broker) == {"a": ("while away",)}
+    # Told as connected by the process that died.
+    broker.attach("a")
+    assert broker.told == []
+    broker.release("b")
+    assert broker.told == [("disconnected", "b")]
+    assert open_broker(journal=Journal()).adopted == []
+    assert "nobody is told" in caplog.text
+
+
+# --- Attaching ------------------------------------------------------------------------
+
+
+def test_deliveries_carry_what_the_latest_attach_handed_over(broker: Side) -> None:
+    def subscriber() -> object:
+        broker.publish("a", "text")
+        ((_, (receiver,)),) = broker.collect()
+        return receiver.subscriber
+
+    broker.expect("a")
+    assert subscriber() == ()
+    first, second = ["first"], ["second"]
+    broker.attach("a", subscriber=first)
+    assert subscriber() is first
+    broker.attach("a", subscriber=second)
+    assert subscriber() is second
+    broker.release("a")
+    assert subscriber() == ()
+
+
+def test_an_attach_owes_what_came_after_the_number(broker: Side) -> None:
+    number = broker.expect("a")
+    broker.publish("a", "1")
+    broker.publish("a", "2")
+    assert broker.attach("a", number + 1) == Replay(number + 1, ("2",))
+    assert broker.attach("a", None) == Replay(number + 2, ())
+
+
+def test_a_page_that_left_hears_nothing_of_its_attach(broker: Side) -> None:
+    opened: list[Replay] = []
+    attachment = broker.broker.attach("a", (), None, opened.append, fail)
+    was_opened = len(opened)
+    attachment.cancel()
+    attachment.cancel()
+    broker.turns.run()
+    assert len(opened) == was_opened
+    # It is connected to this process until it is released.
+    assert broker.told == [("connected", "a")]
+
+
+@explored(300, 20_000)
+def test_replays_and_deliveries_join_without_a_gap(
+    open_broker: Open, cases: Cases
+) -> None:
+    chance = cases.random()
+    for _ in range(cases.count):
+        broker = open_broker()
+        number = broker.expect("a")
+        sent: list[str] = []
+        got: list[str] = []
+        at: list[int] = []
+
+        def opened(replay: Replay, at: list[int] = at, got: list[str] = got) -> None:
+            at.append(replay.last_number)
+            got += replay.texts
+
+        for step in range(12):
+            if chance.random() < 0.5:
+                sent.append(str(step))
+                broker.publish("a", sent[-1])
+            if step == 4:
+                broker.broker.attach("a", (), number, opened, fail)
+            if chance.random() < 0.4:
+                broker.turns.turn()
+            if step == 11:
+                broker.turns.run()
+            if chance.random() < 0.4 or step == 11:
+                for texts, (receiver,) in broker.broker.collect():
+                    if at:
+                        missing = receiver.number - at[0]
+                        assert missing <= len(texts)
+                        got += texts[len(texts) - missing :] if missing > 0 else ()
+                        at[0] = max(at[0], receiver.number)
+        broker.turns.run()
+        for texts, _ in broker.broker.collect():
+            got += texts
+        assert got == sent
+
+
+def test_an_answer_is_safe_once_what_was_published_before_is_there(
+    broker: Side,
+) -> None:
+    number = broker.expect("a")
+    safe: list[int] = []
+    broker.publish("a", "1")
+    broker.broker.when_safe(lambda: safe.append(broker.broker.expect("a")))
+    broker.turns.run()
+    assert safe == [number + 1]
+
+
+# --- Threads --------------------------------------------------------------------------
 
 
 def test_threads_that_send_at_once_lose_nothing_and_keep_their_order(
-    broker: Broker,
+    broker: Side,
 ) -> None:
-    broker.connect("a")
+    broker.attach("a")
     number = broker.expect("a")
     count = min(200, limits.WINDOW_MESSAGES // 4)
 
@@ -353,7 +668,7 @@ def test_threads_that_send_at_once_lose_nothing_and_keep_their_order(
 
 
 def hammer(
-    broker: Broker, ids: list[str], send: Callable[[str], None], count: int
+    broker: Side, ids: list[str], send: Callable[[str], None], count: int
 ) -> dict[str, list[str]]:
     """Have four threads send at once; collect only when woken, until count came.
 
@@ -361,9 +676,8 @@ def hammer(
         what each id was sent.
     """
     for client_id in ids:
-        broker.connect(client_id)
-    woken = threading.Event()
-    broker.subscribe(woken.set)
+        broker.attach(client_id)
+    woken = broker.woken
     got: dict[str, list[str]] = {client_id: [] for client_id in ids}
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -372,12 +686,15 @@ def hammer(
         for thread in threads:
             thread.start()
         while count > 0:
-            assert woken.wait(PATIENCE_SECONDS), f"{count} did not come"
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not woken.wait(0.001):
+                broker.turns.run()
+                assert time.monotonic() < deadline, f"{count} did not come"
             woken.clear()
-            for texts, channels in broker.collect():
-                count -= len(texts) * len(channels)
-                for channel in channels:
-                    got[channel.client_id] += texts
+            for texts, receivers in broker.broker.collect():
+                count -= len(texts) * len(receivers)
+                for receiver in receivers:
+                    got[receiver.client_id] += texts
             broker.settle()
     finally:
         sys.setswitchinterval(usual)
@@ -387,7 +704,7 @@ def hammer(
     return got
 
 
-def test_no_message_waits_for_a_wake_up_that_has_been(broker: Broker) -> None:
+def test_no_message_waits_for_a_wake_up_that_has_been(broker: Side) -> None:
     # Whoever collects only when woken misses nothing, whatever comes in between.
     ids = [f"id {number}" for number in range(5)]
 
@@ -403,7 +720,7 @@ def test_no_message_waits_for_a_wake_up_that_has_been(broker: Broker) -> None:
 
 
 def test_texts_to_many_are_lost_by_none_however_threads_take_turns(
-    broker: Broker,
+    broker: Side,
 ) -> None:
     ids = [f"id {number}" for number in range(50)]
     rounds = 200
@@ -455,11 +772,11 @@ def test_an_id_that_stands_twice_in_a_list_is_owed_the_text_twice(
 
 
 def test_an_id_that_comes_while_messages_wait_is_owed_none_of_them(
-    broker: Broker,
+    broker: Side,
 ) -> None:
     known = [f"id {number}" for number in range(10)]
     for client_id in known:
-        broker.connect(client_id)
+        broker.attach(client_id)
     for client_id in [*known, "late"]:
         broker.publish(client_id, "text")
     number = broker.expect("late")

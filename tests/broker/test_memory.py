@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
+import pytest
+
 from channelshim.broker.memory import MemoryBroker
+from channelshim.contracts.broker import Replay
+from channelshim.errors import BrokerError
 from tests.stepped_clock import SteppedClock
+
+
+def fail(error: BrokerError) -> None:
+    raise error
 
 
 def test_ids_that_nobody_expects_are_owed_nothing_among_those_who_are() -> None:
@@ -15,8 +25,8 @@ def test_ids_that_nobody_expects_are_owed_nothing_among_those_who_are() -> None:
     broker.publish("a", "to one")
 
     owed = [
-        (texts, [channel.client_id for channel in channels])
-        for texts, channels in broker.collect()
+        (texts, [receiver.client_id for receiver in receivers])
+        for texts, receivers in broker.collect()
     ]
 
     assert owed == [(("to many", "to one"), ["a"])]
@@ -26,7 +36,8 @@ def test_a_message_that_left_the_window_by_count_ages_without_harm() -> None:
     clock = SteppedClock()
     broker = MemoryBroker(clock, window_seconds=60.0, window_messages=1)
     number = broker.expect("a")
-    broker.connect("a")
+    owed: list[Replay] = []
+    broker.attach("a", (), None, lambda replay: None, fail)
     for text in ("1", "2"):
         broker.publish("a", text)
         broker.collect()
@@ -34,7 +45,8 @@ def test_a_message_that_left_the_window_by_count_ages_without_harm() -> None:
         clock.step(40.0)
 
     # "1" is too old now, "2" is not.
-    assert broker.replay("a", number).texts == ("2",)
+    broker.replay("a", number, owed.append, fail)
+    assert [replay.texts for replay in owed] == [("2",)]
 
 
 def test_a_message_that_meets_a_collect_half_way_is_sent_once_more() -> None:
@@ -50,3 +62,24 @@ def test_a_message_that_meets_a_collect_half_way_is_sent_once_more() -> None:
 
     assert [texts for texts, _ in broker.collect()] == [("again",)]
     assert list(broker.collect()) == []
+
+
+def test_when_comparing_fails_each_message_is_looked_at_by_itself(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down(runs: object) -> NoReturn:
+        raise LookupError("a fault for this test")
+
+    monkeypatch.setattr("channelshim.broker.memory.parts_of", break_down)
+    broker = MemoryBroker(SteppedClock(), window_seconds=60.0)
+    ids = [f"id {number}" for number in range(8)]
+    for client_id in ids:
+        broker.expect(client_id)
+    for client_id in ids:
+        broker.publish(client_id, "to all")
+
+    ((texts, receivers),) = broker.collect()
+
+    assert texts == ("to all",)
+    assert [receiver.client_id for receiver in receivers] == ids
+    assert "please report it" in caplog.text

@@ -90,16 +90,23 @@ def make_service(clock):
             self.proxy.GetStub("channel")
             self.after = {}
 
+        def _fail(self, error):
+            raise error
+
         def connect_channel(self, token):
             claims = self.tokens.verify(token, clock[0])
             if claims.client_id not in self.after:
-                self.broker.connect(claims.client_id)
-                replay = self.broker.replay(claims.client_id, None)
-                self.after[claims.client_id] = replay.number
+                opened = []
+                self.broker.attach(
+                    claims.client_id, (), None, opened.append, self._fail
+                )
+                self.after[claims.client_id] = opened[0].number
 
         def pop_first_message(self, token):
             client_id = self.tokens.verify(token, clock[0]).client_id
-            replay = self.broker.replay(client_id, self.after.get(client_id))
+            after, done = self.after.get(client_id), []
+            self.broker.replay(client_id, after, done.append, self._fail)
+            replay = done[0]
             if not replay.texts:
                 return None
             self.after[client_id] = replay.number + 1

@@ -7,19 +7,13 @@ import dataclasses
 import pytest
 
 from channelshim.broker.memory import MemoryBroker
-from channelshim.contracts.broker import Broker, Channel, Replay
+from channelshim.contracts.broker import Broker, Replay
 from channelshim.contracts.dispatcher import InternalRequest
 
 
 def test_a_replay_ends_at_the_number_of_its_last_text() -> None:
     assert Replay(7, ("a", "b")).last_number == 9
     assert Replay(7, ()).last_number == 7
-
-
-def test_a_channel_begins_without_connections() -> None:
-    channel = Channel("a", 7)
-    assert (channel.client_id, channel.number) == ("a", 7)
-    assert channel.connections == ()
 
 
 def test_requests_cannot_be_changed_on_their_way() -> None:

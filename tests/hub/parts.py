@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, cast
 
 from channelshim.broker.memory import MemoryBroker
+from channelshim.contracts.broker import Broker, Replay
+from channelshim.contracts.presence import Change
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
-from channelshim.hub.reports import PresenceReports
+from tests.broker.delayed import DelayedBroker
 from tests.stepped_clock import SteppedClock, SteppedLoop
 
 WINDOW_SECONDS = 42.0
@@ -20,13 +24,23 @@ class RecordedReports:
     def __init__(self) -> None:
         self.changes: list[tuple[str, str]] = []
 
-    def connected(self, client_id: str) -> None:
+    def tell(self, client_id: str, what: Change) -> None:
         """See PresenceReports."""
-        self.changes.append(("connected", client_id))
+        self.changes.append((what.value, client_id))
 
-    def disconnected(self, client_id: str) -> None:
-        """See PresenceReports."""
-        self.changes.append(("disconnected", client_id))
+
+class Connected:
+    """The journal of an earlier process, as far as it is read."""
+
+    def __init__(self, client_ids: Sequence[str]) -> None:
+        self._client_ids = client_ids
+
+    def connected_client_ids(self) -> Sequence[str]:
+        """See contracts.store.Journal."""
+        return self._client_ids
+
+    def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
+        """See contracts.store.Journal."""
 
 
 class Page(Connection):
@@ -100,28 +114,58 @@ def cut_text(frames: bytes) -> tuple[str, bytes]:
 
 
 class House:
-    """Broker, hub and time, joined."""
+    """Broker, hub and time, joined.
 
-    def __init__(self, **settings: Any) -> None:
+    Args:
+        connected: the client ids that an earlier process left connected.
+        **settings: of the hub.
+
+    Attributes:
+        is_delayed: whether the broker answers later; the fixture `brokers` sets it.
+    """
+
+    is_delayed: ClassVar[bool] = False
+
+    def __init__(self, connected: Sequence[str] = (), **settings: Any) -> None:
         self.clock = SteppedClock()
         self.loop = SteppedLoop(self.clock)
         self.reports = RecordedReports()
-        self.broker = MemoryBroker(self.clock, window_seconds=WINDOW_SECONDS)
+        self.broker: Broker = MemoryBroker(
+            self.clock, journal=Connected(connected), window_seconds=WINDOW_SECONDS
+        )
+        if self.is_delayed:
+            self.broker = DelayedBroker(self.broker, self._later, random.Random(0))
         self.hub = Hub(
             self.broker,
             self.clock,
-            cast(PresenceReports, self.reports),
+            self.reports.tell,
             grace_seconds=GRACE_SECONDS,
             **settings,
         )
         self.hub.start(cast(Any, self.loop))
+
+    def _later(self, call: Any) -> None:
+        self.loop.call_later(0.0, call)
+
+    def turn(self) -> None:
+        """Let a broker that answers later do so."""
+        if self.is_delayed:
+            self.loop.run()
 
     def attach(
         self, page: Page, after: int | None = None, token_number: int = 0
     ) -> Page:
         """Open a page's connection and return it."""
         self.hub.attach(page, token_number, after)
+        self.turn()
         return page
+
+    def replay(self, client_id: str, after: int | None) -> Replay:
+        """Return what the broker says."""
+        found: list[Replay] = []
+        self.hub.replay(client_id, after, found.append, lambda error: None)
+        self.turn()
+        return found[0]
 
     def send(self, client_id: str, *texts: str) -> None:
         """Send and let the loop turn."""

@@ -13,6 +13,8 @@ from channelshim.hub.connections import FrameCache
 from channelshim.hub.pacing import Pacing
 from tests.hub.parts import House, Page
 
+pytestmark = pytest.mark.usefixtures("brokers")
+
 
 @pytest.fixture
 def house() -> House:
@@ -96,8 +98,8 @@ def test_one_wake_up_however_many_are_sent_to(house: House) -> None:
     pages = [house.attach(Page(f"id{n}")) for n in range(200)]
     for page in pages:
         house.broker.publish(page.client_id, "text")
-    assert house.loop.wake_ups == 1
     house.loop.run()
+    assert house.loop.wake_ups == 1
     assert all(page.texts == ["text"] for page in pages)
 
 
@@ -177,7 +179,7 @@ class Handlers(Pacing):
 
 def house_with(handlers: Handlers, last_pass_seconds: float) -> House:
     house = House(pacing=handlers)
-    house.hub._last_pass_seconds = last_pass_seconds
+    house.hub._passes.last_seconds = last_pass_seconds
     return house
 
 
@@ -224,7 +226,7 @@ def test_a_message_from_outside_of_handlers_waits_for_none() -> None:
 
 def test_a_pass_is_put_off_within_the_bound_of_the_setting() -> None:
     house = House(pause_seconds=0.01, pacing=Handlers())
-    house.hub._last_pass_seconds = 30
+    house.hub._passes.last_seconds = 30
     page = house.attach(Page("a"))
     house.broker.publish("a", "1")
     house.loop.run(0.011)
@@ -260,6 +262,7 @@ def test_too_many_connections_are_refused_and_told_how(house: House) -> None:
 def test_stop_delivers_first_and_sends_everyone_to_come_back(house: House) -> None:
     page = house.attach(Page("a"))
     house.broker.publish("a", "last")
+    house.turn()
     house.hub.stop()
     assert page.texts == ["last"]
     assert page.end == "come back"

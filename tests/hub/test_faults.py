@@ -13,6 +13,8 @@ from tests.broker.receivers import random_lists
 from tests.exploring import Cases, explored
 from tests.hub.parts import House, Page
 
+pytestmark = pytest.mark.usefixtures("brokers")
+
 
 def fail(*args: object) -> NoReturn:
     raise LookupError("a fault for this test")
@@ -47,7 +49,7 @@ def test_pages_get_what_lists_of_receivers_were_sent(cases: Cases) -> None:
         for page in pages:
             assert page.texts == sent[page.client_id], (page.client_id, lists)
         for name, number in waiting.items():
-            assert list(house.broker.replay(name, number).texts) == sent[name], lists
+            assert list(house.replay(name, number).texts) == sent[name], lists
 
 
 def test_when_comparing_fails_each_message_is_delivered_by_itself(
@@ -122,4 +124,4 @@ def test_a_page_whose_write_fails_disturbs_no_other_delivery(
     assert not pages[1].is_attached
     assert len(errors_of(caplog)) == 2
     number = house.broker.expect("b")
-    assert house.broker.replay("b", number - 1).texts == ("for 1",)
+    assert house.replay("b", number - 1).texts == ("for 1",)

@@ -10,7 +10,6 @@ import pytest
 from channelshim.broker.memory import MemoryBroker
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
-from channelshim.hub.reports import PresenceReports
 
 
 class SteppedClock:
@@ -54,16 +53,6 @@ class SteppedLoop:
             self._clock.now = first[0]
             first[1](*first[2])
         self._clock.now = end
-
-
-class NoReports:
-    """Takes reports of presence."""
-
-    def connected(self, client_id: str) -> None:
-        pass
-
-    def disconnected(self, client_id: str) -> None:
-        pass
 
 
 class Page(Connection):
@@ -112,7 +101,7 @@ def test_who_answers_stays_and_who_is_silent_is_dropped_in_time(
     hub = Hub(
         MemoryBroker(clock, window_seconds=60),
         clock,
-        cast(PresenceReports, NoReports()),
+        lambda client_id, what: None,
         ping_interval_seconds=interval,
         ping_timeout_seconds=timeout,
     )

@@ -8,6 +8,8 @@ import pytest
 
 from tests.hub.parts import House, Page
 
+pytestmark = pytest.mark.usefixtures("brokers")
+
 
 @pytest.fixture
 def house() -> House:

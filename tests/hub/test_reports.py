@@ -14,8 +14,10 @@ import pytest
 
 from channelshim import limits
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.contracts.presence import Change
 from channelshim.errors import StorageError
 from channelshim.hub import reports as reports_module
+from channelshim.hub.journal import PresenceJournal
 from channelshim.hub.reports import PresenceReports, presence_request
 from channelshim.kernel.threads import Threads
 from tests.lanes import timeout_factor
@@ -51,6 +53,7 @@ class App:
 
     def __init__(self, journal: Journal) -> None:
         self.posts: list[tuple[str, str]] = []
+        self.told: list[tuple[str, str]] = []
         self.held: dict[str, threading.Event] = {}
         self.overlaps = 0
         self.journalled: dict[str, bool] = {}
@@ -74,9 +77,18 @@ class App:
             self.posts.append((what, client_id))
         return InternalResponse(404, (), b"")
 
+    def note_told(self, client_id: str, what: Change) -> None:
+        """Stand in for the broker's `told`."""
+        self.told.append((what.value, client_id))
+
     def of(self, client_id: str) -> list[str]:
         """Return what was posted about one id, in order."""
         return [what for what, posted in self.posts if posted == client_id]
+
+
+def open_reports(app: App, journal: Journal, **options: Any) -> PresenceReports:
+    """Return reports that write in the journal and post to the app."""
+    return PresenceReports(app, PresenceJournal(journal), app.note_told, **options)
 
 
 @pytest.fixture
@@ -91,7 +103,7 @@ def app(journal: Journal) -> App:
 
 @pytest.fixture
 def reports(app: App, journal: Journal) -> Iterator[PresenceReports]:
-    opened = PresenceReports(app, journal)
+    opened = open_reports(app, journal)
     yield opened
     for held in app.held.values():
         held.set()
@@ -112,23 +124,45 @@ def test_posts_of_one_id_come_in_order_and_never_overlap(
     reports: PresenceReports, app: App, wait_until: Wait
 ) -> None:
     held = app.held["a"] = threading.Event()
-    reports.connected("a")
+    reports.tell("a", Change.CONNECTED)
     wait_until(lambda: app.journalled)
-    reports.disconnected("a")
+    reports.tell("a", Change.DISCONNECTED)
     held.set()
     wait_until(lambda: len(app.posts) == 2)
     assert app.of("a") == ["connected", "disconnected"]
     assert app.overlaps == 0
 
 
+def test_the_broker_hears_what_the_app_was_told(
+    reports: PresenceReports, app: App, wait_until: Wait
+) -> None:
+    reports.tell("a", Change.CONNECTED)
+    wait_until(lambda: app.told)
+    reports.tell("a", Change.DISCONNECTED)
+    wait_until(lambda: len(app.told) == 2)
+    assert app.told == app.posts == [("connected", "a"), ("disconnected", "a")]
+
+
+def test_where_the_broker_keeps_presence_no_journal_is_needed(
+    app: App, wait_until: Wait
+) -> None:
+    reports = PresenceReports(app, None, app.note_told)
+    reports.tell("a", Change.CONNECTED)
+    reports.tell("a", Change.DISCONNECTED)
+    # Nothing, when the page had left again before anybody was told.
+    wait_until(lambda: app.of("a")[-1:] == ["disconnected"])
+    reports.stop(PATIENCE_SECONDS)
+    assert app.told == app.posts
+
+
 def test_the_journal_is_written_before_the_app_is_told(
     reports: PresenceReports, app: App, journal: Journal, wait_until: Wait
 ) -> None:
     held = app.held["a"] = threading.Event()
-    reports.connected("a")
+    reports.tell("a", Change.CONNECTED)
     wait_until(lambda: "a" in app.journalled)
     assert app.journalled["a"]
-    reports.disconnected("a")
+    reports.tell("a", Change.DISCONNECTED)
     # It may forget the id only when the app knows: a crash now must report it.
     assert "a" in journal.connected
     held.set()
@@ -140,12 +174,12 @@ def test_who_comes_back_while_the_journal_forgets_stays_in_it(
     reports: PresenceReports, app: App, journal: Journal, wait_until: Wait
 ) -> None:
     held = app.held["a"] = threading.Event()
-    reports.connected("a")
+    reports.tell("a", Change.CONNECTED)
     wait_until(lambda: "a" in app.journalled)
-    reports.disconnected("a")
-    reports.connected("a")
+    reports.tell("a", Change.DISCONNECTED)
+    reports.tell("a", Change.CONNECTED)
     held.set()
-    reports.connected("b")
+    reports.tell("b", Change.CONNECTED)
     wait_until(lambda: "connected" in app.of("b"))
     wait_until(lambda: app.of("a")[-1] == "connected")
     assert "a" in journal.connected
@@ -161,10 +195,10 @@ def test_a_slow_handler_holds_up_its_own_id_alone(
 ) -> None:
     for name in ("slow1", "slow2", "slow3"):
         app.held[name] = threading.Event()
-        reports.connected(name)
+        reports.tell(name, Change.CONNECTED)
     wait_until(lambda: len(app.journalled) == 3)
     for number in range(20):
-        reports.connected(f"quick{number}")
+        reports.tell(f"quick{number}", Change.CONNECTED)
     wait_until(lambda: len(app.posts) == 20)
     assert not any(app.of(name) for name in app.held)
 
@@ -173,7 +207,7 @@ def test_many_changes_are_gathered_into_few_commits(
     reports: PresenceReports, app: App, journal: Journal, wait_until: Wait
 ) -> None:
     for number in range(500):
-        reports.connected(str(number))
+        reports.tell(str(number), Change.CONNECTED)
     wait_until(lambda: len(app.posts) == 500)
     assert len(journal.connected) == 500
     assert journal.commits < 100
@@ -187,7 +221,7 @@ def test_a_journal_that_cannot_be_written_silences_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     journal.is_broken = True
-    reports.connected("a")
+    reports.tell("a", Change.CONNECTED)
     wait_until(lambda: app.of("a") == ["connected"])
     assert "the disk is full" in caplog.text
 
@@ -195,10 +229,10 @@ def test_a_journal_that_cannot_be_written_silences_nobody(
 def test_production_rule_keeps_the_journal_and_posts_nothing(
     app: App, journal: Journal, wait_until: Wait
 ) -> None:
-    silent = PresenceReports(app, journal, is_posting=False)
-    silent.connected("a")
+    silent = open_reports(app, journal, is_posting=False)
+    silent.tell("a", Change.CONNECTED)
     wait_until(lambda: "a" in journal.connected)
-    silent.disconnected("a")
+    silent.tell("a", Change.DISCONNECTED)
     wait_until(lambda: "a" not in journal.connected)
     silent.stop(PATIENCE_SECONDS)
     assert app.posts == []
@@ -206,9 +240,9 @@ def test_production_rule_keeps_the_journal_and_posts_nothing(
 
 def test_stop_finishes_what_was_reported(app: App, journal: Journal) -> None:
     threads = Threads()
-    reports = PresenceReports(app, journal, threads=threads)
+    reports = open_reports(app, journal, threads=threads)
     for number in range(10):
-        reports.connected(str(number))
+        reports.tell(str(number), Change.CONNECTED)
     reports.stop(PATIENCE_SECONDS)
     assert len(journal.connected) == 10
     assert len(app.posts) == 10
@@ -219,8 +253,8 @@ def test_stop_waits_for_a_stuck_handler_no_longer_than_it_may(
     app: App, journal: Journal, wait_until: Wait
 ) -> None:
     held = app.held["stuck"] = threading.Event()
-    reports = PresenceReports(app, journal)
-    reports.connected("stuck")
+    reports = open_reports(app, journal)
+    reports.tell("stuck", Change.CONNECTED)
     wait_until(lambda: "stuck" in app.journalled)
     reports.stop(0.05)
     assert app.posts == []
@@ -229,7 +263,7 @@ def test_stop_waits_for_a_stuck_handler_no_longer_than_it_may(
 
 
 def test_stop_without_any_report_is_no_error(app: App, journal: Journal) -> None:
-    PresenceReports(app, journal).stop(1.0)
+    open_reports(app, journal).stop(1.0)
 
 
 def keep_coming(
@@ -241,7 +275,7 @@ def keep_coming(
     def sleep(seconds: float) -> None:
         time.sleep(0.001)
         for number in itertools.islice(coming, 1):
-            reports.connected(f"later {number}")
+            reports.tell(f"later {number}", Change.CONNECTED)
 
     clock = SimpleNamespace(sleep=sleep, monotonic=time.monotonic)
     monkeypatch.setattr(reports_module, "time", clock)
@@ -256,7 +290,7 @@ def test_pages_that_come_one_after_the_other_are_told_of_together(
 ) -> None:
     monkeypatch.setattr(limits, "PRESENCE_BURST_SECONDS", PATIENCE_SECONDS)
     keep_coming(monkeypatch, reports, 20)
-    reports.connected("a")
+    reports.tell("a", Change.CONNECTED)
     wait_until(lambda: len(app.posts) == 21)
     assert journal.commits == 1
 
@@ -269,7 +303,7 @@ def test_pages_that_never_cease_to_come_do_not_keep_the_app_from_being_told(
 ) -> None:
     monkeypatch.setattr(limits, "PRESENCE_BURST_SECONDS", 0.02)
     keep_coming(monkeypatch, reports, 1_000_000)
-    reports.connected("a")
+    reports.tell("a", Change.CONNECTED)
     wait_until(lambda: app.of("a") == ["connected"])
 
 
@@ -290,7 +324,7 @@ def fault_of(kind: type[BaseException]) -> BaseException:
     ("owner", "name"),
     [
         *(("journal", "note"), ("app", "dispatch"), ("reports", "_gather")),
-        *(("reports", "_take"), ("reports", "_queue"), ("reports", "_journal")),
+        *(("reports", "_take"), ("reports", "_queue"), ("ledger", "write")),
         *(("reports", "_next"), ("reports", "_post"), ("reports", "_wake_runner")),
     ],
 )
@@ -304,8 +338,9 @@ def test_nothing_that_is_raised_ends_presence(
     kind: type[BaseException],
 ) -> None:
     threads = Threads(first_pause_seconds=0.001, longest_pause_seconds=0.01)
-    reports = PresenceReports(app, journal, threads=threads)
-    target = {"journal": journal, "app": app, "reports": reports}[owner]
+    reports = open_reports(app, journal, threads=threads)
+    owners = {"journal": journal, "app": app, "reports": reports}
+    target = owners.get(owner, reports._journal)
     works = getattr(target, name)
     left = iter(range(2))
 
@@ -317,14 +352,14 @@ def test_nothing_that_is_raised_ends_presence(
     monkeypatch.setattr(target, name, fail)
     ids = [str(number) for number in range(5)]
     for client_id in ids:
-        reports.connected(client_id)
+        reports.tell(client_id, Change.CONNECTED)
     # Of the two that fail, a POST may be told as lost, never one of the others.
     lost = 2 if name in ("dispatch", "_post") else 0
     wait_until(lambda: len(app.posts) >= len(ids) - lost)
     for client_id in [*ids, "later"]:
-        reports.disconnected(client_id)
+        reports.tell(client_id, Change.DISCONNECTED)
     wait_until(lambda: all(app.of(each)[-1:] == ["disconnected"] for each in ids))
-    reports.connected("later")
+    reports.tell("later", Change.CONNECTED)
     wait_until(lambda: app.of("later")[-1:] == ["connected"])
     reports.stop(PATIENCE_SECONDS)
     assert app.overlaps == 0
@@ -335,18 +370,18 @@ def test_handlers_that_never_return_are_given_up(
     app: App, journal: Journal, wait_until: Wait, caplog: pytest.LogCaptureFixture
 ) -> None:
     threads = Threads()
-    reports = PresenceReports(
+    reports = open_reports(
         app, journal, threads=threads, runners=2, deadline_seconds=0.01
     )
     for client_id in ("stuck 1", "stuck 2", "stuck 3"):
         app.held[client_id] = threading.Event()
-        reports.connected(client_id)
-    reports.connected("good")
+        reports.tell(client_id, Change.CONNECTED)
+    reports.tell("good", Change.CONNECTED)
     wait_until(lambda: app.of("good") == ["connected"])
     assert "has not returned" in caplog.text
     # What is queued for one that is stuck waits for it.
-    reports.disconnected("stuck 1")
-    reports.connected("good 2")
+    reports.tell("stuck 1", Change.DISCONNECTED)
+    reports.tell("good 2", Change.CONNECTED)
     wait_until(lambda: app.of("good 2") == ["connected"])
     assert app.of("stuck 1") == []
     for held in app.held.values():
@@ -376,5 +411,5 @@ def test_presence_goes_on_when_the_system_has_threads_again(
     monkeypatch.setattr(Threads, "start", refuse)
     monkeypatch.setattr(limits, "THREAD_RETRY_SECONDS", 0.001)
     for number in range(4):
-        reports.connected(str(number))
+        reports.tell(str(number), Change.CONNECTED)
     wait_until(lambda: len(app.posts) == 4)

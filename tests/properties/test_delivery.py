@@ -3,12 +3,15 @@
 A machine of hypothesis drives protocol, broker and hub with sends, tokens, tabs, lines
 that drop at once or only when a ping finds them dead, resumes, reloads, restarts and
 clock steps. Beside them runs a model of a few lines that knows what everyone is owed.
+A second machine does the same over a broker whose answers come later, so that pages
+leave before they are let in, and messages come while a page is being let in.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,10 +24,11 @@ from hypothesis.stateful import (
 
 from channelshim import limits
 from channelshim.broker.memory import MemoryBroker
+from channelshim.contracts.broker import Broker
 from channelshim.hub.hub import Hub
-from channelshim.hub.reports import PresenceReports
+from tests.broker.delayed import DelayedBroker
 from tests.exploring import Cases, explored
-from tests.hub.parts import Page, RecordedReports, cut_text
+from tests.hub.parts import Connected, Page, RecordedReports, cut_text
 from tests.stepped_clock import SteppedClock, SteppedLoop
 
 GRACE = 2.0
@@ -106,8 +110,25 @@ class Visit:
         self.texts += texts
 
 
+class KeptWindows:
+    """Implements contracts.Windows."""
+
+    def __init__(self) -> None:
+        self.saved: bytes | None = None
+
+    def save_windows(self, saved: bytes | None) -> None:
+        """See contracts.Windows."""
+        self.saved = saved
+
+    def load_windows(self) -> bytes | None:
+        """See contracts.Windows."""
+        return self.saved
+
+
 class Delivery(RuleBasedStateMachine):
     """Protocol, broker and hub, and the model beside them."""
+
+    is_delayed: ClassVar[bool] = False
 
     visits = Bundle("visits")
 
@@ -118,26 +139,41 @@ class Delivery(RuleBasedStateMachine):
         self.sent: dict[str, list[str]] = {client_id: [] for client_id in CLIENT_IDS}
         self.told: dict[str, bool] = dict.fromkeys(CLIENT_IDS, False)
         self.count = 0
-        self.start(None, [])
+        self.windows = KeptWindows()
+        self.start([])
 
-    def start(self, saved: bytes | None, connected: list[str]) -> None:
+    def start(self, connected: list[str]) -> None:
         """Start a process, with what an earlier one has saved."""
         self.loop = SteppedLoop(self.clock)
         self.reports = RecordedReports()
         self.seen_changes = 0
-        self.broker = MemoryBroker(self.clock, window_seconds=WINDOW)
-        if saved is not None:
-            self.broker.load(saved)
+        self.broker = self.open_broker(connected)
         self.hub = Hub(
             self.broker,
             self.clock,
-            cast(PresenceReports, self.reports),
+            self.reports.tell,
             grace_seconds=GRACE,
             ping_interval_seconds=PING_INTERVAL,
             ping_timeout_seconds=PING_TIMEOUT,
         )
         self.hub.start(cast(Any, self.loop))
-        self.hub.expect_reconnect(connected, limits.RETURN_SECONDS)
+
+    def open_broker(self, connected: list[str]) -> Broker:
+        """Return the broker of a new process."""
+        memory = MemoryBroker(
+            self.clock,
+            windows=self.windows,
+            journal=Connected(connected),
+            window_seconds=WINDOW,
+        )
+        if not self.is_delayed:
+            return memory
+        loop = self.loop
+        return DelayedBroker(
+            memory,
+            lambda call: loop.call_later(0.0, call),
+            random.Random(self.count),
+        )
 
     # --- What happens -----------------------------------------------------------------
 
@@ -223,7 +259,7 @@ class Delivery(RuleBasedStateMachine):
     def restart(self, seconds: float) -> None:
         """An orderly stop, and another process that takes the windows over."""
         self.hub.stop()
-        saved = self.broker.save()
+        self.broker.stop()
         self.note_changes()
         for visit in self.everything:
             if visit.line is not None:
@@ -232,7 +268,7 @@ class Delivery(RuleBasedStateMachine):
                     visit.may_be_away = GRACE - 0.05
                 visit.line = None
         self.clock.step(seconds)
-        self.start(saved, [c for c, is_told in self.told.items() if is_told])
+        self.start([c for c, is_told in self.told.items() if is_told])
 
     # --- What must be so --------------------------------------------------------------
 
@@ -289,6 +325,17 @@ class Delivery(RuleBasedStateMachine):
         assert self.hub.connection_count == 0
 
 
+class DelayedDelivery(Delivery):
+    """The same over a broker whose answers come later."""
+
+    is_delayed = True
+
+
 @explored(150, 3000)
 def test_the_guarantees_hold_under_any_order_of_events(cases: Cases) -> None:
     cases.check_machine(Delivery, 100 if cases.is_explored else 40)
+
+
+@explored(150, 3000)
+def test_they_hold_when_the_broker_answers_later(cases: Cases) -> None:
+    cases.check_machine(DelayedDelivery, 100 if cases.is_explored else 40)

@@ -25,10 +25,24 @@ ring_sender.LEAST_CONNECTIONS = 1
 """
 
 
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Start a server; a traceback in its output fails the test."""
+LATER = """
+from tests.broker import delayed
+delayed.install()
+"""
+
+
+def start(
+    tmp_path_factory: pytest.TempPathFactory, broker: str = "memory"
+) -> Iterator[Server]:
+    """Start a server; a traceback in its output fails the test.
+
+    Args:
+        tmp_path_factory: pytest's.
+        broker: "memory", or "delayed" for one whose answers come later.
+    """
     patience = tmp_path_factory.mktemp("patience")
-    (patience / "sitecustomize.py").write_text(SOON)
+    more = LATER if broker == "delayed" else ""
+    (patience / "sitecustomize.py").write_text(SOON + more)
     servers = Servers(lambda: tmp_path_factory.mktemp("storage"))
     server = servers(
         APP,
@@ -49,16 +63,26 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert "Traceback" not in output
 
 
+@pytest.fixture(scope="module", params=["memory", "delayed"])
+def broker(request: pytest.FixtureRequest) -> str:
+    """Return on what broker the servers stand."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def plain_server(
+    tmp_path_factory: pytest.TempPathFactory, broker: str
+) -> Iterator[Server]:
     """Start the module's server."""
-    yield from start(tmp_path_factory)
+    yield from start(tmp_path_factory, broker)
 
 
 @pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def own_server(
+    tmp_path_factory: pytest.TempPathFactory, broker: str
+) -> Iterator[Server]:
     """Start a server for one test, which may leave it in any state."""
-    yield from start(tmp_path_factory)
+    yield from start(tmp_path_factory, broker)
 
 
 @pytest.fixture
