@@ -90,6 +90,8 @@ class Hub:
         self._arriving: dict[Connection, Attachment | None] = {}
         # Arriving ones included.
         self._count = 0
+        # Texts of the write in hand: nobody knows whether they were written.
+        self._unwritten = 0
         self._presence = PresenceBook(grace_seconds)
         self._presence_timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
@@ -228,7 +230,10 @@ class Hub:
         if connection.is_attached:
             connection.is_attached = False
             self._subscribers[client_id].remove(connection)
-            self.note_position(client_id, connection.nonce, connection.number)
+            # What is being written may not reach it, and a page that gives no number
+            # of its own must rather see a text again than never.
+            number = connection.number - self._unwritten
+            self.note_position(client_id, connection.nonce, number)
             self._page_log.went(connection)
         elif connection in self._arriving:
             attachment = self._arriving.pop(connection)
@@ -301,10 +306,14 @@ class Hub:
                     behind = behind or []
                     behind.append((connection, last_number))
         if owed:
-            for connection in self._send(owed, self.frames.joined(texts)):
-                # What it has is unknown: it comes back and resumes.
-                self.detach(connection)
-                connection.abort()
+            self._unwritten = count
+            try:
+                for connection in self._send(owed, self.frames.joined(texts)):
+                    # What it has is unknown: it comes back and resumes.
+                    self.detach(connection)
+                    connection.abort()
+            finally:
+                self._unwritten = 0
         if behind:
             for connection, last_number in behind:
                 self._write_rest(connection, last_number, texts)
@@ -312,8 +321,7 @@ class Hub:
     def _end_unwritten(self, delivery: Delivery, owed: list[Connection]) -> None:
         """End those that may lack texts: a page knows its number, and resumes there."""
         for connection in owed:
-            # What was written of it is unknown; a page that gives no number of its own
-            # must rather see a text again than never.
+            # What was written of it is unknown.
             connection.number -= len(delivery.texts)
         for receiver in delivery.receivers:
             for connection in tuple(receiver.subscriber):

@@ -162,6 +162,21 @@ def test_a_reader_that_is_dropped_in_a_pass_disturbs_no_other(house: House) -> N
     assert not pages[1].is_attached
 
 
+def test_a_reader_that_could_not_take_a_write_is_owed_it_again(house: House) -> None:
+    class Slow(Page):
+        def take(self, frames: bytes) -> None:
+            house.hub.detach(self)
+
+    number = house.broker.expect("a")
+    slow = house.attach(Slow("a", b"token"), after=number)
+    other = house.attach(Page("a", b"other"), after=number)
+    house.send("a", "1", "2")
+    assert not slow.is_attached
+    # Loaded anew, with the same token and without a number of its own.
+    again = house.attach(Page("a", b"token"), token_number=number)
+    assert again.texts == other.texts
+
+
 class Handlers(Pacing):
     """Says what a test wants about the handlers that run."""
 
