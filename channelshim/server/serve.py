@@ -107,6 +107,11 @@ class Application:
         self._is_host_allowed = is_host_allowed
         self._origins = origins
 
+    @property
+    def polls_in_hand(self) -> int:
+        """Return how many polls have not been answered."""
+        return self._poller.count
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         path = scope["path"]
@@ -187,6 +192,7 @@ class Server:
         on_stopping: Callable[[], None],
     ) -> None:
         self._listener = listener
+        self._application = application
         self._acceptor = acceptor
         self._bridge = bridge
         self._stop_seconds = stop_seconds
@@ -278,7 +284,10 @@ class Server:
         left = self._bridge.requests_in_hand
         if left:
             _logger.warning("stopped with %d requests still running", left)
-        await _until(lambda: not self._acceptor.connections, limits.INTERRUPT_SECONDS)
+        await _until(
+            lambda: not (self._acceptor.connections or self._application.polls_in_hand),
+            limits.INTERRUPT_SECONDS,
+        )
         # uvicorn would log each as a failure of the app.
         logging.getLogger("uvicorn.error").disabled = True
         tasks = list(self._uvicorn.server_state.tasks)

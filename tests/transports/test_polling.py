@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 
 from tests.lanes import timeout_factor
 from tests.server.plain_site import PlainSite, until
+from tests.servers import Server
 from tests.transports.test_websocket import signed
 
 PATIENCE = 10 * timeout_factor()
@@ -150,3 +152,17 @@ def test_held_polls_cost_no_worker(site: PlainSite) -> None:
         site.send("many", "to all")
         for peer in peers:
             assert b'"messages": ["to all"]' in until(peer, b"retry_ms")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_polls_that_are_held_are_answered_at_the_stop(
+    own_server: Server, wait_until: WaitUntil, number: signal.Signals
+) -> None:
+    site = PlainSite(own_server.url)
+    token = site.token("stop")
+    answers = [held(site, token) for _ in range(3)]
+    wait_until(lambda: site.told("stop") == ["connected"])
+    own_server.stop(number)
+    for answer in answers:
+        reply = answer.result(PATIENCE)
+        assert (reply["messages"], reply["retry_ms"]) == ([], 1000)
