@@ -10,6 +10,7 @@ from collections import deque
 from typing import Final
 
 from channelshim.contracts.broker import Subscriber
+from channelshim.contracts.overview import KnownId
 from channelshim.protocol.window import Chunk
 
 _TEXT_BYTES: Final = 320
@@ -51,6 +52,18 @@ class Known:
         self.chunks: deque[Chunk] | None = None
         self.expected_until: float = 0.0
         self.is_connected: bool = False
+
+    def described(self, now: float) -> KnownId:
+        """Return what there is to see at monotonic seconds `now`."""
+        sizes = [size for chunk in self.chunks or () for size in chunk.sizes]
+        return KnownId(
+            self.client_id,
+            self.number,
+            self.is_connected,
+            max(0.0, self.expected_until - now),
+            len(sizes),
+            sum(sizes),
+        )
 
 
 class Kept:

@@ -9,6 +9,7 @@ message touches.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import logging
 import threading
@@ -22,6 +23,7 @@ from channelshim.broker.kept import Kept, Known
 from channelshim.broker.runs import Run, parts_of
 from channelshim.contracts.broker import Delivery, Replay, Subscriber, Windows
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.overview import KnownId
 from channelshim.contracts.presence import Change, Tell
 from channelshim.contracts.store import Journal
 from channelshim.errors import BrokerError
@@ -310,6 +312,29 @@ class MemoryBroker:
             self._spread()
             owed = [(name, self._replay(known, 0)) for name, known in self._ids.items()]
         snapshot.hand_down(self._windows, self._clock.time(), owed)
+
+    # --- For contracts.Overview -----------------------------------------------------
+
+    @property
+    def known_count(self) -> int:
+        """Return how many client ids are known."""
+        return len(self._ids)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Return what all windows together cost."""
+        return self._kept.bytes
+
+    def known_ids(self, after: str, limit: int) -> Sequence[KnownId]:
+        """See contracts.Overview."""
+        with self._lock:
+            later = [name for name in self._ids if name > after]
+        chosen = heapq.nsmallest(limit, later)
+        with self._lock:
+            now = self._clock.monotonic()
+            self._settle(now)
+            found = [self._ids[name] for name in chosen if name in self._ids]
+            return [known.described(now) for known in found]
 
     def _restore(
         self, texts: tuple[str, ...], ids: list[tuple[str, int]], now: float

@@ -10,6 +10,7 @@ from channelshim.composition.policy import posts_presence
 from channelshim.hub.connections import Sender, write_each
 from channelshim.hub.hub import Hub
 from channelshim.hub.journal import PresenceJournal
+from channelshim.hub.overview import LiveOverview
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
 from channelshim.hub.reports import PresenceReports
@@ -27,6 +28,7 @@ class Front:
     Attributes:
         hub: where pages attach.
         poller: answers polls.
+        overview: shows the channels.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Front:
             instance.clock,
             grace_seconds=settings.grace_seconds,
         )
+        self.overview = LiveOverview(instance.broker, self.hub)
         instance.status.counter("hub.connections", lambda: self.hub.connection_count)
 
     def start(

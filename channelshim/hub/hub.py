@@ -90,6 +90,7 @@ class Hub:
         self._arriving: dict[Connection, Attachment | None] = {}
         # Arriving ones included.
         self._count = 0
+        self._written = 0
         # Texts of the write in hand: nobody knows whether they were written.
         self._unwritten = 0
         self._presence = PresenceBook(grace_seconds)
@@ -108,6 +109,11 @@ class Hub:
     def connection_count(self) -> int:
         """Return how many connections there are, arriving ones included."""
         return self._count
+
+    @property
+    def written(self) -> int:
+        """Return how many messages were written, each connection counted."""
+        return self._written
 
     def start(
         self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon | None = None
@@ -143,6 +149,19 @@ class Hub:
     def _connections(self) -> list[Connection]:
         attached = [one for each in self._subscribers.values() for one in each]
         return [*attached, *self._arriving]
+
+    def connections_of(self, client_id: str) -> Sequence[Connection]:
+        """Return the attached connections of a client id. Any thread."""
+        return tuple(self._subscribers.get(client_id, ()))
+
+    def expire(self, client_id: str) -> None:
+        """End the connections of a client id as if their tokens ended. Any thread."""
+        self._passes.call(partial(self._expire, client_id))
+
+    def _expire(self, client_id: str) -> None:
+        for connection in self.connections_of(client_id):
+            self.detach(connection)
+            connection.expire()
 
     def stop(self) -> None:
         """Tell every page to come back, and forget all; the journal keeps who was."""
@@ -314,6 +333,7 @@ class Hub:
                     connection.abort()
             finally:
                 self._unwritten = 0
+            self._written += count * len(owed)
         if behind:
             for connection, last_number in behind:
                 self._write_rest(connection, last_number, texts)

@@ -67,6 +67,14 @@ class Passes:
             # The loop is closed: nobody is left to deliver to.
             _logger.debug("a message was sent after the stop")
 
+    def call(self, function: Callable[[], None]) -> None:
+        """Have function called on the loop. Any thread, after `start`."""
+        assert self._call_soon is not None
+        try:
+            self._call_soon(function)
+        except RuntimeError:
+            _logger.debug("something was asked of the hub after the stop")
+
     def end_pause(self) -> None:
         """Forget a pass that was put off: it is made now."""
         if self.put_off is not None:

@@ -640,6 +640,30 @@ def test_an_answer_is_safe_once_what_was_published_before_is_there(
     assert safe == [number + 1]
 
 
+# --- What can be seen -----------------------------------------------------------------
+
+
+def test_known_ids_come_page_by_page_with_their_windows(
+    broker: Side, clock: SteppedClock
+) -> None:
+    for name in ("c", "a", "b"):
+        broker.expect(name)
+    broker.attach("b")
+    for text in ("é", "two"):
+        broker.publish("b", text)
+    broker.collect()
+    clock.step(10)
+    first = broker.broker.known_ids("", 2)
+    assert [known.client_id for known in first] == ["a", "b"]
+    a, b = first
+    assert (a.is_connected, a.expected_seconds) == (False, WINDOW_SECONDS - 10)
+    assert (b.is_connected, b.kept_messages, b.kept_bytes) == (True, 2, 5)
+    (c,) = broker.broker.known_ids("b", 2)
+    assert c.client_id == "c"
+    assert broker.broker.known_count == 3
+    assert broker.broker.kept_bytes > 5
+
+
 # --- Threads --------------------------------------------------------------------------
 
 

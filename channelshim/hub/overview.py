@@ -1,0 +1,50 @@
+"""What the hub and its broker can show of their channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from channelshim.contracts.overview import (
+    ChannelCounts,
+    KnownChannels,
+    KnownId,
+    LivePage,
+)
+from channelshim.hub.hub import Hub
+
+
+class LiveOverview:
+    """Implements contracts.Overview for one process.
+
+    Args:
+        known: the broker.
+        hub: the connections.
+    """
+
+    def __init__(self, known: KnownChannels, hub: Hub) -> None:
+        self._known = known
+        self._hub = hub
+
+    def counts(self) -> ChannelCounts:
+        """See contracts.Overview."""
+        return ChannelCounts(
+            self._known.known_count,
+            self._known.kept_bytes,
+            self._hub.connection_count,
+            self._hub.written,
+        )
+
+    def known_ids(self, after: str = "", limit: int = 100) -> Sequence[KnownId]:
+        """See contracts.Overview."""
+        return self._known.known_ids(after, limit)
+
+    def pages(self, client_id: str) -> Sequence[LivePage]:
+        """See contracts.Overview."""
+        return [
+            LivePage(page.transport_name or "poll", page.number, page.expires_at)
+            for page in self._hub.connections_of(client_id)
+        ]
+
+    def disconnect(self, client_id: str) -> None:
+        """See contracts.Overview."""
+        self._hub.expire(client_id)
