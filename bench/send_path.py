@@ -82,7 +82,12 @@ def measure() -> dict[str, float]:
         loop = asyncio.new_event_loop()
         front.hub.start(loop, _nowhere)
         acceptor = Acceptor(
-            front.hub, instance.tokens, instance.clock, lambda origin, host: True
+            front.hub,
+            instance.tokens,
+            instance.clock,
+            lambda origin, host: True,
+            send_buffer_bytes=instance.plan.settings.send_buffer_bytes,
+            send_buffer_total_bytes=instance.plan.settings.send_buffer_total_bytes,
         )
         ids = [f"page-{number}" for number in range(PAGES)]
 

@@ -55,8 +55,9 @@ def wrap(wsgi_app: WSGIApplication, **settings: Any) -> WSGIApplication:
     store, and is answered 503 while another process has it.
 
     Beside an app.yaml its handlers hold: `login:`, `auth_fail_action:`, `secure:` and
-    static files; wsgi_app runs where they name a script. Several applications that one
-    process wraps share the store and the client ids.
+    static files; wsgi_app runs where a script names it, or is the only one. Several
+    applications that one process wraps share the store and the client ids; what the
+    platform requests goes to the first that does not answer 404.
 
     Args:
         wsgi_app: the legacy app. One that is wrapped already is returned as it is.

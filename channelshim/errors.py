@@ -1,7 +1,7 @@
 """Every error that channelshim itself raises, in one tree.
 
     ChannelShimError
-     +-- ConfigurationError   the person who starts the server can mend it
+     +-- ConfigurationError   the person who starts the server can fix it
      +-- TokenError           a channel token was refused
      |    +-- InvalidToken
      |    +-- TokenExpired
@@ -29,7 +29,7 @@ class ChannelShimError(Exception):
 
 
 class ConfigurationError(ChannelShimError):
-    """Something that the person who starts the server can mend.
+    """Something that the person who starts the server can fix.
 
     Args:
         sentence: one sentence that says what is wrong and what to do.
@@ -121,7 +121,7 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer broke the rule: nothing to mend on this side."""
+    """The peer broke the rule: nothing to fix on this side."""
 
 
 class StorageError(ChannelShimError):
@@ -145,7 +145,7 @@ class StoreInUse(StorageError):
         who = "another process" if self.holder is None else f"process {self.holder}"
         return (
             f"the store {self.path} is in use by {who}: stop that one, or give "
-            "this one a place of its own with --storage_path"
+            "this one another folder with --storage_path"
         )
 
 

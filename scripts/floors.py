@@ -30,7 +30,7 @@ def is_covered(files: str, tests: str, folder: str) -> bool:
     report = [*coverage, "report", include, "--fail-under=100"]
     commands = (
         [*coverage, "erase"],
-        [*coverage, "run", include, "--source=", "-m", "pytest", "--quiet", tests],
+        [*coverage, "run", "-m", "pytest", "--quiet", tests],
         [*coverage, "combine", "--quiet", folder],
         report,
     )

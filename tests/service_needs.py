@@ -16,6 +16,7 @@ from channelshim.broker.memory import MemoryBroker
 from channelshim.compat import api_proxy
 from channelshim.compat.api_proxy import LazyStubMap
 from channelshim.composition.clock import SystemClock
+from channelshim.contracts.identity import Login
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.runtime.variables import Application
@@ -31,7 +32,7 @@ def make_login() -> DevelopmentLogin:
 def load_server(
     root: Path,
     config: AppConfig,
-    login: DevelopmentLogin | None = None,
+    login: Login | None = None,
     *,
     application: Application | None = None,
     **options: Any,
@@ -63,6 +64,7 @@ def install_services(
     queues: QueueConfig | None = None,
     executions: Executions | None = None,
     on_tasks_added: Callable[[], None] = lambda: None,
+    login: Login | None = None,
 ) -> LazyStubMap:
     """Make every service that serving has the process's API proxy.
 
@@ -72,6 +74,7 @@ def install_services(
         queues: queue.yaml.
         executions: how many tasks were begun lately.
         on_tasks_added: called after tasks are stored.
+        login: makes the users service's URLs; None for the development login.
     """
     clock = SystemClock()
     backing = registry.Backing(
@@ -88,7 +91,7 @@ def install_services(
         directory,
         queues or QueueConfig(),
         clock,
-        make_login(),
+        login or make_login(),
         lambda: backing,
         lambda service: proxies[0].is_own(service),
     )

@@ -176,6 +176,33 @@ def _complaint_about_ours(floor: int, room: int, target: str) -> str | None:
     return None
 
 
+PURE_CORE = re.compile(r"python27/(tokens|nodes|parser\w*|lowering\w*)\.py")
+"""The core of a language decides as purely as floors 0 and 1 do."""
+
+
+def impure_core(package: Path) -> list[str]:
+    """Return where the core of python27 imports what pure floors may not."""
+    return [
+        f"{imported.path}:{imported.line}: {imported.name}"
+        for _, path in modules_of(package)
+        if PURE_CORE.fullmatch(path.relative_to(package).as_posix())
+        for imported in imports_of(package, path)
+        if imported.name.partition(".")[0] in FORBIDDEN_ON_PURE_FLOORS
+    ]
+
+
+def test_core_of_python27_is_pure() -> None:
+    assert impure_core(ROOT / PACKAGE) == []
+
+
+def test_impure_core_is_found(tmp_path: Path) -> None:
+    names = ["tokens", "parser_base", "lowering", "loading"]
+    tree = {f"python27/{name}.py": "import os.path" for name in names}
+    found = [line.partition(":")[0] for line in impure_core(_lay(tmp_path, tree))]
+    expected = [f"{PACKAGE}/python27/{name}.py" for name in names if name != "loading"]
+    assert sorted(found) == sorted(expected)
+
+
 def test_imports_run_downwards() -> None:
     assert complaints(ROOT / PACKAGE) == []
 
@@ -280,6 +307,154 @@ def test_good_imports_are_left_alone(tmp_path: Path) -> None:
 def test_unknown_room_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LookupError, match="attic"):
         complaints(_lay(tmp_path, {"attic/x.py": "import channelshim"}))
+
+
+# --- What belongs to whom -------------------------------------------------------------
+
+WIRED_ROOMS = frozenset({"composition", "server", "transports"})
+"""They build parts and hand them to each other, by constructors alone."""
+
+WRITTEN_FROM_OUTSIDE = {
+    "cycle": "uvicorn's request, of which it asks the protocol to keep the state",
+    "self._in_hand": "the same",
+    "server.lifespan": "uvicorn's own run(), which ours replaces, sets it there",
+    "logging.getLogger('uvicorn.error')": "a logger has no other switch",
+    "exchange": "the bridge's own, in the same module",
+    "self._flow": "HttpProtocol's own, in the same module",
+    "waiter": "the poller's own, in the same module",
+    "protocol": "the acceptor's own, in the same module",
+}
+"""Object, or object with attribute, to why it is written from outside."""
+
+
+def outside_writes(package: Path) -> list[str]:
+    """Return where a wired room assigns an attribute of an object that is not self."""
+    return [
+        f"{path.relative_to(package.parent)}:{target.lineno}: {ast.unparse(target)}"
+        for module, path in modules_of(package)
+        if module in WIRED_ROOMS
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for target in _assigned_attributes(node)
+        if ast.unparse(target.value) not in ("self", "cls")
+    ]
+
+
+def _assigned_attributes(node: ast.AST) -> Iterator[ast.Attribute]:
+    if isinstance(node, ast.Assign):
+        targets = list(node.targets)
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        targets = [node.target]
+    else:
+        targets = []
+    for target in targets:
+        # Of `a.b, (c.d, *e.f) = ...` too.
+        for part in ast.walk(target):
+            is_written = isinstance(getattr(part, "ctx", None), ast.Store)
+            if isinstance(part, ast.Attribute) and is_written:
+                yield part
+
+
+def test_parts_are_wired_by_constructors_alone() -> None:
+    left = set(WRITTEN_FROM_OUTSIDE)
+    for write in outside_writes(ROOT / PACKAGE):
+        place, _, target = write.partition(": ")
+        reasons = {target, target.rpartition(".")[0]} & WRITTEN_FROM_OUTSIDE.keys()
+        assert reasons, write
+        assert "/composition/" not in place, write
+        left -= reasons
+    assert left == set(), "a reason without its case"
+
+
+@pytest.mark.parametrize(
+    "line", ["hub.sender = 1", "a.b.c += 1", "x, (y.z, *rest) = f()", "a.b: int = 1"]
+)
+def test_outside_write_is_found(line: str, tmp_path: Path) -> None:
+    tree = {"composition/parts.py": line, "hub/parts.py": line}
+    (write,) = outside_writes(_lay(tmp_path, tree))
+    assert write.startswith(f"{PACKAGE}/composition/parts.py:1: ")
+
+
+SHARED_BY_THE_PROCESS = {
+    "appengine/api/channel/channel.py": "ids that were checked; a bounded memory",
+    "appengine/ext/webapp/django_settings.py": "Django has one configuration",
+    "appengine/ext/webapp/template.py": "Google's register_template_library",
+    "appserver/guard.py": "names that were looked at; a bounded memory",
+    "appserver/response_rules.py": "headers that were looked at; a bounded memory",
+    "runtime/variables.py": "names that were looked at; a bounded memory",
+    "server/bridge.py": "names that were spelled; a bounded memory",
+    "server/response_bytes.py": "lines that were built; a bounded memory",
+    "transports/stop_signals.py": "a process has one handler for each signal",
+}
+"""Module to why it changes something at its top level."""
+
+ROOMS_OF_THE_PROCESS = frozenset({"compat", "python27"})
+"""They change modules of the process, which are there once."""
+
+CONTAINERS = frozenset(
+    {"Counter", "OrderedDict", "WeakKeyDictionary", "WeakSet", "WeakValueDictionary"}
+    | {"defaultdict", "deque", "dict", "list", "set"}
+)
+
+
+def shared_state(package: Path) -> set[str]:
+    """Return the modules with a `global`, or a container to be filled at run time."""
+    return {
+        path.relative_to(package).as_posix()
+        for module, path in modules_of(package)
+        if module not in ROOMS_OF_THE_PROCESS
+        and _has_shared_state(ast.parse(path.read_text("utf-8")))
+    }
+
+
+def _has_shared_state(tree: ast.Module) -> bool:
+    if any(isinstance(node, ast.Global) for node in ast.walk(tree)):
+        return True
+    values = [
+        node.value
+        for node in tree.body
+        if isinstance(node, (ast.Assign, ast.AnnAssign))
+    ]
+    return any(value is not None and _is_empty_container(value) for value in values)
+
+
+def _is_empty_container(value: ast.expr) -> bool:
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    if isinstance(value, ast.List):
+        return not value.elts
+    return (
+        isinstance(value, ast.Call)
+        and not value.args
+        and ast.unparse(value.func).rpartition(".")[2] in CONTAINERS
+    )
+
+
+def test_no_module_keeps_what_is_an_instances() -> None:
+    assert shared_state(ROOT / PACKAGE) == SHARED_BY_THE_PROCESS.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["_seen: set[str] = set()", "_all = {}", "def f():\n    global x\n    x = 1"],
+)
+def test_shared_state_is_found(text: str, tmp_path: Path) -> None:
+    tree = {"hub/parts.py": text, "compat/parts.py": text, "hub/table.py": "A = {1: 2}"}
+    assert shared_state(_lay(tmp_path, tree)) == {"hub/parts.py"}
+
+
+ROUTING = "transports/routes.py"
+
+
+def test_one_module_says_which_paths_are_channels() -> None:
+    # The handshake and the guard judge a single path each.
+    names = {"PATH_JSAPI", "PATH_POLL", "PATH_DEV"}
+    places = {
+        str(path.relative_to(ROOT / PACKAGE))
+        for _, path in modules_of(ROOT / PACKAGE)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in names
+    }
+    assert places == {ROUTING}
 
 
 BANNED_MODULE_NAMES = re.compile(r"(utils?|helpers?|common|misc)\.py")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from channelshim import limits
 from channelshim.cli import doctor
 from tests.lanes import ROOT
 
@@ -119,6 +118,6 @@ def test_walk_is_bounded_and_follows_no_links(
     (app_dir / "loop").symlink_to(app_dir)
     (app_dir / ".venv").mkdir()
     (app_dir / ".venv" / "c.py").write_text("import made_up_c\n")
-    monkeypatch.setattr(limits, "DOCTOR_FILES", 1)
+    monkeypatch.setattr(doctor, "DOCTOR_FILES", 1)
     text, status = doctor.report(app_dir)
     assert (status, "made_up" in text) == (doctor.OK, False)

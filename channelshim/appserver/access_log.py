@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from paste.translogger import TransLogger
 
 from channelshim import limits
 from channelshim.appserver import guard
+from channelshim.protocol import tokens
+
+LOGGED_URI_LENGTH: Final = 2048
+"""Characters of a request's path and query in the access log."""
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _FORMAT: Final = '%(REMOTE_ADDR)s "%(REQUEST_METHOD)s %(REQUEST_URI)s" %(status)s'
-_TOKEN: Final = re.compile(r"(?<![\w-])[\w-]{33,}\.[\w-]{43}")
-"""What a channel token looks like (protocol/tokens.py), wherever it stands.
-
-It begins where a word does: tried at every character of a long one, the search would
-take the square of its length.
-"""
-
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -44,7 +44,9 @@ class AccessLog(TransLogger):  # type: ignore[misc]
             set_logger_level=None,
         )
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: Any
+    ) -> Iterable[bytes]:
         """Answer a request, and log it if anybody listens."""
         if not self.logger.isEnabledFor(self.logging_level):
             unlogged: Iterable[bytes] = self.application(environ, start_response)
@@ -54,7 +56,7 @@ class AccessLog(TransLogger):  # type: ignore[misc]
 
     def write_log(
         self,
-        environ: dict[str, Any],
+        environ: WSGIEnvironment,
         method: str,
         req_uri: str,
         start: Any,
@@ -64,22 +66,22 @@ class AccessLog(TransLogger):  # type: ignore[misc]
         """Log one request."""
         path, mark, query = req_uri.partition("?")
         readings = [f"{reading}/" for reading in guard.readings(path)]
-        if _has_prefix(readings, limits.PREFIX_CHANNEL) or _TOKEN.search(
+        if _has_prefix(readings, limits.PREFIX_CHANNEL) or tokens.PATTERN.search(
             unquote(query)
         ):
             mark = query = ""
         if _has_prefix(readings, limits.PREFIX_UPLOAD):
             # An upload that was refused may be tried again at the same address.
             path = f"{limits.PREFIX_UPLOAD}..."
-        path = _TOKEN.sub("...", path)
+        path = tokens.PATTERN.sub("...", path)
         trusted = {
             key: value
             for key, value in environ.items()
             if key != "HTTP_X_FORWARDED_FOR"
         }
         uri = _CONTROLS.sub("?", path + mark + query)
-        if len(uri) > limits.LOGGED_URI_LENGTH:
-            uri = f"{uri[: limits.LOGGED_URI_LENGTH]}..."
+        if len(uri) > LOGGED_URI_LENGTH:
+            uri = f"{uri[:LOGGED_URI_LENGTH]}..."
         super().write_log(
             trusted, _CONTROLS.sub("?", method), uri, start, status, bytes
         )

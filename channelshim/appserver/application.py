@@ -6,11 +6,11 @@ import logging
 import pathlib
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from channelshim import limits
 from channelshim.appserver import form_bounds, guard, static
@@ -25,10 +25,9 @@ from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.proxies import Network, settle_client
 from channelshim.appserver.request_urls import absolute_url, request_url
 from channelshim.appserver.responses import answer, run_app
-from channelshim.appserver.scripts import Scripts, WsgiApp
+from channelshim.appserver.scripts import Scripts
 from channelshim.appserver.turn import Turn
-from channelshim.appyaml import config as kinds
-from channelshim.appyaml.config import AppConfig, Handler
+from channelshim.appyaml.config import STATIC_DIR, STATIC_FILES, AppConfig, Handler
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
@@ -42,8 +41,9 @@ from channelshim.runtime.variables import (
 )
 from channelshim.services import shutdown
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
@@ -96,7 +96,7 @@ class AppServer:
         application: Application,
         login: Login,
         *,
-        wsgi_app: WsgiApp | None = None,
+        wsgi_app: WSGIApplication | None = None,
         scripts: Scripts | None = None,
         exposure: Exposure | None = None,
         page_reports: PageReports | None = None,
@@ -113,24 +113,24 @@ class AppServer:
         self._serial = None if self._config.is_threadsafe else threading.Lock()
 
     def __call__(
-        self, environ: Environ, start_response: StartResponse
+        self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer a request from outside; whatever its handler raises is a 500."""
         return guarded(self._serve_visitor, environ, start_response, self._fail)
 
     def _serve_visitor(
-        self, environ: Environ, start_response: StartResponse
+        self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         environ = guard.clean(environ)
         settle_client(environ, self._exposure.trusted_proxies)
-        if not self.is_host_allowed(str(environ.get("HTTP_HOST", ""))):
-            return answer(
-                start_response,
-                HTTPStatus.BAD_REQUEST,
-                "This server does not answer for the host that the request names.\n",
-            )
-        no_login = self._login_rule.refusal(environ, self._exposure.allowed_hosts or ())
-        user = None if no_login else self._login.user(environ)
+        if refusal := self.host_refusal(str(environ.get("HTTP_HOST", ""))):
+            return answer(start_response, HTTPStatus.BAD_REQUEST, refusal + "\n")
+        user = self._login.user(environ)
+        no_login = self._login_rule.refusal(
+            environ, user, self._exposure.allowed_hosts or ()
+        )
+        if no_login:
+            user = None
         if guard.is_reserved(environ) and not (
             self._page_reports is not None and self._page_reports.admits(environ, user)
         ):
@@ -152,9 +152,9 @@ class AppServer:
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
 
-    def is_host_allowed(self, host: str) -> bool:
-        """Return whether a Host header names a host that is served here."""
-        return guard.is_host_allowed(host, self._exposure.allowed_hosts)
+    def host_refusal(self, host: str) -> str:
+        """Return why the host of a Host header is not served here, or ""."""
+        return guard.host_refusal(host, self._exposure.allowed_hosts)
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""
@@ -168,13 +168,13 @@ class AppServer:
             return InternalResponse(500, (), b"")
 
     def _serve_platform(
-        self, environ: Environ, start_response: StartResponse
+        self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         if environ["PATH_INFO"] == limits.PATH_STOP:
             self._begin_shutdown(environ)
         return self._serve(environ, start_response, None)
 
-    def _begin_shutdown(self, environ: Environ) -> None:
+    def _begin_shutdown(self, environ: WSGIEnvironment) -> None:
         scope = RequestScope(request_variables(self._application, environ, None))
         try:
             scope.run(shutdown.begin_shutdown)
@@ -184,13 +184,13 @@ class AppServer:
             scope.close()
 
     def _serve(
-        self, environ: Environ, start_response: StartResponse, user: User | None
+        self, environ: WSGIEnvironment, start_response: StartResponse, user: User | None
     ) -> Iterable[bytes]:
         """Answer a request that may be believed, made by user."""
         if self._wsgi_app is not None and not self._config.handlers:
             # Without an app.yaml there is no `builtins: deferred`; it just works.
             is_deferred = environ.get("PATH_INFO") == DEFERRED_PATH
-            application: str | WsgiApp = self._wsgi_app
+            application: str | WSGIApplication = self._wsgi_app
             if is_deferred and guard.is_internal(environ):
                 application = DEFERRED_APPLICATION
             return self._run(application, environ, start_response, user)
@@ -213,7 +213,7 @@ class AppServer:
     def _refuse(
         self,
         handler: Handler,
-        environ: Environ,
+        environ: WSGIEnvironment,
         start_response: StartResponse,
         user: User | None,
     ) -> Iterable[bytes] | None:
@@ -247,7 +247,7 @@ class AppServer:
             )
         return None
 
-    def _login_location(self, environ: Environ) -> str:
+    def _login_location(self, environ: WSGIEnvironment) -> str:
         path = self._login.login_url(request_url(environ))
         return absolute_url(environ, path)
 
@@ -255,12 +255,12 @@ class AppServer:
         self,
         handler: Handler,
         match: re.Match[str],
-        environ: Environ,
+        environ: WSGIEnvironment,
         start_response: StartResponse,
         user: User | None,
     ) -> Iterable[bytes] | None:
         """Answer by a handler that matches; None leaves it to the next one."""
-        if handler.kind in (kinds.STATIC_DIR, kinds.STATIC_FILES):
+        if handler.kind in (STATIC_DIR, STATIC_FILES):
             path = static.find_file(self._root, self._config, handler, match)
             if path is not None:
                 return static.serve_file(
@@ -280,13 +280,14 @@ class AppServer:
 
     def _run(
         self,
-        script: str | WsgiApp,
-        environ: Environ,
+        script: str | WSGIApplication,
+        environ: WSGIEnvironment,
         start_response: StartResponse,
         user: User | None,
     ) -> Iterable[bytes]:
         with Turn(self._serial) as turn:
             environ["wsgi.multithread"] = self._serial is None
+            environ[guard.INSIDE_KEY] = guard.INTERNAL
             scheme = str(environ.get("wsgi.url_scheme", "http"))
             environ["REQUEST_SCHEME"] = scheme
             environ["HTTPS"] = "on" if scheme == "https" else "off"
@@ -303,22 +304,23 @@ class AppServer:
             return run_app(script, environ, start_response, turn, put)
 
     def _fail(
-        self, environ: Environ, start_response: StartResponse, exc_info: Any
+        self, environ: WSGIEnvironment, start_response: StartResponse, exc_info: Any
     ) -> Iterable[bytes]:
-        has_traceback = self._exposure.show_tracebacks and guard.is_from_loopback(
-            environ
-        )
+        # As it came: its address may be a proxy's.
+        visitor = guard.clean(environ)
+        settle_client(visitor, self._exposure.trusted_proxies)
+        is_shown = self._exposure.show_tracebacks and guard.is_from_loopback(visitor)
         return answer_error(
             environ,
             start_response,
             exc_info,
             root=self._root,
             config=self._config,
-            has_traceback=has_traceback,
+            has_traceback=is_shown,
         )
 
 
-def _other_scheme(handler: Handler, environ: Environ) -> str:
+def _other_scheme(handler: Handler, environ: WSGIEnvironment) -> str:
     """Return the URL that `secure:` wants instead, or ""."""
     scheme = environ.get("wsgi.url_scheme")
     wanted = {"always": "https", "never": "http"}.get(handler.secure, scheme)
@@ -327,8 +329,8 @@ def _other_scheme(handler: Handler, environ: Environ) -> str:
     return f"{wanted}:{request_url(environ).partition(':')[2]}"
 
 
-def _path_text(environ: Environ) -> str | None:
-    """Return the path as text, or None when it is none."""
+def _path_text(environ: WSGIEnvironment) -> str | None:
+    """Return the path as text, or None when it is malformed."""
     path = str(environ.get("PATH_INFO", "")) or "/"
     if not path.startswith("/") or "\0" in path:
         return None

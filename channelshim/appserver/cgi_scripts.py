@@ -10,9 +10,12 @@ import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from types import CodeType, ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver import streams
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 Compile = Callable[[bytes, str], CodeType]
 
@@ -56,14 +59,14 @@ class CgiScripts:
             path = self._root / script
             self._codes[script] = self._compile(path.read_bytes(), str(path))
 
-        def run(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        def run(environ: WSGIEnvironment, start_response: Any) -> Iterable[bytes]:
             status, headers, body = parse_output(self._run(script, environ))
             start_response(status, headers)
             return [body]
 
         return run
 
-    def _run(self, script: str, environ: dict[str, Any]) -> bytes:
+    def _run(self, script: str, environ: WSGIEnvironment) -> bytes:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         output = streams.give(environ["wsgi.input"].read(length))
         _set_variables(environ, self._root / script)
@@ -97,7 +100,7 @@ def _compile(source: bytes, filename: str) -> CodeType:
     return compile(source, filename, "exec", dont_inherit=True)
 
 
-def _set_variables(environ: dict[str, Any], path: pathlib.Path) -> None:
+def _set_variables(environ: WSGIEnvironment, path: pathlib.Path) -> None:
     """Add what CGI has and WSGI spells otherwise (RFC 3875)."""
     variables = os.environ
     for name in ("PATH_INFO", "SCRIPT_NAME", "QUERY_STRING"):

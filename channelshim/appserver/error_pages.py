@@ -36,9 +36,9 @@ def own_error_page(root: pathlib.Path, config: AppConfig) -> tuple[str, bytes] |
 
 
 def broken_app(reason: str) -> WSGIApplication:
-    """Return a WSGI app that stands in for one that does not start, until mended.
+    """Return a WSGI app that stands in for one that does not start, until it is fixed.
 
-    Its page asks again by itself: a mended file brings the app back into view. Only
+    Its page asks again by itself: a corrected file brings the app back into view. Only
     this machine is told the reason.
     """
     with_reason, without_reason = broken_app_html(reason), broken_app_html("")

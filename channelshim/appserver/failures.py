@@ -7,25 +7,25 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.error_pages import own_error_page
 from channelshim.appserver.responses import answer
 from channelshim.appyaml.config import AppConfig
 from channelshim.pages.errors import error_html
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-Serve = Callable[[Environ, StartResponse], Iterable[bytes]]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
 
 def guarded(
-    serve: Serve,
-    environ: Environ,
+    serve: WSGIApplication,
+    environ: WSGIEnvironment,
     start_response: StartResponse,
-    fail: Callable[[Environ, StartResponse, Any], Iterable[bytes]],
+    fail: Callable[[WSGIEnvironment, StartResponse, Any], Iterable[bytes]],
 ) -> Iterable[bytes]:
     """Answer by serve, or by fail when that raises anything at all.
 
@@ -56,7 +56,7 @@ def guarded(
 
 
 def answer_error(
-    environ: Environ,
+    environ: WSGIEnvironment,
     start_response: StartResponse,
     exc_info: Any,
     *,

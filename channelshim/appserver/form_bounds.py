@@ -17,13 +17,30 @@ from __future__ import annotations
 
 import re
 import tempfile
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from webob.compat import parse_header
 
 from channelshim import limits
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+BODY_MEMORY_BYTES: Final = 256 << 10
+"""Of a body; what is longer goes to a temporary file."""
+
+MAXIMUM_FORM_FIELDS: Final = 100_000
+"""Of a form that is URL-encoded; some old clients send other things by that name."""
+
+MAXIMUM_PART_HEAD_BYTES: Final = 8 << 10
+"""Of one part of a form: what parses it takes the square of its length."""
+
+MAXIMUM_PART_HEADS_BYTES: Final = 256 << 10
+"""Of all parts of a form together: the slowest such heads take about a second."""
+
+MAXIMUM_UPLOAD_FIELDS: Final = 1000
+"""Parts of one form with files, an upload or the app's own."""
+
 
 _PIECE_BYTES: Final = 1 << 20
 _HEAD_END: Final = re.compile(rb"\n[ \t\r\x0b\x0c]*\n")
@@ -35,7 +52,7 @@ class _Refused(Exception):
     """The form exceeds a bound; the text says which."""
 
 
-def refusal(environ: Environ) -> str:
+def refusal(environ: WSGIEnvironment) -> str:
     """Return why a form must not be parsed; "" for one that may be.
 
     Other requests are not looked at. The text is for a status of 400.
@@ -51,7 +68,7 @@ def refusal(environ: Environ) -> str:
     return ""
 
 
-def _bound_form(environ: Environ) -> None:
+def _bound_form(environ: WSGIEnvironment) -> None:
     content_type = environ.get("CONTENT_TYPE")
     # Most requests have neither, and are done here.
     if content_type is None and environ.get("REQUEST_METHOD") != "POST":
@@ -70,7 +87,7 @@ def _bound_form(environ: Environ) -> None:
     body.seek(0)
 
 
-def _seekable(environ: Environ) -> IO[bytes] | None:
+def _seekable(environ: WSGIEnvironment) -> IO[bytes] | None:
     """Return the body as a file; None when there is none."""
     said = str(environ.get("CONTENT_LENGTH") or "")
     length = int(said) if said.isdecimal() else None
@@ -79,7 +96,7 @@ def _seekable(environ: Environ) -> IO[bytes] | None:
     body: IO[bytes] = environ["wsgi.input"]
     if environ.get("webob.is_body_seekable"):
         return body
-    copy = tempfile.SpooledTemporaryFile(max_size=limits.BODY_MEMORY_BYTES)
+    copy = tempfile.SpooledTemporaryFile(max_size=BODY_MEMORY_BYTES)
     size = 0
     while length is None or size < length:
         wanted = _PIECE_BYTES if length is None else min(_PIECE_BYTES, length - size)
@@ -103,14 +120,12 @@ def _bound_fields(body: IO[bytes]) -> None:
     count = 1
     while piece := body.read(_PIECE_BYTES):
         count += piece.count(b"&")
-        if count > limits.MAXIMUM_FORM_FIELDS:
-            raise _Refused(
-                f"A form may have {limits.MAXIMUM_FORM_FIELDS} fields at most."
-            )
+        if count > MAXIMUM_FORM_FIELDS:
+            raise _Refused(f"A form may have {MAXIMUM_FORM_FIELDS} fields at most.")
 
 
 def _bound_parts(body: IO[bytes], content_type: str) -> None:
-    if len(content_type) > limits.MAXIMUM_PART_HEAD_BYTES:
+    if len(content_type) > MAXIMUM_PART_HEAD_BYTES:
         raise _Refused("The form's Content-Type is too long.")
     boundary = parse_header(content_type)[1].get("boundary", "")
     if not boundary:
@@ -126,7 +141,7 @@ def _bound_parts(body: IO[bytes], content_type: str) -> None:
 
 def _count_parts(body: IO[bytes], delimiter: bytes) -> None:
     """Look at each delimiter, in pieces that overlap by more than a head."""
-    overlap = limits.MAXIMUM_PART_HEAD_BYTES + 2 * len(delimiter)
+    overlap = MAXIMUM_PART_HEAD_BYTES + 2 * len(delimiter)
     count = head_bytes = start = 0
     while True:
         body.seek(start)
@@ -138,14 +153,14 @@ def _count_parts(body: IO[bytes], delimiter: bytes) -> None:
             behind = at + len(delimiter)
             is_closing = data.startswith(b"--", behind)
             count += 1
-            if count > limits.MAXIMUM_UPLOAD_FIELDS + is_closing:
+            if count > MAXIMUM_UPLOAD_FIELDS + is_closing:
                 raise _Refused(
-                    f"A form may have {limits.MAXIMUM_UPLOAD_FIELDS} parts at most."
+                    f"A form may have {MAXIMUM_UPLOAD_FIELDS} parts at most."
                 )
             if not is_closing:
                 head_bytes += _head_length(data, behind)
-                if head_bytes > limits.MAXIMUM_PART_HEADS_BYTES:
-                    raise _Refused("The heads of the form's parts are too long.")
+                if head_bytes > MAXIMUM_PART_HEADS_BYTES:
+                    raise _Refused("The headers of the form's parts are too long.")
             at = data.find(delimiter, behind, end)
         if is_last:
             return
@@ -158,14 +173,14 @@ def _head_length(data: bytes, start: int) -> int:
     Raises:
         _Refused: it is too long, or holds a form of its own.
     """
-    most = start + limits.MAXIMUM_PART_HEAD_BYTES
+    most = start + MAXIMUM_PART_HEAD_BYTES
     match = _HEAD_END.search(data, start, most)
     if match is None and len(data) >= most:
         raise _Refused(
             "The head of a form's part exceeds the maximum allowed length of "
-            f"{limits.MAXIMUM_PART_HEAD_BYTES}."
+            f"{MAXIMUM_PART_HEAD_BYTES}."
         )
     end = len(data) if match is None else match.end()
     if _INNER_FORM.search(data, start, end):
-        raise _Refused("A form within a form is not read here.")
+        raise _Refused("A form within a form is not supported.")
     return end - start

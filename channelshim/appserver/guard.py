@@ -1,7 +1,9 @@
 """What an outside request may not bring, and where it may not go.
 
-Google's Python 3 SDK believes every X-AppEngine header, which let anyone be any user
-and run code (base-sdk 1.3). Here they are gone before anything looks at them.
+Google's Python 3 SDK believes every X-AppEngine header: with X-AppEngine-User-Id anyone
+is any user, and with X-AppEngine-User-IP and X-AppEngine-TaskName anyone posts to
+/_ah/queue/deferred, which unpickles the body. Here such headers are gone before
+anything looks at them; tests/appserver/test_attacks.py tries them.
 """
 
 from __future__ import annotations
@@ -10,16 +12,22 @@ import functools
 import ipaddress
 import re
 from collections.abc import Collection
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 INTERNAL_KEY: Final = "channelshim.internal"
 """In the environment of a request that the platform itself makes. HTTP headers become
 HTTP_ keys, so none can set it; its value is `INTERNAL`, which no other code has."""
 
 INTERNAL: Final = object()
+
+INSIDE_KEY: Final = "channelshim.inside"
+"""In the environment that an app gets: channels, login and handlers are around it
+already. Its value is `INTERNAL` too."""
 
 UNKNOWN_CLIENT_KEY: Final = "channelshim.unknown_client"
 """In the environment of a request that a proxy has forwarded for a client whose address
@@ -37,10 +45,11 @@ _MAXIMUM_UNQUOTING: Final = 3
 """Quoted more often than that, nobody reads a path."""
 
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
+_SHOWN_HOST: Final = 64
 _LOCALHOST: Final = re.compile(r"(.+\.)?localhost\.?")
 
 
-def clean(environ: Environ) -> Environ:
+def clean(environ: WSGIEnvironment) -> WSGIEnvironment:
     """Return a copy without what only the platform may say.
 
     A name is compared with dashes as underscores and in upper case, however the
@@ -57,7 +66,10 @@ def clean(environ: Environ) -> Environ:
 _harmless: set[str] = set()
 _MAXIMUM_REMEMBERED: Final = 512
 _LONGEST_REMEMBERED: Final = 64
-"""Names come from outside; beyond so many, or so long, each is looked at anew."""
+"""Header names are untrusted, so the cache is bounded in count and length.
+
+A set rather than functools.lru_cache, which would keep long names too, and calls a
+function where this looks inline: a tenth of the time that a request's names take."""
 
 
 def _is_harmless(key: str) -> bool:
@@ -71,12 +83,17 @@ def _is_harmless(key: str) -> bool:
     return True
 
 
-def is_internal(environ: Environ) -> bool:
+def is_internal(environ: WSGIEnvironment) -> bool:
     """Return whether the platform itself makes this request."""
     return environ.get(INTERNAL_KEY) is INTERNAL
 
 
-def is_reserved(environ: Environ) -> bool:
+def is_inside(environ: WSGIEnvironment) -> bool:
+    """Return whether a request has come through an AppServer already."""
+    return environ.get(INSIDE_KEY) is INTERNAL
+
+
+def is_reserved(environ: WSGIEnvironment) -> bool:
     """Return whether the path is one that only the platform requests.
 
     Each reading of the path counts, with and without what it is mounted below.
@@ -93,11 +110,11 @@ def readings(path: str) -> set[str]:
 
     They differ in what they make of doubled slashes, dots and quoting.
     """
-    found = {_canonical(path)}
+    paths = {_canonical(path)}
     for _ in range(_MAXIMUM_UNQUOTING):
         path = unquote(path, "latin-1")
-        found.add(_canonical(path))
-    return found
+        paths.add(_canonical(path))
+    return paths
 
 
 def _canonical(path: str) -> str:
@@ -135,6 +152,16 @@ def is_host_allowed(host: str, allowed_hosts: Collection[str] | None) -> bool:
     )
 
 
+def host_refusal(host: str, allowed_hosts: Collection[str] | None) -> str:
+    """Return why a Host header is not served here, or ""; see `is_host_allowed`."""
+    if is_host_allowed(host, allowed_hosts):
+        return ""
+    return (
+        f"This server does not answer for the host {host[:_SHOWN_HOST]!a}. Name it "
+        "with allowed_hosts (--allowed-hosts=NAME)."
+    )
+
+
 @functools.lru_cache(1024)
 def is_loopback_address(text: str) -> bool:
     """Return whether text is an address of this machine's own loopback network.
@@ -150,20 +177,20 @@ def is_loopback_address(text: str) -> bool:
     return bool(plain.is_loopback)
 
 
-def _is_from_this_machine(environ: Environ) -> bool:
+def _is_from_this_machine(environ: WSGIEnvironment) -> bool:
     return UNKNOWN_CLIENT_KEY not in environ and is_loopback_address(
         str(environ.get("REMOTE_ADDR", ""))
     )
 
 
-def is_from_loopback(environ: Environ) -> bool:
+def is_from_loopback(environ: WSGIEnvironment) -> bool:
     """Return whether the request comes from this machine and names it."""
     return _is_from_this_machine(environ) and is_host_allowed(
         str(environ.get("HTTP_HOST", "")), ()
     )
 
 
-def why_no_dev_login(environ: Environ, allowed_hosts: Collection[str]) -> str:
+def why_no_dev_login(environ: WSGIEnvironment, allowed_hosts: Collection[str]) -> str:
     """Return why the login that asks for no proof is closed to a request, or "".
 
     The rule for every door, whatever server is below. The first line that fits counts:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from channelshim.appserver import guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
-def internal_environ(request: InternalRequest, host: str = "localhost") -> Environ:
+def internal_environ(
+    request: InternalRequest, host: str = "localhost"
+) -> WSGIEnvironment:
     """Return the WSGI environment of a request that the platform makes.
 
     Args:
@@ -22,7 +25,7 @@ def internal_environ(request: InternalRequest, host: str = "localhost") -> Envir
     """
     path, _, query = request.path.partition("?")
     name, _, port = host.partition(":")
-    environ: Environ = {
+    environ: WSGIEnvironment = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": _native(path),
@@ -60,17 +63,18 @@ def _native(text: str) -> str:
 
 
 def collect(
-    serve: Callable[[Environ, Callable[..., Any]], Iterable[bytes]], environ: Environ
+    serve: Callable[[WSGIEnvironment, Callable[..., Any]], Iterable[bytes]],
+    environ: WSGIEnvironment,
 ) -> InternalResponse:
     """Run a WSGI call to its end and return the answer.
 
     Raises what the call raises.
     """
-    said: list[Any] = ["500 Internal Server Error", []]
+    start_line: list[Any] = ["500 Internal Server Error", []]
     chunks: list[bytes] = []
 
     def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-        said[:] = [status, headers]
+        start_line[:] = [status, headers]
         return chunks.append
 
     body = serve(environ, start)
@@ -78,5 +82,5 @@ def collect(
         chunks.extend(body)
     finally:
         getattr(body, "close", lambda: None)()
-    status = int(said[0].split(" ", 1)[0])
-    return InternalResponse(status, tuple(said[1]), b"".join(chunks))
+    status = int(start_line[0].split(" ", 1)[0])
+    return InternalResponse(status, tuple(start_line[1]), b"".join(chunks))

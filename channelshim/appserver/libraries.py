@@ -70,8 +70,8 @@ def missing_libraries(libraries: Iterable[Library]) -> list[MissingLibrary]:
 
 def package_of(module: str) -> str:
     """Return the package that pip installs for a module, or "" when unknown."""
-    for found, package in _PACKAGES.values():
-        if found == module:
+    for provided, package in _PACKAGES.values():
+        if provided == module:
             return package
     return ""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.libraries import missing_libraries
 from channelshim.appserver.scripts import Scripts
-from channelshim.appyaml import config as kinds
-from channelshim.appyaml.config import AppConfig
+from channelshim.appyaml.config import SCRIPT, AppConfig
 from channelshim.runtime import ndb_state
 from channelshim.runtime.variables import Application, request_variables
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
@@ -43,24 +45,35 @@ def load_app(
 
 
 def adopt_app(scripts: Scripts, config: AppConfig) -> None:
-    """Have the application that was wrapped run where app.yaml names a script.
-
-    It is loaded already, from whatever folder; lib/ and appengine_config.py are looked
-    at here.
+    """Prepare for an application that somebody has loaded already and wrapped.
 
     Args:
-        scripts: with the wrapped application.
+        scripts: with the wrapped application; `settle` says where it runs.
         config: the app.yaml beside it.
 
     Raises:
         AppImportError: appengine_config.py raises.
     """
-    scripts.add_libraries()
     try:
         _prepare(scripts, config)
-        scripts.stand_in_for(_named(config))
     finally:
         ndb_state.finish()
+
+
+def settle(
+    scripts: Scripts, config: AppConfig, wrapper: WSGIApplication | None = None
+) -> None:
+    """Have the application that was wrapped run where app.yaml names it.
+
+    Args:
+        scripts: with the wrapped application.
+        config: the app.yaml beside it.
+        wrapper: what was made of it.
+
+    Raises:
+        ConfigurationError: see Scripts.settle_stand_in.
+    """
+    scripts.settle_stand_in(_named(config), wrapper)
 
 
 def _prepare(scripts: Scripts, config: AppConfig) -> None:
@@ -75,7 +88,7 @@ def _named(config: AppConfig) -> list[str]:
     return [
         handler.target
         for handler in config.handlers
-        if handler.kind == kinds.SCRIPT and "\\" not in handler.target
+        if handler.kind == SCRIPT and "\\" not in handler.target
     ]
 
 

@@ -2,13 +2,14 @@
 
 Some apps post `disconnected` from their own page, to make up for presence that came
 late. Believed from anybody, that would let everybody evict everybody, so a page may
-only speak for the client id that its login or its token proves (contract 9.3).
+only speak for the client id that its login or its token proves: D6 of
+docs/explanation/differences.md.
 """
 
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from channelshim import limits
@@ -16,6 +17,12 @@ from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import User
 from channelshim.errors import TokenError
 from channelshim.protocol.tokens import TokenSigner, client_id_bytes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MAXIMUM_PAGE_REPORT_BYTES: Final = 4096
+"""Body of a page's report about itself: an id and a token need a tenth of it."""
 
 
 class PageReports:
@@ -30,7 +37,7 @@ class PageReports:
         self._tokens = tokens
         self._clock = clock
 
-    def admits(self, environ: dict[str, Any], user: User | None) -> bool:
+    def admits(self, environ: WSGIEnvironment, user: User | None) -> bool:
         """Return whether the request is a page's report about its own id.
 
         Reads the body of such a request, and puts it back for the app.
@@ -75,7 +82,7 @@ def _names(user: User | None) -> tuple[str, ...]:
     return () if user is None else (user.user_id, user.email)
 
 
-def _is_form(environ: dict[str, Any]) -> bool:
+def _is_form(environ: WSGIEnvironment) -> bool:
     """Return whether an app reads the body as we do.
 
     A multipart body can hold another `from` for the app than for us, and so can a
@@ -85,11 +92,11 @@ def _is_form(environ: dict[str, Any]) -> bool:
     return content_type.strip().lower() == "application/x-www-form-urlencoded"
 
 
-def _small_body(environ: dict[str, Any]) -> bytes | None:
+def _small_body(environ: WSGIEnvironment) -> bytes | None:
     length = str(environ.get("CONTENT_LENGTH") or "")
     if not length.isascii() or not length.isdigit():
         return None
-    if int(length) > limits.MAXIMUM_PAGE_REPORT_BYTES:
+    if int(length) > MAXIMUM_PAGE_REPORT_BYTES:
         return None
     body: bytes = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = io.BytesIO(body)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.guard import UNKNOWN_CLIENT_KEY
 from channelshim.errors import ConfigurationError
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _FORWARDED: Final = re.compile(r"HTTP_(X_FORWARDED(_.*)?|FORWARDED|X_REAL_IP)\Z")
@@ -38,12 +40,12 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
             networks.append(ipaddress.ip_network(text.strip(), strict=False))
         except ValueError:
             raise ConfigurationError(
-                f"trusted_proxies: {text!r} is no address or network"
+                f"trusted_proxies: {text!r} is not an IP address or network"
             ) from None
     return tuple(networks)
 
 
-def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
+def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> None:
     """Put the client's own address and scheme into the environment, in place.
 
     The last address of X-Forwarded-For that is no proxy's own is the client's: what
@@ -57,18 +59,18 @@ def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
         proxies: from `parse_networks`; without any, nothing is believed.
     """
     # The cheap question first: few requests bring any.
-    said = {
+    forwarded = {
         key: environ.pop(key)
         for key in list(environ)
         if "FORWARDED" in key or "REAL_IP" in key
         if _FORWARDED.match(key)
     }
-    if not said:
+    if not forwarded:
         return
     environ[UNKNOWN_CLIENT_KEY] = True
     if not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
         return
-    hops = str(said.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
+    hops = str(forwarded.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
     for hop in reversed(hops):
         address = _address(hop)
         if address is None:
@@ -79,7 +81,7 @@ def settle_client(environ: Environ, proxies: tuple[Network, ...]) -> None:
         environ.pop(UNKNOWN_CLIENT_KEY, None)
         if not _is_in(str(address), proxies):
             break
-    scheme = str(said.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
+    scheme = str(forwarded.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
     if scheme.lower() in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme.lower()
 

@@ -60,9 +60,13 @@ def check_head(status: Any, headers: Iterable[Any]) -> tuple[str, Headers, str |
         # Each answer may have another length: those are not worth remembering.
         if len(name) == 14 and name.lower() == "content-length":
             if not _LENGTH.fullmatch(value):
-                raise BadResponse(f"{value!r} is no Content-Length: it must be digits")
+                raise BadResponse(
+                    f"{value!r} is not a Content-Length: it must be digits"
+                )
             if length not in (None, value):
-                raise BadResponse("the answer has two lengths that differ")
+                raise BadResponse(
+                    "the response has two different Content-Length headers"
+                )
             length = value
         elif pair not in _good:
             _check_header(name, value)
@@ -81,7 +85,7 @@ def _pair(header: Any) -> tuple[str, str]:
     try:
         name, value = header
     except (TypeError, ValueError):
-        raise BadResponse(f"{header!r} is no pair of a name and a value") from None
+        raise BadResponse(f"{header!r} is not a (name, value) pair") from None
     # Others may be equal to a text and be none.
     if type(name) is str and type(value) is str:
         return name, value
@@ -90,7 +94,7 @@ def _pair(header: Any) -> tuple[str, str]:
 
 def _check_header(name: str, value: str) -> None:
     if not _NAME.fullmatch(name):
-        raise BadResponse(f"{name!r} cannot be the name of a header")
+        raise BadResponse(f"{name!r} is not a valid header name")
     if not _VALUE.fullmatch(value):
         raise BadResponse(
             f"the header {name} holds a character that no header can have: {value!r}"
@@ -105,7 +109,7 @@ def _as_text(part: Any) -> str:
     # What Python 2.7 read from a request was text of this kind.
     if isinstance(part, (str, LegacyStr)):
         return str(part)
-    raise BadResponse(f"names and values of headers are text, not {part!r}")
+    raise BadResponse(f"header names and values must be text, not {part!r}")
 
 
 def has_body(status: str, method: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.response_rules import (
     BadResponse,
@@ -19,7 +19,9 @@ from channelshim.appserver.response_rules import (
 )
 from channelshim.appserver.turn import Turn
 
-StartResponse = Callable[..., Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
@@ -57,7 +59,7 @@ def answer(
 
 
 class BrokenAnswer(Exception):
-    """The app raised in the middle of its answer something that is no Exception.
+    """The app raised in the middle of its answer something that is not an Exception.
 
     SystemExit would end a server of another make, or its worker.
     """
@@ -211,7 +213,7 @@ class AppBody:
 
 def run_app(
     application: Callable[..., Iterable[bytes]],
-    environ: dict[str, Any],
+    environ: WSGIEnvironment,
     start_response: StartResponse,
     turn: Turn,
     replace_body: Callable[[Collected], Iterable[bytes] | None] = lambda collected: (

@@ -10,16 +10,17 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Any, Final
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.cgi_scripts import CgiScripts
 from channelshim.appserver.own_imports import import_before
 from channelshim.errors import ConfigurationError
 
-_logger: Final = logging.getLogger("channelshim.appserver")
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
-WsgiApp = Callable[..., Iterable[bytes]]
+_logger: Final = logging.getLogger("channelshim.appserver")
 
 
 class AppImportError(ConfigurationError):
@@ -49,7 +50,7 @@ class AppImportError(ConfigurationError):
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:
-    # "<frozen importlib._bootstrap>" and the like are no paths.
+    # "<frozen importlib._bootstrap>" and the like are not paths.
     return filename.startswith(os.path.join(str(root), ""))
 
 
@@ -79,30 +80,22 @@ class Scripts:
             for the scripts that name it; where none does, for all of the app's.
     """
 
-    def __init__(self, root: pathlib.Path, stand_in: WsgiApp | None = None) -> None:
+    def __init__(
+        self, root: pathlib.Path, stand_in: WSGIApplication | None = None
+    ) -> None:
         self._root = root.resolve()
         self._stand_in = stand_in
         self._cgi_scripts = CgiScripts(self._root)
         self._middleware: Callable[[Any], Any] | None = None
-        self._applications: dict[str, WsgiApp] = {}
+        self._applications: dict[str, WSGIApplication] = {}
         self._lock = threading.RLock()
 
     def enter_folder(self) -> None:
         """Make the app's folder the working directory and import from it first."""
-        import_before((self._root, self._root / "lib"))
+        make_importable(self._root)
         os.chdir(self._root)
         if str(self._root) not in sys.path[:1]:
             sys.path.insert(0, str(self._root))
-        self.add_libraries()
-
-    def add_libraries(self) -> None:
-        """Import from the app's lib/ too, where there is one."""
-        vendored = self._root / "lib"
-        import_before((self._root, vendored))
-        if vendored.is_dir() and str(vendored) not in sys.path:
-            # Behind all else, so that nothing old shadows what is installed; apps that
-            # want it first say so in appengine_config.py.
-            sys.path.append(str(vendored))
 
     def load_configuration(self) -> None:
         """Import appengine_config.py, if there is one, and take its middleware.
@@ -118,7 +111,7 @@ class Scripts:
             raise AppImportError("appengine_config", cause, self._root) from cause
         self._middleware = getattr(module, "webapp_add_wsgi_middleware", None)
 
-    def load(self, script: str) -> WsgiApp:
+    def load(self, script: str) -> WSGIApplication:
         """Return the application that script names.
 
         Args:
@@ -135,24 +128,61 @@ class Scripts:
                 self._applications[script] = self._import(script)
             return self._applications[script]
 
-    def stand_in_for(self, scripts: Iterable[str]) -> None:
-        """Run the wrapped application for the scripts that name it, else for all.
+    def settle_stand_in(
+        self, scripts: Iterable[str], wrapper: WSGIApplication | None = None
+    ) -> None:
+        """Run the wrapped application for the scripts that name it.
+
+        For the only script of an app it runs by whatever name. Called when the program
+        has been imported, since `app = wrap(app)` gives the name after the call.
 
         Args:
             scripts: as app.yaml names them; none is imported for this.
+            wrapper: what was made of it, where a name leads to that.
+
+        Raises:
+            ConfigurationError: several, and none is known to name it.
         """
         assert self._stand_in is not None
         distinct = _own_scripts(scripts)
-        named = [each for each in distinct if _loaded(each) is self._stand_in]
+        named = [each for each in distinct if self._names_stand_in(each, wrapper)]
         if not named and len(distinct) > 1:
-            _logger.warning(
-                "app.yaml names %d scripts, and none of them is the wrapped "
-                "application, which answers for all: channelshim.application() runs "
-                "each",
-                len(distinct),
+            raise ConfigurationError(
+                f"app.yaml names {len(distinct)} scripts ({', '.join(distinct)}), and "
+                "none of them is the application that was wrapped: wrap the one that a "
+                "script names, or have channelshim.application() run each"
             )
+        application = self._stand_in
+        if named and self._middleware is not None:
+            application = self._middleware(application)
         for script in named or distinct:
-            self._applications[script] = self._stand_in
+            self._applications[script] = application
+
+    def _names_stand_in(self, script: str, wrapper: WSGIApplication | None) -> bool:
+        wanted = [each for each in (self._stand_in, wrapper) if each is not None]
+        if script.endswith(".py"):
+            values = vars(self._module(script)).values()
+            return any(value is each for value in values for each in wanted)
+        name, _, attribute = script.rpartition(".")
+        module = sys.modules.get(name) or self._module(name.replace(".", "/") + ".py")
+        found = getattr(module, attribute, None)
+        if found is None:
+            return False
+        # Flask's application is a method, in an attribute that is there for wrapping.
+        inner = getattr(found, "wsgi_app", None)
+        return getattr(self._stand_in, "__self__", None) is found or any(
+            value is each for value in (found, inner) for each in wanted
+        )
+
+    def _module(self, path: str) -> Any:
+        """Return the loaded module of a file, the program itself included."""
+        file = str(self._root / path)
+        name = path.removesuffix(".py").replace("/", ".")
+        for module in (sys.modules.get(name), sys.modules.get("__main__")):
+            found = getattr(module, "__file__", None)
+            if found and os.path.realpath(found) == file:
+                return module
+        return _NOTHING
 
     def load_all(self, scripts: Iterable[str]) -> None:
         """Load each; log what cannot be loaded, unless nothing of the app's can.
@@ -172,7 +202,7 @@ class Scripts:
         for failed in failures:
             _logger.error("%s\n%s", failed, failed.report)
 
-    def lazy(self, script: str) -> WsgiApp:
+    def lazy(self, script: str) -> WSGIApplication:
         """Return an application that loads the script when it is called."""
 
         def application(environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -195,7 +225,7 @@ class Scripts:
             or (self._root / first / "__init__.py").is_file()
         )
 
-    def _import(self, script: str) -> WsgiApp:
+    def _import(self, script: str) -> WSGIApplication:
         try:
             if script.endswith(".py"):
                 return self._cgi_scripts.application(script)
@@ -205,10 +235,29 @@ class Scripts:
         except (Exception, SystemExit) as cause:
             raise AppImportError(script, cause, self._root) from cause
         if not callable(application):
-            error = TypeError(f"{script} is no WSGI application")
+            error = TypeError(f"{script} is not a WSGI application")
             raise AppImportError(script, error, self._root)
-        found: WsgiApp = application
+        found: WSGIApplication = application
         return found
+
+
+_NOTHING: Final = ModuleType("nothing")
+
+
+def make_importable(root: pathlib.Path) -> None:
+    """Import from an app's folder and its lib/ too, where they are not yet.
+
+    Behind all else, so that nothing old shadows what is installed; apps that want lib/
+    first say so in appengine_config.py.
+
+    Args:
+        root: the app's folder, resolved.
+    """
+    vendored = root / "lib"
+    import_before((root, vendored))
+    for folder in (root, vendored):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.append(str(folder))
 
 
 def _own_scripts(scripts: Iterable[str]) -> list[str]:
@@ -217,22 +266,16 @@ def _own_scripts(scripts: Iterable[str]) -> list[str]:
     return [script for script in distinct if not script.startswith("google.")]
 
 
-def _loaded(script: str) -> Any:
-    """Return what a dotted name stands for in the modules loaded so far, or None."""
-    module, _, attribute = script.rpartition(".")
-    return getattr(sys.modules.get(module), attribute, None)
-
-
 def _find(script: str) -> Any:
     """Return what a dotted name stands for, the longest module path first tried."""
     names = script.split(".")
     module = importlib.import_module(names[0])
-    found: Any = module
+    value: Any = module
     for position, name in enumerate(names[1:], 2):
-        if not hasattr(found, name):
+        if not hasattr(value, name):
             _import_submodule(".".join(names[:position]), script)
-        found = getattr(found, name)
-    return found
+        value = getattr(value, name)
+    return value
 
 
 def _import_submodule(name: str, script: str) -> None:

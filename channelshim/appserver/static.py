@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate, mktime_tz, parsedate_tz
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from paste.fileapp import FileApp
 
@@ -17,7 +17,9 @@ from channelshim.appyaml import config
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.runtime.file_pieces import FilePieces
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
 _SHOWN_DOT_NAMES: Final = frozenset({".well-known"})
@@ -84,8 +86,8 @@ def find_file(
 
 def serve_file(
     path: str,
-    environ: Environ,
-    start_response: Callable[..., Any],
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
     *,
     handler: Handler,
     default_expiration_seconds: int | None = None,
@@ -99,16 +101,18 @@ def serve_file(
     _settle_date(environ, os.path.getmtime(path))
     headers = _headers(path, handler, default_expiration_seconds)
 
-    def start(status: str, given: list[tuple[str, str]], *rest: Any) -> Any:
-        named = {name.lower() for name, _ in headers}
-        kept = [
-            (name, value) for name, value in given if name.lower() not in named
+    def start(status: str, paste_headers: list[tuple[str, str]], *rest: Any) -> Any:
+        own_names = {name.lower() for name, _ in headers}
+        merged = [
+            (name, value)
+            for name, value in paste_headers
+            if name.lower() not in own_names
         ] + headers
         if not asked_range or not status.startswith("206"):
-            kept = [item for item in kept if item[0].lower() != "content-range"]
+            merged = [item for item in merged if item[0].lower() != "content-range"]
         if status.startswith("304"):
-            kept = [item for item in kept if item[0].lower() != "content-type"]
-        return start_response(status, kept, *rest)
+            merged = [item for item in merged if item[0].lower() != "content-type"]
+        return start_response(status, merged, *rest)
 
     if asked_range == "unsatisfiable":
         start_response(
@@ -122,7 +126,9 @@ def serve_file(
     return answer if isinstance(answer, list) else FilePieces(answer)
 
 
-def _serve_empty(environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+def _serve_empty(
+    environ: WSGIEnvironment, start: Callable[..., Any]
+) -> Iterable[bytes]:
     """Answer with no bytes; paste.fileapp makes a range of minus one byte of them."""
     if environ["REQUEST_METHOD"].upper() in ("GET", "HEAD"):
         start("200 OK", [("Content-Length", "0")])
@@ -133,8 +139,8 @@ def _serve_empty(environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]
     return []
 
 
-def _settle_date(environ: Environ, modified: float) -> None:
-    """Take away a date that is none (RFC 9110 13.1.3), and one ahead of this clock.
+def _settle_date(environ: WSGIEnvironment, modified: float) -> None:
+    """Drop an If-Modified-Since that is invalid (RFC 9110 13.1.3) or in the future.
 
     paste.fileapp answers 400 to both; a browser sends the second for a file whose own
     date lies ahead.
@@ -152,7 +158,7 @@ def _settle_date(environ: Environ, modified: float) -> None:
         environ["HTTP_IF_MODIFIED_SINCE"] = formatdate(min(since, now), usegmt=True)
 
 
-def _settle_range(environ: Environ, size: int) -> str:
+def _settle_range(environ: WSGIEnvironment, size: int) -> str:
     """Rewrite the Range header to what paste.fileapp reads rightly: "a-b".
 
     Returns:
@@ -181,7 +187,7 @@ def _settle_range(environ: Environ, size: int) -> str:
     return "part"
 
 
-def _first_byte_only(environ: Environ, size: int) -> str:
+def _first_byte_only(environ: WSGIEnvironment, size: int) -> str:
     if size == 1:
         environ["HTTP_RANGE"] = "bytes=0-"
         return "part"

@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from channelshim import limits
 from channelshim.appyaml import config
 from channelshim.appyaml.config import (
     AppConfig,
     ErrorHandler,
     Handler,
     Library,
-    Warning,
+    Notice,
 )
 from channelshim.appyaml.handlers import (
     DEFERRED_APPLICATION,
@@ -28,6 +27,9 @@ from channelshim.appyaml.parsing import (
     parse_period,
     parse_switch,
 )
+
+MAXIMUM_INCLUDES: Final = 100
+"""Files that app.yaml may include, counting includes of includes."""
 
 __all__ = ["AppConfig", "parse_app"]
 
@@ -100,13 +102,15 @@ class _Reader:
         self._environment: dict[str, str] = {}
         self._skip_files: list[re.Pattern[str]] | None = None
         self._lists: dict[str, list[Any]] = {}
-        self._warnings: list[Warning] = []
+        self._warnings: list[Notice] = []
         self._included: set[str] = set()
 
     def read_app(self, text: str) -> AppConfig:
         root = parse_yaml(text, self._path)
         if not root.is_mapping():
-            raise root.error("this is no app.yaml: it must be keys with values")
+            raise root.error(
+                "this is not an app.yaml: it must be a mapping of keys to values"
+            )
         for key, node in root.pairs("app.yaml"):
             self._take(key, node, is_included=False)
         runtime = self._values.get("runtime", "")
@@ -130,7 +134,7 @@ class _Reader:
         )
 
     def _warn(self, node: Node, sentence: str) -> None:
-        self._warnings.append(Warning(sentence, node.path, node.line))
+        self._warnings.append(Notice(sentence, node.path, node.line))
 
     def _take(self, key: str, node: Node, *, is_included: bool) -> None:
         if key in _TEXT_KEYS:
@@ -176,7 +180,9 @@ class _Reader:
         for name, value in node.pairs("env_variables"):
             text = value.text(name)
             if "\0" in text or "\0" in name or "=" in name or not name:
-                raise value.error(f"env_variables: {name!r} is no variable")
+                raise value.error(
+                    f"env_variables: {name!r} is not a valid variable name"
+                )
             self._environment[name] = text
 
     def _take_skip_files(self, node: Node, is_included: bool) -> None:
@@ -251,8 +257,8 @@ class _Reader:
             raise item.error(f"includes: there is no {name} in the app's folder")
         if path in self._included:
             return
-        if len(self._included) >= limits.MAXIMUM_INCLUDES:
-            raise item.error(f"includes: more than {limits.MAXIMUM_INCLUDES} files")
+        if len(self._included) >= MAXIMUM_INCLUDES:
+            raise item.error(f"includes: more than {MAXIMUM_INCLUDES} files")
         self._included.add(path)
         for key, node in parse_yaml(text, path).pairs(path):
             self._take(key, node, is_included=True)

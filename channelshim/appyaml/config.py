@@ -81,7 +81,7 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class Notice:
     """Something in a file that has no effect here.
 
     Attributes:
@@ -140,7 +140,7 @@ class AppConfig:
     error_handlers: tuple[ErrorHandler, ...] = ()
     auto_id_policy: str = "default"
     has_instances: bool = False
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
     @property
     def is_python2(self) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from channelshim import limits
-from channelshim.appyaml.config import Warning
-from channelshim.appyaml.handlers import Warn, once
+from channelshim.appyaml.config import Notice
 from channelshim.appyaml.nodes import Node, parse_yaml
+from channelshim.appyaml.parsing import Warn, once
 from channelshim.appyaml.queues import RetryParameters, parse_retry
 from channelshim.appyaml.schedule import Schedule, parse_schedule
 from channelshim.errors import ConfigurationError
@@ -51,7 +51,7 @@ class CronConfig:
     """A cron.yaml."""
 
     jobs: tuple[CronJob, ...] = ()
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 def parse_cron(text: str, *, path: str = "cron.yaml") -> CronConfig:
@@ -61,10 +61,10 @@ def parse_cron(text: str, *, path: str = "cron.yaml") -> CronConfig:
         ConfigurationError: no YAML, a job without url, or a schedule that is not
             understood; names the line.
     """
-    warnings: list[Warning] = []
+    warnings: list[Notice] = []
 
     def warn(node: Node, sentence: str) -> None:
-        warnings.append(Warning(sentence, node.path, node.line))
+        warnings.append(Notice(sentence, node.path, node.line))
 
     warn_once = once(warn)
     jobs = []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from channelshim.appyaml import config
 from channelshim.appyaml.config import Handler
 from channelshim.appyaml.nodes import Node
 from channelshim.appyaml.parsing import (
+    Warn,
     parse_choice,
     parse_pattern,
     parse_period,
@@ -18,21 +18,6 @@ from channelshim.appyaml.parsing import (
 
 DEFERRED_PATH: Final = "/_ah/queue/deferred"
 DEFERRED_APPLICATION: Final = "google.appengine.ext.deferred.deferred.application"
-
-Warn = Callable[[Node, str], None]
-
-
-def once(warn: Warn) -> Warn:
-    """Return a function that hands each sentence on the first time it is said."""
-    said: set[str] = set()
-
-    def warn_once(node: Node, sentence: str) -> None:
-        if sentence not in said:
-            said.add(sentence)
-            warn(node, sentence)
-
-    return warn_once
-
 
 _KINDS: Final = (
     config.SCRIPT,

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import yaml
 
-from channelshim import limits
 from channelshim.errors import ConfigurationError
+
+MAXIMUM_YAML_NODES: Final = 100_000
+"""Keys and values of one file, aliases counted each time: the largest app.yaml known
+has some thousands."""
+
+MAXIMUM_YAML_DEPTH: Final = 32
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -67,7 +73,7 @@ class Node:
             return []
         if isinstance(self.value, list) and (not self.value or self.is_mapping()):
             return [item for item in self.value if isinstance(item, tuple)]
-        raise self.error(f"{key} must be keys with values")
+        raise self.error(f"{key} must be a mapping of keys to values")
 
     def is_mapping(self) -> bool:
         """Return whether it has keys."""
@@ -88,7 +94,7 @@ def parse_yaml(text: str, path: str) -> Node:
         path: how errors name the file.
 
     Raises:
-        ConfigurationError: no YAML, or more of it than limits.MAXIMUM_YAML_NODES
+        ConfigurationError: no YAML, or more of it than MAXIMUM_YAML_NODES
             (aliases of aliases grow without end); names the line.
     """
     try:
@@ -112,14 +118,15 @@ class _Converter:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._left = limits.MAXIMUM_YAML_NODES
+        self._left = MAXIMUM_YAML_NODES
 
     def convert(self, node: yaml.Node, depth: int) -> Node:
         line = node.start_mark.line + 1
         self._left -= 1
-        if self._left < 0 or depth > limits.MAXIMUM_YAML_DEPTH:
+        if self._left < 0 or depth > MAXIMUM_YAML_DEPTH:
             raise ConfigurationError(
-                "this file is larger or deeper than any app needs",
+                f"the file has more than {MAXIMUM_YAML_NODES:,} nodes or "
+                f"{MAXIMUM_YAML_DEPTH} levels: split or flatten it",
                 path=self._path,
                 line=line,
             )

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from channelshim.appyaml.nodes import Node
 
 _TRUE: Final = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "n", "0"})
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Of the units that periods and rates are written in."""
 _PERIOD: Final = re.compile(r"\s*(\d{1,9})\s*([smhd])?\s*", re.IGNORECASE)
+
+Warn = Callable[[Node, str], None]
+"""Takes a sentence about what is ignored, and the node where it stands."""
+
+
+def once(warn: Warn) -> Warn:
+    """Return a function that hands each sentence on once."""
+    reported: set[str] = set()
+
+    def warn_once(node: Node, sentence: str) -> None:
+        if sentence not in reported:
+            reported.add(sentence)
+            warn(node, sentence)
+
+    return warn_once
 
 
 def parse_switch(node: Node, key: str) -> bool:
@@ -56,7 +72,7 @@ def parse_period(node: Node, key: str) -> int:
         match = _PERIOD.match(text, position)
         if match is None:
             raise node.error(f'{key} must be a period like "4d 5h", not {text!r}')
-        total += int(match[1]) * _SECONDS[(match[2] or "s").lower()]
+        total += int(match[1]) * SECONDS[(match[2] or "s").lower()]
         position = match.end()
     if not text.strip():
         raise node.error(f'{key} must be a period like "4d 5h"')
@@ -79,4 +95,6 @@ def parse_pattern(node: Node, key: str, template: str = r"(?:{})\Z") -> re.Patte
         re.compile(text)
         return re.compile(template.replace("{}", text), re.DOTALL)
     except (re.error, OverflowError, RecursionError) as error:
-        raise node.error(f"{key} {text!r} is no regular expression: {error}") from None
+        raise node.error(
+            f"{key} {text!r} is not a regular expression: {error}"
+        ) from None

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from channelshim.appyaml.config import Warning
-from channelshim.appyaml.handlers import Warn, once
+from channelshim.appyaml.config import Notice
 from channelshim.appyaml.nodes import Node, parse_yaml
-from channelshim.appyaml.parsing import parse_period
+from channelshim.appyaml.parsing import SECONDS, Warn, once, parse_period
 
 DEFAULT_QUEUE: Final = "default"
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE: Final = re.compile(r"(\d+(?:\.\d*)?)\s*(?:/\s*([smhd]))?")
 _NAME: Final = re.compile(r"[a-zA-Z0-9-]{1,100}")
 _INERT: Final = frozenset({"acl", "user_email", "writer_email"})
@@ -62,20 +60,21 @@ class RetryParameters:
         return min(wait, self.max_backoff_seconds)
 
     def gives_up(self, retry: int, age_seconds: float) -> bool:
-        """Return whether a failed task is not tried again.
+        """Return whether a failed task is over every limit that is set.
+
+        Without a limit it is tried again for ever.
 
         Args:
             retry: the number that the next retry would have, from 1.
             age_seconds: since the first try.
         """
-        over = [
-            retry > self.limit if self.limit is not None else None,
-            age_seconds >= self.age_limit_seconds
-            if self.age_limit_seconds is not None
-            else None,
-        ]
-        said = [each for each in over if each is not None]
-        return bool(said) and all(said)
+        if self.limit is None and self.age_limit_seconds is None:
+            return False
+        has_tries = self.limit is not None and retry <= self.limit
+        has_time = (
+            self.age_limit_seconds is not None and age_seconds < self.age_limit_seconds
+        )
+        return not has_tries and not has_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class QueueConfig:
     """A queue.yaml; there is always a queue named default."""
 
     queues: tuple[Queue, ...] = (Queue(DEFAULT_QUEUE),)
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
     def find(self, name: str) -> Queue | None:
         """Return the queue of this name, or None."""
@@ -125,10 +124,10 @@ def parse_queues(text: str, *, path: str = "queue.yaml") -> QueueConfig:
     Raises:
         ConfigurationError: no YAML, or a value that cannot be guessed.
     """
-    warnings: list[Warning] = []
+    warnings: list[Notice] = []
 
     def warn(node: Node, sentence: str) -> None:
-        warnings.append(Warning(sentence, node.path, node.line))
+        warnings.append(Notice(sentence, node.path, node.line))
 
     warn_once = once(warn)
 
@@ -177,7 +176,7 @@ def parse_rate(node: Node) -> float:
     match = _RATE.fullmatch(node.text("rate").strip())
     if match is None:
         raise node.error(f'rate must be like "5/s", not {node.text("rate")!r}')
-    return float(match[1]) / _UNITS[match[2] or "s"]
+    return float(match[1]) / SECONDS[match[2] or "s"]
 
 
 def parse_retry(

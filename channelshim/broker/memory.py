@@ -25,6 +25,7 @@ from channelshim.contracts.broker import Delivery, Replay, Subscriber, Windows
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.overview import KnownId
 from channelshim.contracts.presence import Change, Tell
+from channelshim.contracts.status import Status
 from channelshim.contracts.store import Journal
 from channelshim.errors import BrokerError
 from channelshim.protocol.window import Chunk, first_number, replay
@@ -93,6 +94,11 @@ class MemoryBroker:
         self._unsettled: list[tuple[tuple[str, ...], list[Known]]] = []
         self._kept = Kept(window_seconds, window_messages, window_total_bytes)
         self._expected: deque[tuple[float, str]] = deque()
+
+    def report_to(self, status: Status) -> None:
+        """Register how much is known and kept."""
+        status.counter("broker.client_ids", lambda: len(self._ids))
+        status.counter("broker.window_bytes", lambda: self._kept.bytes)
 
     def start(
         self,

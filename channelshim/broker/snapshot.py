@@ -91,7 +91,7 @@ def take_over(
         windows.save_windows(None)
         at, found = read(saved)
     except (BrokerError, StorageError) as error:
-        _logger.warning("%s; pages start anew", error)
+        _logger.warning("%s; pages that come back have missed messages", error)
         return ()
     return () if now - at > seconds else found
 
@@ -103,7 +103,7 @@ def connected_ids(journal: Journal | None) -> Sequence[str]:
     try:
         return journal.connected_client_ids()
     except StorageError as error:
-        _logger.warning("%s; nobody is told of those who have gone", error)
+        _logger.warning("%s; the app is not told which pages have gone", error)
         return ()
 
 

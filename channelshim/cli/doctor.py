@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from channelshim import appengine, limits
+from channelshim import appengine
 from channelshim.appserver.libraries import missing_libraries, package_of
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.appyaml.cron import parse_cron
 from channelshim.appyaml.queues import parse_queues
 from channelshim.errors import ConfigurationError
+
+DOCTOR_FILES: Final = 10_000
+"""Files that `channelshim doctor` reads."""
 
 OK: Final = 0
 SOMETHING_MISSING: Final = 1
@@ -182,7 +185,7 @@ def _python_files(app_dir: Path) -> Iterator[Path]:
             path = Path(folder, name)
             if name.endswith(".py") and path.is_file():
                 count += 1
-                if count > limits.DOCTOR_FILES:
+                if count > DOCTOR_FILES:
                     return
                 yield path
 

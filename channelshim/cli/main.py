@@ -75,13 +75,13 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     )
 
 
-def _take_texts(_: click.Context, __: Any, said: tuple[str, ...]) -> str | None:
-    return ",".join(said) if said else None
+def _take_texts(_: click.Context, __: Any, values: tuple[str, ...]) -> str | None:
+    return ",".join(values) if values else None
 
 
-def _take_pairs(_: click.Context, __: Any, said: tuple[str, ...]) -> Any:
+def _take_pairs(_: click.Context, __: Any, values: tuple[str, ...]) -> Any:
     # Each is one pair, commas and all.
-    return said or None
+    return values or None
 
 
 def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -224,10 +224,10 @@ def translate(
                 reason = f": {flag.instead}" if flag.instead else ""
                 warn(f"--{name} has no effect here{reason}")
         elif name in SWITCHES:
-            said = value if equals else _take_value(words, takes_any=False)
+            text = value if equals else _take_value(words, takes_any=False)
             on, off = SWITCHES[name]
             translated += filter(
-                None, [off if said and said.lower() in FALSE_WORDS else on]
+                None, [off if text and text.lower() in FALSE_WORDS else on]
             )
         elif name in switches and not equals:
             translated.append(

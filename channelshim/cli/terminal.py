@@ -55,9 +55,9 @@ def complain(sentence: str, name: str = "", report: str = "") -> None:
         name: of the program; stands before the sentence.
         report: what stands above both, the app's own traceback.
     """
-    said = click.style(f"{name}: " if name else "", bold=True)
+    line = click.style(f"{name}: " if name else "", bold=True)
     click.echo(
-        f"{report}{said}{click.style(sentence, fg='red')}",
+        f"{report}{line}{click.style(sentence, fg='red')}",
         err=True,
         color=is_coloured(sys.stderr),
     )
@@ -65,8 +65,8 @@ def complain(sentence: str, name: str = "", report: str = "") -> None:
 
 def warn(sentence: str, name: str) -> None:
     """Print to standard error what has no effect, or only half."""
-    said = f"{click.style(f'{name}: ', bold=True)}{click.style(sentence, fg='yellow')}"
-    click.echo(said, err=True, color=is_coloured(sys.stderr))
+    line = f"{click.style(f'{name}: ', bold=True)}{click.style(sentence, fg='yellow')}"
+    click.echo(line, err=True, color=is_coloured(sys.stderr))
 
 
 class LineFormatter(logging.Formatter):

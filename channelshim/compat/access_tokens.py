@@ -26,7 +26,7 @@ def fall_back(metadata_server: ModuleType) -> None:
             return ask(*arguments, **options)
         except OSError as error:
             _logger.warning(
-                "access tokens here are made up, Google is not there: %s", error
+                "access tokens are made up, since Google can't be reached: %s", error
             )
             return "InvalidToken", int(time.time()) + _TOKEN_SECONDS
 

@@ -1,7 +1,6 @@
 """Google's API proxy with services that are made when they are first called.
 
-Importing every stub costs 0.3 s and 50 MB at start (base-sdk 7); a chat app needs
-three of them.
+Importing every stub costs 0.3 s and 50 MB at start; a chat app needs three of them.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
             thread that first asks.
         ndb_memcache: whether ndb keeps entities in memcache where nobody says
             otherwise; compat.ndb_tuning asks.
-        owner: whoever the services belong to.
     """
 
     def __init__(
@@ -34,11 +32,9 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
         factories: Mapping[str, Factory],
         *,
         ndb_memcache: bool = False,
-        owner: object | None = None,
     ) -> None:
         super().__init__()
         self.ndb_memcache = ndb_memcache
-        self.owner = owner
         self._factories = dict(factories)
         self._made: dict[str, Any] = {}
         # Our own channel service, while nothing stands between it and its callers.
@@ -108,6 +104,8 @@ class LazyStubMap(apiproxy_stub_map.APIProxyStubMap):  # type: ignore[misc]
 _installed: LazyStubMap | None = None
 """The map of this process. A testbed may put another one in its place for a while."""
 
+_owner: object | None = None
+
 
 def install(
     factories: Mapping[str, Factory],
@@ -122,15 +120,19 @@ def install(
         ndb_memcache: see LazyStubMap.
         owner: for whoever asks `owner`.
     """
-    global _installed
-    proxy = LazyStubMap(factories, ndb_memcache=ndb_memcache, owner=owner)
+    global _installed, _owner
+    proxy = LazyStubMap(factories, ndb_memcache=ndb_memcache)
     apiproxy_stub_map.apiproxy = _installed = proxy
+    _owner = owner
     return proxy
 
 
 def owner() -> object | None:
-    """Return whose services this process has, or None: Google's SDK has one proxy."""
-    return None if _installed is None else _installed.owner
+    """Return whose services this process has, or had until `uninstall`; or None.
+
+    Google's SDK has one proxy.
+    """
+    return _owner
 
 
 def uninstall() -> None:

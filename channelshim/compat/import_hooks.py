@@ -1,7 +1,7 @@
 """The finders that stand in sys.meta_path: after an import, aliases, hidden modules.
 
 `after_import` runs a function right after a module is first imported, and again when
-the module is dropped from sys.modules and imported anew, as test suites do (wrapt's
+the module is dropped from sys.modules and imported again, as test suites do (wrapt's
 hooks run once a process). Nothing is loaded that the app does not ask for: the finder
 gets the real spec from the other finders and wraps its loader.
 """
@@ -167,8 +167,8 @@ def hide_while_importing(hidden: str, importer: str) -> None:
     """Make `import hidden` fail while the module importer runs its own imports.
 
     Google's taskqueue imports google.api_core, and with it grpc, for Cloud Tasks
-    only, and does without when it is missing: 0.3 s and 27 MB less (base-sdk 7). The
-    module stays importable for the app. Idempotent.
+    only, and does without when it is missing: 0.3 s and 27 MB less. The module stays
+    importable for the app. Idempotent.
     """
     if importer in sys.modules or any(
         isinstance(finder, _Hider) and finder.hides(hidden, importer)

@@ -29,7 +29,7 @@ def patch_webapp2(webapp2: Any) -> None:
     webapp2.Request.body = property(body, set_body, plain_body.__delete__)
 
     def url_encoding(request: Any) -> str:
-        # Python 2.7 matched the bytes; here a path that is no UTF-8 raised.
+        # Python 2.7 matched the bytes; here a path that is not UTF-8 raised.
         environ = request.environ
         path: str = environ.get("PATH_INFO", "")
         if not path.isascii():
@@ -45,7 +45,7 @@ def patch_webapp2(webapp2: Any) -> None:
     plain_path = webapp2.Request.path
 
     def path(request: Any) -> str:
-        # Each route asks for it until one matches, and it is quoted for each anew.
+        # Each route asks for it until one matches, and it is quoted again for each.
         environ = request.environ
         parts = environ.get("SCRIPT_NAME"), environ.get("PATH_INFO")
         known = environ.get(_QUOTED_PATH_KEY)

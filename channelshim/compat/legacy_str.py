@@ -1,7 +1,8 @@
 """Python 2.7's `str`: bytes that are text wherever they meet text.
 
 `'%s: %s' % (nickname, self.request.body)` must give text, and a binary upload must
-stay whole: hence bytes whose text form is their UTF-8 reading (base-sdk 5).
+stay whole: hence bytes whose text form is their UTF-8 reading. See "Bytes that are
+text" in docs/reference/python-api.md.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 
 class LegacyStr(bytes):
-    """Bytes whose str() is their text; what is no UTF-8 becomes lone surrogates.
+    """Bytes whose str() is their text; what is not UTF-8 becomes lone surrogates.
 
     The text gives the same bytes back with `surrogateescape`: nothing is lost on the
     way through a format or a template. A method that is given text works on the text

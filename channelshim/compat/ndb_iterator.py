@@ -51,14 +51,14 @@ class _Arrivals:
 class BatchIterator(query.QueryIterator):  # type: ignore[misc]
     """Iterates over a query's results; what it promises is what QueryIterator does."""
 
-    def __init__(self, asked: Any, **options: Any) -> None:
+    def __init__(self, query: Any, **options: Any) -> None:
         self._context = tasklets.get_context()
-        self._options = asked._make_options(options)
+        self._options = query._make_options(options)
         self._arrivals = _Arrivals()
         self._cached_kinds: dict[str, bool] = {}
         self._upcoming: tuple[Any, int, Any] | None = None
         self._current: tuple[Any, int] | None = None
-        asked.run_to_queue(self._arrivals, self._context._conn, self._options)
+        query.run_to_queue(self._arrivals, self._context._conn, self._options)
 
     @tasklets.tasklet  # type: ignore[untyped-decorator]
     def has_next_async(self) -> Any:

@@ -65,20 +65,20 @@ def make_entities_at_once(model: ModuleType) -> None:
     adapter_class.pb_to_entity = pb_to_entity
 
 
-def _steps_of_making(made: Any) -> tuple[Any, ...]:
+def _steps_of_making(entity: Any) -> tuple[Any, ...]:
     """Return what runs when an entity of a class is read, before it is filled in.
 
     Looked up each time: a test may replace any of it for a while.
     """
     return (
-        type(made).__call__,
-        made.__new__,
-        made.__init__,
-        made._set_attributes,
-        made.__getattribute__,
+        type(entity).__call__,
+        entity.__new__,
+        entity.__init__,
+        entity._set_attributes,
+        entity.__getattribute__,
         # A class method is another object each time; one of another kind has none.
-        getattr(made._from_pb, "__func__", None),
-        getattr(made._Model__get_arg, "__func__", None),
+        getattr(entity._from_pb, "__func__", None),
+        getattr(entity._Model__get_arg, "__func__", None),
     )
 
 

@@ -67,4 +67,4 @@ def _make_harmless(service: str, name: str) -> Any:
 
 
 def _accept_any_project_id(project_id: str) -> None:
-    """Stand in for a check that old ids do not pass."""
+    """No-op, instead of a check that old ids do not pass."""

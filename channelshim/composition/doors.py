@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver import loading
 from channelshim.appserver.error_pages import broken_app
-from channelshim.appserver.scripts import Scripts
+from channelshim.appserver.scripts import Scripts, make_importable
 from channelshim.composition.embedding import Gateway, exposure_of
 from channelshim.composition.installation import Installation, current
 from channelshim.composition.place import store_directory
@@ -55,7 +56,7 @@ def wrap(wsgi_app: WSGIApplication, arguments: Arguments) -> Gateway:
     """Return a WSGI application with channels, login and presence around it.
 
     Raises:
-        ConfigurationError: as `install`; or wsgi_app is no WSGI application.
+        ConfigurationError: as `install`; or wsgi_app is not a WSGI application.
     """
     if isinstance(wsgi_app, Gateway):
         # Everything is around it already.
@@ -65,7 +66,9 @@ def wrap(wsgi_app: WSGIApplication, arguments: Arguments) -> Gateway:
     installation = install(None, arguments)
     app = installation.plan.app
     scripts = Scripts(app.directory, wsgi_app)
-    if app.config is not None and app.config.handlers:
+    # Under our own server all that is done: what is wrapped here is a part of its app.
+    is_part = installation.is_served
+    if not is_part and app.config is not None and app.config.handlers:
         loading.adopt_app(scripts, app.config)
     return Gateway(installation, scripts, wsgi_app)
 
@@ -93,33 +96,55 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
             imported.
         StorageError: the store is in use by another process, or cannot be opened.
     """
-    from channelshim.composition import serving
     from channelshim.server.serve import bind
 
-    wsgi_app: WSGIApplication | None = None
     if isinstance(target, (str, os.PathLike)):
+        wsgi_app: WSGIApplication | None = None
         installation = _install(Path(target), arguments, needs_app_yaml=True)
     else:
         _check_callable(target, "serve")
-        wsgi_app = target
+        wsgi_app = target.wsgi_app if isinstance(target, Gateway) else target
         installation = install(None, arguments)
-    plan = installation.plan
-    listener = bind(plan.settings.host, plan.settings.port)
+    settings = installation.plan.settings
+    listener = bind(settings.host, settings.port)
     try:
-        refuse_open_login(plan.settings, listener)
-        instance = installation.open()
-        exposure = serving.exposure_of(plan, listener)
-        scripts = Scripts(plan.app.directory, wsgi_app)
-        config = plan.app.config
-        if config is not None and wsgi_app is None:
-            loading.load_app(scripts, config, plan.application, exposure.host)
-        elif config is not None and config.handlers:
-            loading.adopt_app(scripts, config)
-        app_server = instance.serve(exposure, wsgi_app, scripts=scripts)
-        serving.Serving(instance, app_server, listener, say).run()
+        refuse_open_login(settings, listener)
+        installation.take_over()
+    except ConfigurationError:
+        listener.close()
+        raise
+    folder = os.getcwd()
+    try:
+        wrapper = target if isinstance(target, Gateway) else None
+        _serve(installation, listener, wsgi_app, wrapper)
     finally:
         listener.close()
         installation.end()
+        # The next call may name a folder from here.
+        os.chdir(folder)
+
+
+def _serve(
+    installation: Installation,
+    listener: socket.socket,
+    wsgi_app: WSGIApplication | None,
+    wrapper: Gateway | None,
+) -> None:
+    """Load the app, or take the one that is there, and serve it."""
+    from channelshim.composition import serving
+
+    plan = installation.plan
+    instance = installation.open()
+    exposure = serving.exposure_of(plan, listener)
+    scripts = Scripts(plan.app.directory, wsgi_app)
+    config = plan.app.config
+    if config is not None and wsgi_app is None:
+        loading.load_app(scripts, config, plan.application, exposure.host)
+    elif config is not None and config.handlers:
+        loading.adopt_app(scripts, config)
+        loading.settle(scripts, config, wrapper)
+    app_server = instance.serve(exposure, wsgi_app, scripts=scripts)
+    serving.Serving(instance, app_server, listener, say).run()
 
 
 def serve_folder(
@@ -133,7 +158,7 @@ def serve_folder(
     """Serve the app in a folder, as the command does.
 
     After a reload the pages are still there: an app that cannot be loaded any more is
-    shown as an error page until it is mended.
+    shown as an error page until it is fixed.
 
     Args:
         path: the folder.
@@ -156,7 +181,9 @@ def serve_folder(
     try:
         app = read_folder(path, needs_app_yaml=True)
         plan = make_plan(settings, app, handover)
-        instance = Installation(plan).open()
+        installation = Installation(plan)
+        installation.take_over()
+        instance = installation.open()
         exposure = serving.exposure_of(plan, listener)
         scripts = Scripts(app.directory)
         assert app.config is not None
@@ -215,7 +242,9 @@ def _install(
     app_dir: Path | None, arguments: Arguments, *, needs_app_yaml: bool = False
 ) -> Installation:
     installation = current()
-    if installation is not None:
+    if installation is not None and installation.is_ended:
+        installation.check_folder(Path.cwd() if app_dir is None else app_dir)
+    elif installation is not None:
         installation.check(app_dir, arguments)
         if needs_app_yaml and installation.plan.app.config is None:
             # Raises the sentence for it.
@@ -226,7 +255,10 @@ def _install(
         _logger.warning("%s", sentence)
     directory = Path.cwd() if app_dir is None else app_dir
     app = read_folder(directory, needs_app_yaml=needs_app_yaml)
-    return Installation(make_plan(settings, app))
+    installation = Installation(make_plan(settings, app))
+    if app.config is not None:
+        make_importable(app.directory.resolve())
+    return installation
 
 
 def _check_callable(target: object, function: str) -> None:

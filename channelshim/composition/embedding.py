@@ -6,13 +6,16 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from channelshim.appserver.application import Exposure
+from channelshim.appserver import guard, loading
+from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition.installation import Installation
+from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
 from channelshim.errors import ChannelShimError
 from channelshim.transports import stop_signals
 from channelshim.transports.origins import Origins
+from channelshim.transports.routes import Routes
 from channelshim.transports.wsgi import WsgiGateway, refuse
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ class Gateway:
         installation: of this process.
         scripts: loaded, or with the wrapped application.
         wsgi_app: the wrapped application; None for a whole app.
+
+    Attributes:
+        scripts: as given.
+        wsgi_app: as given.
     """
 
     def __init__(
@@ -36,11 +43,13 @@ class Gateway:
         scripts: Scripts,
         wsgi_app: WSGIApplication | None = None,
     ) -> None:
+        self.scripts = scripts
+        self.wsgi_app = wsgi_app
         self._installation = installation
-        self._scripts = scripts
-        self._wsgi_app = wsgi_app
         self._lock = threading.Lock()
+        self._server: AppServer | None = None
         self._opened: WsgiGateway | None = None
+        installation.add(self)
         # Now: requests come in other threads, where nobody may handle signals.
         stop_signals.listen(self)
 
@@ -53,6 +62,9 @@ class Gateway:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer one request (PEP 3333); 503 while another process has the store."""
+        if guard.is_inside(environ) and self.wsgi_app is not None:
+            # The app is served by another door, or is wrapped around what was wrapped.
+            return self.wsgi_app(environ, start_response)
         opened = self._opened
         if opened is None:
             try:
@@ -61,22 +73,31 @@ class Gateway:
                 return refuse(error, start_response)
         return opened(environ, start_response)
 
+    def server(self, instance: Instance) -> AppServer:
+        """See installation.Wrapped."""
+        if self._server is None:
+            plan = instance.plan
+            config = plan.app.config
+            if self.wsgi_app is not None and config is not None and config.handlers:
+                loading.settle(self.scripts, config, self)
+            self._server = instance.serve(
+                exposure_of(plan), self.wsgi_app, scripts=self.scripts
+            )
+        return self._server
+
     def _open(self) -> WsgiGateway:
         with self._lock:
             if self._opened is None:
-                installation = self._installation
-                plan = installation.plan
-                server = installation.open().serve(
-                    exposure_of(plan), self._wsgi_app, scripts=self._scripts
-                )
-                front, loop_thread = installation.embed()
+                front, loop_thread = self._installation.embed()
+                server = self.server(self._installation.open())
+                origins = Origins(self._installation.plan.settings.allowed_origins)
                 self._opened = WsgiGateway(
                     server,
-                    front.poller,
+                    Routes(
+                        front.poller, server.host_refusal, origins, has_sockets=False
+                    ),
                     loop_thread,
-                    server.is_host_allowed,
-                    Origins(plan.settings.allowed_origins),
-                    when_safe=installation.open().broker.when_safe,
+                    when_safe=self._installation.open().broker.when_safe,
                 )
             return self._opened
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from channelshim import limits
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
 from channelshim.hub.connections import Sender, write_each
@@ -15,6 +14,7 @@ from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
 from channelshim.hub.reports import PresenceReports
 from channelshim.transports.polling import Poller
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS
 
 
 class Front:
@@ -65,7 +65,8 @@ class Front:
             grace_seconds=settings.grace_seconds,
         )
         self.overview = LiveOverview(instance.broker, self.hub)
-        instance.status.counter("hub.connections", lambda: self.hub.connection_count)
+        for part in (self.hub, self._reports, self.poller):
+            part.report_to(instance.status)
 
     def start(
         self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon | None = None
@@ -98,8 +99,8 @@ class Front:
         """Tell pages to come back and keep what they will ask for. Loop thread."""
         self.hub.stop()
 
-    def close(self, task_seconds: float = limits.INTERRUPT_SECONDS) -> None:
+    def close(self, task_seconds: float = INTERRUPT_SECONDS) -> None:
         """Finish the journal, and close the instance."""
         self._instance.jobs.stop(task_seconds)
-        self._reports.stop(limits.INTERRUPT_SECONDS)
+        self._reports.stop(INTERRUPT_SECONDS)
         self._instance.close()

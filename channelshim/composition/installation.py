@@ -5,10 +5,11 @@ Google's SDK has one API proxy for a process, so a process serves one applicatio
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from channelshim import appengine
 from channelshim.appserver.login.development import DevelopmentLogin
@@ -25,6 +26,17 @@ from channelshim.services.registry import Backing
 from channelshim.transports.wsgi import LoopThread
 
 
+class Wrapped(Protocol):
+    """An application under somebody else's server."""
+
+    def server(self, instance: Instance) -> object:
+        """Make its application server, if there is none; once.
+
+        Raises:
+            ConfigurationError: app.yaml does not fit.
+        """
+
+
 class Installation:
     """The services of one app in this process.
 
@@ -34,6 +46,11 @@ class Installation:
 
     Args:
         plan: what was settled.
+
+    Attributes:
+        plan: as given.
+        is_served: whether our own server has the connections.
+        is_ended: whether its services were taken away.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -41,6 +58,9 @@ class Installation:
         self._lock = threading.RLock()
         self._instance: Instance | None = None
         self._embedded: tuple[Front, LoopThread] | None = None
+        self._wrapped: list[Wrapped] = []
+        self.is_served = False
+        self.is_ended = False
         self._login = DevelopmentLogin(_Cookies(self), self._remember)
         appengine.install(plan.application.application_id)
         settings = plan.settings
@@ -72,20 +92,65 @@ class Installation:
                 self._instance = Instance(self.plan, self._login)
             return self._instance
 
+    def add(self, wrapped: Wrapped) -> None:
+        """Have the platform's requests reach this one too, after those before it."""
+        with self._lock:
+            self._wrapped.append(wrapped)
+
     def embed(self) -> tuple[Front, LoopThread]:
         """Return the connections' side under a server that is not ours. Any thread.
 
         One for all that this process wraps: they share the store and the client ids.
 
         Raises:
+            ConfigurationError: our own server has the connections.
             StorageError: as `open`.
         """
         with self._lock:
+            if self.is_served:
+                raise ConfigurationError(
+                    "channelshim.serve() serves the app in this process already: run "
+                    "another server in a process of its own"
+                )
+            # All, whichever is asked first: their order is that of the program.
+            for wrapped in self._wrapped:
+                with contextlib.suppress(ConfigurationError):
+                    wrapped.server(self.open())
             if self._embedded is None:
                 front = Front(self.open())
                 threads = self.open().threads
                 self._embedded = front, LoopThread(front.start_all, threads)
             return self._embedded
+
+    def take_over(self) -> None:
+        """Keep the connections for our own server.
+
+        Raises:
+            ConfigurationError: another server has them.
+        """
+        with self._lock:
+            if self._embedded is not None or self.is_served:
+                raise ConfigurationError(
+                    "another server in this process serves the app already: call "
+                    "serve() in a process of its own"
+                )
+            self.is_served = True
+
+    def check_folder(self, app_dir: Path) -> None:
+        """Refuse another app in this process: its modules would mix with this one's.
+
+        Args:
+            app_dir: the folder that a further call names.
+
+        Raises:
+            ConfigurationError: it is another one.
+        """
+        own = self.plan.app.directory
+        if app_dir.resolve() != own.resolve():
+            raise ConfigurationError(
+                f"this process has the app in {own} already: run the one in "
+                f"{app_dir.absolute()} in a process of its own"
+            )
 
     def check(self, app_dir: Path | None, arguments: Mapping[str, Any]) -> None:
         """Refuse a further call in this process that asks for something else.
@@ -97,15 +162,12 @@ class Installation:
         Raises:
             ConfigurationError: another folder, or a setting with another value.
         """
-        own = self.plan.app.directory
-        if app_dir is not None and app_dir.resolve() != own.resolve():
-            raise ConfigurationError(
-                f"this process runs the app in {own} already: run the one in "
-                f"{app_dir.absolute()} in a process of its own"
-            )
+        if app_dir is not None:
+            self.check_folder(app_dir)
         wanted = read_settings(arguments, {})
-        for name in arguments:
-            if getattr(wanted, name) != getattr(self.plan.settings, name):
+        own = self.plan.settings
+        for name, value in arguments.items():
+            if value is not None and getattr(wanted, name) != getattr(own, name):
                 raise ConfigurationError(
                     f"{name} can't change after the first call to install(), wrap(), "
                     "application() or serve(); pass it to that call"
@@ -115,6 +177,7 @@ class Installation:
         """Take the services away: the instance was closed, and another may come."""
         with self._lock:
             self._instance = None
+            self.is_ended = True
             api_proxy.uninstall()
 
     def _remember(self, user: User) -> None:
@@ -144,6 +207,9 @@ class _Cookies:
 
 
 def current() -> Installation | None:
-    """Return what this process has, or None before the first call."""
+    """Return what this process has, or None before the first call.
+
+    One that has ended is still there: its app's modules are.
+    """
     owner = api_proxy.owner()
     return owner if isinstance(owner, Installation) else None

@@ -132,7 +132,8 @@ class Instance:
             executions,
             self.threads,
         )
-        self.status.check("threads", self._describe_restarts)
+        for part in (self.threads, self.store, self.broker, self.jobs):
+            part.report_to(self.status)
         self.backing = Backing(
             self.store,
             self.tokens,
@@ -182,16 +183,9 @@ class Instance:
     def _secrets(self, purpose: str) -> Sequence[bytes]:
         return self.plan.secrets or self.store.secrets.get(purpose)
 
-    def _describe_restarts(self) -> str:
-        restarts = self.threads.restarts()
-        failed = ", ".join(f"{name} {count}" for name, count in restarts.items())
-        return f"threads that failed and were begun again: {failed}" if failed else ""
-
     def remember(self, user: User) -> None:
         """Keep the account of somebody who logs in now."""
-        self.store.accounts.remember(
-            Account(user.email, user.user_id, user.is_admin, self.clock.time())
-        )
+        self.store.accounts.remember(Account(user, self.clock.time()))
 
 
 def _values_of(body: bytes) -> Values:

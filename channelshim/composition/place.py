@@ -27,7 +27,10 @@ def store_directory(application_id: str, storage_path: str | None) -> Path:
     if storage_path:
         return Path(storage_path).expanduser().absolute()
     if not application_id:
-        raise ConfigurationError("an app without an id has no place for its data")
+        raise ConfigurationError(
+            "the application id is empty: set `application:` in app.yaml or pass "
+            "--application"
+        )
     name = quote(application_id, safe="~:-_.")
     if name.strip(".") == "":
         name = name.replace(".", "%2E")

@@ -62,8 +62,8 @@ def make_plan(settings: Settings, app: App, handover: Handover | None = None) ->
     if handover is not None:
         if config is not None and application_id != handover.application_id:
             _logger.warning(
-                "the app is %s by now; it stays %s, with its data, until the command "
-                "is started anew",
+                "app.yaml now names the application %s; it stays %s, with its data, "
+                "until you restart the command",
                 application_id,
                 handover.application_id,
             )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from typing import Final
 
-from channelshim import limits
 from channelshim.appserver import guard
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
+
+SHORTEST_SECRET: Final = 32
+"""Characters of a signing secret that a setting gives."""
 
 
 def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
@@ -32,7 +35,7 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     raise ConfigurationError(
         f"the login page asks for no password, so nobody but this machine should "
         f"reach it, and {settings.host} is reached by others: listen on localhost, "
-        "or say --allow_dev_login"
+        "or pass --allow_dev_login"
     )
 
 
@@ -70,9 +73,8 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
     Raises:
         ConfigurationError: one is too short.
     """
-    if any(len(text) < limits.SHORTEST_SECRET for text in settings.signing_secrets):
+    if any(len(text) < SHORTEST_SECRET for text in settings.signing_secrets):
         raise ConfigurationError(
-            "each of signing_secrets must have at least "
-            f"{limits.SHORTEST_SECRET} characters"
+            f"each of signing_secrets must have at least {SHORTEST_SECRET} characters"
         )
     return [text.encode("utf-8") for text in settings.signing_secrets]

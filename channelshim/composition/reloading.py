@@ -42,7 +42,7 @@ class Watcher:
     Args:
         directory: the app's folder.
         ignored: folders below it whose files need no reload: static ones, the store.
-        is_app_broken: whether the app failed to load: any Python file may mend it.
+        is_app_broken: whether the app failed to load: any Python file may fix it.
         on_change: called once, in the watcher's thread, with the path that changed.
         threads: keeps the thread running; None for one of its own.
     """
@@ -195,6 +195,6 @@ class Command:
             os.execv(self.words[0], self.words)
         except OSError as error:
             raise ConfigurationError(
-                f"the command cannot start again: {error.filename or self.words[0]}: "
-                f"{error.strerror}; start it anew"
+                f"cannot restart: {error.filename or self.words[0]}: "
+                f"{error.strerror}; start the command again"
             ) from None

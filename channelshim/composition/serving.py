@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from channelshim import limits
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.composition.front import Front
@@ -21,9 +20,11 @@ from channelshim.composition.policy import is_on_loopback, worker_count
 from channelshim.composition.reloading import Command, Handover, Watcher
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
-from channelshim.server.serve import Application, Server, make_bridge
+from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
+from channelshim.transports.routes import Routes
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import Acceptor
 
 SWITCH_SECONDS: Final = 0.001
@@ -66,7 +67,7 @@ class Serving:
         say: prints a line for the person at the terminal.
         command: executed again, in this process's place, when a file of the app has
             changed; None leaves changes alone.
-        is_app_broken: whether an error page stands in for the app until it is mended;
+        is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
     """
 
@@ -102,22 +103,24 @@ class Serving:
             pacing=pacing,
             when_safe=instance.broker.when_safe,
         )
-        is_host_allowed = app_server.is_host_allowed
+        host_refusal = app_server.host_refusal
         origins = Origins(settings.allowed_origins)
         acceptor = Acceptor(
             self._front.hub,
             instance.tokens,
             instance.clock,
-            lambda origin, host: is_host_allowed(host) and origins.allows(origin, host),
+            lambda origin, host: (
+                not host_refusal(host) and origins.allows(origin, host)
+            ),
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
             send_buffer_total_bytes=settings.send_buffer_total_bytes,
         )
+        routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
+        bridge.report_to(instance.status)
+        acceptor.report_to(instance.status)
         self._server = Server(
-            listener,
-            Application(bridge, self._front.poller, is_host_allowed, origins),
-            acceptor,
-            bridge,
+            [Listener(listener, Application(bridge, routes), acceptor)],
             on_started=self._started,
             on_stopping=self._stopping,
         )
@@ -142,7 +145,7 @@ class Serving:
         self._watcher.stop()
         # Tasks in hand get what requests get; one that is cut off runs again.
         waits = self._server.is_terminated
-        self._front.close(limits.STOP_SECONDS if waits else limits.INTERRUPT_SECONDS)
+        self._front.close(STOP_SECONDS if waits else INTERRUPT_SECONDS)
         if self._changed and self._command is not None and self._kept is not None:
             root = self._plan.app.directory.resolve()
             self._say(f"{os.path.relpath(self._changed, root)} has changed: reloading.")

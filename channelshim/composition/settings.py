@@ -239,14 +239,14 @@ class Settings:
         high=60,
     )
     send_buffer_bytes: int = _setting(
-        limits.SEND_BUFFER_BYTES,
+        1 << 20,
         "Bytes waiting for one slow reader before it is told to come back.",
         _CHANNELS,
         unit="bytes",
         low=1,
     )
     send_buffer_total_bytes: int = _setting(
-        limits.SEND_BUFFER_TOTAL_BYTES,
+        256 << 20,
         "Bytes waiting for all slow readers together, shared out equally.",
         _CHANNELS,
         unit="bytes",
@@ -449,7 +449,7 @@ def _parse_pairs(value: Any, source: str) -> dict[str, str]:
     if isinstance(value, Mapping):
         return {str(name): str(text) for name, text in value.items()}
     if isinstance(value, str):
-        # A comma of a value's own is no end, unless NAME= follows it.
+        # A comma within a value does not end it, unless NAME= follows.
         value = _NEXT_PAIR.split(value) if value.strip() else ()
     pairs = {}
     for text in value:

@@ -39,7 +39,15 @@ class StatusRegistry:
         """See contracts.status.Status."""
         with self._lock:
             counters = dict(self._counters)
-        return {name: read() for name, read in counters.items()}
+        found = {}
+        for name, read in counters.items():
+            try:
+                found[name] = read()
+            except Exception:
+                # One that cannot be read now, as of a store that is closed, hides no
+                # other.
+                _logger.exception("the counter %s failed", name)
+        return found
 
 
 def _read(name: str, read: Callable[[], str]) -> str:

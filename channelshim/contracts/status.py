@@ -34,4 +34,4 @@ class Status(Protocol):
         """Return the sentence of each check that is not well, by name."""
 
     def counters(self) -> dict[str, float]:
-        """Return the number of each counter, by name."""
+        """Return the number of each counter that can be read, by name."""

@@ -8,23 +8,21 @@ from typing import Protocol
 
 from channelshim.contracts.cache import Cache
 from channelshim.contracts.entities import Entities
+from channelshim.contracts.identity import User
+from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import PullTasks, Tasks
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person seen at the login page.
+    """Somebody who has logged in.
 
     Attributes:
-        email: as typed, case kept.
-        user_id: 21 digits, from the lower-cased email (contract 7.6).
-        is_admin: whether the administrator box was ticked at the last login.
+        user: as at the last login.
         seen_at: Unix seconds of the last login.
     """
 
-    email: str
-    user_id: str
-    is_admin: bool
+    user: User
     seen_at: float
 
 
@@ -45,7 +43,7 @@ class Accounts(Protocol):
     """Who has logged in. Any thread."""
 
     def remember(self, account: Account) -> None:
-        """Insert or replace the account with this email."""
+        """Insert or replace the account with this user's email."""
 
     def all(self) -> Sequence[Account]:
         """Return all accounts, last seen first."""
@@ -60,7 +58,7 @@ class Journal(Protocol):
     def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
         """Write a group of changes in one commit.
 
-        An id in both counts as connected: reported once too often is mended by the
+        An id in both counts as connected: reported once too often is corrected by the
         next start, never reported is not.
         """
 
@@ -115,6 +113,9 @@ class Store(Protocol):
         Raises:
             StoreInUse: another one does.
         """
+
+    def report_to(self, status: Status) -> None:
+        """Register a check, "store", of whether it can be used, and what it takes."""
 
     def close(self) -> None:
         """Give everything back. Idempotent; what is asked later raises StorageError."""

@@ -63,8 +63,8 @@ NewTask = Union[Task, PullTask]  # noqa: UP007
 """A task to be added, to a push or a pull queue."""
 
 
-class Lease(Enum):
-    """What became of a lease that was to be changed."""
+class LeaseState(Enum):
+    """How a lease stood when the app asked to change it."""
 
     HELD = "held"
     EXPIRED = "it has ended, or somebody else has it"
@@ -193,7 +193,7 @@ class PullTasks(Protocol):
         eta_microseconds: int,
         now: float,
         lease_seconds: float,
-    ) -> tuple[Lease, int]:
+    ) -> tuple[LeaseState, int]:
         """Let a lease end lease_seconds from now; return what became of it, its eta.
 
         Args:

@@ -22,6 +22,7 @@ from channelshim import limits
 from channelshim.contracts.broker import Attachment, Broker, Delivery, Replay
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.presence import Tell
+from channelshim.contracts.status import Status
 from channelshim.errors import BrokerError, RemoteProtocolError
 from channelshim.hub.connections import (
     Connection,
@@ -36,6 +37,10 @@ from channelshim.hub.page_log import PageLog
 from channelshim.hub.passes import CallSoon, Passes
 from channelshim.hub.positions import Positions
 from channelshim.protocol.presence import PresenceBook
+
+RETURN_SECONDS: Final = 5.0
+"""How long pages of another process may take to come back to this one: they retry
+within 2 s."""
 
 _logger: Final = logging.getLogger("channelshim.hub")
 
@@ -80,7 +85,7 @@ class Hub:
         self._broker = broker
         self._clock = clock
         self._tell = tell
-        self._return_seconds = max(grace_seconds, limits.RETURN_SECONDS)
+        self._return_seconds = max(grace_seconds, RETURN_SECONDS)
         self._maximum_connections = maximum_connections
         self._maximum_per_client = maximum_connections_per_client
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,6 +114,11 @@ class Hub:
     def connection_count(self) -> int:
         """Return how many connections there are, arriving ones included."""
         return self._count
+
+    def report_to(self, status: Status) -> None:
+        """Register how much is connected."""
+        status.counter("hub.connections", lambda: self._count)
+        status.counter("hub.client_ids", lambda: len(self._subscribers))
 
     @property
     def written(self) -> int:

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 from channelshim import limits
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.presence import Change, Tell
+from channelshim.contracts.status import Status
 from channelshim.hub.journal import PresenceJournal, Step
 from channelshim.kernel.threads import Kept, Threads
 from channelshim.protocol.tokens import client_id_bytes
@@ -33,7 +34,7 @@ _STEP_OF: Final = {Change.CONNECTED: Step.CONNECTED, Change.DISCONNECTED: Step.G
 def presence_request(client_id: str, *, is_connected: bool) -> InternalRequest:
     """Return the POST that tells the app.
 
-    `from` is percent-encoded, unlike the original's (contract trap 11).
+    Differs: D5 of docs/explanation/differences.md: `from` is percent-encoded.
     """
     return InternalRequest(
         method="POST",
@@ -93,6 +94,22 @@ class PresenceReports:
         self._journal_thread: Kept | None = None
         self._posting_threads: list[Kept] = []
         self._is_stopping = False
+
+    def report_to(self, status: Status) -> None:
+        """Register how many reports wait, and handlers that do not return."""
+        status.counter("presence.waiting", self._count_waiting)
+        status.check("presence.handlers", self._describe_late)
+
+    def _count_waiting(self) -> int:
+        with self._lock:
+            posts = sum(map(len, self._pending.values()))
+        return len(self._changes) + len(self._taken) + posts
+
+    def _describe_late(self) -> str:
+        late = len(self._given_up)
+        seconds = self._deadline_seconds
+        sentence = f"handlers that have not returned for {seconds:g} s: {late}"
+        return sentence if late else ""
 
     def tell(self, client_id: str, what: Change) -> None:
         """Tell the app of a change, soon. Any thread, never blocks."""
@@ -275,7 +292,7 @@ class PresenceReports:
             except BaseException:
                 _logger.exception("presence POST %s failed", request.path)
             else:
-                # The app's answer means nothing (contract 5.1): a 404 is normal.
+                # The app's answer makes no difference: many have no such handler.
                 _logger.debug(
                     "presence POST %s answered %d", request.path, answer.status
                 )

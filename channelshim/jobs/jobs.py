@@ -12,6 +12,7 @@ from channelshim.appyaml.cron import CronConfig
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import Tasks
 from channelshim.jobs.cron import CronScheduler
 from channelshim.jobs.tasks import TaskRunner
@@ -52,6 +53,27 @@ class Jobs:
         self._scheduler: CronScheduler | None = None
         self._dispatcher: Dispatcher | None = None
         self._says_stop = False
+
+    def report_to(self, status: Status) -> None:
+        """Register the tasks that wait and run, and those that do not end."""
+        status.counter("jobs.tasks_waiting", self._count_waiting)
+        status.counter("jobs.tasks_running", self._count_running)
+        status.check("jobs.tasks", self._describe_late)
+
+    def _count_waiting(self) -> int:
+        now = self._clock.time()
+        names = [queue.name for queue in self._queues.queues if not queue.is_pull]
+        found = [self._tasks.statistics(name, now) for name in names]
+        return sum(each.tasks - each.in_hand for each in found)
+
+    def _count_running(self) -> int:
+        return self._runner.running if self._runner is not None else 0
+
+    def _describe_late(self) -> str:
+        late = self._runner.late if self._runner is not None else 0
+        seconds = limits.TASK_DEADLINE_SECONDS
+        sentence = f"tasks that have not ended for {seconds:g} s: {late}"
+        return sentence if late else ""
 
     def start(
         self,

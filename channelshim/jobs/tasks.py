@@ -16,6 +16,12 @@ from channelshim.contracts.tasks import Task, Tasks
 from channelshim.errors import StorageError
 from channelshim.kernel.threads import Kept, Threads
 
+TASK_LEASE_SECONDS: Final = 15 * 60.0
+"""App Engine gave a task 10 minutes; a live process frees its tasks itself."""
+
+TASK_RUNNERS: Final = 8
+"""Tasks that run at once: one slow task holds up nobody."""
+
 _logger: Final = logging.getLogger("channelshim.tasks")
 
 _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
@@ -76,7 +82,7 @@ class TaskRunner:
         clock: Clock,
         *,
         worker_id: str = WORKER_ID,
-        runners: int = limits.TASK_RUNNERS,
+        runners: int = TASK_RUNNERS,
         started: Callable[[str], None] = lambda queue: None,
         threads: Threads | None = None,
         deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
@@ -112,6 +118,16 @@ class TaskRunner:
         for number in range(self._runners):
             self._threads.start(f"task-{number + 1}", self._run_all)
         self._picker = self._threads.start("task-picker", self._pick)
+
+    @property
+    def running(self) -> int:
+        """Return how many tasks run now. Any thread."""
+        return self._running.total()
+
+    @property
+    def late(self) -> int:
+        """Return how many of them have not ended in time. Any thread."""
+        return len(self._given_up)
 
     def wake(self) -> None:
         """Look for tasks that are due. Any thread, before `start` too."""
@@ -201,7 +217,7 @@ class TaskRunner:
             self._worker_id,
             now,
             limit=1,
-            lease_seconds=limits.TASK_LEASE_SECONDS,
+            lease_seconds=TASK_LEASE_SECONDS,
             excluded_queues=closed,
         )
         if taken:

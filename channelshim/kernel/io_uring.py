@@ -66,7 +66,7 @@ class SendRing:
 
     def __init__(self, entries: int = SEND_ENTRIES) -> None:
         if sys.platform != "linux" or sys.byteorder != "little":
-            raise OSError("io_uring is a part of Linux")
+            raise OSError("io_uring needs Linux")
         # The interpreter is kept: to ask for it back after each call would wait for
         # every handler that computes.
         self._call = ctypes.PyDLL(None, use_errno=True).syscall
@@ -86,7 +86,7 @@ class SendRing:
     def _map(self, parameters: Sequence[int]) -> None:
         self._entries, self._results, features = (parameters[n] for n in (0, 1, 5))
         if not features & _FEATURE_SINGLE_MMAP or self._results < self._entries:
-            raise OSError("this io_uring is not as expected")
+            raise OSError("the io_uring of this kernel lacks what is needed")
         queue, completions = parameters[7:17], parameters[17:27]
         indexes, results = queue[6], completions[5]
         length = max(indexes + 4 * self._entries, results + 16 * self._results)
@@ -125,7 +125,7 @@ class SendRing:
         short: list[tuple[int, int]] = []
         begin = 0
         while begin < len(words):
-            # Up to where the queue begins anew: neither it nor the results wrap.
+            # Up to where the queue wraps to its start: neither it nor the results wrap.
             start = self._sent % self._entries
             end = min(len(words), begin + self._entries - start)
             submitted = self._submit(words[begin:end], start, data)

@@ -7,9 +7,10 @@ import contextlib
 import socket
 import struct
 import sys
-from typing import Any
+from typing import Any, Final
 
-from channelshim import limits
+KERNEL_SEND_BUFFER_BYTES: Final = 64 << 10
+"""What the kernel is asked to hold for a page at most."""
 
 if sys.platform == "win32":
     termios = None
@@ -21,15 +22,13 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 
 
 def bound_send_buffer(transport: asyncio.Transport) -> None:
-    """Have the kernel hold limits.KERNEL_SEND_BUFFER_BYTES for a page at most.
+    """Have the kernel hold KERNEL_SEND_BUFFER_BYTES for a page at most.
 
     By itself it holds megabytes for each that does not read.
     """
     own = _socket_of(transport)
     if own is not None:
-        own.setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KERNEL_SEND_BUFFER_BYTES
-        )
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_SEND_BUFFER_BYTES)
 
 
 def unacknowledged_bytes(transport: asyncio.Transport) -> int:

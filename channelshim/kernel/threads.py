@@ -2,7 +2,7 @@
 
 A worker, a journal or a queue's runner that ends by an exception nobody expected would
 leave a server that looks alive and does part of its work never again. So each is a loop
-that is begun anew, after a pause that grows, with the traceback in the log and a count
+that starts again, after a pause that grows, with the traceback in the log and a count
 that a status page can show.
 """
 
@@ -14,6 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
+
+from channelshim.contracts.status import Status
 
 _logger: Final = logging.getLogger("channelshim.kernel")
 
@@ -61,7 +63,7 @@ class Kept:
         self._thread.start()
 
     def hurry(self) -> None:
-        """Begin the loop anew without a pause from now on; for the stop."""
+        """Start the loop again without a pause from now on; for the stop."""
         self._is_hurried.set()
 
     def join(self, seconds: float) -> None:
@@ -90,14 +92,14 @@ class Kept:
     def _report(self, error: BaseException, pause: float) -> None:
         self._note(self.name)
         _logger.error(
-            "the thread %s failed; it goes on in %.1f s",
+            "the thread %s failed; it starts again in %.1f s",
             self.name,
             pause,
             exc_info=error,
         )
 
     def _wait(self, seconds: float) -> None:
-        # A hurried loop that fails at once, again and again, is no reason to spin.
+        # A hurried loop that fails at once, again and again, must not spin.
         shortest = min(seconds, self._first_pause_seconds / 10)
         if self._is_hurried.wait(seconds):
             time.sleep(shortest)
@@ -148,7 +150,7 @@ class Threads:
         return kept
 
     def restarts(self) -> dict[str, int]:
-        """Return how often each thread's loop was begun anew, by name."""
+        """Return how often each thread's loop was started again, by name."""
         with self._lock:
             return dict(self._restarts)
 
@@ -156,6 +158,17 @@ class Threads:
         """Return how many threads of each name run."""
         with self._lock:
             return dict(Counter(kept.name for kept in self._started if kept.is_alive()))
+
+    def report_to(self, status: Status) -> None:
+        """Register what befalls these threads."""
+        status.check("threads", self._describe_restarts)
+        status.counter("threads.running", lambda: sum(self.running().values()))
+        status.counter("threads.restarts", lambda: sum(self.restarts().values()))
+
+    def _describe_restarts(self) -> str:
+        restarts = self.restarts()
+        failed = ", ".join(f"{name} {count}" for name, count in restarts.items())
+        return f"threads that failed and were begun again: {failed}" if failed else ""
 
     def _note(self, name: str) -> None:
         with self._lock:

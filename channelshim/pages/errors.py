@@ -41,7 +41,7 @@ def error_html(*, has_traceback: bool) -> str:
 def broken_app_html(reason: str) -> bytes:
     """Return the page that stands in for an app that does not start.
 
-    It asks again by itself: a mended file brings the app back into view.
+    It asks again by itself: a corrected file brings the app back into view.
 
     Args:
         reason: why, for this machine alone; "" for everybody else.

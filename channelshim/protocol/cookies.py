@@ -1,6 +1,7 @@
-"""The login cookie: the old server's value, with a signature behind it.
+"""The login cookie: the original's value, with a signature behind it.
 
-The old value, `email:True:user_id`, could be written by anyone (contract 7.7).
+The original's value, `email:True:user_id`, could be written by anyone: D8 of
+docs/explanation/differences.md.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from urllib.parse import quote, unquote
 
 from itsdangerous import BadSignature, Signer
 
-from channelshim import limits
 from channelshim.contracts.identity import User
+
+MAXIMUM_COOKIE_LENGTH: Final = 1024
 
 _SALT: Final = b"channelshim login cookie"
 _VALUE: Final = re.compile(r"([^:]+):(True|False):(\d{1,32})")
@@ -47,7 +49,7 @@ class CookieSigner:
         Args:
             value: from outside; anything.
         """
-        if len(value) > limits.MAXIMUM_COOKIE_LENGTH or not value.isascii():
+        if len(value) > MAXIMUM_COOKIE_LENGTH or not value.isascii():
             return None
         try:
             text = self._signer.unsign(value).decode("ascii")

@@ -2,7 +2,8 @@
 
 Outgoing frames are built by hand, once for all receivers. Of incoming ones only the
 two that every page sends, a masked pong and a masked close, are read here; anything
-else goes to the websockets library's own parser (design decision 8).
+else goes to the websockets library's own parser: we read the common case fast, and
+keep no parser of our own for the hostile ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Who counts as connected: per client id, never per tab (contract 5.2, trap 8).
+"""Who counts as connected: per client id, never per tab.
+
+Cases 73 to 80 of docs/reference/contract.md say what apps see of it.
 
 A client id is connected while it has an open connection, a lease (a poller between two
 polls), or is within the grace after its last one. Deadlines are monotonic seconds;
@@ -89,7 +91,8 @@ class PresenceBook:
         if leases is None:
             leases = presence.leases = {}
         if key not in leases and len(leases) >= limits.MAXIMUM_TOKEN_POSITIONS:
-            # Bounded, yet nobody goes early: the first to end counts as a grace.
+            # The dict is bounded: the earliest lease is folded into `until`, so that
+            # its poller is not dropped early.
             first = min(leases, key=leases.__getitem__)
             presence.until = max(presence.until, leases.pop(first))
         leases[key] = until

@@ -1,4 +1,6 @@
-"""Message numbers and the replay window of one client id (design decision 4).
+"""Message numbers and the replay window of one client id.
+
+What they promise to pages is in docs/explanation/delivery-guarantees.md.
 
 The window holds *chunks*: texts that were published together, in one object that all
 the client ids which were sent the same texts share. A thousand ids that get one text
@@ -9,9 +11,12 @@ back, which is seldom, and not when a message is kept.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from channelshim import limits
 from channelshim.contracts.broker import Replay
+
+MAXIMUM_MESSAGE_NUMBER: Final = 1 << 53
+"""Numbers stay exact in JavaScript (ECMAScript Number.MAX_SAFE_INTEGER)."""
 
 
 def first_number(unix_seconds: float) -> int:
@@ -20,7 +25,7 @@ def first_number(unix_seconds: float) -> int:
     Microseconds of the clock: ahead of any number given before an eviction, a restart
     or in another process, as long as an id gets under a million messages a second.
     """
-    return min(int(unix_seconds * 1_000_000), limits.MAXIMUM_MESSAGE_NUMBER)
+    return min(int(unix_seconds * 1_000_000), MAXIMUM_MESSAGE_NUMBER)
 
 
 def parse_after(text: str | None) -> int | None:
@@ -31,7 +36,7 @@ def parse_after(text: str | None) -> int | None:
     if not text or not text.isascii() or not text.isdigit() or len(text) > 16:
         return None
     number = int(text)
-    return number if number <= limits.MAXIMUM_MESSAGE_NUMBER else None
+    return number if number <= MAXIMUM_MESSAGE_NUMBER else None
 
 
 class Chunk:

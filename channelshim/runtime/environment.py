@@ -3,8 +3,9 @@
 Google's SDK and legacy apps read the user, the application id and more from
 os.environ. One mapping replaces os.environ for good: inside a request it is that
 request's private dict, carried by a ContextVar into threads and pools that the request
-starts; outside it is the real environment. Google's own answer reloads the module
-threading and hangs at exit on Python 3.13 (base-sdk 1.2), so it is never used.
+starts; outside it is the real environment. The SDK's wrap_wsgi_app() reloads the
+module threading and hangs at exit on Python 3.13, so it is never used (see "Decisions"
+in docs/explanation/design.md).
 """
 
 from __future__ import annotations

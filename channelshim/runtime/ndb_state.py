@@ -1,7 +1,9 @@
 """ndb's per-thread state: flushed and reset when a piece of a request ends.
 
 ndb recognises a new request by its context key being absent from os.environ; it keeps
-the context itself, and its cache, in a threading.local (base-sdk 1.2).
+the context itself, and its cache, in a threading.local that outlives the request.
+
+Source: google/appengine/ext/ndb/tasklets.py, _State and get_context.
 """
 
 from __future__ import annotations

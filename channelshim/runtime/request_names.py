@@ -7,8 +7,10 @@ import os
 import re
 from typing import Final
 
-from channelshim import limits
 from channelshim.runtime.environment import is_in_request
+
+LOGGED_PATH_LENGTH: Final = 200
+"""Characters of a request's path that stand before its lines in the log."""
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -23,7 +25,7 @@ class RequestNames(logging.Filter):
         """Name the request; every record passes."""
         name = ""
         if is_in_request():
-            path = os.environ.get("PATH_INFO", "")[: limits.LOGGED_PATH_LENGTH]
+            path = os.environ.get("PATH_INFO", "")[:LOGGED_PATH_LENGTH]
             name = f"{os.environ.get('REQUEST_METHOD', '')} {path}: "
         record.request = _CONTROLS.sub("?", name)
         return True

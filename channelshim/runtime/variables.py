@@ -1,6 +1,7 @@
 """The variables that App Engine put into os.environ for each request.
 
-Contract 7.3 and 8.1; base-sdk 1.5.
+Source: SDK 1.9.88, tools/devappserver2/python/request_handler.py, and the keys that
+google/appengine/api/users.py reads.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from channelshim import limits
 from channelshim.contracts.identity import User
 
 SERVER_SOFTWARE = "Development/2.0 (channelshim)"
-"""Apps take any text that starts with "Dev" as the development server (trap 36)."""
+"""Apps recognise the development server by a text that starts with "Dev"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,10 @@ def request_variables(
 _names: set[str] = set()
 _MAXIMUM_REMEMBERED = 512
 _LONGEST_REMEMBERED = 64
-"""Names come from outside; beyond so many, or so long, each is looked at anew."""
+"""Header names are untrusted, so the cache is bounded in count and length.
+
+A set rather than functools.lru_cache, which would keep long names too, and calls a
+function where this looks inline: a tenth of the time that a request's names take."""
 
 
 def _is_name(key: str) -> bool:

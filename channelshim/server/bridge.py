@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from channelshim import limits
+from channelshim.contracts.status import Status
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.pacing import Pacing
 from channelshim.server.environ import environ_of
@@ -58,6 +59,20 @@ class WsgiBridge:
     def requests_in_hand(self) -> int:
         """Return how many requests the app has not finished."""
         return self._pacing.count
+
+    def report_to(self, status: Status) -> None:
+        """Register the requests in hand, those that wait, and whether it is full."""
+        status.counter("server.requests_in_hand", lambda: self._pacing.count)
+        status.counter("server.requests_waiting", lambda: self._executor.waiting)
+        status.check("server.workers", self._describe_fault)
+
+    def _describe_fault(self) -> str:
+        if not self._executor.is_full:
+            return ""
+        return (
+            f"{self._executor.waiting} requests wait for a thread, and more are "
+            "refused with 503"
+        )
 
     def start(self, call_soon: CallSoon) -> None:
         """Take the server's way to the loop.
@@ -199,7 +214,7 @@ def _raiser(error: Exception) -> AsgiApp:
 
 
 def _nobody() -> None:
-    """Stand in for whoever wants to know that a request has been answered."""
+    """No-op, for when nobody wants to know that a request has been answered."""
 
 
 def _at_once(done: Callable[[], None]) -> None:

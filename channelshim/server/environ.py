@@ -55,7 +55,7 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
 _keys: dict[bytes, str] = {}
 _MOST_KEYS = 512
 _LONGEST_KEY = 64
-"""Names come from outside; beyond so many, each is made anew."""
+"""Header names are untrusted, so the cache is bounded."""
 
 
 def _key(raw_name: bytes) -> str:

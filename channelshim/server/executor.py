@@ -27,6 +27,14 @@ class Executor(Protocol):
     alone, or `take_file` alone, or `take_piece` for each piece and `end_pieces`.
     """
 
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait for their turn. Any thread."""
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no further request is taken. Any thread."""
+
     def submit(self, exchange: Exchange) -> bool:
         """Have the app answer; return False when too many requests wait already.
 
@@ -49,6 +57,16 @@ class ThreadExecutor:
         self._app = app
         self._workers = workers
         self._pacing = pacing or Pacing()
+
+    @property
+    def waiting(self) -> int:
+        """See Executor."""
+        return self._workers.waiting
+
+    @property
+    def is_full(self) -> bool:
+        """See Executor."""
+        return self._workers.is_full
 
     def submit(self, exchange: Exchange) -> bool:
         """See Executor."""

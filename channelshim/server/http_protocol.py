@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 import httptools
 import uvicorn
@@ -15,11 +15,23 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from channelshim import limits
 from channelshim.errors import ConfigurationError
 from channelshim.kernel import sockets
 from channelshim.server.bridge import AsgiApp
+from channelshim.transports import handshake
 from channelshim.transports.websocket import Acceptor
+
+HEAD_SECONDS: Final = 30.0
+"""How long the request line and headers may take."""
+
+READER_SECONDS: Final = 20.0
+"""A reader must take READER_BYTES in this time, or all that is left for it."""
+
+READER_BYTES: Final = 128 << 10
+"""52 kbit/s: slower, a streamed answer would hold its worker for long."""
+
+MAXIMUM_HEADER_BYTES: Final = 64 << 10
+"""Request line and headers together."""
 
 _SLICE_BYTES = 4 << 10
 """What is parsed before anybody looks whether requests wait: about a hundred of the
@@ -107,7 +119,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     httptools bounds no header, uvicorn waits for ever for slow heads and slow readers,
     reads as many requests as its peer sends, and answers an upgrade by writing the
-    request anew for another parser. All of it is done here instead.
+    request again for another parser. All of it is done here instead.
 
     What is read is parsed in slices. As soon as one leaves a request waiting behind
     another, the rest of what was read is kept as it is, and nothing more is read until
@@ -117,7 +129,7 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     # Filled in by `for_server`: uvicorn makes protocols from a class.
-    acceptor: ClassVar[Acceptor]
+    acceptor: ClassVar[Acceptor | None]
     begin: ClassVar[
         staticmethod[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
     ]
@@ -171,7 +183,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_since = 0.0
         elif not self._head_since:
             self._head_since = now
-        elif now - self._head_since > limits.HEAD_SECONDS:
+        elif now - self._head_since > HEAD_SECONDS:
             self._refuse("408 Request Timeout")
 
     def _sweep_reader(self, now: float) -> None:
@@ -185,10 +197,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._behind_since = 0.0
             return
         taken = cast("JoinedWrites", self.transport).taken_bytes()
-        if not self._behind_since or taken - self._taken_bytes >= limits.READER_BYTES:
+        if not self._behind_since or taken - self._taken_bytes >= READER_BYTES:
             self._behind_since = now
             self._taken_bytes = taken
-        elif now - self._behind_since > limits.READER_SECONDS:
+        elif now - self._behind_since > READER_SECONDS:
             sockets.reset(self.transport)
 
     def pause_writing(self) -> None:
@@ -202,7 +214,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def on_headers_complete(self) -> None:
-        """Note that the head is here; one without a host, or with two, is none."""
+        """Note that the head is complete; refuse one without a host, or with two."""
         self._head_since = 0.0
         self._is_in_head = False
         if self._hosts > 1 or not (self._hosts or self._is_before_hosts()):
@@ -336,7 +348,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
-        if self._header_bytes > limits.MAXIMUM_HEADER_BYTES:
+        if self._header_bytes > MAXIMUM_HEADER_BYTES:
             raise _HeadersTooLong
 
     def _refuse(self, status_line: str) -> None:
@@ -347,24 +359,29 @@ class HttpProtocol(HttpToolsProtocol):
     def _upgrade(self, rest: bytes) -> None:
         """Hand the connection over, or refuse; a refused one is still swept."""
         self._upgrading = None
-        refusal = self.acceptor.refusal(self.url, self.headers)
+        acceptor = self.acceptor
+        refusal = (
+            handshake.not_here()
+            if acceptor is None
+            else acceptor.refusal(self.url, self.headers)
+        )
         if self._is_behind:
             # An answer before it is not read: what would follow could wait for ever.
             self._refuse("400 Bad Request")
         elif refusal:
             self.transport.write(refusal)
             self.transport.close()
-        else:
-            self._hand_over(rest)
+        elif acceptor is not None:
+            self._hand_over(acceptor, rest)
 
-    def _hand_over(self, rest: bytes) -> None:
+    def _hand_over(self, acceptor: Acceptor, rest: bytes) -> None:
         self.connections.discard(self)
         self._unset_keepalive_if_required()
         self._flow.is_held = False
         self.flow.resume_reading()
         joined: Any = self.transport
         joined.flush()
-        self.acceptor.accept(joined.transport, self.url, self.headers, rest)
+        acceptor.accept(joined.transport, self.url, self.headers, rest)
         # The parser and this object refer to each other: the connection goes on for
         # hours, this should not.
         self.parser = None  # type: ignore[assignment]
@@ -372,7 +389,7 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class _HeadersTooLong(Exception):
-    """More header bytes than limits.MAXIMUM_HEADER_BYTES."""
+    """More header bytes than MAXIMUM_HEADER_BYTES."""
 
 
 class _UnknownCoding(Exception):
@@ -383,11 +400,11 @@ class _NotOneHost(Exception):
     """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
 
 
-def for_server(acceptor: Acceptor, begin: Begin) -> type[HttpProtocol]:
+def for_server(acceptor: Acceptor | None, begin: Begin) -> type[HttpProtocol]:
     """Return the protocol class of one server.
 
     Args:
-        acceptor: takes WebSockets.
+        acceptor: takes WebSockets; None refuses them.
         begin: answers a request that is here whole without a task, or returns False;
             also takes what starts a task for it.
     """
@@ -409,7 +426,7 @@ def _check_uvicorn() -> None:
         missing.append("get_loop_factory")
     if missing:
         raise ConfigurationError(
-            f"uvicorn {uvicorn.__version__} does not fit this channelshim (it lacks "
-            f"{', '.join(missing)}): run `pip install channelshim`, which installs one "
-            "that does"
+            f"uvicorn {uvicorn.__version__} does not work with this channelshim (it "
+            f"lacks {', '.join(missing)}): run `pip install channelshim`, which "
+            "installs one that does"
         )

@@ -1,7 +1,7 @@
 """The body of a request, read on the loop before a worker thread is asked.
 
 A slow upload costs no thread, one cut short never reaches the app, and what is longer
-than limits.BODY_MEMORY_BYTES waits on disk.
+than form_bounds.BODY_MEMORY_BYTES waits on disk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
 from typing import IO, Any
 
-from channelshim import limits
+from channelshim.appserver import form_bounds
 from channelshim.errors import RemoteProtocolError
 
 Scope = MutableMapping[str, Any]
@@ -46,7 +46,7 @@ async def read_body(
     body: IO[bytes] = io.BytesIO(piece)
     size = len(piece)
     if not is_last:
-        body = tempfile.SpooledTemporaryFile(max_size=limits.BODY_MEMORY_BYTES)
+        body = tempfile.SpooledTemporaryFile(max_size=form_bounds.BODY_MEMORY_BYTES)
         body.write(piece)
     try:
         while not is_last:

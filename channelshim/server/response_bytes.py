@@ -37,7 +37,7 @@ def answer_bytes(
     *,
     keeps_alive: bool,
 ) -> bytes | None:
-    """Return the answer to a request that is no HEAD.
+    """Return the answer to a request that is not a HEAD.
 
     Args:
         status: with a body.
@@ -48,8 +48,8 @@ def answer_bytes(
 
     Returns:
         None when there is something about it that uvicorn must see to, or complain of:
-        a status without a body, another Content-Length, a header that is none or not
-        of plain text.
+        a status without a body, another Content-Length, a malformed header or one
+        that is not plain text.
     """
     if status < 200 or status in BODILESS or status not in STATUS_LINE:
         return None

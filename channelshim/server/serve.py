@@ -16,14 +16,12 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from http import HTTPStatus
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
 
 import uvicorn
 
-from channelshim import limits
 from channelshim.errors import ConfigurationError
 from channelshim.hub.pacing import Pacing
 from channelshim.kernel.threads import Threads
@@ -35,13 +33,19 @@ from channelshim.server.http_protocol import HttpProtocol, for_server
 from channelshim.server.request_body import Receive, Scope, disconnected
 from channelshim.server.response_events import Send, send_whole
 from channelshim.server.workers import Workers
-from channelshim.transports.origins import Origins
-from channelshim.transports.polling import Poller, Reply, method_not_allowed
-from channelshim.transports.script import jsapi
-from channelshim.transports.websocket import Acceptor
+from channelshim.transports.polling import Reply
+from channelshim.transports.routes import PATHS, Request, Routes
+from channelshim.transports.websocket import Acceptor, WebSocketProtocol
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
+
+SWEEP_SECONDS: Final = 1.0
+"""Between two looks for connections that are too slow."""
+
+KEEP_ALIVE_SECONDS: Final = 60
+"""An idle HTTP connection is kept so long: browsers keep theirs about as long."""
 
 _logger: Final = logging.getLogger("channelshim.server")
 
@@ -58,7 +62,7 @@ def bind(host: str, port: int) -> socket.socket:
         )
     except socket.gaierror as error:
         raise ConfigurationError(
-            f"the address {host!r} is unknown here; try --host localhost"
+            f"cannot listen on {host!r}: unknown address; try --host localhost"
         ) from error
     # localhost may mean ::1 first; browsers try both, and curl 127.0.0.1.
     family, kind, protocol, _, address = min(found, key=lambda f: f[0])
@@ -86,76 +90,62 @@ def _bind_sentence(host: str, port: int, error: OSError) -> str:
 
 
 class Application:
-    """The ASGI application: channels on the loop, everything else in workers.
+    """The ASGI application of one listener: channels on the loop, the app in workers.
 
     Args:
         bridge: to the app.
-        poller: answers polls and the old wire.
-        is_host_allowed: takes the Host header; False answers 400 (contract 7.7).
-        origins: whose pages may read polls.
+        routes: answers channels; None where there are none, as for a console.
+
+    Attributes:
+        bridge: as given.
     """
 
-    def __init__(
-        self,
-        bridge: WsgiBridge,
-        poller: Poller,
-        is_host_allowed: Callable[[str], bool],
-        origins: Origins,
-    ) -> None:
-        self._bridge = bridge
-        self._poller = poller
-        self._is_host_allowed = is_host_allowed
-        self._origins = origins
+    def __init__(self, bridge: WsgiBridge, routes: Routes | None = None) -> None:
+        self.bridge = bridge
+        self._routes = routes
+        self._own_paths = PATHS if routes is not None else frozenset()
 
     @property
     def polls_in_hand(self) -> int:
         """Return how many polls have not been answered."""
-        return self._poller.count
+        return 0 if self._routes is None else self._routes.polls_in_hand
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        path = scope["path"]
-        if path not in _ON_THE_LOOP:
-            await self._bridge(scope, receive, send)
+        routes = self._routes
+        if routes is None or scope["path"] not in self._own_paths:
+            await self.bridge(scope, receive, send)
             return
-        if not self._is_host_allowed(_header(scope, b"host") or ""):
-            reply = Reply(HTTPStatus.BAD_REQUEST, (), b"This host is not served here.")
-        elif scope["method"] != "GET":
-            reply = method_not_allowed()
-        else:
-            reply = await self._reply(path, scope, receive)
-        headers = (*reply.headers, *self._origins.headers(_header(scope, b"origin")))
-        await send_whole(send, reply.status, headers, reply.body)
+        request = _request(scope)
+        reply = routes.reply_at_once(request)
+        if reply is None:
+            reply = await _watched(routes, request, receive)
+        await send_whole(send, reply.status, reply.headers, reply.body)
 
     def begin(
         self, cycle: RequestResponseCycle, start: Callable[[AsgiApp], None]
     ) -> bool:
         """Answer without a task, as WsgiBridge.begin does; False when one is needed."""
         path = cycle.scope["path"]
-        return path not in _ON_THE_LOOP and self._bridge.begin(cycle, start)
-
-    async def _reply(self, path: str, scope: Scope, receive: Receive) -> Reply:
-        if path == limits.PATH_JSAPI:
-            return jsapi()
-        if path == limits.PATH_SOCKET:
-            headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
-            text = b"This address answers WebSockets only."
-            return Reply(HTTPStatus.UPGRADE_REQUIRED, headers, text)
-        query = dict(
-            parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        )
-        if path == limits.PATH_DEV:
-            return await self._poller.old_wire(query)
-        gone = asyncio.ensure_future(disconnected(receive))
-        try:
-            return await self._poller.poll(query, may_hold=True, gone=gone)
-        finally:
-            gone.cancel()
+        return path not in self._own_paths and self.bridge.begin(cycle, start)
 
 
-_ON_THE_LOOP = frozenset(
-    {limits.PATH_JSAPI, limits.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
-)
+async def _watched(routes: Routes, request: Request, receive: Receive) -> Reply:
+    gone = asyncio.ensure_future(disconnected(receive))
+    try:
+        return await routes.reply(request, may_hold=True, gone=gone)
+    finally:
+        gone.cancel()
+
+
+def _request(scope: Scope) -> Request:
+    return Request(
+        scope["path"],
+        scope["method"],
+        _header(scope, b"host") or "",
+        _header(scope, b"origin"),
+        scope["query_string"].decode("latin-1"),
+    )
 
 
 def _header(scope: Scope, wanted: bytes) -> str | None:
@@ -166,14 +156,26 @@ def _header(scope: Scope, wanted: bytes) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket, and what answers there.
+
+    Attributes:
+        socket: from `bind`.
+        application: answers HTTP.
+        acceptor: takes WebSockets; None refuses them.
+    """
+
+    socket: socket.socket
+    application: Application
+    acceptor: Acceptor | None = None
+
+
 class Server:
-    """One listening server.
+    """One server on one or several sockets, with one loop and one end.
 
     Args:
-        listener: from `bind`.
-        application: answers HTTP.
-        acceptor: answers WebSockets.
-        bridge: asked at the stop for what is in hand.
+        listeners: where it listens.
         stop_seconds: how long SIGTERM waits for requests in hand.
         on_started: called on the loop once it listens, with the loop and what has a
             function called on it from any thread.
@@ -182,43 +184,29 @@ class Server:
 
     def __init__(
         self,
-        listener: socket.socket,
-        application: Application,
-        acceptor: Acceptor,
-        bridge: WsgiBridge,
+        listeners: Sequence[Listener],
         *,
-        stop_seconds: float = limits.STOP_SECONDS,
+        stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
     ) -> None:
-        self._listener = listener
-        self._application = application
-        self._acceptor = acceptor
-        self._bridge = bridge
+        self._listeners = tuple(listeners)
+        # Two listeners may have one app.
+        self._bridges = tuple({each.application.bridge for each in listeners})
+        self._acceptors = tuple(
+            {each.acceptor for each in listeners if each.acceptor is not None}
+        )
         self._stop_seconds = stop_seconds
         self._on_started = on_started
         self._on_stopping = on_stopping
         self._stop = asyncio.Event()
         self._signal: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._uvicorn = uvicorn.Server(
-            uvicorn.Config(
-                application,
-                http=for_server(acceptor, application.begin),
-                ws="none",
-                loop="uvloop" if sys.platform != "win32" else "asyncio",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=limits.KEEP_ALIVE_SECONDS,
-            )
-        )
+        self._servers = tuple(_uvicorn_server(each) for each in listeners)
 
     def run(self) -> None:
         """Serve until a signal or `stop`. Blocks; the main thread gets signals."""
-        factory = self._uvicorn.config.get_loop_factory()
+        factory = self._servers[0].config.get_loop_factory()
         loop = factory() if factory is not None else asyncio.new_event_loop()
         try:
             asyncio.set_event_loop(loop)
@@ -240,14 +228,16 @@ class Server:
     async def _serve(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = self._uvicorn
-        server.config.load()
-        server.lifespan = server.config.lifespan_class(server.config)
+        for server in self._servers:
+            server.config.load()
+            server.lifespan = server.config.lifespan_class(server.config)
         wakeups = Wakeups(loop)
-        self._bridge.start(wakeups.call)
+        for bridge in self._bridges:
+            bridge.start(wakeups.call)
         with self._signals(loop), contextlib.closing(wakeups):
-            await server.on_tick(0)
-            await server.startup(sockets=[self._listener])
+            for server, listener in zip(self._servers, self._listeners, strict=True):
+                await server.on_tick(0)
+                await server.startup(sockets=[listener.socket])
             self._on_started(loop, wakeups.call)
             dates = loop.create_task(self._keep_dates())
             sweep = loop.create_task(self._sweep())
@@ -260,41 +250,56 @@ class Server:
         """Renew the Date header; uvicorn's own loop ticks ten times a second."""
         while True:
             await asyncio.sleep(1)
-            await self._uvicorn.on_tick(0)
+            for server in self._servers:
+                await server.on_tick(0)
 
     async def _sweep(self) -> None:
         """End the HTTP connections whose peers are too slow."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(limits.SWEEP_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS)
             now = loop.time()
-            for connection in list(self._uvicorn.server_state.connections):
+            for connection in self._connections():
                 if isinstance(connection, HttpProtocol):
                     connection.sweep(now)
 
+    def _connections(self) -> list[Any]:
+        """Return the HTTP connections that are open now."""
+        states = [server.server_state for server in self._servers]
+        return [each for state in states for each in state.connections]
+
+    def _requests_in_hand(self) -> int:
+        return sum(bridge.requests_in_hand for bridge in self._bridges)
+
+    def _polls_in_hand(self) -> int:
+        return sum(each.application.polls_in_hand for each in self._listeners)
+
+    def _pages(self) -> list[WebSocketProtocol]:
+        return [page for acceptor in self._acceptors for page in acceptor.connections]
+
     async def _shut_down(self) -> None:
-        for server in self._uvicorn.servers:
-            server.close()
+        for server in self._servers:
+            for listening in server.servers:
+                listening.close()
         self._on_stopping()
-        for connection in list(self._uvicorn.server_state.connections):
+        for connection in self._connections():
             connection.shutdown()
         is_interrupt = self._signal == signal.SIGINT
-        seconds = limits.INTERRUPT_SECONDS if is_interrupt else self._stop_seconds
-        await _until(lambda: not self._bridge.requests_in_hand, seconds)
-        left = self._bridge.requests_in_hand
+        seconds = INTERRUPT_SECONDS if is_interrupt else self._stop_seconds
+        await _until(lambda: not self._requests_in_hand(), seconds)
+        left = self._requests_in_hand()
         if left:
             _logger.warning("stopped with %d requests still running", left)
         await _until(
-            lambda: not (self._acceptor.connections or self._application.polls_in_hand),
-            limits.INTERRUPT_SECONDS,
+            lambda: not (self._pages() or self._polls_in_hand()), INTERRUPT_SECONDS
         )
         # uvicorn would log each as a failure of the app.
         logging.getLogger("uvicorn.error").disabled = True
-        tasks = list(self._uvicorn.server_state.tasks)
+        tasks = [task for each in self._servers for task in each.server_state.tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for page in list(self._acceptor.connections):
+        for page in self._pages():
             page.abort()
 
     @contextlib.contextmanager
@@ -321,6 +326,23 @@ class Server:
             _end_now()
         self._signal = number
         self._stop.set()
+
+
+def _uvicorn_server(listener: Listener) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            listener.application,
+            http=for_server(listener.acceptor, listener.application.begin),
+            ws="none",
+            loop="uvloop" if sys.platform != "win32" else "asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
+    )
 
 
 def _end_now(*_: object) -> None:

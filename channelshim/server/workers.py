@@ -26,6 +26,15 @@ from typing import Final
 from channelshim import limits
 from channelshim.kernel.threads import Threads
 
+MAXIMUM_WAITING_REQUESTS: Final = 1000
+"""Requests that wait for a worker thread; more are told to try again."""
+
+WORKER_PATIENCE_SECONDS: Final = 0.001
+"""How long a request waits for a thread that runs before another one is woken."""
+
+WORKER_LONG_SECONDS: Final = 0.005
+"""After which a request that computes is not expected to end soon."""
+
 _logger: Final = logging.getLogger("channelshim.server")
 
 Job = Callable[[], None]
@@ -48,8 +57,8 @@ class Workers:
     def __init__(
         self,
         count: int,
-        maximum_waiting: int = limits.MAXIMUM_WAITING_REQUESTS,
-        patience_seconds: float = limits.WORKER_PATIENCE_SECONDS,
+        maximum_waiting: int = MAXIMUM_WAITING_REQUESTS,
+        patience_seconds: float = WORKER_PATIENCE_SECONDS,
         threads: Threads | None = None,
     ) -> None:
         self._threads = threads or Threads()
@@ -67,12 +76,22 @@ class Workers:
         self._is_timed = False
         self._timed_at = self._timed_cpu = 0.0
 
+    @property
+    def waiting(self) -> int:
+        """Return how many jobs wait for a thread. Any thread."""
+        return len(self._jobs)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no further job is taken. Any thread."""
+        return len(self._jobs) >= self._maximum_waiting
+
     def submit(self, job: Job) -> bool:
         """Have a thread run job; return False when too many wait already.
 
         Loop thread only.
         """
-        if len(self._jobs) >= self._maximum_waiting:
+        if self.is_full:
             return False
         self._jobs.append(job)
         if self._running == 0 or self._are_all_long():
@@ -83,7 +102,7 @@ class Workers:
 
     def _are_all_long(self) -> bool:
         """Return whether no job was begun so lately that it may end soon."""
-        return time.monotonic() - self._latest_start > limits.WORKER_LONG_SECONDS
+        return time.monotonic() - self._latest_start > WORKER_LONG_SECONDS
 
     def _time(self, seconds: float) -> None:
         self._is_timed = True
@@ -133,7 +152,7 @@ class Workers:
         try:
             self._work_on(alarm)
         finally:
-            # It is begun anew with another alarm: as this one it sleeps no more.
+            # It starts again with another alarm; this one no longer sleeps.
             with self._lock:
                 if alarm in self._sleeping:
                     self._sleeping.remove(alarm)
@@ -163,10 +182,10 @@ class Workers:
 
 
 def _rest(alarm: threading.Lock) -> None:
-    """Wait for the alarm; once it rings, let who runs go on until it has to wait.
+    """Block until the alarm; wake up without preempting the thread that holds the GIL.
 
-    That is the loop, which holds the interpreter: a worker that took the processor from
-    it at once could only wait for it, two switches later. At work it is like any other:
+    That thread is the loop: a worker that took the processor from it at once could only
+    wait for it, two switches later. At work it is like any other:
     a thread that waits for handlers that compute must be heard as soon as its turn has
     come. A policy that somebody has chosen for the process stays.
     """

@@ -25,9 +25,14 @@ from google.appengine.api.blobstore import (
     file_blob_storage,
 )
 
-from channelshim import limits
 from channelshim.services.stubs import EagerStub
 from channelshim.services.user import RequestInfo
+
+UPLOAD_SESSION_SECONDS: Final = 3600.0
+"""How long an address of create_upload_url is good; the original's had no end."""
+
+UPLOAD_SESSIONS_FORGOTTEN: Final = 100
+"""Ended sessions that go when one is made, so that they do not pile up."""
 
 _logger: Final = logging.getLogger("channelshim.services")
 
@@ -113,9 +118,9 @@ def _open_session(
     ended = datastore.Query(
         _SESSION_KIND, {"expires_at <": now}, keys_only=True, namespace=""
     )
-    datastore.Delete(list(ended.Run(limit=limits.UPLOAD_SESSIONS_FORGOTTEN)))
+    datastore.Delete(list(ended.Run(limit=UPLOAD_SESSIONS_FORGOTTEN)))
     entity = datastore.Entity(_SESSION_KIND, name=_session_name(token), namespace="")
-    entity["expires_at"] = now + limits.UPLOAD_SESSION_SECONDS
+    entity["expires_at"] = now + UPLOAD_SESSION_SECONDS
     entity["success_path"] = datastore_types.Text(success_path)
     entity["max_bytes_per_blob"] = max_bytes_per_blob
     entity["max_bytes_total"] = max_bytes_total

@@ -17,11 +17,9 @@ from channelshim.protocol.tokens import (
     TokenSigner,
     client_id_text,
     expiry,
+    looks_like_token,
 )
 from channelshim.services.channel_messages import ErrorCode
-
-_SHORTEST_TOKEN = 76
-"""32 characters of payload, a dot, 43 of signature: shorter text is an id."""
 
 
 class ChannelService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
@@ -72,17 +70,13 @@ class ChannelService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         """Send text to a client id, or to that of a valid token. Never blocks."""
         self.publish(self.resolve(client_id_or_token), text)
 
-    def may_be_token(self, text: str) -> bool:
-        """Return whether text is worth verifying as a token."""
-        return len(text) >= _SHORTEST_TOKEN and text[-44] == "."
-
     def resolve(self, client_id_or_token: str) -> str:
         """Return the client id of a valid token, anything else as it is.
 
         An expired or damaged token is taken for a literal client id, so the message is
-        dropped in silence (contract 1.3).
+        dropped in silence (case 24 of docs/reference/contract.md).
         """
-        if not self.may_be_token(client_id_or_token):
+        if not looks_like_token(client_id_or_token):
             return client_id_or_token
         try:
             claims = self._tokens.verify(client_id_or_token, self._clock.time())

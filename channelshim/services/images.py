@@ -17,7 +17,7 @@ def make_images_service() -> Any:
     from google.appengine.api.images import images_stub
 
     class ImagesService(images_stub.ImagesServiceStub):  # type: ignore[misc]
-        """Google's, mended: it gives addresses without the server's name, and cuts
+        """Google's, corrected: it gives addresses without the server's name, and cuts
         off what a quarter turn puts outside, since Pillow no longer makes room."""
 
         def _Rotate(self, image: Any, transform: Any) -> Any:

@@ -9,7 +9,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any, Final
 
-from channelshim import limits
+MAILS_KEPT: Final = 100
+"""Mails that the development server keeps to be read."""
 
 _logger: Final = logging.getLogger("channelshim.services")
 
@@ -19,7 +20,7 @@ def make_mail_service(folder: Path) -> Any:
 
     Args:
         folder: each mail is written there as a file that mail programs open, the last
-            limits.MAILS_KEPT of them.
+            MAILS_KEPT of them.
     """
     from google.appengine.api import mail_stub
 
@@ -32,7 +33,7 @@ def make_mail_service(folder: Path) -> Any:
 
         def _CacheMessage(self, message: Any) -> None:
             with self._writing:
-                kept = deque([*self._cached_messages, message], limits.MAILS_KEPT)
+                kept = deque([*self._cached_messages, message], MAILS_KEPT)
                 self._cached_messages = list(kept)
                 _write_mail(folder, next(self._numbers), message)
 
@@ -49,7 +50,7 @@ def _write_mail(folder: Path, number: int, message: Any) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_bytes(message.to_mime_message().as_bytes())
-        (folder / f"{number - limits.MAILS_KEPT:06d}.eml").unlink(missing_ok=True)
+        (folder / f"{number - MAILS_KEPT:06d}.eml").unlink(missing_ok=True)
     except OSError as error:
         _logger.warning("a mail could not be kept: %s", error)
     else:

@@ -12,15 +12,15 @@ from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as messag
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim.appyaml.queues import Queue
-from channelshim.contracts.tasks import Lease, PullTask, PullTasks
+from channelshim.contracts.tasks import LeaseState, PullTask, PullTasks
 
 _logger: Final = logging.getLogger("channelshim.services")
 
 _Error: Final = messages.TaskQueueServiceError
 _REFUSED: Final = {
-    Lease.EXPIRED: _Error.TASK_LEASE_EXPIRED,
-    Lease.TOMBSTONED: _Error.TOMBSTONED_TASK,
-    Lease.UNKNOWN: _Error.UNKNOWN_TASK,
+    LeaseState.EXPIRED: _Error.TASK_LEASE_EXPIRED,
+    LeaseState.TOMBSTONED: _Error.TOMBSTONED_TASK,
+    LeaseState.UNKNOWN: _Error.UNKNOWN_TASK,
 }
 
 
@@ -56,13 +56,13 @@ def lease_tasks(
         may_lease=may_lease,
     )
     for task in leased:
-        told = response.task.add()
-        told.task_name = task.name.encode("ascii")
-        told.eta_usec = task.eta_microseconds
-        told.retry_count = task.leases
-        told.body = task.body
+        task_pb = response.task.add()
+        task_pb.task_name = task.name.encode("ascii")
+        task_pb.eta_usec = task.eta_microseconds
+        task_pb.retry_count = task.leases
+        task_pb.body = task.body
         if task.tag is not None:
-            told.tag = task.tag
+            task_pb.tag = task.tag
     return len(leased)
 
 
@@ -83,6 +83,6 @@ def modify_lease(
         now,
         request.lease_seconds,
     )
-    if lease is not Lease.HELD:
+    if lease is not LeaseState.HELD:
         raise apiproxy_errors.ApplicationError(_REFUSED[lease])
     response.updated_eta_usec = eta

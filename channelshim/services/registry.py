@@ -214,10 +214,10 @@ answers, which must not be made twice."""
 
 def factories(needs: Needs) -> dict[str, Callable[[], Any]]:
     """Return, for the API proxy, what makes each service's stub when first asked."""
-    made = {
+    stubs = {
         name: _Once(functools.partial(make, needs)) for name, make in REGISTRY.items()
     }
-    return {**made, **{other: made[name] for other, name in _OTHER_NAMES.items()}}
+    return {**stubs, **{other: stubs[name] for other, name in _OTHER_NAMES.items()}}
 
 
 class _Once:

@@ -45,9 +45,9 @@ class TaskQueueService(EagerStub):
         tasks: where those of push queues are kept, and those of pull queues added.
         pulled: where those of pull queues are kept.
         queues: queue.yaml.
-        clock: says now.
+        clock: the time.
         make_name: returns a new name for a task that has none.
-        added: called after tasks were kept; wakes who runs them. Any thread.
+        added: called after tasks are stored; wakes the runner. Any thread.
         executions: how many tasks were begun lately.
     """
 
@@ -95,16 +95,16 @@ class TaskQueueService(EagerStub):
         else:
             results, names = self._add(requests)
         for add, result, name in zip(requests, results, names, strict=True):
-            told = response.taskresult.add()
-            told.result = result
+            task_result = response.taskresult.add()
+            task_result.result = result
             if not add.task_name and result == _Error.OK:
-                told.chosen_task_name = name.encode("ascii")
+                task_result.chosen_task_name = name.encode("ascii")
 
     def _Dynamic_Delete(self, request: Any, response: Any) -> None:
         queue = self._queue(request)
         names = [text_of(name) for name in request.task_name]
-        found = self._kept(queue).delete(queue.name, names, self._clock.time())
-        for was_there in found:
+        results = self._kept(queue).delete(queue.name, names, self._clock.time())
+        for was_there in results:
             response.result.append(_Error.OK if was_there else _Error.UNKNOWN_TASK)
 
     def _Dynamic_PurgeQueue(self, request: Any, _response: Any) -> None:
@@ -122,36 +122,36 @@ class TaskQueueService(EagerStub):
 
     def _Dynamic_FetchQueueStats(self, request: Any, response: Any) -> None:
         now = self._clock.time()
-        for asked in request.queue_name:
-            told = response.queuestats.add()
-            told.oldest_eta_usec = -1
-            queue = self._queues.find(text_of(asked))
+        for name in request.queue_name:
+            stats = response.queuestats.add()
+            stats.oldest_eta_usec = -1
+            queue = self._queues.find(text_of(name))
             if queue is None:
-                told.num_tasks = 0
+                stats.num_tasks = 0
                 continue
-            found = self._kept(queue).statistics(queue.name, now)
-            told.num_tasks = found.tasks
-            if found.oldest_eta is not None:
-                told.oldest_eta_usec = round(found.oldest_eta * 1_000_000)
-            info = told.scanner_info
+            statistics = self._kept(queue).statistics(queue.name, now)
+            stats.num_tasks = statistics.tasks
+            if statistics.oldest_eta is not None:
+                stats.oldest_eta_usec = round(statistics.oldest_eta * 1_000_000)
+            info = stats.scanner_info
             info.executed_last_minute = self._executions.last_minute(queue.name)
             # The message requires them; Google's client reads neither.
             info.executed_last_hour = 0
             info.sampling_duration_seconds = 60.0
-            info.requests_in_flight = found.in_hand
+            info.requests_in_flight = statistics.in_hand
             if queue.per_second is not None:
                 info.enforced_rate = queue.per_second
 
     def _Dynamic_FetchQueues(self, _request: Any, response: Any) -> None:
         for queue in self._queues.queues:
-            told = response.queue.add()
-            told.queue_name = queue.name.encode("ascii")
-            told.bucket_refill_per_second = queue.per_second or 0.0
-            told.bucket_capacity = float(queue.bucket_size)
-            told.user_specified_rate = b""
-            told.paused = queue.per_second == 0
+            queue_pb = response.queue.add()
+            queue_pb.queue_name = queue.name.encode("ascii")
+            queue_pb.bucket_refill_per_second = queue.per_second or 0.0
+            queue_pb.bucket_capacity = float(queue.bucket_size)
+            queue_pb.user_specified_rate = b""
+            queue_pb.paused = queue.per_second == 0
             if queue.is_pull:
-                told.mode = messages.TaskQueueMode.PULL
+                queue_pb.mode = messages.TaskQueueMode.PULL
 
     def _queue(self, request: Any) -> Queue:
         queue = self._queues.find(text_of(request.queue_name))

@@ -23,7 +23,7 @@ class TransactionalTasks:
 
     Args:
         is_ours: whether that queue answers the API now, and not another stub.
-        added: called after tasks were added; wakes who runs them. Any thread.
+        added: called after tasks are stored; wakes the runner. Any thread.
         clock: says now.
     """
 

@@ -15,7 +15,8 @@ from channelshim.contracts.identity import Login
 class RequestInfo(request_info._LocalRequestInfo):  # type: ignore[misc]
     """What stubs ask about the request they are called in.
 
-    Google's own takes every request for plain http (base-sdk 1.5).
+    Google's own takes every request for plain http, so that login URLs behind a proxy
+    would lead away from https.
     """
 
     def get_request_url(self, request_id: str) -> str:

@@ -6,8 +6,9 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Final
 
-from channelshim import limits
+PATH_SOCKET: Final = "/_ah/channel/socket"
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
@@ -26,8 +27,8 @@ def refusal(
         is_allowed: takes the Origin header (None when absent) and the Host header, and
             says whether a page from there may open a channel.
     """
-    if path != limits.PATH_SOCKET:
-        return _answer(HTTPStatus.NOT_FOUND, "There is no WebSocket here.")
+    if path != PATH_SOCKET:
+        return not_here()
     if headers.get(b"sec-websocket-version") != b"13" or not _is_key(
         headers.get(b"sec-websocket-key", b"")
     ):
@@ -38,6 +39,11 @@ def refusal(
         sentence = "Pages of this origin may not open a channel."
         return _answer(HTTPStatus.FORBIDDEN, sentence)
     return b""
+
+
+def not_here() -> bytes:
+    """Return the whole answer to a handshake where no WebSocket is."""
+    return _answer(HTTPStatus.NOT_FOUND, "There is no WebSocket here.")
 
 
 def switching_protocols(key: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 Pages send pongs and closes, and those are read by protocol.frames; anything else goes
 to the websockets library's parser. Text and binary frames are read and ignored: there
-is no upstream channel (contract 0.3), and old clients send keep-alives.
+is no channel from page to server, and old clients send keep-alives.
 
 Theory. All pages are read on one thread, so none may have it for long. A page may
 spend a burst at once, and so much a second; a frame costs its bytes and a constant.
@@ -13,7 +13,7 @@ hours for: in any time of t seconds at most 2 bursts + t seconds' worth are read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Frame, Opcode
@@ -24,6 +24,19 @@ from channelshim.protocol import frames
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+MAXIMUM_INCOMING_FRAME_BYTES: Final = 4096
+"""Pages send nothing but pongs and closes (125 bytes at most, RFC 6455 5.5)."""
+
+INCOMING_BYTES_PER_SECOND: Final = 8 << 10
+"""What a page may send for as long as it likes: it has nothing to say but a pong in
+PING_INTERVAL_SECONDS; some old clients send keep-alives."""
+
+INCOMING_BURST_BYTES: Final = 64 << 10
+"""What it may send at once beyond that."""
+
+INCOMING_FRAME_BYTES: Final = 64
+"""What each frame counts besides its bytes: small ones cost as much as long ones."""
 
 
 class IncomingFrame(NamedTuple):
@@ -71,7 +84,7 @@ class Incoming:
             if frame is None:
                 self._parser = _FrameParser()
                 break
-            if not self._may_spend(limits.INCOMING_FRAME_BYTES, time):
+            if not self._may_spend(INCOMING_FRAME_BYTES, time):
                 return
             at += frame.length
             if frame.opcode == frames.OPCODE_CLOSE:
@@ -84,7 +97,7 @@ class Incoming:
     ) -> Iterator[IncomingFrame]:
         try:
             for frame in parser.feed(data):
-                if not self._may_spend(limits.INCOMING_FRAME_BYTES, time):
+                if not self._may_spend(INCOMING_FRAME_BYTES, time):
                     return
                 if frame.opcode is Opcode.PING:
                     yield IncomingFrame(frames.OPCODE_PING, bytes(frame.data))
@@ -97,13 +110,13 @@ class Incoming:
             self.failure = limits.CLOSE_PROTOCOL_ERROR
 
     def _may_spend(self, cost: int, time: Callable[[], float]) -> bool:
-        if self._spent + cost > limits.INCOMING_BURST_BYTES:
+        if self._spent + cost > INCOMING_BURST_BYTES:
             now = time()
-            earned = int((now - self._spent_at) * limits.INCOMING_BYTES_PER_SECOND)
+            earned = int((now - self._spent_at) * INCOMING_BYTES_PER_SECOND)
             self._spent = max(0, self._spent - earned)
             self._spent_at = now
         self._spent += cost
-        if self._spent <= limits.INCOMING_BURST_BYTES:
+        if self._spent <= INCOMING_BURST_BYTES:
             return True
         self.failure = limits.CLOSE_POLICY
         return False
@@ -123,7 +136,7 @@ class _FrameParser:
                 self._parsing = Frame.parse(
                     self._reader.read_exact,
                     mask=True,
-                    max_size=limits.MAXIMUM_INCOMING_FRAME_BYTES,
+                    max_size=MAXIMUM_INCOMING_FRAME_BYTES,
                 )
             try:
                 next(self._parsing)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from channelshim import limits
 from channelshim.contracts.broker import Replay
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.status import Status
 from channelshim.errors import BrokerError, RemoteProtocolError, TokenError
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
@@ -49,7 +50,7 @@ class Reply:
 
 
 def method_not_allowed() -> Reply:
-    """Return the answer to anything but GET (contract 3.1, 4.1)."""
+    """Return the answer to anything but GET."""
     headers = (("Allow", "GET"), ("Content-Type", "text/plain; charset=utf-8"))
     return Reply(HTTPStatus.METHOD_NOT_ALLOWED, headers, b"Only GET is answered here.")
 
@@ -191,6 +192,10 @@ class Poller:
         for waiter in self._waiting.get(claims.nonce, ()):
             waiter.leave()
 
+    def report_to(self, status: Status) -> None:
+        """Register how many polls are in hand."""
+        status.counter("transports.held_polls", lambda: self.count)
+
     def end_held(self) -> None:
         """Answer every poll that is held: the page should come back a little later."""
         for waiters in self._waiting.values():
@@ -199,8 +204,8 @@ class Poller:
 
     @property
     def count(self) -> int:
-        """Return how many polls are in hand."""
-        return sum(map(len, self._waiting.values()))
+        """Return how many polls are in hand. Any thread."""
+        return sum(map(len, list(self._waiting.values())))
 
     def _forget(self, waiter: _Waiter) -> None:
         waiting = self._waiting[waiter.nonce]
@@ -215,7 +220,7 @@ class Poller:
         seconds = max(seconds, self._grace_seconds)
         self._hub.lease(claims.client_id, claims.nonce, seconds)
 
-    # --- The old wire (contract 4.2) ----------------------------------------------
+    # --- The old wire: part E of docs/reference/contract.md -----------------------
 
     async def old_wire(self, query: Mapping[str, str]) -> Reply:
         """Answer /_ah/channel/dev: without holding, one message at most."""

@@ -62,7 +62,7 @@ class RingSender:
         try:
             short = ring.send([c.send_word for c in connections], frames)
         except OSError as error:
-            _logger.error("io_uring failed, and is used no more: %s", error)
+            _logger.error("io_uring failed and is no longer used: %s", error)
             self.close()
             failed = connections
         else:

@@ -13,7 +13,7 @@ _HAS_NO_SOCKETS = b"var SERVER_HAS_SOCKETS = false;"
 
 @functools.cache
 def jsapi(*, has_sockets: bool = True) -> Reply:
-    """Return the answer to GET /_ah/channel/jsapi (contract 3.1).
+    """Return the answer to GET /_ah/channel/jsapi.
 
     Args:
         has_sockets: whether the server that answers has WebSockets. Pages that know

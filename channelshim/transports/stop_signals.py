@@ -13,7 +13,13 @@ import signal
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+STOP_SECONDS: Final = 10.0
+"""How long SIGTERM waits for requests in hand."""
+
+INTERRUPT_SECONDS: Final = 0.5
+"""How long Ctrl-C waits for them."""
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGQUIT")
 """Ctrl-C, the usual stop, and what gunicorn sends its workers for Ctrl-C."""

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 from channelshim import limits
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.status import Status
 from channelshim.errors import RemoteProtocolError, TokenError
 from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
@@ -26,6 +27,18 @@ from channelshim.protocol.window import parse_after
 from channelshim.transports import handshake
 from channelshim.transports.incoming import Incoming
 from channelshim.transports.ring_sender import RingSender
+
+READER_BEHIND_BYTES: Final = 64 << 10
+"""Every reader may be this far behind, however many slow readers there are."""
+
+RESETS_AT_ONCE: Final = 16
+"""Connections of slow readers that are cut in one go."""
+
+RESET_PAUSE_SECONDS: Final = 0.002
+"""Between two such goes, so that cutting thousands does not hold up the loop."""
+
+CLOSE_SECONDS: Final = 2.0
+"""How long a page may take to answer a close frame before its connection is cut."""
 
 _logger: Final = logging.getLogger("channelshim.transports")
 
@@ -58,8 +71,8 @@ class Acceptor:
         is_allowed: Callable[[str | None, str], bool],
         *,
         sender: RingSender | None = None,
-        send_buffer_bytes: int = limits.SEND_BUFFER_BYTES,
-        send_buffer_total_bytes: int = limits.SEND_BUFFER_TOTAL_BYTES,
+        send_buffer_bytes: int,
+        send_buffer_total_bytes: int,
     ) -> None:
         self.hub = hub
         self.tokens = tokens
@@ -78,14 +91,19 @@ class Acceptor:
     @property
     def watched_bytes(self) -> int:
         """Return from how many bytes on a reader counts as behind."""
-        return min(self._send_buffer_bytes, limits.READER_BEHIND_BYTES)
+        return min(self._send_buffer_bytes, READER_BEHIND_BYTES)
+
+    def report_to(self, status: Status) -> None:
+        """Register the WebSockets that are open, and those whose readers are slow."""
+        status.counter("transports.websockets", lambda: len(self.connections))
+        status.counter("transports.slow_readers", lambda: self._behind)
 
     def count_behind(self, change: int) -> None:
         """Count a reader that falls behind (1) or is so no more (-1)."""
         self._behind += change
         share = self._send_buffer_total_bytes // max(self._behind, 1)
         self.reader_bytes = min(
-            self._send_buffer_bytes, max(share, limits.READER_BEHIND_BYTES)
+            self._send_buffer_bytes, max(share, READER_BEHIND_BYTES)
         )
 
     def refusal(self, target: bytes, headers: Headers) -> bytes:
@@ -130,11 +148,11 @@ class Acceptor:
 
     def _reset_some(self) -> None:
         ending = self._ending
-        for _ in range(min(limits.RESETS_AT_ONCE, len(ending))):
+        for _ in range(min(RESETS_AT_ONCE, len(ending))):
             sockets.reset(ending.popleft())
         if ending:
             loop = asyncio.get_running_loop()
-            loop.call_later(limits.RESET_PAUSE_SECONDS, self._reset_some)
+            loop.call_later(RESET_PAUSE_SECONDS, self._reset_some)
 
     def forget(self, protocol: WebSocketProtocol) -> None:
         """Count a connection no more: its transport is gone."""
@@ -291,7 +309,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
         if transport.get_write_buffer_size() <= self._acceptor.reader_bytes:
             transport.write(frames)
             return
-        _logger.warning("a reader is too slow: it is told to come back")
+        _logger.warning("a reader is too slow: asking it to reconnect")
         self._acceptor.hub.detach(self)
         # A close frame would wait behind what it does not read.
         self._is_closing = self._is_over = True
@@ -333,7 +351,7 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
     # --- Closing ------------------------------------------------------------------
 
     def close(self, code: int, reason: str = "") -> None:
-        """Send a close frame and end within limits.CLOSE_SECONDS. Idempotent."""
+        """Send a close frame and end within CLOSE_SECONDS. Idempotent."""
         if self._is_closing:
             return
         self._is_closing = True
@@ -370,10 +388,10 @@ class WebSocketProtocol(Connection, asyncio.Protocol):
             self.close(code)
 
     def _arm(self) -> None:
-        """Have the transport gone within limits.CLOSE_SECONDS, whatever is unread."""
+        """Have the transport gone within CLOSE_SECONDS, whatever is unread."""
         if self._closing_timer is None:
             loop = asyncio.get_running_loop()
-            self._closing_timer = loop.call_later(limits.CLOSE_SECONDS, self._drop)
+            self._closing_timer = loop.call_later(CLOSE_SECONDS, self._drop)
 
     def _drop(self) -> None:
         self._is_closing = self._is_over = True

@@ -14,24 +14,26 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Final
 
-from channelshim import limits
 from channelshim.broker.safety import wait_until_safe
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
-from channelshim.transports.origins import Origins
-from channelshim.transports.polling import Poller, Reply, method_not_allowed
-from channelshim.transports.script import jsapi
+from channelshim.transports.polling import Reply
+from channelshim.transports.routes import PATHS, Request, Routes
+from channelshim.transports.stop_signals import STOP_SECONDS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HELD_POLLS: Final = 2
+"""Threads that polls may hold under a WSGI server that does not say how many it has."""
 
 _logger: Final = logging.getLogger("channelshim.transports")
 
-WsgiApp = Callable[..., Iterable[bytes]]
-
 
 class LoopThread:
-    """An event loop in a daemon thread, made anew after a fork.
+    """An event loop in a daemon thread, made again after a fork.
 
     Args:
         on_started: called on the loop, before anything else.
@@ -100,33 +102,27 @@ class WsgiGateway:
 
     Args:
         app: the app server.
-        poller: answers polls and the old wire.
-        loop_thread: where it does so.
-        is_host_allowed: takes the Host header; False answers 400.
-        origins: whose pages may read polls.
+        routes: answers channels.
+        loop_thread: where polls are answered.
         when_safe: calls a function when the messages of this process are safe; no
             answer goes out before its messages are.
         held_polls: threads of the server that polls may hold at once; 0 means half of
-            the server's where it says how many it has, else limits.HELD_POLLS.
+            the server's where it says how many it has, else HELD_POLLS.
     """
 
     def __init__(
         self,
-        app: WsgiApp,
-        poller: Poller,
+        app: WSGIApplication,
+        routes: Routes,
         loop_thread: LoopThread,
-        is_host_allowed: Callable[[str], bool],
-        origins: Origins,
         *,
         when_safe: Callable[[Callable[[], None]], None],
         held_polls: int = 0,
     ) -> None:
         self._app = app
         self._when_safe = when_safe
-        self._poller = poller
+        self._routes = routes
         self._loop_thread = loop_thread
-        self._is_host_allowed = is_host_allowed
-        self._origins = origins
         self._held_polls = held_polls
         self._held = 0
         self._lock = threading.Lock()
@@ -135,20 +131,20 @@ class WsgiGateway:
 
     def note_stop(self) -> None:
         """End the polls that are held: the server would wait for them."""
-        self._stops_until = time.monotonic() + limits.STOP_SECONDS
+        self._stops_until = time.monotonic() + STOP_SECONDS
         loop = self._loop_thread.running()
         if loop is not None:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._poller.end_held)
+                loop.call_soon_threadsafe(self._routes.end_held)
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         path = environ.get("PATH_INFO", "")
         try:
             loop = self._loop_thread.loop()
-            reply = self._answer(path, environ, loop) if path in _OURS else None
+            reply = self._answer(path, environ, loop) if path in PATHS else None
         except ChannelShimError as error:
             return refuse(error, start_response)
         except BaseException:
@@ -162,52 +158,41 @@ class WsgiGateway:
             return answer
         phrase = reply.reason or HTTPStatus(reply.status).phrase
         length = ("Content-Length", str(len(reply.body)))
-        crossing = self._origins.headers(environ.get("HTTP_ORIGIN"))
-        headers = [*reply.headers, *crossing, length]
-        start_response(f"{int(reply.status)} {phrase}", headers)
+        start_response(f"{int(reply.status)} {phrase}", [*reply.headers, length])
         return [reply.body]
 
     def _answer(
-        self, path: str, environ: dict[str, Any], loop: asyncio.AbstractEventLoop
+        self, path: str, environ: WSGIEnvironment, loop: asyncio.AbstractEventLoop
     ) -> Reply:
-        if not self._is_host_allowed(environ.get("HTTP_HOST", "")):
-            return Reply(HTTPStatus.BAD_REQUEST, (), b"This host is not served here.")
-        if environ["REQUEST_METHOD"] != "GET":
-            return method_not_allowed()
-        return self._reply(path, environ, loop)
-
-    def _reply(
-        self, path: str, environ: dict[str, Any], loop: asyncio.AbstractEventLoop
-    ) -> Reply:
-        if path == limits.PATH_JSAPI:
-            return jsapi(has_sockets=False)
-        if path == limits.PATH_SOCKET:
-            text = b"No WebSockets under this server: poll instead."
-            return Reply(HTTPStatus.NOT_IMPLEMENTED, (), text)
-        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-        if path == limits.PATH_DEV:
-            return asyncio.run_coroutine_threadsafe(
-                self._poller.old_wire(query), loop
-            ).result()
-        may_hold = self._take_hold(environ)
+        request = Request(
+            path,
+            environ["REQUEST_METHOD"],
+            environ.get("HTTP_HOST", ""),
+            environ.get("HTTP_ORIGIN"),
+            environ.get("QUERY_STRING", ""),
+        )
+        reply = self._routes.reply_at_once(request)
+        if reply is not None:
+            return reply
+        may_hold = request.is_poll and self._take_hold(environ)
         try:
             return asyncio.run_coroutine_threadsafe(
-                self._poll(query, may_hold=may_hold), loop
+                self._reply(request, may_hold=may_hold), loop
             ).result()
         finally:
             if may_hold:
                 with self._lock:
                     self._held -= 1
 
-    async def _poll(self, query: dict[str, str], *, may_hold: bool) -> Reply:
+    async def _reply(self, request: Request, *, may_hold: bool) -> Reply:
         # Asked here again: `end_held` finds no poll that has not begun.
         may_hold = may_hold and time.monotonic() >= self._stops_until
-        return await self._poller.poll(query, may_hold=may_hold)
+        return await self._routes.reply(request, may_hold=may_hold)
 
-    def _take_hold(self, environ: dict[str, Any]) -> bool:
+    def _take_hold(self, environ: WSGIEnvironment) -> bool:
         if not environ.get("wsgi.multithread"):
             return False
-        most = self._held_polls or _threads(environ) // 2 or limits.HELD_POLLS
+        most = self._held_polls or _threads(environ) // 2 or HELD_POLLS
         with self._lock:
             if self._held >= most:
                 return False
@@ -215,7 +200,7 @@ class WsgiGateway:
             return True
 
 
-def refuse(error: ChannelShimError, start_response: Callable[..., Any]) -> list[bytes]:
+def refuse(error: ChannelShimError, start_response: StartResponse) -> list[bytes]:
     """Answer 503: another process must serve, or messages would be lost."""
     _logger.error("%s; this worker process answers nothing", error)
     text = b"This worker process cannot serve; the server's log says why.\n"
@@ -224,12 +209,7 @@ def refuse(error: ChannelShimError, start_response: Callable[..., Any]) -> list[
     return [text]
 
 
-_OURS = frozenset(
-    {limits.PATH_JSAPI, limits.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
-)
-
-
-def _threads(environ: dict[str, Any]) -> int:
+def _threads(environ: WSGIEnvironment) -> int:
     """Return how many worker threads the server has; 0 when it does not say."""
     pool = environ.get("paste.httpserver.thread_pool")
     return int(getattr(pool, "nworkers", 0))

@@ -1,4 +1,4 @@
-"""Google's testbed with what Python 3's has lost (contract 8)."""
+"""Google's testbed with what Python 3's has lost: part I of contract.md."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_scripts_in_packages_and_instances_in_them(folder: AppFolder) -> None:
     ("script", "part"),
     [
         ("{name}.nothing", "has no nothing"),
-        ("{name}.WORD", "is no WSGI application"),
+        ("{name}.WORD", "is not a WSGI application"),
         ("{name}_missing.app", "No module named"),
         ("{name}_syntax.app", "SyntaxError"),
         ("{name}_exit.app", "SystemExit"),

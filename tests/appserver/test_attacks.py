@@ -1,6 +1,6 @@
 """What got into the original, or into Google's Python 3 SDK, over real sockets.
 
-Source: base SDK measurements 1.3; contract 9.1.
+Source: requests made against both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The login pages: contract 7.5 to 7.7, without the original's holes."""
+"""The login pages, without the original's holes (D8, D9)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from channelshim import limits
+from channelshim.runtime import request_names
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.request_names import RequestNames
 
@@ -25,7 +25,7 @@ def test_line_outside_of_requests_has_no_name() -> None:
 def test_line_names_its_request_in_threads_too() -> None:
     path = "/a\nb" + "c" * 1000
     scope = RequestScope({"REQUEST_METHOD": "GET", "PATH_INFO": path})
-    expected = f"GET {path[: limits.LOGGED_PATH_LENGTH]}: ".replace("\n", "?")
+    expected = f"GET {path[: request_names.LOGGED_PATH_LENGTH]}: ".replace("\n", "?")
     found: list[str] = []
 
     def in_thread() -> None:

@@ -39,7 +39,9 @@ class Answer:
             environ = {"REQUEST_METHOD": method}
             self.body: Any = run_app(app, environ, self._start, turn)
 
-    def _start(self, status: str, headers: list[tuple[str, str]]) -> None:
+    def _start(
+        self, status: str, headers: list[tuple[str, str]], _: Any = None, /
+    ) -> Any:
         self.status, self.headers = status, dict(headers)
 
 

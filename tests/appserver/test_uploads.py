@@ -14,8 +14,10 @@ import pytest
 from google.appengine.api import apiproxy_stub_map
 from webtest import TestApp, Upload
 
-from channelshim import appengine, limits
+from channelshim import appengine
+from channelshim.appserver import form_bounds
 from channelshim.appyaml.app import parse_app
+from channelshim.services import blobstore
 from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 from tests.service_needs import install_services, load_server
@@ -199,7 +201,7 @@ def test_address_is_unguessable_and_expires(
     client.post("/_ah/upload/", {"file": PICTURE}, status=404)
     client.post(first[:-1] + "%C3%A9", {"file": PICTURE}, status=404)
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + limits.UPLOAD_SESSION_SECONDS)
+    monkeypatch.setattr(time, "time", lambda: now + blobstore.UPLOAD_SESSION_SECONDS)
     client.post(first, {"file": PICTURE}, status=404)
     upload_path(client)
     datastore = importlib.import_module("google.appengine.api.datastore")
@@ -242,7 +244,7 @@ def test_only_a_whole_form_is_taken(client: TestApp) -> None:
 def test_fields_of_an_upload_are_counted(client: TestApp) -> None:
     path = client.get("/form").text
     files = [("file", "a.txt", b"")]
-    most = {f"text{number}": "x" for number in range(limits.MAXIMUM_UPLOAD_FIELDS)}
+    most = {f"text{number}": "x" for number in range(form_bounds.MAXIMUM_UPLOAD_FIELDS)}
     refused = client.post(path, most, upload_files=files, status=400)
     assert "1000 parts" in refused.text
     most.popitem()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelshim import limits
-from channelshim.appyaml import config
+from channelshim.appyaml import app, config, handlers
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import AppConfig, ErrorHandler, Library
 from channelshim.errors import ConfigurationError
+from tests.lanes import ROOT
 
 
 def parse(text: str, files: Mapping[str, str] | None = None) -> AppConfig:
@@ -200,18 +201,18 @@ def test_unknown_words_elsewhere_stop_the_start() -> None:
     [
         ("a: [", 1, "this is not YAML"),
         ("a: \x00", None, "this is not YAML"),
-        ("just text", 1, "must be keys with values"),
-        ("", 1, "must be keys with values"),
+        ("just text", 1, "must be a mapping of keys to values"),
+        ("", 1, "must be a mapping of keys to values"),
         ("runtime: [python27]", 1, "runtime must be a single value"),
         ("? [a]\n: b", 1, "a key must be a single word"),
         ("runtime: python27\nhandlers: /x", 2, "handlers must be a list"),
-        ("handlers:\n- /x", 2, "a handler must be keys with values"),
+        ("handlers:\n- /x", 2, "a handler must be a mapping of keys to values"),
         ("handlers:\n- script: x", 2, "a handler needs a url"),
-        ("handlers:\n- url: /(\n  script: x", 2, "is no regular expression"),
+        ("handlers:\n- url: /(\n  script: x", 2, "is not a regular expression"),
         ("threadsafe: maybe", 1, "threadsafe must be yes or no"),
         ("default_expiration: soon", 1, "must be a period"),
         ("default_expiration: ''", 1, "must be a period"),
-        ("env_variables:\n  A=B: c", 2, "is no variable"),
+        ("env_variables:\n  A=B: c", 2, "is not a valid variable name"),
         ("libraries:\n- version: 1", 2, "a library needs a name"),
         ("error_handlers:\n- error_code: default", 2, "needs a file"),
         ("includes:\n- nowhere.yaml", 2, "there is no nowhere.yaml"),
@@ -311,7 +312,7 @@ def test_scripts_of_googles_folder() -> None:
 
 
 def test_endless_includes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAXIMUM_INCLUDES", 3)
+    monkeypatch.setattr(app, "MAXIMUM_INCLUDES", 3)
     with pytest.raises(ConfigurationError, match="more than 3"):
         parse(
             "includes:\n" + "".join(f"- {n}.yaml\n" for n in range(9)),
@@ -324,7 +325,7 @@ def test_growing_aliases_are_refused() -> None:
         f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n"
         for n in range(20)
     )
-    with pytest.raises(ConfigurationError, match="larger or deeper"):
+    with pytest.raises(ConfigurationError, match="100,000 nodes or 32 levels"):
         parse(text)
 
 
@@ -348,3 +349,13 @@ def test_any_text_is_read_or_refused_with_a_sentence(words: list[str]) -> None:
     for text in ("".join(words), " ".join(words), "\n".join(words)):
         with contextlib.suppress(ConfigurationError):
             parse(text)
+
+
+def test_reference_says_of_each_key_what_it_means_under_each_door() -> None:
+    page = (ROOT / "docs" / "reference" / "app-yaml.md").read_text("utf-8")
+    section = page.partition("## What holds under which door")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(\w+)`", section))
+    takers = [name for name in dir(app._Reader) if name.startswith("_take_")]
+    known = {name.removeprefix("_take_") for name in takers} - {"builtin"}
+    known |= set(app._TEXT_KEYS) | handlers._KNOWN
+    assert known - documented == set()

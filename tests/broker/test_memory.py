@@ -83,3 +83,18 @@ def test_when_comparing_fails_each_message_is_looked_at_by_itself(
     assert texts == ("to all",)
     assert [receiver.client_id for receiver in receivers] == ids
     assert "please report it" in caplog.text
+
+
+def test_what_comes_late_from_two_threads_is_brought_back_once() -> None:
+    broker = MemoryBroker(SteppedClock(), window_seconds=60.0)
+    broker.expect("a")
+    broker.publish("a", "text")
+    run = broker._run
+    broker.collect()
+    # Both append before either looks; the first to look takes both along.
+    run.append("a")
+    run.append("a")
+    broker._bring_back(run)
+    broker._bring_back(run)
+
+    assert [texts for texts, _ in broker.collect()] == [("text", "text")]

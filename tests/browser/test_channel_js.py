@@ -1,4 +1,4 @@
-"""The JavaScript API in a real browser, case by case (contract 3 and 14 D)."""
+"""The JavaScript API in a real browser, case by case: part D of contract.md."""
 
 from __future__ import annotations
 
@@ -492,7 +492,7 @@ def test_a_channel_whose_marker_was_removed_is_silent_once_another_opens(
     assert tab.events("old") == ["open"]
 
 
-# --- What apps built on top (contract 3.8) --------------------------------------------
+# --- What apps built on top -----------------------------------------------------------
 
 
 def test_an_app_renews_its_token_in_onerror(

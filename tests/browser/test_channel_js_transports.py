@@ -1,4 +1,4 @@
-"""How channel.js keeps the line: drops, proxies, restarts, sleep (contract trap 22)."""
+"""How channel.js keeps the line: drops, proxies, restarts, sleep."""
 
 from __future__ import annotations
 

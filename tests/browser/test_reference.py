@@ -14,10 +14,10 @@ BROWSER_API = Path("docs", "reference", "browser-api.md")
 @pytest.mark.parametrize(
     ("figure", "sentence"),
     [
-        ("GIVE_UP_MS = 5 * 60 * 1000;", "**five minutes** in which nothing answered"),
-        ("FIRST_RETRY_MS = 100;", "After a drop within 0.1 s"),
+        ("GIVE_UP_MS = 5 * 60 * 1000;", "**five minutes** without an answer"),
+        ("FIRST_RETRY_MS = 100;", "within 0.1 s after a drop"),
         ("LONGEST_RETRY_MS = 2000;", "at most 2 s apart"),
-        ("HELLO_TIMEOUT_MS = 5000;", "does not come within\n  5 s"),
+        ("HELLO_TIMEOUT_MS = 5000;", "does not come\n  within 5 s"),
         ("SHORT_LIVES = 3;", "three in a row"),
         ("SHORT_LIFE_MS = 30 * 1000;", "cut before they were 30 s old"),
         (
@@ -27,7 +27,7 @@ BROWSER_API = Path("docs", "reference", "browser-api.md")
         ("HELD_POLLS = 3;", "three of the browser's six connections"),
         ("CROWDED_PAUSE_MS = 2000;", "further tabs ask every 2 s"),
         ("SILENCE_MS = 10 * 60 * 1000;", "nothing for ten\n  minutes"),
-        ("SILENCE_WHEN_WOKEN_MS = 60 * 1000;", "or for one when the page"),
+        ("SILENCE_WHEN_WOKEN_MS = 60 * 1000;", "or for one minute when the page"),
     ],
 )
 def test_the_page_says_the_figures_of_the_client(

@@ -344,7 +344,7 @@ def case_025(t):
 def case_026(t):
     for created, sent in ((E_ACUTE, E_ACUTE.encode("utf-8")), (b"ann", "ann")):
         if t.name == "original" and created == E_ACUTE:
-            continue  # Its hash refuses text that is not ASCII (contract 4.6).
+            continue  # Its hash refuses text that is not ASCII.
         token = connected(t, created)
         t.channel.send_message(sent, "x")
         same_text(t.stub.pop_first_message(token), "x")

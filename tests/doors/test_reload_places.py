@@ -131,5 +131,5 @@ def test_a_command_whose_folder_has_gone_says_so(
         gone.rmdir()
         (folder / "app" / "main.py").write_text(CODE.replace("first", "second"))
         assert program.wait_for_end() == 1
-        assert "cannot start again" in program.output
+        assert "cannot restart" in program.output
         assert "Traceback" not in program.output

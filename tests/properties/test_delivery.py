@@ -22,9 +22,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from channelshim import limits
 from channelshim.broker.memory import MemoryBroker
 from channelshim.contracts.broker import Broker
+from channelshim.hub import hub
 from channelshim.hub.hub import Hub
 from tests.broker.delayed import DelayedBroker
 from tests.exploring import Cases, explored
@@ -319,7 +319,7 @@ class Delivery(RuleBasedStateMachine):
             assert visit.texts == self.sent[visit.client_id][visit.start :]
         for visit in self.everything:
             self.drop(visit)
-        self.loop.run(PING_INTERVAL + PING_TIMEOUT + GRACE + limits.RETURN_SECONDS + 2)
+        self.loop.run(PING_INTERVAL + PING_TIMEOUT + GRACE + hub.RETURN_SECONDS + 2)
         self.note_changes()
         assert not any(self.told.values())
         assert self.hub.connection_count == 0

@@ -12,6 +12,7 @@ from itsdangerous import Signer
 
 from channelshim import limits
 from channelshim.errors import InvalidToken, TokenError, TokenExpired
+from channelshim.protocol import tokens, window
 from channelshim.protocol.tokens import (
     TokenClaims,
     TokenSigner,
@@ -30,7 +31,7 @@ client_ids = st.text(st.characters(exclude_categories=[]), min_size=1, max_size=
 
 @given(
     client_ids,
-    st.integers(0, limits.MAXIMUM_MESSAGE_NUMBER),
+    st.integers(0, window.MAXIMUM_MESSAGE_NUMBER),
     st.binary(min_size=8, max_size=8),
 )
 def test_what_was_signed_is_read(client_id: str, number: int, nonce: bytes) -> None:
@@ -45,12 +46,25 @@ def test_what_was_signed_is_read(client_id: str, number: int, nonce: bytes) -> N
         claims.expires_at,
     )
     assert SIGNER.verify(token.encode("ascii"), NOW) == read
+    assert tokens.looks_like_token(token)
+    assert tokens.looks_like_token(token.encode("ascii"))
+    assert tokens.PATTERN.sub("...", f"/a?b={token}&c") == "/a?b=...&c"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ann", "ann@example.com", "." * 43, "x" * 200, f"{'x' * 31}.{'y' * 43}"],
+)
+def test_other_texts_do_not_look_like_tokens(text: str) -> None:
+    assert not tokens.looks_like_token(text)
+    assert not tokens.looks_like_token(text.encode("ascii"))
+    assert tokens.PATTERN.search(text) is None
 
 
 def test_longest_client_id_fits() -> None:
     longest = TokenClaims("x" * limits.MAXIMUM_CLIENT_ID_LENGTH, 2**40, 2**53, b"n" * 8)
     token = SIGNER.sign(longest)
-    assert len(token) <= limits.MAXIMUM_TOKEN_LENGTH
+    assert len(token) <= tokens.MAXIMUM_TOKEN_LENGTH
     assert SIGNER.verify(token, NOW) == longest
 
 
@@ -101,7 +115,7 @@ def test_case_034_altered_is_looked_at_before_expired() -> None:
         ".",
         "a.b",
         "é" * 80,
-        "x" * (limits.MAXIMUM_TOKEN_LENGTH + 1),
+        "x" * (tokens.MAXIMUM_TOKEN_LENGTH + 1),
         "x" * 1_000_000,
         "\ud800",
         "AHRlWro-captured-from-production",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelshim import limits
 from channelshim.contracts.broker import Replay
+from channelshim.protocol import window
 from channelshim.protocol.window import Chunk, first_number, parse_after, replay
 
 
@@ -64,7 +64,7 @@ def test_what_the_bounds_have_dropped_shows_in_the_number() -> None:
 
 def test_numbers_begin_at_the_clock_in_microseconds() -> None:
     assert first_number(1.5) == 1_500_000
-    assert first_number(1e30) == limits.MAXIMUM_MESSAGE_NUMBER
+    assert first_number(1e30) == window.MAXIMUM_MESSAGE_NUMBER
 
 
 @pytest.mark.parametrize(

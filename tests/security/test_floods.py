@@ -26,11 +26,13 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 SOON = """
 from channelshim import limits
-limits.READER_SECONDS = 0.5
-limits.SWEEP_SECONDS = 0.1
-limits.KEEP_ALIVE_SECONDS = 1
 limits.MAXIMUM_CONNECTIONS_PER_CLIENT = 12
-limits.CLOSE_SECONDS = 1
+from channelshim.server import http_protocol, serve
+from channelshim.transports import websocket
+http_protocol.READER_SECONDS = 0.5
+serve.SWEEP_SECONDS = 0.1
+serve.KEEP_ALIVE_SECONDS = 1
+websocket.CLOSE_SECONDS = 1
 """
 
 APP = """

@@ -19,11 +19,11 @@ from tests.lanes import ROOT, timeout_factor
 from tests.servers import Server
 
 SOON = """
-from channelshim import limits
-limits.HEAD_SECONDS = 0.5
-limits.READER_SECONDS = 0.5
-limits.READER_BYTES = 4 << 10
-limits.SWEEP_SECONDS = 0.1
+from channelshim.server import http_protocol, serve
+http_protocol.HEAD_SECONDS = 0.5
+http_protocol.READER_SECONDS = 0.5
+http_protocol.READER_BYTES = 4 << 10
+serve.SWEEP_SECONDS = 0.1
 """
 
 YAML = "runtime: python27\nhandlers:\n- url: /static\n  static_dir: static\n"

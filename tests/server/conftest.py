@@ -14,12 +14,14 @@ from tests.server.plain_site import APP, SECRET, PlainSite
 from tests.servers import Server
 
 SOON = """
+from functools import partialmethod
 from channelshim import limits
-from channelshim.transports import ring_sender
 limits.BODY_SECONDS = 0.5
 limits.MAXIMUM_BODY_BYTES = 1 << 20
-limits.MAXIMUM_WAITING_REQUESTS = 4
 limits.POLL_PRESENCE_MARGIN_SECONDS = 0.5
+from channelshim.server.workers import Workers
+from channelshim.transports import ring_sender
+Workers.__init__ = partialmethod(Workers.__init__, maximum_waiting=4)
 # Every text goes the way of those that are owed to many.
 ring_sender.LEAST_CONNECTIONS = 1
 """

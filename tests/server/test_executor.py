@@ -135,6 +135,10 @@ class Elsewhere:
         self.is_full = is_full
         self.log: list[str] = []
 
+    @property
+    def waiting(self) -> int:
+        return 0
+
     def submit(self, exchange: Exchange) -> bool:
         exchange.worker = self
         if not self.is_full:

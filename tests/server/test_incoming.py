@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelshim import limits
+from channelshim.transports import incoming
 from channelshim.transports.incoming import Incoming, IncomingFrame
 from tests.server.plain_site import masked
 
@@ -65,7 +66,7 @@ def test_frames_are_the_same_in_any_cut(
 def test_small_frames_are_few(frame: bytes) -> None:
     page = Page()
     page.incoming._spent_at = page.now
-    most = limits.INCOMING_BURST_BYTES // (len(frame) + limits.INCOMING_FRAME_BYTES)
+    most = incoming.INCOMING_BURST_BYTES // (len(frame) + incoming.INCOMING_FRAME_BYTES)
     read = page.feed(frame * 2 * most)
     assert page.incoming.failure == limits.CLOSE_POLICY
     assert len(read) <= most
@@ -73,7 +74,7 @@ def test_small_frames_are_few(frame: bytes) -> None:
 
 def test_piece_longer_than_a_burst_is_not_looked_at() -> None:
     page = Page()
-    assert page.feed(masked(PING) * (limits.INCOMING_BURST_BYTES // 6 + 1)) == []
+    assert page.feed(masked(PING) * (incoming.INCOMING_BURST_BYTES // 6 + 1)) == []
     assert page.incoming.failure == limits.CLOSE_POLICY
 
 
@@ -88,9 +89,9 @@ def test_no_more_is_read_than_a_rate_allows(steps: list[tuple[int, float]]) -> N
         page.feed(frame)
         if page.incoming.failure:
             break
-        cost += len(frame) + limits.INCOMING_FRAME_BYTES
-        earned = (page.now - began) * limits.INCOMING_BYTES_PER_SECOND
-        assert cost <= 2 * limits.INCOMING_BURST_BYTES + earned
+        cost += len(frame) + incoming.INCOMING_FRAME_BYTES
+        earned = (page.now - began) * incoming.INCOMING_BYTES_PER_SECOND
+        assert cost <= 2 * incoming.INCOMING_BURST_BYTES + earned
 
 
 def test_page_that_answers_pings_is_read_for_ever() -> None:

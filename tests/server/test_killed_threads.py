@@ -61,7 +61,7 @@ def test_our_server_goes_on(
     killed = kill(site, fault, THREADS)
     assert {"presence-journal", "task-picker", "task-1", "task-8"} <= set(killed)
     assert_all_goes_on(site, f"after-{fault}", wait_until)
-    wait_until(lambda: "failed; it goes on in" in failing_server.output)
+    wait_until(lambda: "failed; it starts again in" in failing_server.output)
     assert "Exception in thread" not in failing_server.output
 
 

@@ -29,9 +29,10 @@ REST_BYTES = 48 << 20
 """1,000 connections, one burst for each, and what Python keeps for the next time."""
 
 SMALL_KERNEL_BUFFERS = """
-from channelshim import limits
-limits.KERNEL_SEND_BUFFER_BYTES = 16 << 10
-limits.READER_BEHIND_BYTES = 16 << 10
+from channelshim.kernel import sockets
+from channelshim.transports import websocket
+sockets.KERNEL_SEND_BUFFER_BYTES = 16 << 10
+websocket.READER_BEHIND_BYTES = 16 << 10
 """
 
 

@@ -18,8 +18,14 @@ from google.appengine.runtime import apiproxy_errors
 from channelshim import appengine, limits
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.errors import ConfigurationError, StorageError
-from channelshim.services.datastore_v3 import DatastoreService
+from channelshim.services.datastore_v3 import (
+    DatastoreService,
+    batches,
+    queries,
+    transactions,
+)
 from channelshim.services.datastore_v3.values import values_of_body
+from channelshim.store.sqlite import entities
 
 APP = "dev~app"
 
@@ -183,7 +189,7 @@ def test_in_and_not_equal_are_merged():
 
 
 def test_more_results_than_an_answer_holds_come_in_batches(monkeypatch):
-    monkeypatch.setattr(limits, "QUERY_BATCH_ROWS", 7)
+    monkeypatch.setattr(batches, "QUERY_BATCH_ROWS", 7)
     fill(50)
     assert [each.number for each in Greeting.query().order(Greeting.number)] == list(
         range(50)
@@ -200,8 +206,8 @@ def test_large_entities_come_in_smaller_batches(monkeypatch):
 
 
 def test_query_forgotten_for_newer_ones_says_so(monkeypatch):
-    monkeypatch.setattr(limits, "MAXIMUM_OPEN_QUERIES", 1)
-    monkeypatch.setattr(limits, "QUERY_BATCH_ROWS", 2)
+    monkeypatch.setattr(queries, "MAXIMUM_OPEN_QUERIES", 1)
+    monkeypatch.setattr(batches, "QUERY_BATCH_ROWS", 2)
     fill(10)
     connection = ndb.get_context()._conn
     first = Greeting.query()._get_query(connection).run(connection)
@@ -214,11 +220,11 @@ def test_query_forgotten_for_newer_ones_says_so(monkeypatch):
 
 
 def test_composite_index_is_built_once_and_then_used(monkeypatch, service):
-    monkeypatch.setattr(limits, "STORE_BUILD_BATCH", 10)
-    fill(limits.QUERY_SORTED_ROWS + 30, author="ann", other=1)
+    monkeypatch.setattr(entities, "STORE_BUILD_BATCH", 10)
+    fill(queries.QUERY_SORTED_ROWS + 30, author="ann", other=1)
     plans = kinds_of_plans(monkeypatch)
     query = Greeting.query(Greeting.author == "ann").order(-Greeting.number)
-    newest = limits.QUERY_SORTED_ROWS + 29
+    newest = queries.QUERY_SORTED_ROWS + 29
     assert [each.number for each in query.fetch(2)] == [newest, newest - 1]
     assert plans == []
     definition = IndexDefinition((("author", False), ("number", True)))
@@ -247,7 +253,7 @@ def test_few_candidates_are_sorted_without_an_index(monkeypatch):
 
 
 def test_index_follows_later_writes():
-    keys = fill(limits.QUERY_SORTED_ROWS + 5, author="ann")
+    keys = fill(queries.QUERY_SORTED_ROWS + 5, author="ann")
     query = Greeting.query(Greeting.author == "ann").order(-Greeting.number)
     query.fetch(1)
     late = Greeting(author="ann", number=1000).put()
@@ -257,18 +263,18 @@ def test_index_follows_later_writes():
     first.number = 2000
     first.put()
     assert query.get().key == keys[0]
-    assert query.count() == limits.QUERY_SORTED_ROWS + 5
+    assert query.count() == queries.QUERY_SORTED_ROWS + 5
 
 
 def test_index_that_cannot_be_built_is_done_without(monkeypatch, service):
-    fill(limits.QUERY_SORTED_ROWS + 5, author="ann")
+    fill(queries.QUERY_SORTED_ROWS + 5, author="ann")
 
     def refuse(*_arguments):
         raise StorageError("the disk is full")
 
     monkeypatch.setattr(service.entities, "build_index", refuse)
     query = Greeting.query(Greeting.author == "ann").order(-Greeting.number)
-    assert query.get().number == limits.QUERY_SORTED_ROWS + 4
+    assert query.get().number == queries.QUERY_SORTED_ROWS + 4
 
 
 def test_exploding_index_is_refused_and_stores_nothing(monkeypatch):
@@ -436,7 +442,7 @@ def test_propagation():
 
 
 def test_abandoned_transactions_end_by_themselves(monkeypatch, service):
-    monkeypatch.setattr(limits, "MAXIMUM_TRANSACTIONS", 2)
+    monkeypatch.setattr(transactions, "MAXIMUM_TRANSACTIONS", 2)
     connection = ndb.get_context()._conn
     handles = [connection.begin_transaction(APP) for _ in range(4)]
     assert len(service._transactions._open) == 2

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from channelshim import limits
+from channelshim.services.datastore_v3.queries import QUERY_SORTED_ROWS
 from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 from tests.services.datastore_sides import APP, ours, theirs, told
@@ -457,20 +457,23 @@ def compare(examples, steps, machine=Comparison):
     )
 
 
-@pytest.mark.parametrize("sorted_rows", [0, limits.QUERY_SORTED_ROWS])
+SORTED_ROWS = "channelshim.services.datastore_v3.queries.QUERY_SORTED_ROWS"
+
+
+@pytest.mark.parametrize("sorted_rows", [0, QUERY_SORTED_ROWS])
 def test_thousand_random_operations_find_no_difference(monkeypatch, sorted_rows):
-    monkeypatch.setattr(limits, "QUERY_SORTED_ROWS", sorted_rows)
+    monkeypatch.setattr(SORTED_ROWS, sorted_rows)
     compare(examples=20, steps=50)
 
 
 def test_service_is_as_right_over_a_store_of_dicts(monkeypatch):
-    monkeypatch.setattr(limits, "QUERY_SORTED_ROWS", 0)
+    monkeypatch.setattr(SORTED_ROWS, 0)
     compare(examples=10, steps=50, machine=ComparisonOverDicts)
 
 
 @pytest.mark.slow
 def test_twenty_thousand_random_operations_find_no_difference(monkeypatch):
     # With 0, whatever an index can answer is answered by one.
-    monkeypatch.setattr(limits, "QUERY_SORTED_ROWS", 0)
+    monkeypatch.setattr(SORTED_ROWS, 0)
     operations = int(os.environ.get("CHANNELSHIM_TESTS_OPERATIONS", "20000"))
     compare(examples=operations // 100, steps=100)

@@ -16,6 +16,7 @@ from google.appengine.api import apiproxy_stub_map, datastore_errors
 from google.appengine.ext import ndb
 
 from channelshim.errors import StorageError
+from channelshim.store.sqlite import database
 from channelshim.store.sqlite.state import SqliteStore
 from tests.lanes import timeout_factor
 from tests.services import datastore_worker as worker
@@ -225,9 +226,8 @@ def test_read_only_folder_is_told_at_the_start():
 
 
 def test_busy_store_is_a_timeout(store, monkeypatch, tmp_path):
-    from channelshim import limits
 
-    monkeypatch.setattr(limits, "STORE_BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(database, "STORE_BUSY_SECONDS", 0.01)
     ndb.tasklets._state.reset(None)
     second = worker.open_store(tmp_path)
     with store.database.write(), pytest.raises(datastore_errors.Timeout):

@@ -27,7 +27,7 @@ from google.appengine.api import (
 )
 from google.appengine.api.app_identity import _metadata_server
 
-from channelshim import appengine, limits
+from channelshim import appengine
 from channelshim.compat import access_tokens
 from channelshim.runtime.environment import RequestScope
 from channelshim.services.datastore_v3.values import values_of_body
@@ -60,7 +60,7 @@ def in_request(call: Callable[[], Any]) -> Any:
 def test_mail_is_kept_and_the_oldest_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAILS_KEPT", 2)
+    monkeypatch.setattr("channelshim.services.mail.MAILS_KEPT", 2)
 
     def send() -> None:
         for subject in ("one", "two", "three"):

@@ -9,9 +9,10 @@ from typing import IO
 import pytest
 from PIL import Image
 
-from channelshim import limits
 from channelshim.appserver.blobs.gallery import Gallery, GalleryBusy, NotAnImage, resize
 from tests.lanes import timeout_factor
+
+GALLERY = "channelshim.appserver.blobs.gallery"
 
 
 def picture(width: int, height: int, kind: str = "JPEG") -> bytes:
@@ -45,7 +46,7 @@ def test_image_is_made_once() -> None:
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     gallery, blob = Gallery(), Blob(picture(40, 20))
     size = len(gallery.resized("a", blob, 10, False)[0])
-    monkeypatch.setattr(limits, "SERVED_IMAGES_BYTES", 2 * size)
+    monkeypatch.setattr(f"{GALLERY}.SERVED_IMAGES_BYTES", 2 * size)
     for key in "bac":
         gallery.resized(key, blob, 10, False)
     assert blob.opened == 3
@@ -56,7 +57,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "IMAGE_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(f"{GALLERY}.IMAGE_WAIT_SECONDS", 0.01)
     gallery, data = Gallery(), picture(40, 20)
     inside, may_end = threading.Event(), threading.Event()
 

@@ -30,16 +30,18 @@ from channelshim.contracts.entities import (
 )
 from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
 from channelshim.contracts.scan import Position, Row, Scan
+from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account, Store
 from channelshim.contracts.tasks import (
     Added,
-    Lease,
+    LeaseState,
     NewTask,
     PullTask,
     QueueStatistics,
     Task,
 )
 from channelshim.errors import StorageError
+from channelshim.store.sqlite import cache
 
 Name = tuple[str, str]
 """A task's queue and name."""
@@ -99,7 +101,7 @@ class DictStore:
         values_of: ValuesOf = lambda body: {},
         *,
         clock: Callable[[], float] = time.time,
-        cache_bytes: int = limits.CACHE_BYTES,
+        cache_bytes: int = cache.CACHE_BYTES,
     ) -> None:
         self._disk = disk
         self._is_closed = False
@@ -131,6 +133,9 @@ class DictStore:
 
     def claim(self) -> None:
         pass
+
+    def report_to(self, status: Status) -> None:
+        status.check("store", lambda: "the dicts are closed" if self._is_closed else "")
 
     def close(self) -> None:
         self._is_closed = True
@@ -499,18 +504,18 @@ class DictPullTasks:
         eta_microseconds: int,
         now: float,
         lease_seconds: float,
-    ) -> tuple[Lease, int]:
+    ) -> tuple[LeaseState, int]:
         with self._store.write() as tables:
             task = tables.pull_tasks.get((queue, name))
             if task is None:
                 is_resting = (queue, name) in tables.resting
-                return (Lease.TOMBSTONED if is_resting else Lease.UNKNOWN), 0
+                return (LeaseState.TOMBSTONED if is_resting else LeaseState.UNKNOWN), 0
             eta = task.eta_microseconds
             if eta != eta_microseconds or eta < now * 1_000_000:
-                return Lease.EXPIRED, 0
+                return LeaseState.EXPIRED, 0
             until = int((now + lease_seconds) * 1_000_000)
             tables.pull_tasks[queue, name] = replace(task, eta_microseconds=until)
-            return Lease.HELD, until
+            return LeaseState.HELD, until
 
     def delete(self, queue: str, names: Sequence[str], now: float) -> Sequence[bool]:
         with self._store.write() as tables:
@@ -607,15 +612,15 @@ class DictAccounts:
 
     def remember(self, account: Account) -> None:
         try:
-            account.email.encode("utf-8")
+            account.user.email.encode("utf-8")
         except UnicodeEncodeError as error:
             raise StorageError(f"the dicts refused: {error}") from error
         with self._store.write() as tables:
-            tables.accounts[account.email] = account
+            tables.accounts[account.user.email] = account
 
     def all(self) -> Sequence[Account]:
         every = self._store.read().accounts.values()
-        return sorted(every, key=lambda one: (-one.seen_at, one.email))
+        return sorted(every, key=lambda one: (-one.seen_at, one.user.email))
 
 
 class DictSecrets:

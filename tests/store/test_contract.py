@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+from channelshim.composition.status import StatusRegistry
+from channelshim.contracts.identity import User
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError
 from channelshim.protocol.tokens import client_id_text
@@ -31,7 +33,7 @@ def store(opened):
 
 
 def account(email, seen_at=1.0, *, is_admin=False):
-    return Account(email, "1" * 21, is_admin, seen_at)
+    return Account(User(email, is_admin, "1" * 21), seen_at)
 
 
 def test_secret_is_made_once_and_kept(opened):
@@ -120,7 +122,7 @@ def test_text_that_cannot_be_stored_is_refused(store, email):
     with pytest.raises(StorageError):
         store.accounts.remember(account(email))
     store.accounts.remember(account("a\0b"))
-    assert [each.email for each in store.accounts.all()] == ["a\0b"]
+    assert [each.user.email for each in store.accounts.all()] == ["a\0b"]
 
 
 def test_journal_counts_an_id_in_both_lists_as_connected(store):
@@ -154,8 +156,16 @@ def test_accounts_and_ids_may_hold_any_text(opened):
     store.journal.note(["a\0b", "a", "\U0001f600"], [])
     store.journal.note([], ["a"])
     store = opened()
-    assert [one.email for one in store.accounts.all()] == ["a\0é@example.com"]
+    assert [one.user.email for one in store.accounts.all()] == ["a\0é@example.com"]
     assert set(store.journal.connected_client_ids()) == {"a\0b", "\U0001f600"}
+
+
+def test_store_reports_that_it_is_closed(store):
+    status = StatusRegistry()
+    store.report_to(status)
+    assert status.problems() == {}
+    store.close()
+    assert "closed" in status.problems()["store"]
 
 
 def test_closed_store_says_so(store):

@@ -7,7 +7,6 @@ import threading
 
 import pytest
 
-from channelshim import limits
 from channelshim.contracts.entities import Conflict, KeyTaken, Write
 from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
 from channelshim.contracts.ordering import TOP
@@ -111,7 +110,7 @@ def test_insert_of_a_taken_key_writes_nothing(entities):
 
 
 def test_entity_with_too_many_rows_is_refused(entities, monkeypatch):
-    monkeypatch.setattr(limits, "STORE_MAXIMUM_INDEX_ROWS", 3)
+    monkeypatch.setattr("channelshim.limits.STORE_MAXIMUM_INDEX_ROWS", 3)
     entities.apply([put(key("A", 1), name=["1", "2", "3"])])
     with pytest.raises(TooManyIndexRows):
         entities.apply([put(key("A", 2), name=["1", "2"], size=["1", "2"])])
@@ -127,7 +126,7 @@ def test_namespaces_are_apart(entities):
 
 
 def test_index_is_built_over_what_is_there_and_kept_up(entities, monkeypatch):
-    monkeypatch.setattr(limits, "STORE_BUILD_BATCH", 3)
+    monkeypatch.setattr("channelshim.store.sqlite.entities.STORE_BUILD_BATCH", 3)
     keys = [key("A", number) for number in range(1, 9)]
     entities.apply([put(at, name=["x"], size=[str(n)]) for n, at in enumerate(keys)])
     entities.build_index("", "A", NAME_AND_SIZE)

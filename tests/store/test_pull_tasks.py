@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from channelshim.contracts.store import Store
-from channelshim.contracts.tasks import Added, Lease, PullTask, QueueStatistics
+from channelshim.contracts.tasks import Added, LeaseState, PullTask, QueueStatistics
 
 TASK = PullTask("pull", "one", 100_000_000, b"body", tag=b"t")
 
@@ -44,19 +44,23 @@ def test_lease_is_renewed_by_its_holder_alone(store: Store) -> None:
     (leased,) = lease(store, 100.0)
     eta = leased.eta_microseconds
     assert store.pull_tasks.renew("pull", "one", eta, 110.0, 20.0) == (
-        Lease.HELD,
+        LeaseState.HELD,
         130_000_000,
     )
-    assert store.pull_tasks.renew("pull", "one", eta, 110.0, 20.0)[0] is Lease.EXPIRED
+    assert (
+        store.pull_tasks.renew("pull", "one", eta, 110.0, 20.0)[0] is LeaseState.EXPIRED
+    )
     assert (
         store.pull_tasks.renew("pull", "one", 130_000_000, 131.0, 9.0)[0]
-        is Lease.EXPIRED
+        is LeaseState.EXPIRED
     )
-    assert store.pull_tasks.renew("pull", "two", eta, 110.0, 20.0)[0] is Lease.UNKNOWN
+    assert (
+        store.pull_tasks.renew("pull", "two", eta, 110.0, 20.0)[0] is LeaseState.UNKNOWN
+    )
     store.pull_tasks.delete("pull", ["one"], 132.0)
     assert (
         store.pull_tasks.renew("pull", "one", 130_000_000, 132.0, 9.0)[0]
-        is Lease.TOMBSTONED
+        is LeaseState.TOMBSTONED
     )
 
 

@@ -152,3 +152,35 @@ def test_all_else_is_the_apps(served: tuple[str, PlainSite]) -> None:
     assert site.ask("/echo", b"\x00\xff" * 5000) == (200, b"\x00\xff" * 5000)
     assert site.ask("/_ah/channel/connected/", b"from=eve")[0] in (403, 404)
     assert site.told("eve") == []
+
+
+OURS_PATHS = ["jsapi", "socket", "poll", "dev"]
+
+
+@pytest.mark.parametrize("path", OURS_PATHS)
+def test_every_server_has_the_same_routes(
+    served: tuple[str, PlainSite], path: str
+) -> None:
+    name, site = served
+    whole = f"/_ah/channel/{path}"
+    assert site.ask(whole, b"")[0] == 405
+    expected = {"jsapi": 200, "socket": 426 if name == OURS else 501, "poll": 401}
+    assert site.ask(whole)[0] == expected.get(path, 400)
+    # What is longer is the app's.
+    assert site.ask(f"{whole}/more")[0] == 404
+
+
+@pytest.mark.parametrize("path", [*OURS_PATHS, "connected/", "elsewhere"])
+def test_foreign_host_gets_one_sentence_from_our_server(
+    served: tuple[str, PlainSite], path: str
+) -> None:
+    name, site = served
+    if name != OURS:
+        # Such a server may have any name.
+        return
+    status, body = site.ask(f"/_ah/channel/{path}", headers={"Host": "evil.example"})
+    assert status == 400
+    assert body == (
+        b"This server does not answer for the host 'evil.example'. Name it with "
+        b"allowed_hosts (--allowed-hosts=NAME).\n"
+    )

@@ -38,7 +38,14 @@ class House:
         self.hub.start(asyncio.get_running_loop())
         self.tokens = TokenSigner([b"s" * 32])
         self.poller = Poller(self.hub, self.tokens, clock, grace_seconds=0.01)
-        self.acceptor = Acceptor(self.hub, self.tokens, clock, lambda *_: True)
+        self.acceptor = Acceptor(
+            self.hub,
+            self.tokens,
+            clock,
+            lambda *_: True,
+            send_buffer_bytes=1 << 20,
+            send_buffer_total_bytes=1 << 20,
+        )
 
     def token(self, client_id: str = "ann") -> str:
         number = self.broker.expect(client_id)

@@ -55,7 +55,7 @@ def get_presence(
 
 def send_invite(jid: str, from_jid: str | None = None) -> None:
     """Do nothing."""
-    _logger.warning("XMPP is no more: an invitation was dropped")
+    _logger.warning("XMPP no longer exists: an invitation was dropped")
 
 
 def send_message(
@@ -66,7 +66,7 @@ def send_message(
     raw_xml: bool = False,
 ) -> int | list[int]:
     """Return OTHER_ERROR, in a list when jids is one."""
-    _logger.warning("XMPP is no more: a message was dropped")
+    _logger.warning("XMPP no longer exists: a message was dropped")
     return OTHER_ERROR if isinstance(jids, str) else [OTHER_ERROR for _ in jids]
 
 
@@ -78,4 +78,4 @@ def send_presence(
     presence_show: str = PRESENCE_SHOW_NONE,
 ) -> None:
     """Do nothing."""
-    _logger.warning("XMPP is no more: a presence was dropped")
+    _logger.warning("XMPP no longer exists: a presence was dropped")

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.response_rules import Headers
 from channelshim.appserver.responses import Collected
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
@@ -25,62 +27,62 @@ _RANGE: Final = re.compile(r"bytes=\s*(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))\s*"
 _SAFE_TYPE: Final = re.compile(r"[\x20-\x7e]+")
 
 
-def put_blob(environ: Environ, said: Collected) -> Iterable[bytes] | None:
+def put_blob(environ: WSGIEnvironment, answer: Collected) -> Iterable[bytes] | None:
     """Return the body in the place of the app's, when its headers name a blob.
 
     Args:
         environ: of the request.
-        said: the app's status and headers; made to fit the blob.
+        answer: the app's status and headers; made to fit the blob.
 
     Returns:
         None when they name none. Headers for the platform are gone in any case.
     """
-    asked: dict[str, str] = {}
-    kept: Headers = []
-    for name, value in said.headers:
+    blob_headers: dict[str, str] = {}
+    other_headers: Headers = []
+    for name, value in answer.headers:
         lower = name.lower()
         if lower in (_KEY_HEADER, _RANGE_HEADER):
-            asked[lower] = value
+            blob_headers[lower] = value
         else:
-            kept.append((name, value))
-    if not asked:
+            other_headers.append((name, value))
+    if not blob_headers:
         return None
-    said.headers = kept
-    if _KEY_HEADER not in asked:
+    answer.headers = other_headers
+    if _KEY_HEADER not in blob_headers:
         return None
-    byte_range = asked.get(_RANGE_HEADER, environ.get("HTTP_RANGE"))
-    return _answer(environ, said, asked[_KEY_HEADER], byte_range)
+    byte_range = blob_headers.get(_RANGE_HEADER, environ.get("HTTP_RANGE"))
+    return _answer(environ, answer, blob_headers[_KEY_HEADER], byte_range)
 
 
 def _answer(
-    environ: Environ, said: Collected, key: str, byte_range: str | None
+    environ: WSGIEnvironment, answer: Collected, key: str, byte_range: str | None
 ) -> Iterable[bytes]:
     # Here, since it imports Google's stub, which few apps need.
     from channelshim.services import blobstore
 
     facts = blobstore.blob_facts(key)
-    if not said.status.startswith("200"):
-        _logger.error("a blob is sent with status 200, not %s", said.status)
-        return _empty(said, "500 Internal Server Error", None)
+    if not answer.status.startswith("200"):
+        _logger.error("a blob is sent with status 200, not %s", answer.status)
+        return _empty(answer, "500 Internal Server Error", None)
     if facts is None:
         # As documented; the original's code says 500 and its words 404.
         _logger.error("the app sends a blob that is not there")
-        return _empty(said, "404 Not Found", None)
+        return _empty(answer, "404 Not Found", None)
     size, content_type = facts
     first, last = 0, size - 1
     if byte_range:
-        found = parse_range(byte_range, size)
-        if found is None:
-            return _empty(said, "416 Requested Range Not Satisfiable", size)
-        first, last = found
-        said.status = "206 Partial Content"
-        _put(said, "Content-Range", f"bytes {first}-{last}/{size}")
+        span = parse_range(byte_range, size)
+        if span is None:
+            return _empty(answer, "416 Requested Range Not Satisfiable", size)
+        first, last = span
+        answer.status = "206 Partial Content"
+        _put(answer, "Content-Range", f"bytes {first}-{last}/{size}")
     length = last - first + 1
-    _put(said, "Content-Length", str(length))
+    _put(answer, "Content-Length", str(length))
     # Frameworks add a charset of their own.
-    if _get(said, "Content-Type").partition(";")[0] in ("", _AUTOMATIC_TYPE):
+    if _get(answer, "Content-Type").partition(";")[0] in ("", _AUTOMATIC_TYPE):
         is_safe = _SAFE_TYPE.fullmatch(content_type)
-        _put(said, "Content-Type", content_type if is_safe else _UNKNOWN_TYPE)
+        _put(answer, "Content-Type", content_type if is_safe else _UNKNOWN_TYPE)
     if environ.get("REQUEST_METHOD") == "HEAD":
         return []
     return blobstore.read_blob(key, first, length)
@@ -107,26 +109,32 @@ def parse_range(text: str, size: int) -> tuple[int, int] | None:
     return (first, last) if first <= last else None
 
 
-def _empty(said: Collected, status: str, size: int | None) -> list[bytes]:
-    said.status = status
-    said.headers = [
-        (name, value) for name, value in said.headers if name.lower() != "content-type"
+def _empty(answer: Collected, status: str, size: int | None) -> list[bytes]:
+    answer.status = status
+    answer.headers = [
+        (name, value)
+        for name, value in answer.headers
+        if name.lower() != "content-type"
     ]
-    _put(said, "Content-Length", "0")
+    _put(answer, "Content-Length", "0")
     if size is not None:
-        _put(said, "Content-Range", f"bytes */{size}")
+        _put(answer, "Content-Range", f"bytes */{size}")
     return []
 
 
-def _get(said: Collected, header: str) -> str:
-    for name, value in said.headers:
+def _get(answer: Collected, header: str) -> str:
+    for name, value in answer.headers:
         if name.lower() == header.lower():
             return value
     return ""
 
 
-def _put(said: Collected, header: str, value: str) -> None:
-    said.headers = [
-        *((name, old) for name, old in said.headers if name.lower() != header.lower()),
+def _put(answer: Collected, header: str, value: str) -> None:
+    answer.headers = [
+        *(
+            (name, old)
+            for name, old in answer.headers
+            if name.lower() != header.lower()
+        ),
         (header, value),
     ]

@@ -12,6 +12,12 @@ from PIL import Image
 
 from channelshim import limits
 
+IMAGE_WAIT_SECONDS: Final = 10.0
+"""How long a request waits for others' images to be resized before it is 503."""
+
+SERVED_IMAGES_BYTES: Final = 16 << 20
+"""Of resized images that are kept, so that a page of thumbnails costs once."""
+
 # What browsers show and cameras make; others, like EPS, start programs of their own.
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "ICO")
 _TRANSPARENT: Final = ("PNG", "GIF")
@@ -20,7 +26,7 @@ _TOP_SHARE: Final = 0.25
 
 
 class NotAnImage(Exception):
-    """The bytes are no image that is served, or one too large."""
+    """The bytes are not an image that can be served, or too large a one."""
 
 
 class GalleryBusy(Exception):
@@ -64,35 +70,37 @@ class Gallery:
         Raises:
             NotAnImage: the bytes are none, or have more than
                 limits.MAXIMUM_IMAGE_PIXELS.
-            GalleryBusy: others were made for limits.IMAGE_WAIT_SECONDS.
+            GalleryBusy: others were made for IMAGE_WAIT_SECONDS.
         """
         name = (key, size, is_cropped)
-        kept = self._find(name)
-        if kept is not None:
-            return kept
-        if not self._making.acquire(timeout=limits.IMAGE_WAIT_SECONDS):
+        cached = self._find(name)
+        if cached is not None:
+            return cached
+        if not self._making.acquire(timeout=IMAGE_WAIT_SECONDS):
             raise GalleryBusy
         try:
             with open_file() as file:
-                made = self._find(name) or resize(file, size, is_cropped=is_cropped)
+                resized_image = self._find(name) or resize(
+                    file, size, is_cropped=is_cropped
+                )
         finally:
             self._making.release()
-        self._keep(name, made)
-        return made
+        self._keep(name, resized_image)
+        return resized_image
 
     def _find(self, name: tuple[str, int, bool]) -> tuple[bytes, str] | None:
         with self._changing:
-            kept = self._kept.get(name)
-            if kept is not None:
+            cached = self._kept.get(name)
+            if cached is not None:
                 self._kept.move_to_end(name)
-        return kept
+        return cached
 
-    def _keep(self, name: tuple[str, int, bool], made: tuple[bytes, str]) -> None:
+    def _keep(self, name: tuple[str, int, bool], image: tuple[bytes, str]) -> None:
         with self._changing:
-            self._kept[name] = made
+            self._kept[name] = image
             self._kept.move_to_end(name)
             total = sum(len(data) for data, _ in self._kept.values())
-            while total > limits.SERVED_IMAGES_BYTES:
+            while total > SERVED_IMAGES_BYTES:
                 total -= len(self._kept.popitem(last=False)[1][0])
 
 

@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim import limits
-from channelshim.appserver.responses import StartResponse, answer
+from channelshim.appserver.responses import answer
 from channelshim.runtime.environment import RequestScope
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 
 _PATH: Final = re.compile(
     re.escape(limits.PREFIX_IMAGE) + r"([\w:-]{1,500}={0,2})(?:=s(\d{1,4})(-c)?)?",
@@ -24,7 +26,10 @@ _PATH: Final = re.compile(
 
 
 def answer_image(
-    environ: Environ, start_response: StartResponse, scope: RequestScope, _: object
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    scope: RequestScope,
+    _: object,
 ) -> Iterable[bytes]:
     """Answer with the image of a blob for which the app asked an address.
 

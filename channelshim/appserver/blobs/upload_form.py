@@ -11,12 +11,15 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from channelshim import limits
+from channelshim.appserver import form_bounds
 from channelshim.services.blobstore import StoredBlob
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 _TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BOUNDARY_BYTES: Final = 24
@@ -57,7 +60,7 @@ class Part:
             self.file.close()
 
 
-def read_form(environ: Environ) -> list[Part]:
+def read_form(environ: WSGIEnvironment) -> list[Part]:
     """Return the fields of a form; files are on disk, not in memory.
 
     A file field that was left empty is left out.
@@ -74,12 +77,12 @@ def read_form(environ: Environ) -> list[Part]:
             environ={**environ, "QUERY_STRING": ""},
             keep_blank_values=True,
             errors="surrogateescape",
-            max_num_fields=limits.MAXIMUM_UPLOAD_FIELDS,
+            max_num_fields=form_bounds.MAXIMUM_UPLOAD_FIELDS,
         )
     except _MALFORMED as error:
         raise FormError("The form cannot be read.") from error
     if form.list is None:
-        raise FormError("An upload is a form.")
+        raise FormError("An upload must be a form.")
     # 1 says that the boundary of the whole came behind it.
     if form.list and getattr(form.list[-1], "done", 1) != 1:
         raise FormError("The form is cut short.")
@@ -115,7 +118,7 @@ def fits(parts: Iterable[Part], per_file: int | None, in_total: int | None) -> b
 
 def _part(item: Any) -> Part:
     if getattr(item, "list", None) is not None:
-        raise FormError("A form within a form cannot be uploaded.")
+        raise FormError("A form within a form is not supported.")
     name, filename = item.name or "", item.filename or ""
     if re.search("[\ud800-\udfff]", name + filename):
         raise FormError("The names in the form are not UTF-8.")
@@ -156,7 +159,9 @@ def _file(item: Any) -> IO[bytes]:
     try:
         return io.BytesIO(base64.urlsafe_b64decode(file.read()))
     except ValueError as error:
-        raise FormError("A file is not the base64 that it says it is.") from error
+        raise FormError(
+            "A file is marked as base64 but is not valid base64."
+        ) from error
 
 
 class ForwardedForm:
@@ -178,7 +183,7 @@ class ForwardedForm:
         return f'multipart/form-data; boundary="{self._boundary}"'
 
     def add_text(self, part: Part) -> None:
-        """Add a field that is no file."""
+        """Add a field that is not a file."""
         self._add([("Content-Type", "text/plain"), _disposition(part)], part.text)
 
     def add_file(self, part: Part, blob: StoredBlob) -> None:

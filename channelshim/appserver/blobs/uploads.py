@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from channelshim import limits
@@ -16,16 +16,16 @@ from channelshim.appserver.responses import answer
 from channelshim.compat import upload_guard
 from channelshim.runtime.environment import RequestScope
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-Serve = Callable[[Environ, StartResponse], Iterable[bytes]]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
 _STALE_KEYS = ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_MD5", "HTTP_CONTENT_TYPE")
 
 
-def follows_upload(environ: Environ) -> bool:
+def follows_upload(environ: WSGIEnvironment) -> bool:
     """Return whether the app is asked because an upload has been stored."""
     return upload_guard.ENVIRON_KEY in environ
 
@@ -38,7 +38,10 @@ class _Refused(Exception):
 
 
 def answer_upload(
-    environ: Environ, start_response: StartResponse, scope: RequestScope, serve: Serve
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    scope: RequestScope,
+    serve: WSGIApplication,
 ) -> Iterable[bytes]:
     """Store the files of an upload form and let the app answer.
 
@@ -68,7 +71,7 @@ def answer_upload(
     return serve(forwarded, start_response)
 
 
-def _store(environ: Environ) -> Environ:
+def _store(environ: WSGIEnvironment) -> WSGIEnvironment:
     """Store what was uploaded; return the environment of the app's request."""
     # Here, since it imports Google's stub, which few apps need.
     from channelshim.appserver.blobs import upload_form
@@ -125,12 +128,12 @@ def _store_parts(parts: list[Any]) -> tuple[bytes, str, tuple[str, ...]]:
 
 
 def _forwarded(
-    environ: Environ,
+    environ: WSGIEnvironment,
     success_path: str,
     body: bytes,
     content_type: str,
     keys: tuple[str, ...],
-) -> Environ:
+) -> WSGIEnvironment:
     # Only the path and the query count, as at Google.
     parts = urlsplit(success_path)
     path = unquote_to_bytes(parts.path).decode("latin-1")
@@ -148,6 +151,6 @@ def _forwarded(
     )
     ready.pop("HTTP_TRANSFER_ENCODING", None)
     if guard.is_reserved(ready):
-        _logger.error("an upload may not lead to %s", path)
+        _logger.error("the success path of an upload may not be %s", path)
         raise _Refused(HTTPStatus.FORBIDDEN, "An upload may not lead there.")
     return ready

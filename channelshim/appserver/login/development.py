@@ -1,7 +1,7 @@
 """The development login: /_ah/login and /_ah/logout, and who a cookie names.
 
-Contract 7.5 and 7.6, without the original's open redirect, split headers and
-unsigned cookie (7.7).
+As the original's, without its open redirect, split headers and unsigned cookie: D8 and
+D9 of docs/explanation/differences.md.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ from channelshim import limits
 from channelshim.appserver.request_urls import safe_destination
 from channelshim.contracts.identity import User, user_id_of
 from channelshim.pages import templates
+from channelshim.protocol import cookies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REDIRECT_STATUS: Final = "302 Redirecting to continue URL"
 _DEFAULT_EMAIL: Final = "test@example.com"
+
+COOKIES_REMEMBERED: Final = 4096
+"""Cookie headers whose user is known without verifying again, newest kept: 4 MiB."""
 
 
 class Signer(Protocol):
@@ -48,14 +52,14 @@ class _CookieReader:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
         # The same pages ask again and again; verifying costs as much as a small app.
-        self._user_of = functools.lru_cache(limits.COOKIES_REMEMBERED)(self._read)
+        self._user_of = functools.lru_cache(COOKIES_REMEMBERED)(self._read)
 
     def user(self, environ: WSGIEnvironment) -> User | None:
         """Return who the cookie names, or None."""
         header = environ.get("HTTP_COOKIE", "")
         if limits.LOGIN_COOKIE not in header:
             return None
-        if len(header) > limits.MAXIMUM_COOKIE_LENGTH:
+        if len(header) > cookies.MAXIMUM_COOKIE_LENGTH:
             return self._read(header)
         return self._user_of(header)
 
@@ -63,7 +67,7 @@ class _CookieReader:
         login = self._signer.read(_cookie_value(header))
         if login is None:
             return None
-        # The id is made from the email again, as the datastore does (base-sdk 1.5).
+        # The id is made from the email again, as the datastore does for its users.
         return User(login.email, login.is_admin, user_id_of(login.email))
 
 
@@ -82,7 +86,7 @@ def _cookie_value(header: str) -> str:
 
 class _Page(webapp2.RequestHandler):  # type: ignore[misc]
     def handle_exception(self, exception: BaseException, debug: bool) -> None:
-        """Answer 400 to a query that is no UTF-8, which webob reads when asked."""
+        """Answer 400 to a query that is not UTF-8, which webob reads when asked."""
         if not isinstance(exception, UnicodeDecodeError):
             super().handle_exception(exception, debug)
         self.response.status = 400

@@ -7,9 +7,8 @@ import threading
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from channelshim import limits
 from channelshim.appserver.guard import why_no_dev_login
-from channelshim.contracts.identity import Login
+from channelshim.contracts.identity import Login, User
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -21,7 +20,7 @@ class LoginRule:
     """Decides which requests may log in, or are believed to have; warns once.
 
     Args:
-        login: whose pages and cookie; one that asks for proof is open to all.
+        login: whose pages and users; one that asks for proof is open to all.
         is_open: every request may; otherwise guard.why_no_dev_login decides.
     """
 
@@ -30,19 +29,24 @@ class LoginRule:
         self._is_open = is_open or not login.asks_no_proof
         self._has_warned = threading.Lock()
 
-    def refusal(self, environ: WSGIEnvironment, allowed_hosts: Collection[str]) -> str:
+    def refusal(
+        self,
+        environ: WSGIEnvironment,
+        user: User | None,
+        allowed_hosts: Collection[str],
+    ) -> str:
         """Return a sentence for a request that may not, or "".
 
         Also "" for one that has nothing to do with logins.
 
         Args:
             environ: of an outside request, behind `proxies.settle_client`.
+            user: who the login says it comes from; not to be believed when refused.
             allowed_hosts: names besides loopback's that Host may say.
         """
-        if self._is_open or not (
-            environ.get("PATH_INFO") in self._paths
-            or limits.LOGIN_COOKIE in environ.get("HTTP_COOKIE", "")
-        ):
+        if self._is_open:
+            return ""
+        if user is None and environ.get("PATH_INFO") not in self._paths:
             return ""
         reason = why_no_dev_login(environ, allowed_hosts)
         # Once: anybody outside can ask again and again.

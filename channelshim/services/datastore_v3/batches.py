@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.datastore import datastore_pb, datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
@@ -24,6 +24,9 @@ from channelshim.services.datastore_v3.reader import (
     skip_rows,
 )
 from channelshim.services.datastore_v3.shape import KEY
+
+QUERY_BATCH_ROWS: Final = 1000
+"""Results in one answer, unless the query asks for fewer."""
 
 _DESCENDING = datastore_pb.Query.Order.DESCENDING
 
@@ -89,7 +92,7 @@ class Batches:
             wants_cursors: whether the places between the rows shall be told.
         """
         self._skip(snapshot, plan, result, wants_cursors=wants_cursors)
-        most = limits.QUERY_BATCH_ROWS if count is None else count
+        most = QUERY_BATCH_ROWS if count is None else count
         if self.remaining is not None:
             most = min(most, self.remaining)
         rows = self._take(snapshot, plan, result, most)
@@ -128,14 +131,14 @@ class Batches:
         is_last = self.remaining is not None and most >= self.remaining
         shape = plan.shape
         # One more row than wanted tells whether there are more.
-        found = read_rows(
+        candidates = read_rows(
             snapshot,
             plan,
             self.window,
             limit=most if is_last else most + 1,
             wants_bodies=not shape.is_keys_only and not shape.projection,
         )
-        rows, is_cut = _take_bytes(found, most)
+        rows, is_cut = _take_bytes(candidates, most)
         result.more_results = is_cut
         return rows
 
@@ -145,9 +148,9 @@ class Batches:
         if not shape.groups:
             values.fill_reference(place.key, self.app, shape.namespace, position.path)
         for name, value in decode_orders(plan, position.value):
-            told = place.index_value.add()
-            told.property_name = name
-            told.value.CopyFrom(value)
+            index_value = place.index_value.add()
+            index_value.property_name = name
+            index_value.value.CopyFrom(value)
         place.before = position.is_before
         place.before_ascending = position.is_before != (
             self.first_direction == _DESCENDING
@@ -156,14 +159,14 @@ class Batches:
 
 def _take_bytes(rows: Iterator[Row], most: int) -> tuple[list[Row], bool]:
     """Return up to `most` rows, fewer when they are large, and whether more follow."""
-    taken: list[Row] = []
+    batch: list[Row] = []
     size = 0
     for row in rows:
-        if len(taken) >= most or size > limits.QUERY_BATCH_BYTES:
-            return taken, True
-        taken.append(row)
+        if len(batch) >= most or size > limits.QUERY_BATCH_BYTES:
+            return batch, True
+        batch.append(row)
         size += len(row[3])
-    return taken, False
+    return batch, False
 
 
 def _write_rows(app: str, plan: Plan, result: Any, rows: list[Row]) -> None:
@@ -185,11 +188,11 @@ def _project(app: str, plan: Plan, row: Row) -> Any:
     entity.entity_group.SetInParent()
     for name, value in decode_orders(plan, row[0]):
         if name in plan.shape.projection:
-            told = entity.property.add()
-            told.name = name
-            told.meaning = entity_pb2.Property.INDEX_VALUE
-            told.multiple = False
-            told.value.CopyFrom(value)
+            prop = entity.property.add()
+            prop.name = name
+            prop.meaning = entity_pb2.Property.INDEX_VALUE
+            prop.multiple = False
+            prop.value.CopyFrom(value)
     return entity
 
 
@@ -200,17 +203,17 @@ def _read_cursor(plan: Plan, cursor: Any) -> Position | None:
     names = [name for name, _ in shape.orders]
     if shape.groups:
         names = names[: shape.groups]
-    given = {each.property_name: each.value for each in place.index_value}
-    extra = sorted(set(given).difference(names))
+    cursor_values = {each.property_name: each.value for each in place.index_value}
+    extra = sorted(set(cursor_values).difference(names))
     if shape.groups and place.HasField("key"):
         extra.append(KEY)
     check(not extra, f"Cursor does not match query: extra value {', '.join(extra)}")
-    missing = set(names).difference(given)
+    missing = set(names).difference(cursor_values)
     if not shape.groups and not place.HasField("key"):
         missing.add(KEY)
     check(not missing, f"Cursor does not match query: missing values for {missing!r}")
     path = b""
     if not shape.groups:
         path = ordering.encode_path(values.elements_of(place.key.path.element))
-    codes = [values.encode_value(given[name]) for name in names]
+    codes = [values.encode_value(cursor_values[name]) for name in names]
     return Position(encode_orders(plan, codes), path, place.before)

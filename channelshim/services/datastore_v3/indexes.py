@@ -82,11 +82,13 @@ class CompositeIndexes:
         raise apiproxy_errors.ApplicationError(datastore_pb.Error.NEED_INDEX, sentence)
 
     def _read(self, path: Path) -> Sequence[Any]:
-        read = datastore_index.ParseIndexDefinitions(path.read_text("utf-8"))
-        if read is None or not read.indexes:
+        definitions = datastore_index.ParseIndexDefinitions(path.read_text("utf-8"))
+        if definitions is None or not definitions.indexes:
             return ()
-        found = datastore_index.IndexDefinitionsToProtos(self._app, read.indexes)
-        for number, each in enumerate(found, start=1):
+        indexes = datastore_index.IndexDefinitionsToProtos(
+            self._app, definitions.indexes
+        )
+        for number, each in enumerate(indexes, start=1):
             each.id = number
             each.state = entity_pb2.CompositeIndex.READ_WRITE
-        return tuple(found)
+        return tuple(indexes)

@@ -67,26 +67,26 @@ def kinds_of(snapshot: Snapshot, namespace: str) -> list[tuple[str, int]]:
 def _list_kinds(
     snapshot: Snapshot, query: Any, filters: Filters, orders: Filters
 ) -> list[Any]:
-    wanted = datastore_stub_util.ParseKindQuery(query, filters, orders)
+    name_range = datastore_stub_util.ParseKindQuery(query, filters, orders)
     return [
         datastore.Entity(
             KIND, name=name, _app=query.app, namespace=query.name_space
         )._ToPb()
         for name, kind_id in kinds_of(snapshot, query.name_space)
-        if wanted.Contains(name) and snapshot.count(Scan(kind_id), 1)
+        if name_range.Contains(name) and snapshot.count(Scan(kind_id), 1)
     ]
 
 
 def _list_namespaces(
     snapshot: Snapshot, query: Any, filters: Filters, orders: Filters
 ) -> list[Any]:
-    wanted = datastore_stub_util.ParseNamespaceQuery(query, filters, orders)
-    found = {
+    name_range = datastore_stub_util.ParseNamespaceQuery(query, filters, orders)
+    names = {
         namespace
         for (namespace, _), kind_id in snapshot.kinds().items()
-        if wanted.Contains(namespace) and snapshot.count(Scan(kind_id), 1)
+        if name_range.Contains(namespace) and snapshot.count(Scan(kind_id), 1)
     }
-    return [_namespace_entity(query.app, each) for each in sorted(found)]
+    return [_namespace_entity(query.app, each) for each in sorted(names)]
 
 
 def _namespace_entity(app: str, namespace: str) -> Any:
@@ -99,14 +99,14 @@ def _namespace_entity(app: str, namespace: str) -> Any:
 def _list_properties(
     snapshot: Snapshot, query: Any, filters: Filters, orders: Filters
 ) -> list[Any]:
-    wanted = datastore_stub_util.ParsePropertyQuery(query, filters, orders)
-    found = []
+    name_range = datastore_stub_util.ParsePropertyQuery(query, filters, orders)
+    entities = []
     for kind, kind_id in sorted(kinds_of(snapshot, query.name_space)):
         parent = datastore_types.Key.from_path(
             KIND, kind, _app=query.app, namespace=query.name_space
         )
         for name, types in sorted(_property_types(snapshot, kind_id).items()):
-            if not wanted.Contains((kind, name)):
+            if not name_range.Contains((kind, name)):
                 continue
             entity = datastore.Entity(
                 PROPERTY,
@@ -117,12 +117,12 @@ def _list_properties(
             )
             if not query.keys_only:
                 entity["property_representation"] = types
-            found.append(entity._ToPb())
-    return found
+            entities.append(entity._ToPb())
+    return entities
 
 
 def _property_types(snapshot: Snapshot, kind_id: int) -> Mapping[str, list[str]]:
-    found = {}
+    types_by_name = {}
     for definition, index in snapshot.indexes(kind_id).items():
         name = definition.properties[0][0]
         if definition != IndexDefinition.single(name):
@@ -133,8 +133,8 @@ def _property_types(snapshot: Snapshot, kind_id: int) -> Mapping[str, list[str]]
             if snapshot.count(_values_with(tag, kind_id, index), 1)
         ]
         if types:
-            found[name] = types
-    return found
+            types_by_name[name] = types
+    return types_by_name
 
 
 def _values_with(tag: int, kind_id: int, index: Index) -> Scan:

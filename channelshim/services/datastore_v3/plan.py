@@ -119,14 +119,14 @@ def _plan_keys(snapshot: Snapshot, kind_id: int, shape: Shape) -> Plan:
     keys = _scan_keys(kind_id, shape)
     if not shape.equalities:
         return Plan(shape, (keys,))
-    found = []
+    scans = []
     for name, code in shape.equalities:
         index = _built_in(snapshot, kind_id, name)
-        found.append(replace(keys, index_id=index.id, low=code))
-    if len(found) > 1:
-        found = _shortest_first(snapshot, found)
-    probes = tuple((each.index_id, each.low) for each in found[1:] if each.index_id)
-    return Plan(shape, (replace(found[0], probes=probes),))
+        scans.append(replace(keys, index_id=index.id, low=code))
+    if len(scans) > 1:
+        scans = _shortest_first(snapshot, scans)
+    probes = tuple((each.index_id, each.low) for each in scans[1:] if each.index_id)
+    return Plan(shape, (replace(scans[0], probes=probes),))
 
 
 def _shortest_first(snapshot: Snapshot, scans: list[Scan]) -> list[Scan]:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.datastore import (
     datastore_index,
@@ -16,7 +16,6 @@ from google.appengine.datastore import (
     datastore_stub_util,
 )
 
-from channelshim import limits
 from channelshim.contracts.entities import Entities, Snapshot
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.errors import StorageError
@@ -31,6 +30,12 @@ from channelshim.services.datastore_v3.sorting import (
     sort_metadata,
 )
 from channelshim.services.datastore_v3.transactions import Transaction
+
+MAXIMUM_OPEN_QUERIES: Final = 1000
+"""Queries in one process whose next batch may still be asked for, newest kept."""
+
+QUERY_SORTED_ROWS: Final = 50
+"""Candidates that are sorted in memory rather than an index built for them."""
 
 _MAXIMUM_COMPONENTS = 100
 """SDK, datastore_stub_util, BaseDatastore._MAX_QUERY_COMPONENTS."""
@@ -121,8 +126,8 @@ class RunningQueries:
                 transaction is None,
                 f'transactional queries on "{query.kind}" not allowed',
             )
-            found = sort_metadata(snapshot, query, question.filters, question.orders)
-            return _Running(query.app, None, None, found, None)
+            results = sort_metadata(snapshot, query, question.filters, question.orders)
+            return _Running(query.app, None, None, results, None)
         if shape is None:
             everything = all_candidates(snapshot, query)
             return self._sort(question, snapshot, everything, transaction)
@@ -165,7 +170,7 @@ class RunningQueries:
         transaction: Transaction | None,
     ) -> _Running:
         query = question.query
-        found = sort_candidates(
+        results = sort_candidates(
             snapshot,
             plan,
             query,
@@ -173,7 +178,7 @@ class RunningQueries:
             question.orders,
             _index_list(query),
         )
-        return _Running(query.app, None, None, found, transaction)
+        return _Running(query.app, None, None, results, transaction)
 
     def _fill(
         self,
@@ -201,7 +206,7 @@ class RunningQueries:
         number = next(self._numbers)
         with self._lock:
             self._running[number] = running
-            while len(self._running) > limits.MAXIMUM_OPEN_QUERIES:
+            while len(self._running) > MAXIMUM_OPEN_QUERIES:
                 self._running.popitem(last=False)
         result.cursor.app = running.app
         result.cursor.cursor = number
@@ -251,7 +256,7 @@ def _is_index_due(snapshot: Snapshot, missing: Missing, query: Any) -> bool:
     has_places = query.compile or query.HasField("compiled_cursor")
     if has_places and missing.is_repeated:
         return True
-    most = limits.QUERY_SORTED_ROWS
+    most = QUERY_SORTED_ROWS
     return any(
         snapshot.count(each, most + 1) > most for each in missing.candidates.scans
     )

@@ -48,12 +48,12 @@ def read_rows(
     if not plan.scans:
         return iter(())
     if plan.shape.groups:
-        found = _read_groups(snapshot, plan, window)
+        rows = _read_groups(snapshot, plan, window)
     elif len(plan.scans) > 1:
         most = -1 if limit < 0 else limit + offset
-        found = _merge(snapshot, plan, window, most, wants_bodies=wants_bodies)
+        rows = _merge(snapshot, plan, window, most, wants_bodies=wants_bodies)
     elif plan.is_deduplicated:
-        found = _read_first_rows(snapshot, plan, window)
+        rows = _read_first_rows(snapshot, plan, window)
     else:
         whole = _within(plan.scans[0], window)
         return snapshot.rows(
@@ -62,7 +62,7 @@ def read_rows(
             limit=limit,
             offset=offset,
         )
-    return islice(found, offset, None if limit < 0 else offset + limit)
+    return islice(rows, offset, None if limit < 0 else offset + limit)
 
 
 def skip_rows(
@@ -74,7 +74,7 @@ def skip_rows(
     if is_plain and not plan.is_deduplicated:
         whole = _within(plan.scans[0], window)
         skipped = snapshot.count(whole, offset)
-        found = read_rows(
+        rows = read_rows(
             snapshot,
             plan,
             window,
@@ -82,7 +82,7 @@ def skip_rows(
             offset=max(skipped - 1, 0),
             wants_bodies=False,
         )
-        return skipped, next((position_of(plan, row) for row in found), None)
+        return skipped, next((position_of(plan, row) for row in rows), None)
     for row in read_rows(snapshot, plan, window, limit=offset, wants_bodies=False):
         skipped, last = skipped + 1, position_of(plan, row)
     return skipped, last
@@ -105,15 +105,15 @@ def decode_orders(plan: Plan, code: bytes) -> list[tuple[str, Any]]:
     if index is None:
         return []
     inverted = ordering.invert(code)
-    found, place = [], len(plan.prefix)
+    orders, place = [], len(plan.prefix)
     for name, is_descending in plan.shape.orders:
         if place >= len(code):
             break
         is_inverted = is_descending and not index.definition.is_built_in
         value = entity_pb2.PropertyValue()
         place = values.decode_value(inverted if is_inverted else code, place, value)
-        found.append((name, value))
-    return found
+        orders.append((name, value))
+    return orders
 
 
 def encode_orders(plan: Plan, codes: list[bytes]) -> bytes:

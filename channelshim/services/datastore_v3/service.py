@@ -176,11 +176,11 @@ class DatastoreService(EagerStub):
         finally:
             self._transactions.end(transaction)
         for key, version in zip(transaction.writes, applied.versions, strict=True):
-            told = response.version.add()
-            told.root_entity_key.CopyFrom(
+            version_pb = response.version.add()
+            version_pb.root_entity_key.CopyFrom(
                 values.make_reference(transaction.app, key.namespace, key.path)
             )
-            told.version = version
+            version_pb.version = version
         if tasks is None:
             _add_tasks(actions)
         elif self._tasks is not None:
@@ -192,18 +192,18 @@ class DatastoreService(EagerStub):
     def _Dynamic_AddActions(self, request: Any, _response: Any) -> None:
         if not request.add_request:
             return
-        named = request.add_request[0].transaction
+        transaction = request.add_request[0].transaction
         actions = []
         for add in request.add_request:
             check(
-                add.transaction == named,
+                add.transaction == transaction,
                 "Cannot add requests to different transactions",
             )
             action = taskqueue_pb.TaskQueueAddRequest()
             action.CopyFrom(add)
             action.ClearField("transaction")
             actions.append(action)
-        self._find(named).add_actions(actions)
+        self._find(transaction).add_actions(actions)
 
     def _Dynamic_AllocateIds(self, request: Any, response: Any) -> None:
         if request.HasField("model_key"):
@@ -228,9 +228,9 @@ class DatastoreService(EagerStub):
         datastore_stub_util.CheckTransaction(False, self._app, message)
         return self._transactions.find(message)
 
-    def _prepare(self, given: Any, told: Any) -> Write:
+    def _prepare(self, original: Any, reference: Any) -> Write:
         entity = entity_pb2.EntityProto()
-        entity.CopyFrom(given)
+        entity.CopyFrom(original)
         for prop in (*entity.property, *entity.raw_property):
             datastore_stub_util.FillUser(prop)
         elements = entity.key.path.element
@@ -239,7 +239,7 @@ class DatastoreService(EagerStub):
             self._complete(entity.key)
         entity.entity_group.ClearField("element")
         entity.entity_group.element.add().CopyFrom(elements[0])
-        told.CopyFrom(entity.key)
+        reference.CopyFrom(entity.key)
         key = values.key_of(entity.key)
         body = entity.SerializeToString()
         return Write(key, body, values.values_of(entity), is_insert)
@@ -263,10 +263,10 @@ def _get(snapshot: Snapshot, key: EntityKey, reference: Any) -> bytes:
         entity = metadata.get_entity(snapshot, key, reference)
         if entity is not None:
             return wire.found_entity(0, entity.SerializeToString())
-    found = snapshot.get(key)
-    if found is None:
+    row = snapshot.get(key)
+    if row is None:
         return wire.missing_entity(reference.SerializeToString())
-    return wire.found_entity(*found)
+    return wire.found_entity(*row)
 
 
 def _add_tasks(actions: Iterable[Any]) -> None:

@@ -51,8 +51,8 @@ def sort_metadata(
     snapshot: Snapshot, query: Any, filters: list[Any], orders: list[Any]
 ) -> Any:
     """Return the SDK's cursor over the results of a metadata query."""
-    found = metadata.list_entities(snapshot, query, filters, orders)
-    records = [datastore_stub_util.EntityRecord(entity) for entity in found]
+    entities = metadata.list_entities(snapshot, query, filters, orders)
+    records = [datastore_stub_util.EntityRecord(entity) for entity in entities]
     return datastore_stub_util._ExecuteQuery(records, query, [], [], [])
 
 

@@ -27,6 +27,9 @@ from channelshim.contracts.entities import (
 )
 from channelshim.contracts.tasks import NewTask
 
+MAXIMUM_TRANSACTIONS: Final = 1000
+"""Open transactions in one process; the oldest are ended."""
+
 _READ_ONLY = datastore_pb.BeginTransactionRequest.READ_ONLY
 
 MAXIMUM_GROUPS: Final = 25
@@ -219,13 +222,13 @@ class Transactions:
 
     def find(self, message: Any) -> Transaction:
         """Return the transaction that a datastore_pb.Transaction names."""
-        found = self._open.get(message.handle)
+        transaction = self._open.get(message.handle)
         check(
-            found is not None and found.app == message.app,
+            transaction is not None and transaction.app == message.app,
             f"Transaction(<handle: {message.handle}>) not found",
         )
-        assert found is not None
-        return found
+        assert transaction is not None
+        return transaction
 
     def end(self, transaction: Transaction) -> None:
         """Forget a transaction. Idempotent."""
@@ -251,7 +254,7 @@ class Transactions:
         oldest = self._monotonic() - limits.TRANSACTION_SECONDS
         while self._open:
             first = next(iter(self._open.values()), None)
-            is_too_many = len(self._open) > limits.MAXIMUM_TRANSACTIONS
+            is_too_many = len(self._open) > MAXIMUM_TRANSACTIONS
             if first is None or (first.began_at >= oldest and not is_too_many):
                 return
             self.end(first)

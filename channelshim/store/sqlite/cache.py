@@ -9,9 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from channelshim import limits
 from channelshim.contracts.cache import Entry
 from channelshim.store.sqlite.database import Database
+
+CACHE_BYTES: Final = 64 << 20
+"""Bytes of memcache keys and values in the store; the longest unwritten give way."""
+
+CACHE_EVICTION_ROWS: Final = 64
+"""Entries taken out together when the cache is full."""
 
 _BYTES: Final = "cache_bytes"
 _SIZE = "length(name) + length(value)"
@@ -73,7 +78,7 @@ class SqliteCacheView:
             self._take_out(
                 "written_at <= (SELECT max(written_at) FROM (SELECT written_at "
                 "FROM cache ORDER BY written_at LIMIT ?))",
-                limits.CACHE_EVICTION_ROWS,
+                CACHE_EVICTION_ROWS,
             )
 
     def clear(self) -> None:
@@ -123,7 +128,7 @@ class SqliteCache:
         database: Database,
         *,
         clock: Callable[[], float] = time.time,
-        maximum_bytes: int = limits.CACHE_BYTES,
+        maximum_bytes: int = CACHE_BYTES,
     ) -> None:
         self._clock = clock
         self._database = database

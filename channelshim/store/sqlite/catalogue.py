@@ -46,17 +46,17 @@ class Draft:
 
     def kind_id(self, namespace: str, name: str) -> int:
         """Return the number of a kind, made now if need be."""
-        found = self.state.kind_id(namespace, name)
-        if found is not None:
-            return found
-        made = _insert(
+        known_id = self.state.kind_id(namespace, name)
+        if known_id is not None:
+            return known_id
+        new_id = _insert(
             self._connection,
             "INSERT INTO kind (namespace, name) VALUES (?, ?)",
             (namespace, name),
         )
-        kinds = {**self.state.kinds, (namespace, name): made}
+        kinds = {**self.state.kinds, (namespace, name): new_id}
         self._become(replace(self.state, kinds=kinds))
-        return made
+        return new_id
 
     def index(
         self, kind_id: int, definition: IndexDefinition, *, is_ready: bool = True
@@ -66,16 +66,16 @@ class Draft:
         Args:
             is_ready: of a new one: whether no entity needs to be added.
         """
-        found = self.state.index(kind_id, definition)
-        if found is not None:
-            return found
-        made = _insert(
+        index = self.state.index(kind_id, definition)
+        if index is not None:
+            return index
+        new_id = _insert(
             self._connection,
             "INSERT INTO index_definition (kind_id, definition, is_ready) "
             "VALUES (?, ?, ?)",
             (kind_id, definition.to_text(), is_ready),
         )
-        return self._keep(kind_id, Index(made, definition, is_ready=is_ready))
+        return self._keep(kind_id, Index(new_id, definition, is_ready=is_ready))
 
     def mark_repeated(self, kind_id: int, index: Index) -> None:
         """Note that an entity has more than one row in the index."""

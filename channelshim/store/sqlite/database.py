@@ -13,9 +13,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from channelshim import limits
 from channelshim.errors import StorageError, StoreBusy
 from channelshim.store.sqlite import schema
+
+STORE_BUSY_SECONDS: Final = 10.0
+"""How long a writer waits for another process; the default deadline of a datastore
+call in ndb is longer (60 s), that of a page's visitor is not."""
+
+STORE_CACHED_STATEMENTS: Final = 512
+"""Prepared statements kept per connection; query shapes share them."""
+
+STORE_CACHE_KIBIBYTES: Final = 8192
+"""Page cache per connection."""
+
+STORE_IDLE_CONNECTIONS: Final = 16
+"""Connections kept for the next transactions."""
 
 FILE_NAME: Final = "channelshim.sqlite3"
 
@@ -93,14 +105,14 @@ class Database:
         with self.explained():
             connection = sqlite3.connect(
                 self.path,
-                timeout=limits.STORE_BUSY_SECONDS,
+                timeout=STORE_BUSY_SECONDS,
                 isolation_level=None,
                 check_same_thread=False,
-                cached_statements=limits.STORE_CACHED_STATEMENTS,
+                cached_statements=STORE_CACHED_STATEMENTS,
             )
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.execute(f"PRAGMA cache_size = -{limits.STORE_CACHE_KIBIBYTES}")
+            connection.execute(f"PRAGMA cache_size = -{STORE_CACHE_KIBIBYTES}")
         return connection
 
     def borrow(self) -> sqlite3.Connection:
@@ -117,7 +129,7 @@ class Database:
         with self.explained():
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if len(self._idle) < limits.STORE_IDLE_CONNECTIONS and not self._is_closed:
+            if len(self._idle) < STORE_IDLE_CONNECTIONS and not self._is_closed:
                 self._idle.append(connection)
             else:
                 connection.close()
@@ -148,7 +160,7 @@ class Database:
         makes waiters sleep for up to 0.1 s; processes wait in SQLite.
 
         Raises:
-            StoreBusy: another process wrote for limits.STORE_BUSY_SECONDS.
+            StoreBusy: another process wrote for STORE_BUSY_SECONDS.
             StorageError: nothing was changed.
         """
         connection = self.connection()

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from channelshim import limits
 from channelshim.contracts.entities import (
@@ -27,6 +28,9 @@ from channelshim.store.sqlite.catalogue import Catalogue, Draft
 from channelshim.store.sqlite.database import Database
 from channelshim.store.sqlite.snapshot import SqliteSnapshot, group_version
 from channelshim.store.sqlite.tasks import add_tasks
+
+STORE_BUILD_BATCH: Final = 1000
+"""Entities read in one commit while an index is built beside running writers."""
 
 
 def describe(summary: Mapping[tuple[str, str], int]) -> str:
@@ -174,7 +178,7 @@ class SqliteEntities:
             entities = connection.execute(
                 "SELECT id, path, body FROM entity WHERE kind_id = ? AND id > ? "
                 "ORDER BY id LIMIT ?",
-                (kind_id, after, limits.STORE_BUILD_BATCH),
+                (kind_id, after, STORE_BUILD_BATCH),
             ).fetchall()
             for id, path, body in entities:
                 codes = definition.row_values(path, self._values_of(body))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from channelshim.contracts.tasks import Added, Lease, PullTask, QueueStatistics
+from channelshim.contracts.tasks import Added, LeaseState, PullTask, QueueStatistics
 from channelshim.store.sqlite import task_names
 from channelshim.store.sqlite.database import Database
 
@@ -78,7 +78,7 @@ class SqlitePullTasks:
         eta_microseconds: int,
         now: float,
         lease_seconds: float,
-    ) -> tuple[Lease, int]:
+    ) -> tuple[LeaseState, int]:
         """Let a lease end lease_seconds from now; return what became of it, its eta.
 
         Args:
@@ -95,14 +95,14 @@ class SqlitePullTasks:
             ).fetchone()
             if found is None:
                 is_resting = task_names.is_resting(connection, queue, name)
-                return (Lease.TOMBSTONED if is_resting else Lease.UNKNOWN), 0
+                return (LeaseState.TOMBSTONED if is_resting else LeaseState.UNKNOWN), 0
             if found[0] != eta_microseconds or found[0] < now * _MICROSECONDS:
-                return Lease.EXPIRED, 0
+                return LeaseState.EXPIRED, 0
             connection.execute(
                 "UPDATE pull_task SET eta = ? WHERE queue = ? AND name = ?",
                 (until, queue, name),
             )
-        return Lease.HELD, until
+        return LeaseState.HELD, until
 
     def delete(self, queue: str, names: Sequence[str], now: float) -> list[bool]:
         """Remove tasks, leased or not; return for each whether it was there."""

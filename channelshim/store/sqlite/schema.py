@@ -96,7 +96,7 @@ INSERT INTO presence_bytes SELECT CAST(client_id AS BLOB) FROM presence;
 DROP TABLE presence;
 ALTER TABLE presence_bytes RENAME TO presence
 """
-"""A client id may be bytes that are no UTF-8, which a TEXT column cannot hold."""
+"""A client id may be bytes that are not UTF-8, which a TEXT column cannot hold."""
 
 _TASK_WORKERS = """
 ALTER TABLE task ADD COLUMN leased_by TEXT NOT NULL DEFAULT '';
@@ -150,7 +150,7 @@ def _apply(connection: sqlite3.Connection, path: str) -> None:
     if version > VERSION:
         raise StorageError(
             f"the store {path} was written by a newer channelshim (its version is "
-            f"{version}, this one knows {VERSION}): upgrade, or name another place "
+            f"{version}, this one knows {VERSION}): upgrade, or choose another folder "
             "with --storage_path"
         )
     if version > 0 or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -165,4 +165,7 @@ def _apply(connection: sqlite3.Connection, path: str) -> None:
 
 def _check_is_ours(connection: sqlite3.Connection, path: str) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise StorageError(f"{path} is a database, but no store of channelshim")
+        raise StorageError(
+            f"{path} is a database, but not a channelshim store: choose another folder "
+            "with --storage_path"
+        )

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from channelshim import limits
 from channelshim.contracts.entities import ValuesOf
+from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
+from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account
+from channelshim.errors import StorageError
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
+from channelshim.store.sqlite import cache
 from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.database import Database, Synchronous, make_private
 from channelshim.store.sqlite.entities import SqliteEntities
@@ -34,9 +37,9 @@ class SqliteSecrets:
 
     def get(self, purpose: str) -> Sequence[bytes]:
         """Return the signing secrets of purpose, oldest first; make one if need be."""
-        found = self._read_secrets(purpose)
-        if found:
-            return found
+        stored = self._read_secrets(purpose)
+        if stored:
+            return stored
         with self._database.write() as connection:
             # Another process may have made one in between; both then use that one.
             connection.execute(
@@ -77,21 +80,25 @@ class SqliteAccounts:
         self._database = database
 
     def remember(self, account: Account) -> None:
-        """Insert or replace the account with this email."""
+        """Insert or replace the account with this user's email."""
+        user = account.user
         with self._database.write() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)",
-                (account.email, account.user_id, account.is_admin, account.seen_at),
+                (user.email, user.user_id, user.is_admin, account.seen_at),
             )
 
     def all(self) -> Sequence[Account]:
         """Return all accounts, last seen first."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT email, user_id, is_admin, seen_at FROM account "
+                "SELECT email, is_admin, user_id, seen_at FROM account "
                 "ORDER BY seen_at DESC, email"
             ).fetchall()
-        return [Account(row[0], row[1], bool(row[2]), row[3]) for row in rows]
+        return [
+            Account(User(email, bool(is_admin), user_id), seen_at)
+            for email, is_admin, user_id, seen_at in rows
+        ]
 
 
 class SqliteJournal:
@@ -103,7 +110,7 @@ class SqliteJournal:
     def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
         """Write a group of changes in one commit.
 
-        An id in both counts as connected: reported once too often is mended by the
+        An id in both counts as connected: reported once too often is corrected by the
         next start, never reported is not.
         """
         with self._database.write() as connection:
@@ -154,7 +161,7 @@ class SqliteStore:
         synchronous: Synchronous = "NORMAL",
         takes_lease: bool = True,
         clock: Callable[[], float] = time.time,
-        cache_bytes: int = limits.CACHE_BYTES,
+        cache_bytes: int = cache.CACHE_BYTES,
     ) -> None:
         # First: a second server must not even migrate the file.
         self._lease = (
@@ -199,6 +206,21 @@ class SqliteStore:
         """
         if self._lease is not None:
             self._lease.claim()
+
+    def report_to(self, status: Status) -> None:
+        """Register whether the file can be used, and its size."""
+        status.check("store", self._describe_fault)
+        status.counter("store.bytes", lambda: self.database.path.stat().st_size)
+
+    def _describe_fault(self) -> str:
+        path = self.database.path
+        try:
+            # One that was deleted still answers whoever has it open.
+            path.stat()
+            with self.database.read():
+                return ""
+        except (OSError, StorageError) as error:
+            return f"the store {path} cannot be used: {error}"
 
     def close(self) -> None:
         """Close the file and give the lease back. Idempotent."""

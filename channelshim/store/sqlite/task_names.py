@@ -27,10 +27,10 @@ def look_up(connection: sqlite3.Connection, table: Table, *key: str) -> Added:
 
 def is_resting(connection: sqlite3.Connection, *key: str) -> bool:
     """Return whether the name has been used lately."""
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT 1 FROM task_tombstone WHERE queue = ? AND name = ?", key
     )
-    return found.fetchone() is not None
+    return rows.fetchone() is not None
 
 
 def forget_rested(connection: sqlite3.Connection, now: float) -> None:
@@ -46,15 +46,15 @@ def remove(
     now: float,
 ) -> list[bool]:
     """Remove tasks and let their names rest; return for each whether it was there."""
-    found = []
+    removed = []
     for name in names:
         cursor = connection.execute(
             f"DELETE FROM {table} WHERE queue = ? AND name = ?", (queue, name)
         )
-        found.append(cursor.rowcount > 0)
+        removed.append(cursor.rowcount > 0)
         if cursor.rowcount:
             connection.execute(
                 "INSERT OR REPLACE INTO task_tombstone VALUES (?, ?, ?)",
                 (queue, name, now + limits.TASK_TOMBSTONE_SECONDS),
             )
-    return found
+    return removed

@@ -1,7 +1,7 @@
 """Tasks of the task queues: kept until they have run, leased while they run.
 
 A task that a worker had in hand when it died is free again when that worker starts
-anew (`release`), or when its lease ends, so each runs at least once.
+again (`release`), or when its lease ends, so each runs at least once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RAW_COLUMNS: Final = ", ".join(
     f"CAST({column} AS BLOB)" if column in _TEXTS else column
     for column in _COLUMNS.split(", ")
 )
-"""Text that is no UTF-8, in a damaged file, would be an error of the whole query."""
+"""Text that is not UTF-8, in a damaged file, would be an error of the whole query."""
 
 _NEVER: Final = 1e18
 
@@ -66,7 +66,7 @@ class SqliteTasks:
         """Lease tasks that are due, longest due first.
 
         One that cannot be read, of a damaged file, is put aside until the worker
-        starts anew; the log names it.
+        starts again; the log names it.
         """
         marks = ",".join("?" * len(excluded_queues))
         with self._database.write() as connection:
@@ -189,7 +189,7 @@ def _read(
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         _logger.error(
             "the task %r of queue %r cannot be read (%s) and is left out until the "
-            "next start; to be rid of it, purge the queue",
+            "next start; to remove it, purge the queue",
             row[1],
             row[0],
             error,

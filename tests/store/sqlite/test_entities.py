@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from channelshim import limits
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.scan import Scan
 from channelshim.errors import StorageError
@@ -43,7 +42,7 @@ def test_build_cut_short_starts_again(entities, database):
 
 
 def test_idle_connections_are_kept_within_bounds(database, monkeypatch):
-    monkeypatch.setattr(limits, "STORE_IDLE_CONNECTIONS", 1)
+    monkeypatch.setattr("channelshim.store.sqlite.database.STORE_IDLE_CONNECTIONS", 1)
     first, second = database.borrow(), database.borrow()
     first.execute("BEGIN")
     database.give_back(first)
@@ -57,7 +56,7 @@ def test_idle_connections_are_kept_within_bounds(database, monkeypatch):
 
 def test_builders_that_race_end_with_one_index(tmp_path, entities, monkeypatch):
     """Another process finishes the index between two of our batches."""
-    monkeypatch.setattr(limits, "STORE_BUILD_BATCH", 1)
+    monkeypatch.setattr("channelshim.store.sqlite.entities.STORE_BUILD_BATCH", 1)
     keys = [key("A", number) for number in range(1, 4)]
     entities.apply([put(at, name=["x"], size=["1"]) for at in keys])
     other = Database(tmp_path)

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from channelshim.contracts.entities import EntityKey, Write
+from channelshim.contracts.identity import User
 from channelshim.contracts.ordering import encode_path
 from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
@@ -31,7 +32,7 @@ def test_other_word_is_refused(tmp_path):
 
 def test_clearing_says_what_it_clears_and_keeps_the_rest(tmp_path, caplog):
     store = open_store(tmp_path)
-    account = Account("ann@example.com", "1" * 21, False, 1.0)
+    account = Account(User("ann@example.com", False, "1" * 21), 1.0)
     store.accounts.remember(account)
     secrets = store.secrets.get("token")
     store.entities.apply([Write(KEY, b"body")])

@@ -11,10 +11,10 @@ import threading
 
 import pytest
 
-from channelshim import limits
+from channelshim.contracts.identity import User
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError, StoreBusy, StoreInUse
-from channelshim.store.sqlite import schema
+from channelshim.store.sqlite import database, schema
 from channelshim.store.sqlite.database import FILE_NAME, Database, explain
 from channelshim.store.sqlite.lease import Lease
 from channelshim.store.sqlite.state import LEASE_FILE_NAME, SqliteStore
@@ -36,7 +36,7 @@ def mode(path):
 def test_files_are_private(tmp_path):
     directory = tmp_path / "a" / "store"
     store = SqliteStore(directory)
-    store.accounts.remember(Account("a@example.com", "1", False, 0.0))
+    store.accounts.remember(Account(User("a@example.com", False, "1"), 0.0))
     assert mode(directory) == 0o700
     files = sorted(directory.iterdir())
     assert len(files) == 4
@@ -115,7 +115,7 @@ def test_database_of_someone_else_is_left_alone(tmp_path, statement):
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(statement)
     connection.close()
-    with pytest.raises(StorageError, match="no store of channelshim"):
+    with pytest.raises(StorageError, match="not a channelshim store"):
         SqliteStore(tmp_path)
     connection = sqlite3.connect(path)
     assert not connection.execute(
@@ -171,7 +171,7 @@ def test_full_disk_is_told_and_corrupts_nothing(tmp_path):
 
 
 def test_busy_store_is_told_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "STORE_BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(database, "STORE_BUSY_SECONDS", 0.01)
     first = Database(tmp_path)
     second = Database(tmp_path)
     with first.write(), pytest.raises(StoreBusy, match="busy"), second.write():

@@ -1,6 +1,7 @@
 """google.appengine.api.channel.channel: the Channel API's functions and errors.
 
-Names, arguments, checks, their order and their texts are Google's (contract 1).
+Names, arguments, checks, their order and their texts are Google's: parts A and B of
+docs/reference/contract.md.
 Calls go through Google's API proxy, so that stubs and hooks of tests and apps see
 them; only when the service behind it is channelshim's own and nothing stands in
 between does send_message call it directly, which is 50 times cheaper.
@@ -15,7 +16,12 @@ from google.appengine.api import apiproxy_stub_map
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
-from channelshim.protocol.tokens import client_id_bytes, client_id_text
+from channelshim.protocol.tokens import (
+    MAXIMUM_TOKEN_LENGTH,
+    client_id_bytes,
+    client_id_text,
+    looks_like_token,
+)
 from channelshim.services import channel_messages as messages
 
 MAXIMUM_CLIENT_ID_LENGTH = limits.MAXIMUM_CLIENT_ID_LENGTH
@@ -31,15 +37,15 @@ class Error(Exception):
 
 
 class InvalidChannelClientIdError(Error):
-    """The client id is no text, too long, or empty."""
+    """The client id is not text, too long, or empty."""
 
 
 class InvalidChannelTokenDurationError(Error):
-    """The duration is no whole number of minutes within its bounds."""
+    """The duration is not a whole number of minutes within its bounds."""
 
 
 class InvalidMessageError(Error):
-    """The message is no text, too long, or empty."""
+    """The message is not text, too long, or empty."""
 
 
 class AppIdAliasRequired(Error):
@@ -60,7 +66,7 @@ def create_channel(client_id: str | bytes, duration_minutes: int | None = None) 
         InvalidChannelClientIdError: not text, too long or empty.
         InvalidChannelTokenDurationError: not an int, or out of bounds.
 
-    Source: SDK 1.9.88, api/channel/channel.py, create_channel; contract 1.2.
+    Source: SDK 1.9.88, api/channel/channel.py, create_channel.
     Differs: D1, D17, D19.
     """
     key = _validate_client_id(client_id)
@@ -93,14 +99,14 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
         InvalidChannelClientIdError: not text, or too long.
         InvalidMessageError: not text, too long or empty.
 
-    Source: SDK 1.9.88, api/channel/channel.py, send_message; contract 1.3.
+    Source: SDK 1.9.88, api/channel/channel.py, send_message.
     Differs: D2, D12, D19, D20.
     """
     checked, text = _checked
     try:
         publish = apiproxy_stub_map.apiproxy.direct_publish
     except AttributeError:
-        # Another proxy.
+        # A foreign stub map.
         publish = None
     # A text just checked need not be checked again, nor an id that was. Equal ones
     # become the same object, which is what the broker joins. Only plain text is looked
@@ -142,13 +148,13 @@ def _send_checked(client_id: Any, message: Any) -> None:
 
 def _resolve(service: Any, client_id: Any) -> str:
     """Check an id and return it as text; a token becomes its client id."""
-    if isinstance(client_id, (str, bytes)) and len(client_id) > 76:
+    if isinstance(client_id, (str, bytes)) and looks_like_token(client_id):
         raw = client_id if isinstance(client_id, str) else client_id.decode("latin-1")
         resolved: str = service.resolve(raw)
         if resolved != raw:
             return resolved
     text = client_id_text(_validate_client_id(client_id, is_token_allowed=True))
-    if not service.may_be_token(text):
+    if not looks_like_token(text):
         if len(_checked_ids) >= _CHECKED_IDS:
             _checked_ids.clear()
         _checked_ids.add(text)
@@ -171,8 +177,8 @@ def _validate_client_id(client_id: Any, *, is_token_allowed: bool = False) -> by
     else:
         raise InvalidChannelClientIdError(f'"{client_id!s}" is not a string.')
     longest = MAXIMUM_CLIENT_ID_LENGTH
-    if is_token_allowed and len(key) > longest and key[-44:-43] == b".":
-        longest = limits.MAXIMUM_TOKEN_LENGTH
+    if is_token_allowed and len(key) > longest and looks_like_token(key):
+        longest = MAXIMUM_TOKEN_LENGTH
     if len(key) > longest:
         raise InvalidChannelClientIdError(
             f"Client id length {len(key)} is greater than max length "
@@ -221,7 +227,8 @@ def _call(method: str, request: Any, response: Any) -> None:
 def _GetService() -> str:
     """Return the service's name: "xmpp" where SERVER_SOFTWARE is production's.
 
-    Source: contract 1.4.
+    Source: SDK 1.9.88, api/channel/channel.py, _GetService; case 118 of
+        docs/reference/contract.md.
     """
     software = os.environ.get("SERVER_SOFTWARE", "")
     return "channel" if software.startswith(("Devel", "test")) else "xmpp"

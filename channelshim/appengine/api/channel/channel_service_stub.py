@@ -36,7 +36,7 @@ class Error(Exception):
 
 
 class InvalidTokenError(Error):
-    """The token is none of ours."""
+    """The token is not one of ours."""
 
 
 class TokenTimedOutError(Error):
@@ -56,7 +56,8 @@ class ChannelServiceStub(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         request_data: gives the dispatcher that presence goes to; None means Google's
             own, which only logs a warning.
 
-    Source: SDK 1.9.88, api/channel/channel_service_stub.py; contract 8.2.
+    Source: SDK 1.9.88, api/channel/channel_service_stub.py; part I of
+        docs/reference/contract.md.
     """
 
     THREADSAFE = True
@@ -195,7 +196,7 @@ class ChannelServiceStub(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         self._post(limits.PATH_DISCONNECTED, client_id)
 
     def _key(self, token: str) -> str:
-        # "" is no client id: nothing is ever connected as it.
+        # "" is not a client id: nothing is ever connected as it.
         return self.client_id_from_token(token) or ""
 
     def _deadline(self) -> float:

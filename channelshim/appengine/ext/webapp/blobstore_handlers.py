@@ -145,13 +145,13 @@ class BlobstoreUploadHandler(webapp.RequestHandler):  # type: ignore[misc]
 
     def _parse(self, parse: Any, field_name: str | None) -> list[Any]:
         # Each field's file can be read once, so what was read is kept.
-        kept: dict[Any, dict[str, list[Any]]] = self.__dict__.setdefault("_infos", {})
-        if parse not in kept:
-            found = kept[parse] = defaultdict(list)
+        parsed: dict[Any, dict[str, list[Any]]] = self.__dict__.setdefault("_infos", {})
+        if parse not in parsed:
+            by_field = parsed[parse] = defaultdict(list)
             for name, value in self.request.params.items():
                 if "blob-key" in getattr(value, "type_options", ()):
-                    found[name].append(parse(value))
-        infos = kept[parse]
+                    by_field[name].append(parse(value))
+        infos = parsed[parse]
         if field_name:
             return list(infos.get(field_name, ()))
         return [info for each in infos.values() for info in each]
@@ -163,15 +163,15 @@ def _byte_range(
     """Return what X-AppEngine-BlobRange says, or None."""
     if end is not None and start is None:
         raise ValueError("May not specify end value without start.")
-    said = None
+    span = None
     if start is not None:
         if end is not None and start < 0:
             raise ValueError("end cannot be set if start < 0.")
         if end is not None and start > end:
             raise ValueError("start must be < end.")
-        said = f"bytes={start}" + (
+        span = f"bytes={start}" + (
             "" if start < 0 else f"-{'' if end is None else end}"
         )
-    if use_range and said is not None and header != said:
-        raise ValueError(f"The range {said} differs from the header's {header}.")
-    return header if use_range is not False and header is not None else said
+    if use_range and span is not None and header != span:
+        raise ValueError(f"The range {span} differs from the header's {header}.")
+    return header if use_range is not False and header is not None else span

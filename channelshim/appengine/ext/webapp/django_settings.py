@@ -69,7 +69,7 @@ def install() -> None:
 def prepare() -> None:
     """Make Django ready to render; call it before each template.
 
-    What Django has remembered of defaults that an app has replaced since, it asks anew.
+    Django then asks again for remembered defaults that an app has replaced since.
     """
     global _have_defaults_been_used
     if not _is_configured():

@@ -1,0 +1,146 @@
+"""Our own addresses below /_ah/channel/: one table for every server that has them.
+
+=============  ====================================================
+PATH_JSAPI     the script; at once
+PATH_SOCKET    WebSockets; an ordinary request is told what to do
+PATH_POLL      the fallback; on the hub's loop, held where it may be
+PATH_DEV       the old wire; on the hub's loop
+=============  ====================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from channelshim import limits
+from channelshim.transports import handshake
+from channelshim.transports.origins import Origins
+from channelshim.transports.polling import Poller, Reply, method_not_allowed
+from channelshim.transports.script import jsapi
+
+PATHS: Final = frozenset(
+    {limits.PATH_JSAPI, handshake.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
+)
+"""What is answered here; every other path is the app's."""
+
+_PLAIN_TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an answer depends on.
+
+    Attributes:
+        path: one of PATHS.
+        method: upper case.
+        host: the Host header; "" when there is none.
+        origin: the Origin header, or None.
+        query: as it came, percent-encoded, without its "?".
+    """
+
+    path: str
+    method: str
+    host: str
+    origin: str | None
+    query: str
+
+    @property
+    def is_poll(self) -> bool:
+        """Return whether the answer may be held."""
+        return self.path == limits.PATH_POLL
+
+
+class Routes:
+    """Answers the requests for PATHS.
+
+    Args:
+        poller: answers polls and the old wire.
+        host_refusal: takes the Host header, and returns why it is not served here, or
+            "" (contract 7.7).
+        origins: whose pages may read the answers.
+        has_sockets: whether this server takes WebSockets.
+    """
+
+    def __init__(
+        self,
+        poller: Poller,
+        host_refusal: Callable[[str], str],
+        origins: Origins,
+        *,
+        has_sockets: bool,
+    ) -> None:
+        self._poller = poller
+        self._host_refusal = host_refusal
+        self._origins = origins
+        self._has_sockets = has_sockets
+
+    def reply_at_once(self, request: Request) -> Reply | None:
+        """Return the answer that needs no hub, or None: then `reply` has it.
+
+        Any thread.
+        """
+        reply = self._without_hub(request)
+        return None if reply is None else self._readable(request, reply)
+
+    async def reply(
+        self,
+        request: Request,
+        *,
+        may_hold: bool,
+        gone: asyncio.Future[Any] | None = None,
+    ) -> Reply:
+        """Answer a poll or a request of the old wire. On the hub's loop.
+
+        Args:
+            request: one for which `reply_at_once` has no answer.
+            may_hold: whether a poll may wait; see Poller.poll.
+            gone: done when the peer has hung up.
+        """
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        if request.path == limits.PATH_DEV:
+            reply = await self._poller.old_wire(query)
+        else:
+            reply = await self._poller.poll(query, may_hold=may_hold, gone=gone)
+        return self._readable(request, reply)
+
+    @property
+    def polls_in_hand(self) -> int:
+        """Return how many polls have not been answered. Any thread."""
+        return self._poller.count
+
+    def end_held(self) -> None:
+        """Answer every poll that is held, now. On the hub's loop."""
+        self._poller.end_held()
+
+    def _without_hub(self, request: Request) -> Reply | None:
+        refusal = self._host_refusal(request.host)
+        if refusal:
+            return _text(HTTPStatus.BAD_REQUEST, refusal)
+        if request.method != "GET":
+            return method_not_allowed()
+        if request.path == limits.PATH_JSAPI:
+            return jsapi(has_sockets=self._has_sockets)
+        if request.path != handshake.PATH_SOCKET:
+            return None
+        if not self._has_sockets:
+            sentence = "No WebSockets under this server: poll instead."
+            return _text(HTTPStatus.NOT_IMPLEMENTED, sentence)
+        upgrade = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
+        sentence = "This address answers WebSockets only."
+        return _text(HTTPStatus.UPGRADE_REQUIRED, sentence, upgrade)
+
+    def _readable(self, request: Request, reply: Reply) -> Reply:
+        """Add what lets a page of another origin read the answer."""
+        more = self._origins.headers(request.origin)
+        return replace(reply, headers=(*reply.headers, *more)) if more else reply
+
+
+def _text(
+    status: HTTPStatus, sentence: str, headers: tuple[tuple[str, str], ...] = ()
+) -> Reply:
+    return Reply(status, (*headers, _PLAIN_TEXT), f"{sentence}\n".encode())

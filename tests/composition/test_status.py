@@ -1,0 +1,199 @@
+"""What a running server says about itself: each room has a word, and it is true."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channelshim.appserver.application import Exposure
+from channelshim.composition.front import Front
+from channelshim.composition.instance import Instance
+from channelshim.composition.plan import make_plan
+from channelshim.composition.reading import empty_app
+from channelshim.composition.serving import Serving
+from channelshim.composition.settings import read_settings
+from channelshim.composition.status import StatusRegistry
+from channelshim.contracts.presence import Change
+from channelshim.contracts.tasks import Task
+from channelshim.server.bridge import WsgiBridge
+from channelshim.server.executor import ThreadExecutor
+from channelshim.server.serve import bind
+from channelshim.server.workers import Workers
+from channelshim.store.sqlite.database import FILE_NAME
+from tests.hub.parts import Page
+from tests.lanes import ROOT, timeout_factor
+from tests.service_needs import make_login
+
+PATIENCE_SECONDS = 10.0 * timeout_factor()
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    settings = read_settings({"storage_path": tmp_path / "store"}, {})
+    opened = Instance(make_plan(settings, empty_app(tmp_path)), make_login())
+    yield opened
+    opened.close()
+
+
+# --- The registry ---------------------------------------------------------------------
+
+
+def test_check_that_is_well_is_no_problem() -> None:
+    status = StatusRegistry()
+    status.check("a", lambda: "")
+    status.check("b", lambda: "the disk is full")
+    assert status.problems() == {"b": "the disk is full"}
+
+
+def test_check_and_counter_that_fail_hide_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    status = StatusRegistry()
+    status.check("a", lambda: str(1 // 0))
+    status.check("b", lambda: "bad")
+    status.counter("c", lambda: 1 // 0)
+    status.counter("d", lambda: 2)
+    assert status.problems()["b"] == "bad"
+    assert "log" in status.problems()["a"]
+    assert status.counters() == {"d": 2}
+    assert "the counter c failed" in caplog.text
+
+
+def test_name_that_is_registered_again_takes_the_place_of_the_first() -> None:
+    status = StatusRegistry()
+    status.counter("a", lambda: 1)
+    status.counter("a", lambda: 2)
+    assert status.counters() == {"a": 2}
+
+
+# --- Its rooms ------------------------------------------------------------------------
+
+
+def names_in_docs() -> set[str]:
+    page = (ROOT / "docs" / "explanation" / "design.md").read_text("utf-8")
+    section = page.partition("## What a server says about itself")[2]
+    rows = re.findall(r"^\| (`.*?) \|", section.partition("\n## ")[0], re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}
+
+
+def nobody(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return []
+
+
+def test_served_instance_has_every_documented_name(instance: Instance) -> None:
+    listener = bind("127.0.0.1", 0)
+    served = instance.serve(Exposure(), nobody)
+    Serving(instance, served, listener, lambda line: None)
+    listener.close()
+    names = set(instance.status._checks) | set(instance.status.counters())
+    assert names == names_in_docs()
+    assert instance.status.problems() == {}
+
+
+def test_hub_and_broker_count_what_there_is(instance: Instance) -> None:
+    async def run() -> None:
+        front = Front(instance)
+        front.start(asyncio.get_running_loop())
+        number = instance.broker.expect("ann")
+        for page in (Page("ann"), Page("ann")):
+            front.hub.attach(page, number, None)
+        instance.broker.publish("ann", "x" * 1000)
+        front.hub.deliver()
+        counters = instance.status.counters()
+        front.stop()
+        assert counters["hub.connections"] == 2
+        assert counters["hub.client_ids"] == 1
+        assert counters["broker.client_ids"] == 1
+        assert counters["broker.window_bytes"] > 1000
+
+    asyncio.run(run())
+
+
+def test_presence_that_waits_is_counted(
+    instance: Instance, wait_until: Callable[..., Any]
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        begun.set()
+        assert may_end.wait(PATIENCE_SECONDS)
+        return nobody(environ, start_response)
+
+    instance.serve(Exposure(), slow)
+    front = Front(instance)
+    reports = front._reports
+    reports.tell("ann", Change.CONNECTED)
+    assert begun.wait(PATIENCE_SECONDS)
+    reports.tell("ann", Change.DISCONNECTED)
+    wait_until(lambda: instance.status.counters()["presence.waiting"] == 1)
+    may_end.set()
+    wait_until(lambda: instance.status.counters()["presence.waiting"] == 0)
+    reports.stop(PATIENCE_SECONDS)
+
+
+def test_tasks_that_wait_are_counted(instance: Instance) -> None:
+    now = time.time()
+    tasks = [
+        Task(queue="default", name=name, eta=now, method="GET", path="/")
+        for name in ("a", "b")
+    ]
+    instance.store.tasks.add(tasks, now)
+    counters = instance.status.counters()
+    assert counters["jobs.tasks_waiting"] == 2
+    assert counters["jobs.tasks_running"] == 0
+
+
+def test_thread_that_failed_is_a_problem_and_counted(
+    instance: Instance, wait_until: Callable[..., Any]
+) -> None:
+    calls = iter([ValueError("on purpose"), None])
+
+    def loop() -> None:
+        error = next(calls)
+        if error is not None:
+            raise error
+
+    instance.threads.start("fragile", loop)
+    wait_until(lambda: "fragile 1" in instance.status.problems().get("threads", ""))
+    assert instance.status.counters()["threads.restarts"] == 1
+
+
+def test_store_whose_file_is_gone_is_a_problem(instance: Instance) -> None:
+    path = instance.plan.store_directory / FILE_NAME
+    assert instance.status.counters()["store.bytes"] > 0
+    moved = path.rename(path.with_suffix(".away"))
+    assert str(path) in instance.status.problems()["store"]
+    moved.rename(path)
+    assert instance.status.problems() == {}
+
+
+def test_bridge_counts_requests_that_wait_and_says_when_it_is_full() -> None:
+    async def run() -> None:
+        status = StatusRegistry()
+        begun, may_end = threading.Event(), threading.Event()
+        workers = Workers(1, maximum_waiting=2)
+        WsgiBridge(ThreadExecutor(nobody, workers)).report_to(status)
+
+        def job() -> None:
+            begun.set()
+            assert may_end.wait(PATIENCE_SECONDS)
+
+        assert workers.submit(job)
+        assert await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+        for number in range(2):
+            assert status.problems() == {}
+            assert status.counters()["server.requests_waiting"] == number
+            assert workers.submit(job)
+        assert not workers.submit(job)
+        assert "2 requests wait" in status.problems()["server.workers"]
+        may_end.set()
+
+    asyncio.run(run())
