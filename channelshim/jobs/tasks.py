@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
@@ -142,15 +143,19 @@ class TaskRunner:
             whether all have ended in time; those that have not run again after the
             next start.
         """
+        deadline = time.monotonic() + timeout_seconds
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
+        if self._picker is not None:
+            # It may be reading the store, and hand a last task out.
+            self._picker.hurry()
+            self._picker.join(timeout_seconds)
+        with self._changed:
             has_ended = self._changed.wait_for(
-                lambda: not self._running.total(), timeout_seconds
+                lambda: not self._running.total(), deadline - time.monotonic()
             )
             runners = self._runners + len(self._given_up)
-        if self._picker is not None:
-            self._picker.hurry()
         self._is_over = True
         self._alarm.release(runners)
         return has_ended

@@ -193,11 +193,8 @@ class Poller:
             waiter.leave()
 
     def report_to(self, status: Status) -> None:
-        """Register how many polls are held."""
-        status.counter("transports.held_polls", self._count_held)
-
-    def _count_held(self) -> int:
-        return sum(map(len, list(self._waiting.values())))
+        """Register how many polls are in hand."""
+        status.counter("transports.held_polls", lambda: self.count)
 
     def end_held(self) -> None:
         """Answer every poll that is held: the page should come back a little later."""
@@ -207,8 +204,8 @@ class Poller:
 
     @property
     def count(self) -> int:
-        """Return how many polls are in hand."""
-        return sum(map(len, self._waiting.values()))
+        """Return how many polls are in hand. Any thread."""
+        return sum(map(len, list(self._waiting.values())))
 
     def _forget(self, waiter: _Waiter) -> None:
         waiting = self._waiting[waiter.nonce]

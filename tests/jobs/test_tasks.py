@@ -189,6 +189,30 @@ def test_stop_waits_for_the_task_in_hand(bench: Bench, wait_until: Wait) -> None
     assert bench.tasks.statistics("default", time.time()).tasks == 0
 
 
+def test_nobody_reads_the_store_after_the_stop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, free = threading.Event(), threading.Event()
+    next_eta = bench.tasks.next_eta
+
+    def slow(closed: Any) -> Any:
+        reading.set()
+        free.wait(10 * timeout_factor())
+        return next_eta(closed)
+
+    monkeypatch.setattr(bench.tasks, "next_eta", slow)
+    bench.start()
+    assert reading.wait(10 * timeout_factor())
+    assert bench.runner is not None
+    stopping = threading.Thread(target=bench.runner.stop, args=(10 * timeout_factor(),))
+    stopping.start()
+    stopping.join(0.05)
+    assert stopping.is_alive()
+    free.set()
+    stopping.join(10 * timeout_factor())
+    assert not stopping.is_alive()
+
+
 def test_request_says_what_apps_read() -> None:
     made = Task(
         "q",

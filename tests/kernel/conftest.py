@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.server.conftest import own_server, plain_server, site
+from tests.server.conftest import broker, own_server, plain_server, site
 
-__all__ = ["own_server", "plain_server", "site"]
+__all__ = ["broker", "own_server", "plain_server", "site"]
