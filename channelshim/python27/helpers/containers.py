@@ -1,0 +1,380 @@
+"""Lists where Python 3 gives views and iterators, and attributes of old names."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping, MappingView
+from types import (
+    BuiltinMethodType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    MethodWrapperType,
+)
+from typing import Any, Final
+
+from channelshim.python27.helpers import exceptions, order, text
+from channelshim.python27.strings import STRINGS, NativeStr
+
+_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()), MappingView)
+
+
+def _listed(owner: Any, answer: Any) -> Any:
+    """Return a method's answer as the list that 2.7 gave."""
+    if type(answer) is list:
+        return answer
+    if isinstance(answer, _VIEWS):
+        return list(answer)
+    if isinstance(answer, Iterator) and not _is_app_generator(answer):
+        return list(answer)
+    return answer
+
+
+def _is_app_generator(value: Any) -> bool:
+    """Tell whether a generator is the app's own: its `keys` gave one in 2.7 too."""
+    if not isinstance(value, GeneratorType) or value.gi_frame is None:
+        return False
+    return "_p27_div" in value.gi_frame.f_builtins
+
+
+def keys(owner: Any, *args: Any, **named: Any) -> Any:
+    """Do `owner.keys()`."""
+    if type(owner) is dict and not args:
+        return list(owner)
+    return _listed(owner, owner.keys(*args, **named))
+
+
+def values(owner: Any, *args: Any, **named: Any) -> Any:
+    """Do `owner.values()`."""
+    if type(owner) is dict and not args:
+        return list(owner.values())
+    return _listed(owner, owner.values(*args, **named))
+
+
+def items(owner: Any, *args: Any, **named: Any) -> Any:
+    """Do `owner.items()`."""
+    if type(owner) is dict and not args:
+        return list(owner.items())
+    return _listed(owner, owner.items(*args, **named))
+
+
+def _iterating(old: str, new: str) -> Callable[..., Any]:
+    """Return `iterkeys` and its like: the object's own, else an iterator of the new."""
+
+    def iterate(owner: Any, *args: Any, **named: Any) -> Any:
+        own = getattr(owner, old, None)
+        if own is not None:
+            return own(*args, **named)
+        return iter(_method(owner, old, new)(*args, **named))
+
+    return iterate
+
+
+def _viewing(old: str, new: str) -> Callable[..., Any]:
+    def view(owner: Any, *args: Any, **named: Any) -> Any:
+        own = getattr(owner, old, None)
+        if own is not None:
+            return own(*args, **named)
+        return _method(owner, old, new)(*args, **named)
+
+    return view
+
+
+def _method(owner: Any, old: str, new: str) -> Any:
+    """Return the method of the new name, on what is a mapping."""
+    if isinstance(owner, Mapping) or isinstance(owner, type) or hasattr(owner, new):
+        return getattr(owner, new)
+    return getattr(owner, old)
+
+
+iterkeys: Final = _iterating("iterkeys", "keys")
+itervalues: Final = _iterating("itervalues", "values")
+iteritems: Final = _iterating("iteritems", "items")
+viewkeys: Final = _viewing("viewkeys", "keys")
+viewvalues: Final = _viewing("viewvalues", "values")
+viewitems: Final = _viewing("viewitems", "items")
+
+
+def has_key(owner: Any, *args: Any) -> Any:
+    """Do `owner.has_key(key)`."""
+    own = getattr(owner, "has_key", None)
+    if own is not None:
+        return own(*args)
+    if isinstance(owner, type):
+        owner, args = args[0], args[1:]
+    elif not hasattr(owner, "keys"):
+        return owner.has_key(*args)
+    if len(args) != 1:
+        raise TypeError(f"has_key() takes exactly one argument ({len(args)} given)")
+    return args[0] in owner
+
+
+def next27(owner: Any) -> Any:
+    """Do `owner.next()`."""
+    try:
+        own = owner.next
+    except AttributeError:
+        if not hasattr(owner, "__next__"):
+            raise
+        return owner.__next__()
+    return own()
+
+
+def genexp(iterator: Any) -> Any:
+    """Yield an iterator's items; a StopIteration inside it just ends it."""
+    try:
+        yield from iterator
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, StopIteration):
+            raise
+
+
+# --- attributes
+
+_MISSING: Final = object()
+
+
+def _bound(helper: Callable[..., Any]) -> Callable[[Any], Any]:
+    return lambda owner: functools.partial(helper, owner)
+
+
+_DICT_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    "keys": keys,
+    "values": values,
+    "items": items,
+}
+_NEW_DICT_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    "has_key": has_key,
+    "iterkeys": iterkeys,
+    "itervalues": itervalues,
+    "iteritems": iteritems,
+    "viewkeys": viewkeys,
+    "viewvalues": viewvalues,
+    "viewitems": viewitems,
+}
+_STRING_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    "join": text.join27,
+    "encode": text.encode27,
+    "decode": text.decode27,
+    "translate": text.translate27,
+    "format": text.format27,
+}
+_FUNCTION_NAMES: Final = {
+    "func_name": "__name__",
+    "func_code": "__code__",
+    "func_globals": "__globals__",
+    "func_defaults": "__defaults__",
+    "func_closure": "__closure__",
+    "func_doc": "__doc__",
+    "func_dict": "__dict__",
+}
+
+
+def attr(owner: Any, name: str) -> Any:
+    """Return `owner.name` for a name that Python 3 lacks or gives otherwise.
+
+    Raises:
+        AttributeError: the object has none, under no name.
+    """
+    special = _special(owner, name)
+    if special is not _MISSING:
+        return special
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        found = _replacement(owner, name)
+        if found is _MISSING:
+            raise
+        return found
+
+
+def _special(owner: Any, name: str) -> Any:
+    """Return a method that exists in Python 3 too, and answers otherwise there."""
+    if name in _STRING_METHODS:
+        if isinstance(owner, STRINGS):
+            return functools.partial(_STRING_METHODS[name], owner)
+        if isinstance(owner, type) and owner in (str, NativeStr, bytes):
+            return _unbound_string_method(name)
+    elif name == "sort":
+        if isinstance(owner, list) and type(owner).sort is list.sort:
+            return functools.partial(order.sort, owner)
+        if owner is list:
+            return functools.partial(order.sort, owner)
+    elif name in _DICT_METHODS:
+        method = getattr(owner, name, None)
+        if isinstance(method, BuiltinMethodType) and hasattr(owner, "__len__"):
+            return functools.partial(_DICT_METHODS[name], owner)
+        if isinstance(owner, Mapping) and isinstance(method, MethodType):
+            return functools.partial(_DICT_METHODS[name], owner)
+        if isinstance(owner, type) and issubclass(owner, dict):
+            if not isinstance(method, FunctionType):
+                return functools.partial(_DICT_METHODS[name], owner)
+    return _MISSING
+
+
+def _unbound_string_method(name: str) -> Callable[..., Any]:
+    if name == "join":
+        return lambda separator, parts: text.join27(separator, parts)
+    helper = _STRING_METHODS[name]
+    return lambda owner, *args, **named: helper(owner, *args, **named)
+
+
+def _replacement(owner: Any, name: str) -> Any:
+    """Return what an attribute that Python 3 lacks was in 2.7."""
+    if name == "next":
+        return getattr(owner, "__next__", _MISSING)
+    if name == "message":
+        if isinstance(owner, BaseException):
+            return exceptions.message(owner)
+    elif name in _NEW_DICT_METHODS:
+        if isinstance(owner, Mapping) or hasattr(owner, "keys"):
+            return functools.partial(_NEW_DICT_METHODS[name], owner)
+    elif name in _FUNCTION_NAMES:
+        function = owner.__func__ if isinstance(owner, MethodType) else owner
+        if isinstance(function, FunctionType):
+            return getattr(function, _FUNCTION_NAMES[name])
+    elif name in ("im_func", "im_self", "im_class"):
+        return _method_attribute(owner, name)
+    return _MISSING
+
+
+def _method_attribute(owner: Any, name: str) -> Any:
+    if isinstance(owner, MethodType):
+        if name == "im_func":
+            return owner.__func__
+        if name == "im_self":
+            return owner.__self__
+        holder = owner.__self__
+        return holder if isinstance(holder, type) else type(holder)
+    if isinstance(owner, MethodWrapperType):
+        return owner.__self__ if name == "im_self" else _MISSING
+    if isinstance(owner, FunctionType) and "." in owner.__qualname__:
+        # Taken from its class: an unbound method.
+        if name == "im_func":
+            return owner
+        return None if name == "im_self" else _class_of(owner)
+    return _MISSING
+
+
+def _class_of(function: FunctionType) -> Any:
+    found: Any = _MISSING
+    path = function.__qualname__.split(".")[:-1]
+    if "<locals>" not in path:
+        found = function.__globals__.get(path[0], _MISSING)
+        for part in path[1:]:
+            found = getattr(found, part, _MISSING)
+    return found
+
+
+class _OldNames:
+    """A function under the attribute names of Python 2.7, to store or delete them."""
+
+    def __init__(self, function: Any) -> None:
+        object.__setattr__(self, "_function", function)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._function, _FUNCTION_NAMES.get(name, name), value)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, _FUNCTION_NAMES.get(name, name))
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._function, _FUNCTION_NAMES.get(name, name))
+
+
+def old(owner: Any) -> Any:
+    """Return an object whose old function attributes can be stored."""
+    return _OldNames(owner) if isinstance(owner, FunctionType) else owner
+
+
+def getattr27(owner: Any, name: str, *default: Any) -> Any:
+    """Do `getattr` with one of the names of `attr`."""
+    try:
+        return attr(owner, name)
+    except AttributeError:
+        if default:
+            return default[0]
+        raise
+
+
+def hasattr27(owner: Any, name: str) -> bool:
+    """Do `hasattr` with one of the names of `attr`: no error is passed on."""
+    try:
+        attr(owner, name)
+    except Exception:
+        return False
+    return True
+
+
+# --- functions that gave lists
+
+
+def map27(function: Any, *sequences: Any) -> list[Any]:
+    """Do as Python 2.7's `map`: shorter sequences are filled up with None."""
+    if not sequences:
+        raise TypeError("map() requires at least two args")
+    if len(sequences) == 1:
+        if function is None:
+            return list(sequences[0])
+        return list(map(_as_text_function(function), sequences[0]))
+    rows = itertools.zip_longest(*sequences)
+    if function is None:
+        return list(rows)
+    return list(itertools.starmap(_as_text_function(function), rows))
+
+
+def _as_text_function(function: Any) -> Any:
+    """Return `str` given as a function as the one that knows 2.7's floats."""
+    return text.str27 if function is str else function
+
+
+def filter27(function: Any, sequence: Any) -> Any:
+    """Do as Python 2.7's `filter`: text stays text, a tuple a tuple."""
+    found = filter(None if function is bool else function, sequence)
+    if isinstance(sequence, STRINGS):
+        return text.join27("", list(found))
+    return tuple(found) if isinstance(sequence, tuple) else list(found)
+
+
+def zip27(*sequences: Any) -> list[Any]:
+    """Do as Python 2.7's `zip`."""
+    return list(zip(*sequences, strict=False))
+
+
+def range27(*bounds: Any) -> list[int]:
+    """Do as Python 2.7's `range`."""
+    return list(range(*bounds))
+
+
+def apply(function: Any, args: Any = (), named: Any = None) -> Any:
+    """Do `function(*args, **named)`."""
+    return function(*args, **(named or {}))
+
+
+TABLE: Final[dict[str, Any]] = {
+    "_p27_keys": keys,
+    "_p27_values": values,
+    "_p27_items": items,
+    "_p27_iterkeys": iterkeys,
+    "_p27_itervalues": itervalues,
+    "_p27_iteritems": iteritems,
+    "_p27_viewkeys": viewkeys,
+    "_p27_viewvalues": viewvalues,
+    "_p27_viewitems": viewitems,
+    "_p27_has_key": has_key,
+    "_p27_next": next27,
+    "_p27_genexp": genexp,
+    "_p27_attr": attr,
+    "_p27_old": old,
+    "_p27_getattr": getattr27,
+    "_p27_hasattr": hasattr27,
+    "_p27_range": range,
+    "map": map27,
+    "filter": filter27,
+    "zip": zip27,
+    "range": range27,
+    "xrange": range,
+    "reduce": functools.reduce,
+    "apply": apply,
+}

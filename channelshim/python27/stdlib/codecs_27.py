@@ -1,0 +1,146 @@
+"""codecs: functions and streams for strings of both kinds."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from typing import Any
+
+from channelshim.python27 import strings
+from channelshim.python27.helpers.files import plain_file
+from channelshim.python27.strings import NativeStr, native, to_text
+
+__all__ = [
+    *("encode", "decode", "open", "getreader", "getwriter", "getencoder"),
+    *("getdecoder", "BOM_UTF8", "BOM", "BOM_LE", "BOM_BE", "BOM_UTF16"),
+    *("BOM_UTF16_LE", "BOM_UTF16_BE", "BOM_UTF32", "BOM_UTF32_LE", "BOM_UTF32_BE"),
+    *("BOM32_LE", "BOM32_BE", "BOM64_LE", "BOM64_BE", "escape_encode"),
+    *("escape_decode", "EncodedFile", "utf_8_decode", "utf_8_encode"),
+    *("latin_1_decode", "latin_1_encode", "ascii_decode", "ascii_encode"),
+]
+
+encode = strings.encode
+decode = strings.decode
+BOM_UTF8 = native(codecs.BOM_UTF8)
+BOM = BOM_UTF16 = NativeStr(codecs.BOM_UTF16)
+BOM_LE = BOM_UTF16_LE = BOM32_LE = NativeStr(codecs.BOM_UTF16_LE)
+BOM_BE = BOM_UTF16_BE = BOM32_BE = NativeStr(codecs.BOM_UTF16_BE)
+BOM_UTF32 = NativeStr(codecs.BOM_UTF32)
+BOM_UTF32_LE = BOM64_LE = NativeStr(codecs.BOM_UTF32_LE)
+BOM_UTF32_BE = BOM64_BE = NativeStr(codecs.BOM_UTF32_BE)
+
+
+def getencoder(encoding: Any) -> Any:
+    """Return a function that encodes, and tells how much it took."""
+    codecs.lookup(to_text(encoding))
+    return lambda value, errors="strict": (
+        strings.encode(value, encoding, errors),
+        len(value),
+    )
+
+
+def getdecoder(encoding: Any) -> Any:
+    """Return a function that decodes, and tells how much it took."""
+    codecs.lookup(to_text(encoding))
+    return lambda value, errors="strict": (
+        strings.decode(value, encoding, errors),
+        len(value),
+    )
+
+
+utf_8_encode, utf_8_decode = getencoder("utf-8"), getdecoder("utf-8")
+latin_1_encode, latin_1_decode = getencoder("latin-1"), getdecoder("latin-1")
+ascii_encode, ascii_decode = getencoder("ascii"), getdecoder("ascii")
+
+
+def escape_encode(value: Any, errors: Any = "strict") -> tuple[Any, int]:
+    """Write a string with the escapes of a literal."""
+    return strings.encode(value, "string_escape"), len(value)
+
+
+def escape_decode(value: Any, errors: Any = "strict") -> tuple[Any, int]:
+    """Read a string with the escapes of a literal."""
+    return strings.decode(value, "string_escape"), len(value)
+
+
+class _NativeReads:
+    """A stream reader over bytes whose file is an app's."""
+
+    def __init__(self, stream: Any, errors: Any = "strict") -> None:
+        super().__init__(plain_file(stream), errors)  # type: ignore[call-arg]
+
+    def next(self) -> Any:
+        """Return the next line."""
+        return self.__next__()  # type: ignore[attr-defined]
+
+
+class _NativeWrites:
+    """A stream writer that takes bytes as the text that they are."""
+
+    def __init__(self, stream: Any, errors: Any = "strict") -> None:
+        super().__init__(plain_file(stream), errors)  # type: ignore[call-arg]
+
+    def write(self, object: Any) -> Any:
+        """Write a string."""
+        if isinstance(object, bytes):
+            object = bytes(object).decode("utf-8")
+        return super().write(object)  # type: ignore[misc]
+
+    def writelines(self, list: Any) -> Any:
+        """Write strings one after another."""
+        return self.write("".join(map(to_text, list)))
+
+
+def getreader(encoding: Any) -> Any:
+    """Return the class of streams that read an encoding."""
+    real = codecs.lookup(to_text(encoding)).streamreader
+    return type("StreamReader", (_NativeReads, real), {})
+
+
+def getwriter(encoding: Any) -> Any:
+    """Return the class of streams that write an encoding."""
+    real = codecs.lookup(to_text(encoding)).streamwriter
+    return type("StreamWriter", (_NativeWrites, real), {})
+
+
+class _StreamReaderWriter(codecs.StreamReaderWriter):
+    def next(self) -> str:
+        """Return the next line."""
+        return self.__next__()
+
+    def write(self, data: Any) -> Any:
+        """Write a string."""
+        return self.writer.write(data)
+
+
+def open(  # noqa: A001 -- Python 2.7's name
+    filename: Any,
+    mode: Any = "rb",
+    encoding: Any = None,
+    errors: Any = "strict",
+    buffering: int = 1,
+) -> Any:
+    """Open a file of an encoding; without one, a file of strings."""
+    from channelshim.python27.helpers.files import file
+
+    if encoding is None:
+        return file(filename, mode, buffering)
+    plain = to_text(mode).replace("U", "").replace("t", "") or "r"
+    plain = plain if plain[0] in "rwa" else "r" + plain
+    raw = io.open(filename, plain if "b" in plain else plain + "b")
+    made = _StreamReaderWriter(
+        raw, getreader(encoding), getwriter(encoding), to_text(errors)
+    )
+    made.encoding = encoding  # type: ignore[attr-defined]
+    return made
+
+
+def EncodedFile(  # noqa: N802 -- Python 2.7's name
+    file: Any, data_encoding: Any, file_encoding: Any = None, errors: Any = "strict"
+) -> Any:
+    """Return a file that recodes what is read and written."""
+    return codecs.EncodedFile(
+        plain_file(file), data_encoding, file_encoding or data_encoding, errors
+    )
+
+

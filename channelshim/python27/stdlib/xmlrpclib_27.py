@@ -1,0 +1,28 @@
+"""xmlrpclib: calls as strings of either kind."""
+
+from __future__ import annotations
+
+import xmlrpc.client
+from typing import Any
+
+from channelshim.python27.stdlib.wrapping import text_of
+from channelshim.python27.strings import native, to_bytes
+
+__all__ = ["Binary", "loads", "StringTypes"]
+
+StringTypes = (str, bytes)
+
+
+class Binary(xmlrpc.client.Binary):
+    """Bytes of a call."""
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(None if data is None else to_bytes(data))
+
+    def __str__(self) -> str:
+        return str(native(bytes(self.data)))
+
+
+def loads(data: Any, use_datetime: Any = 0) -> Any:
+    """Return the values and the method's name of a call."""
+    return xmlrpc.client.loads(text_of(data), bool(use_datetime))
