@@ -1,0 +1,204 @@
+"""Calls, attributes and names whose meaning changed."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, Final
+
+from channelshim.python27.lowering_base import (
+    LowererBase,
+    call_at,
+    constant_at,
+    name_at,
+)
+from channelshim.python27.nodes import make_at
+
+DICTIONARY_METHODS: Final = frozenset(
+    "keys values items iterkeys itervalues iteritems viewkeys viewvalues viewitems "
+    "has_key".split()
+)
+
+TEXT_METHODS: Final = frozenset(("encode", "decode", "translate", "format"))
+
+_METHODS: Final = DICTIONARY_METHODS | TEXT_METHODS | {"sort"}
+"""Called methods that become `_p27_<name>(object, arguments)`."""
+
+OLD_NAMES: Final = frozenset(
+    "im_func im_self im_class func_name func_code func_globals func_defaults "
+    "func_closure func_doc func_dict".split()
+)
+
+_LOADED: Final = _METHODS | OLD_NAMES | {"next", "join"}
+"""Attributes that are read through `_p27_attr`."""
+
+_BY_NAME: Final = _LOADED | {"message"}
+"""Attributes that getattr() and hasattr() find though Python 3 has none."""
+
+_TEXT_TYPES: Final = {"str": "_p27_str_types", "bytes": "_p27_str_types"}
+
+
+class CallLowerer(LowererBase):
+    """Attributes and calls whose parts are lowered, but for a called attribute."""
+
+    def attribute(self, node: Any) -> Any:
+        """Return an attribute that is read and not called."""
+        name = node.attr
+        if name == "message":
+            return call_at(node, "_p27_message", [node.value])
+        if name in _LOADED:
+            arguments = [node.value, constant_at(node, name)]
+            return call_at(node, "_p27_attr", arguments)
+        return node
+
+    def stored_attribute(self, node: Any) -> Any:
+        """Return an attribute that is assigned to or deleted."""
+        if node.attr in OLD_NAMES:
+            node.value = call_at(node, "_p27_old", [node.value])
+        return node
+
+    def call(self, node: Any) -> Any:
+        """Return a call; its function is lowered, its arguments are not."""
+        arguments, keywords = node.args, node.keywords
+        for number, argument in enumerate(arguments):
+            if argument.__class__ is ast.Starred:
+                argument.value = self.expr(argument.value)
+            else:
+                arguments[number] = self.expr(argument)
+        for keyword in keywords:
+            keyword.value = self.expr(keyword.value)
+            if keyword.arg in ("True", "False"):
+                keyword.arg = self.true_name(keyword.arg)
+        function = node.func
+        if function.__class__ is ast.Attribute:
+            return self._method_call(node, function)
+        if function.__class__ is ast.Name:
+            special = _FUNCTIONS.get(function.id)
+            if special is not None and self.is_builtin(function.id):
+                return special(self, node)
+        return node
+
+    def true_name(self, name: str) -> str:
+        """Return what stands for True or False where the file assigns to them."""
+        return name if self.is_builtin(name) else f"_p27_{name}"
+
+    def _method_call(self, node: Any, function: Any) -> Any:
+        name = function.attr
+        arguments, keywords = node.args, node.keywords
+        if name in _METHODS:
+            values = [function.value, *arguments]
+            return call_at(node, f"_p27_{name}", values, keywords)
+        if name == "join":
+            if len(arguments) == 1 and not keywords and not _has_star(arguments):
+                return call_at(node, "_p27_join", [function.value, *arguments])
+        elif name == "next" and not arguments and not keywords:
+            return call_at(node, "_p27_next", [function.value])
+        elif name in OLD_NAMES or name == "next":
+            node.func = self.attribute(function)
+        return node
+
+    # Builtin functions.
+
+    def _str_call(self, node: Any) -> Any:
+        return call_at(node, "_p27_str", node.args, node.keywords)
+
+    def _unicode_call(self, node: Any) -> Any:
+        return call_at(node, "_p27_unicode", node.args, node.keywords)
+
+    def _type_call(self, node: Any) -> Any:
+        if len(node.args) == 1 and not node.keywords and not _has_star(node.args):
+            return call_at(node, "_p27_type", node.args)
+        return node
+
+    def _isinstance_call(self, node: Any) -> Any:
+        if len(node.args) == 2 and not _has_star(node.args):
+            node.args[1] = self._types(node.args[1])
+        return node
+
+    def _types(self, node: Any) -> Any:
+        if node.__class__ is ast.Name:
+            types = _TEXT_TYPES.get(node.id)
+            if types is not None and self.is_builtin(node.id):
+                return name_at(node, types)
+        elif node.__class__ is ast.Tuple:
+            node.elts = [self._types(element) for element in node.elts]
+        return node
+
+    def _getattr_call(self, node: Any) -> Any:
+        arguments = node.args
+        if len(arguments) < 2 or arguments[1].__class__ is not ast.Constant:
+            return node
+        if arguments[1].value in _BY_NAME:
+            return call_at(node, f"_p27_{node.func.id}", arguments, node.keywords)
+        return node
+
+    def class_comparison(self, node: Any) -> None:
+        """Read `x.__class__ == str`, not lowered yet, as `type(x) == str`."""
+        operands = [node.left, *node.comparators]
+        if not any(self._names_text(operand) for operand in operands):
+            return
+        for number, operand in enumerate(operands):
+            if operand.__class__ is ast.Attribute and operand.attr == "__class__":
+                function = name_at(operand, "type")
+                fields = {"func": function, "args": [operand.value], "keywords": []}
+                operands[number] = make_at(ast.Call, operand, fields)
+        node.left, node.comparators = operands[0], operands[1:]
+
+    def _names_text(self, node: Any) -> bool:
+        if node.__class__ is ast.Name:
+            is_text = node.id in ("str", "unicode", "bytes")
+            return is_text and self.is_builtin(node.id)
+        if node.__class__ is ast.Tuple or node.__class__ is ast.List:
+            return any(self._names_text(element) for element in node.elts)
+        return False
+
+    def header(self, node: Any) -> Any:
+        """Return what a `for` goes over: range() makes no list there."""
+        is_range = (
+            node.__class__ is ast.Call
+            and node.func.__class__ is ast.Name
+            and node.func.id == "range"
+            and self.is_builtin("range")
+        )
+        lowered = self.expr(node)
+        if is_range:
+            lowered.func = name_at(node, "_p27_range")
+        return self.spread_error(lowered)
+
+    def spread_error(self, node: Any) -> Any:
+        """Return a lowered value; a caught exception stands for its arguments."""
+        if node.__class__ is ast.Name and node.id in self.scope.except_names:
+            return call_at(node, "_p27_args", [node])
+        return node
+
+    def item_of_bytes(self, node: Any) -> Any:
+        """Return a constant item of constant bytes, which Python 3 makes a number.
+
+        Only its compiler does, for it knows nothing of 2.7's str; hence None for all
+        that it leaves to run time.
+        """
+        value, index = node.value, node.slice
+        if value.__class__ is not ast.Constant or value.value.__class__ is not bytes:
+            return None
+        if index.__class__ is not ast.Constant or index.value.__class__ is not int:
+            return None
+        size = len(value.value)
+        if not -size <= index.value < size:
+            return None
+        place = index.value % size
+        return constant_at(node, value.value[place : place + 1])
+
+
+def _has_star(arguments: list[Any]) -> bool:
+    return any(argument.__class__ is ast.Starred for argument in arguments)
+
+
+_FUNCTIONS: Final[dict[str, Any]] = {
+    "str": CallLowerer._str_call,
+    "bytes": CallLowerer._str_call,
+    "unicode": CallLowerer._unicode_call,
+    "type": CallLowerer._type_call,
+    "isinstance": CallLowerer._isinstance_call,
+    "issubclass": CallLowerer._isinstance_call,
+    "getattr": CallLowerer._getattr_call,
+    "hasattr": CallLowerer._getattr_call,
+}
