@@ -28,7 +28,14 @@ OLD_NAMES: Final = frozenset(
     "func_closure func_doc func_dict".split()
 )
 
-_LOADED: Final = _METHODS | OLD_NAMES | {"next", "join"}
+SPECIAL_METHODS: Final = frozenset(
+    "__getslice__ __setslice__ __delslice__ __div__ __rdiv__ __idiv__ __nonzero__ "
+    "__cmp__ __long__ __hex__ __oct__ __coerce__".split()
+)
+"""Methods that the types of Python 3 lack: `list.__getslice__(self, 0, 1)`."""
+
+_READ_BY_NAME: Final = OLD_NAMES | SPECIAL_METHODS | {"next"}
+_LOADED: Final = _METHODS | _READ_BY_NAME | {"join"}
 """Attributes that are read through `_p27_attr`."""
 
 _BY_NAME: Final = _LOADED | {"message"}
@@ -92,8 +99,10 @@ class CallLowerer(LowererBase):
                 return call_at(node, "_p27_join", [function.value, *arguments])
         elif name == "next" and not arguments and not keywords:
             return call_at(node, "_p27_next", [function.value])
-        elif name in OLD_NAMES or name == "next":
+        elif name in _READ_BY_NAME:
             node.func = self.attribute(function)
+        elif _may_reach_object(node, function):
+            node.func = call_at(node, "_p27_new", [function])
         return node
 
     # Builtin functions.
@@ -186,6 +195,25 @@ class CallLowerer(LowererBase):
             return None
         place = index.value % size
         return constant_at(node, value.value[place : place + 1])
+
+
+def _may_reach_object(node: Any, function: Any) -> bool:
+    """Tell whether a call may hand arguments to `object.__new__` or its `__init__`.
+
+    2.7 only warns where a class has both methods; every recipe for a singleton does it.
+    """
+    if len(node.args) + len(node.keywords) < 2 and not _has_star(node.args):
+        if not node.keywords:
+            return False
+    if function.attr == "__new__":
+        return True
+    if function.attr != "__init__":
+        return False
+    owner = function.value
+    if owner.__class__ is ast.Call:
+        owner = owner.func
+        return owner.__class__ is ast.Name and owner.id == "super"
+    return owner.__class__ is ast.Name and owner.id == "object"
 
 
 def _has_star(arguments: list[Any]) -> bool:

@@ -61,8 +61,8 @@ class FunctionLowerer(ExpressionLowerer):
         unpacked: list[tuple[str, Any]] = []
         for number, argument in enumerate(arguments.args):
             if argument.__class__ is TupleParameter:
-                # A name that nothing else in the function has.
-                name = f"_p27_parameter_{number + 1}"
+                # 2.7's own name for it, which no source can spell.
+                name = f".{number}"
                 unpacked.append((name, self.target(argument.target)))
                 fields = {"arg": name, "annotation": None, "type_comment": None}
                 arguments.args[number] = make_at(ast.arg, argument, fields)

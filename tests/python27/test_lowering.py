@@ -81,6 +81,11 @@ EXPRESSIONS = [
     ("f.im_func(a)", "_p27_attr(f, 'im_func')(a)"),
     ("getattr(a, 'next', None)", "_p27_getattr(a, 'next', None)"),
     ("getattr(a, b)", "getattr(a, b)"),
+    ("list.__getslice__(a, 0, 1)", "_p27_attr(list, '__getslice__')(a, 0, 1)"),
+    ("A.__new__(B, c)", "_p27_new(A.__new__)(B, c)"),
+    ("A.__new__(B)", "A.__new__(B)"),
+    ("super(A, b).__init__(*c)", "_p27_new(super(A, b).__init__)(*c)"),
+    ("A.__init__(b, c)", "A.__init__(b, c)"),
     ("hasattr(a, 'iteritems')", "_p27_hasattr(a, 'iteritems')"),
     # Types.
     ("str(a)", "_p27_str(a)"),
@@ -105,11 +110,11 @@ EXPRESSIONS = [
     ("[a for a in 1, 2]", "[a for a in (1, 2)]"),
     ("[a for a in range(3)]", "[a for a in _p27_range(3)]"),
     ("(a.next() for a in b)", "_p27_genexp((_p27_next(a) for a in b))"),
-    ("lambda (a, b), c: a", "lambda _p27_parameter_1, c: "
-     "[a for a, b in (_p27_parameter_1,)][0]"),
+    ("lambda (a, b), c: a", "lambda .0, c: "
+     "[a for a, b in (.0,)][0]"),
     ("lambda (a, b), (c, d): a",
-     "lambda _p27_parameter_1, _p27_parameter_2: [a for (a, b), (c, d) in "
-     "((_p27_parameter_1, _p27_parameter_2),)][0]"),
+     "lambda .0, .1: [a for (a, b), (c, d) in "
+     "((.0, .1),)][0]"),
 ]  # fmt: skip
 
 
@@ -147,7 +152,7 @@ STATEMENTS = [
     ("def f():\n    'doc'\n    a = 1\n    global a",
      'def f():\n    """doc"""\n    global a\n    a = 1\n    pass'),
     ("def f((a, (b, c)), d=1): pass",
-     "def f(_p27_parameter_1, d=1):\n    a, (b, c) = _p27_parameter_1\n    pass"),
+     "def f(.0, d=1):\n    a, (b, c) = .0\n    pass"),
     ("def f():\n    'doc'\n    yield 1",
      'def f():\n    """doc"""\n    try:\n        yield 1\n'
      "    except _p27_StopIteration:\n        return"),
