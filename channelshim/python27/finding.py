@@ -121,9 +121,7 @@ def is_installed(name: str, files: AppFiles) -> bool:
     return installed_spec(name, files) is not None
 
 
-def installed_spec(
-    name: str, files: AppFiles
-) -> importlib.machinery.ModuleSpec | None:
+def installed_spec(name: str, files: AppFiles) -> importlib.machinery.ModuleSpec | None:
     """Return where a top-level name leads when the app's folders are left out."""
     for finder in (
         importlib.machinery.BuiltinImporter,

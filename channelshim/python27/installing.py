@@ -21,7 +21,7 @@ from channelshim.runtime import legacy_str
 
 _lock: Final = threading.Lock()
 _importer: Importer | None = None
-_ASKS_IMPORTER: Final = ("imp_27", "importlib_27", "pkgutil_27", "gettext_27")
+_ASKS_IMPORTER: Final = ("imp_27", "importlib_27", "pkgutil_27", "gettext_27", "timeit_27")
 
 
 def install(
@@ -120,5 +120,3 @@ def is_app_code(value: Any) -> bool:
         globals = getattr(call, "__globals__", None)
     ours = _importer.builtins_for(is_python3=False)
     return globals is not None and globals.get("__builtins__") is ours
-
-

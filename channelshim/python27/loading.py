@@ -328,6 +328,12 @@ class Importer:
             ImportError: there is no such module.
             ValueError: a relative import that leaves the package.
         """
+        if level == 0 and type(fromlist) is list and not fromlist:
+            # C code imports for itself, and looks into sys.modules afterwards.
+            try:
+                return builtins.__import__(name, globals, locals, fromlist, 0)
+            except ModuleNotFoundError:
+                pass
         if not isinstance(name, str):
             name = str(name)
         package = _package_of(globals) if globals else ""
@@ -439,9 +445,7 @@ def _real(name: str) -> ModuleType:
 
 
 def _no_module(name: str) -> ModuleNotFoundError:
-    return ModuleNotFoundError(
-        f"No module named {name.rpartition('.')[2]}", name=name
-    )
+    return ModuleNotFoundError(f"No module named {name.rpartition('.')[2]}", name=name)
 
 
 def _has_extension(name: str, path: Iterable[str]) -> bool:

@@ -104,7 +104,9 @@ class _Running:
         code = compiling.compile_text(source, "<string>", "eval", _flags_of(frame))
         return self._run(code, frame.f_globals, frame.f_locals)
 
-    def exec_statement(self, code: Any, globals: Any = None, locals: Any = None) -> None:
+    def exec_statement(
+        self, code: Any, globals: Any = None, locals: Any = None
+    ) -> None:
         """Do `exec code in globals, locals`."""
         frame = sys._getframe(1)
         if isinstance(code, tuple) and len(code) in (2, 3):

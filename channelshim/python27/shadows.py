@@ -12,9 +12,10 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
+from channelshim.python27.helpers import as_builtin
 from channelshim.python27.stdlib import table
 
 Importer = Callable[[str], ModuleType]
@@ -126,6 +127,10 @@ class Shadows:
             warnings.simplefilter("ignore", DeprecationWarning)
             module = importlib.import_module(f"{table.__package__}.{ours}")
         names = {key: getattr(module, key) for key in module.__all__}
+        if name in table.COMPILED:
+            for key, value in names.items():
+                if isinstance(value, FunctionType):
+                    names[key] = as_builtin(value, key)
         submodules = getattr(module, "__path__", None)
         if submodules is not None:
             names["__path__"] = submodules

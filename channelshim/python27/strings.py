@@ -128,7 +128,9 @@ class NativeStr(LegacyStr):
     def __contains__(self, item: object) -> bool:
         if not isinstance(item, STRINGS):
             name = type(item).__name__
-            raise TypeError(f"'in <string>' requires string as left operand, not {name}")
+            raise TypeError(
+                f"'in <string>' requires string as left operand, not {name}"
+            )
         return bytes.__contains__(self, to_bytes(item))
 
     def join(self, parts: Any) -> Any:
@@ -247,7 +249,9 @@ _BYTE_CODECS: Final = frozenset(
     {"hex", "base64", "zlib", "zip", "bz2", "quopri", "uu", "rot13"}
     | {"stringescape", "unicodeescape", "rawunicodeescape", "quotedprintable"}
 )
-_PLAIN: Final = frozenset({"utf8", "ascii", "latin1", "usascii", "iso88591", "utf", "u8"})
+_PLAIN: Final = frozenset(
+    {"utf8", "ascii", "latin1", "usascii", "iso88591", "utf", "u8"}
+)
 
 
 def _codec_key(encoding: str) -> str:

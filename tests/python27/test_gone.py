@@ -38,7 +38,9 @@ def test_a_call_says_what_is_gone_and_what_to_use() -> None:
     class Loader(bulkload.Loader):
         pass
 
-    with pytest.raises(NotImplementedError, match=r"ext\.bulkload\.Loader is not there"):
+    with pytest.raises(
+        NotImplementedError, match=r"ext\.bulkload\.Loader is not there"
+    ):
         Loader("kind")
     with pytest.raises(NotImplementedError, match="a script of your own"):
         bulkload.main()

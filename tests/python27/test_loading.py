@@ -362,7 +362,9 @@ def test_many_threads_import_each_module_once(app: App) -> None:
     head, tail = source.split("threads = [")
     body = "\n    threads = [" + tail.strip("\n").replace("\n", "\n    ")
     (app.folder / "main.py").write_text(head + "def run():" + body + "\n")
-    code = code.replace("target=import_app, args=('main',)", "target=import_app('main').run")
+    code = code.replace(
+        "target=import_app, args=('main',)", "target=import_app('main').run"
+    )
     assert app.run(code) == "20 True\n"
 
 

@@ -28,7 +28,6 @@ CODING = "# -*- coding: utf-8 -*-"
 
 DIFFERS = {
     "class C(object):|  def __eq__(s,o): return True|p(C() == 5); p(C() != 5)",
-    "class A:|  def __coerce__(s,o): return (1,o)|p(A()+2)",
     "try:|  raise KeyError('k')|except KeyError as e: pass|p(repr(e))",
 }
 """Rows whose output is Python 3's, as docs/explanation/differences.md says."""
@@ -59,13 +58,21 @@ def output_of(importer: Any, program: str) -> str:
         try:
             code, is_python3 = importer.code_of(source, "<row>")
             assert not is_python3
-            exec(code, {
-                "__builtins__": importer.builtins_for(is_python3=False),
-                "__name__": "__main__",
-            })
+            exec(
+                code,
+                {
+                    "__builtins__": importer.builtins_for(is_python3=False),
+                    "__name__": "__main__",
+                },
+            )
         except (Exception, SystemExit) as error:
             print(f"EXC {type(error).__name__}: {error}")
-    text = printed.getvalue().encode("utf-8", "surrogateescape").decode("utf-8").replace("\r", "")
+    text = (
+        printed.getvalue()
+        .encode("utf-8", "surrogateescape")
+        .decode("utf-8")
+        .replace("\r", "")
+    )
     return " ; ".join(text.rstrip("\n").split("\n"))
 
 

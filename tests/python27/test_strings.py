@@ -158,7 +158,15 @@ CALLS = st.one_of(
     ),
     *(
         st.tuples(st.just(name), STRINGS, SMALL)
-        for name in ("center", "ljust", "rjust", "zfill", "item", "expandtabs", "splitlines")
+        for name in (
+            "center",
+            "ljust",
+            "rjust",
+            "zfill",
+            "item",
+            "expandtabs",
+            "splitlines",
+        )
     ),
     st.tuples(st.just("slice"), STRINGS, SMALL, SMALL),
     st.tuples(st.just("replace"), STRINGS, SHORT, SHORT),
@@ -170,7 +178,9 @@ CALLS = st.one_of(
 
 @settings(max_examples=1500, deadline=None)
 @given(call=CALLS)
-def test_it_answers_as_the_str_of_python27(oracle: Oracle, call: tuple[Any, ...]) -> None:
+def test_it_answers_as_the_str_of_python27(
+    oracle: Oracle, call: tuple[Any, ...]
+) -> None:
     # bpo-28029: ''.replace('', x, n) gave '' before Python 3.9.
     assume(not (call[0] == "replace" and not call[1] and not call[2]))
     assert ours(*call) == oracle.ask(*call)

@@ -6,6 +6,8 @@ Python 2.7 had as a builtin, to the function.
 
 from __future__ import annotations
 
+import functools
+from types import FunctionType
 from typing import Any
 
 from channelshim.python27.helpers import (
@@ -28,4 +30,18 @@ def table() -> dict[str, Any]:
         *(text, printing, files, classes),
     ):
         names.update(module.TABLE)
+    for name, value in names.items():
+        if not name.startswith("_p27_") and isinstance(value, FunctionType):
+            names[name] = as_builtin(value, name)
     return names
+
+
+def as_builtin(function: Any, name: str) -> Any:
+    """Return a function that stays one when it is a class's attribute.
+
+    A builtin of 2.7 was no method of the class that has it: `class A: order = cmp`.
+    """
+    made: Any = functools.partial(function)
+    made.__name__ = made.__qualname__ = name
+    made.__module__ = "__builtin__"
+    return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
 from collections.abc import Callable
 from types import FunctionType
@@ -58,9 +59,7 @@ def _kind_of_bases(bases: tuple[Any, ...]) -> Any:
     winner: Any = None
     for base in bases:
         kind = type(base)
-        if winner is None or (
-            issubclass(kind, winner) and isinstance(winner, type)
-        ):
+        if winner is None or (issubclass(kind, winner) and isinstance(winner, type)):
             winner = kind
     return winner or type
 
@@ -111,6 +110,9 @@ def _add_special_methods(bases: tuple[Any, ...], namespace: Any) -> None:
     if "__unicode__" in namespace and "__str__" not in namespace:
         if _inherited(bases, "__str__", None) in (None, object.__str__):
             namespace["__str__"] = _str_by_unicode
+    if "__coerce__" in namespace:
+        for name, function in _COERCED.items():
+            namespace.setdefault(name, function)
     _add_slices(bases, namespace)
 
 
@@ -182,6 +184,32 @@ def _add_comparisons(bases: tuple[Any, ...], namespace: Any) -> None:
             namespace[name] = function
 
 
+# --- coercion
+
+
+def _coerced(operation: Callable[..., Any], is_right: bool) -> Callable[..., Any]:
+    def method(self: Any, other: Any) -> Any:
+        pair = type(self).__coerce__(self, other)
+        if pair is None or pair is NotImplemented:
+            return NotImplemented
+        left, right = pair
+        if type(left) is type(self) and type(right) is type(other):
+            return NotImplemented
+        return operation(right, left) if is_right else operation(left, right)
+
+    return method
+
+
+_COERCED: Final = {
+    f"__{prefix}{name}__": _coerced(getattr(operator, f"__{name}__"), prefix == "r")
+    for name in (
+        *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
+        *("and", "or", "xor", "lshift", "rshift"),
+    )
+    for prefix in ("", "r")
+}
+
+
 # --- slices
 
 
@@ -214,7 +242,9 @@ def _add_slices(bases: tuple[Any, ...], namespace: Any) -> None:
             own = namespace.get(new) or _inherited(bases, new, None)
             if not getattr(own, "_for_slices", False):
                 namespace[new] = _slicing(old, own)
-        elif new in namespace and isinstance(_inherited(bases, old, None), FunctionType):
+        elif new in namespace and isinstance(
+            _inherited(bases, old, None), FunctionType
+        ):
             namespace[new] = _slicing(old, namespace[new])
 
 

@@ -14,7 +14,7 @@ from types import (
 )
 from typing import Any, Final
 
-from channelshim.python27.helpers import exceptions, order, text
+from channelshim.python27.helpers import arithmetic, exceptions, order, text
 from channelshim.python27.strings import STRINGS, NativeStr
 
 _VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()), MappingView)
@@ -160,6 +160,30 @@ _STRING_METHODS: Final[dict[str, Callable[..., Any]]] = {
     "translate": text.translate27,
     "format": text.format27,
 }
+_SPECIAL_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    "__getslice__": lambda owner, i, j: owner[max(i, 0) : max(j, 0)],
+    "__setslice__": lambda owner, i, j, items: _set_slice(owner, i, j, items),
+    "__delslice__": lambda owner, i, j: _delete_slice(owner, i, j),
+    "__div__": arithmetic.div,
+    "__rdiv__": lambda owner, other: arithmetic.div(other, owner),
+    "__idiv__": arithmetic.idiv,
+    "__nonzero__": bool,
+    "__cmp__": order.cmp,
+    "__long__": int,
+    "__hex__": hex,
+    "__oct__": arithmetic.oct27,
+    "__coerce__": arithmetic.coerce,
+}
+
+
+def _set_slice(owner: Any, start: int, stop: int, items: Any) -> None:
+    owner[max(start, 0) : max(stop, 0)] = items
+
+
+def _delete_slice(owner: Any, start: int, stop: int) -> None:
+    del owner[max(start, 0) : max(stop, 0)]
+
+
 _FUNCTION_NAMES: Final = {
     "func_name": "__name__",
     "func_code": "__code__",
@@ -236,7 +260,73 @@ def _replacement(owner: Any, name: str) -> Any:
             return getattr(function, _FUNCTION_NAMES[name])
     elif name in ("im_func", "im_self", "im_class"):
         return _method_attribute(owner, name)
+    elif name in _SPECIAL_METHODS:
+        return _special_method(owner, name)
     return _MISSING
+
+
+_NEEDED: Final = {
+    "__getslice__": ("__getitem__", (list, tuple, str, bytes, bytearray)),
+    "__setslice__": ("__setitem__", (list, bytearray)),
+    "__delslice__": ("__delitem__", (list, bytearray)),
+}
+
+
+def _special_method(owner: Any, name: str) -> Any:
+    """Return a special method of a builtin type that Python 3 dropped."""
+    helper = _SPECIAL_METHODS[name]
+    kind = owner if isinstance(owner, type) else type(owner)
+    kinds = _NEEDED[name][1] if name in _NEEDED else (int, float, complex)
+    if not issubclass(kind, kinds):
+        return _MISSING
+    if isinstance(owner, type):
+        return _plain_items(helper, name, kind)
+    return functools.partial(helper, owner)
+
+
+def _plain_items(helper: Callable[..., Any], name: str, kind: type) -> Any:
+    """Return an unbound slice method: the builtin's own, not a subclass's."""
+    if name not in _NEEDED:
+        return helper
+    base = next(each for each in _NEEDED[name][1] if issubclass(kind, each))
+    method = getattr(base, _NEEDED[name][0])
+    return lambda owner, i, j, *items: method(
+        owner, slice(max(i, 0), max(j, 0)), *items
+    )
+
+
+def new(function: Any) -> Any:
+    """Return `X.__new__` or `X.__init__`, that of object without its strictness.
+
+    Arguments that object does not take were a warning in 2.7, where a class has both
+    methods: every recipe of a singleton passes them on.
+    """
+    if function is object.__new__:
+        return _new_object
+    if getattr(function, "__objclass__", None) is object and (
+        getattr(function, "__name__", "") == "__init__"
+    ):
+        return _init_object(function)
+    return function
+
+
+def _new_object(kind: Any, *args: Any, **named: Any) -> Any:
+    if (args or named) and kind.__init__ is object.__init__:
+        return object.__new__(kind, *args, **named)
+    return object.__new__(kind)
+
+
+def _init_object(function: Any) -> Any:
+    bound = getattr(function, "__self__", None)
+
+    def init(*args: Any, **named: Any) -> None:
+        owner = args[0] if bound is None else bound
+        if type(owner).__new__ is object.__new__:
+            function(*args, **named)
+            return
+        object.__init__(owner)
+
+    return init
 
 
 def _method_attribute(owner: Any, name: str) -> Any:
@@ -265,6 +355,18 @@ def _class_of(function: FunctionType) -> Any:
         for part in path[1:]:
             found = getattr(found, part, _MISSING)
     return found
+
+
+_OLD_NAMES: Final = frozenset(
+    {"next", "message", "sort", "im_func", "im_self", "im_class"}.union(
+        _DICT_METHODS,
+        _NEW_DICT_METHODS,
+        _STRING_METHODS,
+        _FUNCTION_NAMES,
+        _SPECIAL_METHODS,
+    )
+)
+"""Names that `getattr` and `hasattr` look up as `attr` does."""
 
 
 class _OldNames:
@@ -302,6 +404,28 @@ def hasattr27(owner: Any, name: str) -> bool:
     """Do `hasattr` with one of the names of `attr`: no error is passed on."""
     try:
         attr(owner, name)
+    except Exception:
+        return False
+    return True
+
+
+def builtin_getattr(owner: Any, name: Any, *default: Any) -> Any:
+    """Do as 2.7's `getattr`, by any name."""
+    if type(name) is bytes or isinstance(name, NativeStr):
+        name = name.decode("ascii")
+    if name in _OLD_NAMES:
+        return getattr27(owner, name, *default)
+    return getattr(owner, name, *default)
+
+
+def builtin_hasattr(owner: Any, name: Any) -> bool:
+    """Do as 2.7's `hasattr`, by any name: no error is passed on."""
+    try:
+        builtin_getattr(owner, name)
+    except TypeError:
+        if not isinstance(name, str):
+            raise
+        return False
     except Exception:
         return False
     return True
@@ -370,6 +494,9 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_getattr": getattr27,
     "_p27_hasattr": hasattr27,
     "_p27_range": range,
+    "_p27_new": new,
+    "getattr": builtin_getattr,
+    "hasattr": builtin_hasattr,
     "map": map27,
     "filter": filter27,
     "zip": zip27,

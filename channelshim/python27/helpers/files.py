@@ -22,7 +22,7 @@ class _FileKind(type):
         return isinstance(value, (io.TextIOWrapper, io.BufferedIOBase, io.FileIO))
 
 
-class file(metaclass=_FileKind):  # noqa: N801 -- a builtin's name
+class file(metaclass=_FileKind):
     """What `open` gives: a binary file whose reads are strings.
 
     Text mode reads text where the bytes are UTF-8, binary mode the bytes; writes take
@@ -42,14 +42,14 @@ class file(metaclass=_FileKind):  # noqa: N801 -- a builtin's name
     def _open(self, name: Any, mode: str, buffering: Any) -> None:
         if not mode or mode[0] not in "rwaU":
             raise ValueError(
-                "mode string must begin with one of 'r', 'w', 'a' or 'U', "
-                f"not '{mode}'"
+                f"mode string must begin with one of 'r', 'w', 'a' or 'U', not '{mode}'"
                 if mode
                 else "empty mode string"
             )
         if "U" in mode and mode[0] in "wa":
-            raise ValueError("universal newline mode can only be used with modes "
-                             "starting with 'r'")
+            raise ValueError(
+                "universal newline mode can only be used with modes starting with 'r'"
+            )
         self._is_universal = "U" in mode
         self._is_binary = "b" in mode and not self._is_universal
         plain = mode[0].replace("U", "r") + ("+" if "+" in mode else "")
@@ -61,7 +61,7 @@ class file(metaclass=_FileKind):  # noqa: N801 -- a builtin's name
                     "not str"
                 )
         self._flushes = buffering == 1 or buffering == 0
-        self._attach(io.open(name, plain + "b"))
+        self._attach(open(name, plain + "b"))
 
     def _attach(self, raw: Any) -> None:
         self._raw = raw

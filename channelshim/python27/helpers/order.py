@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Final
 
@@ -28,8 +28,8 @@ def _refuses(left: Any, right: Any) -> bool:
     if isinstance(left, complex) or isinstance(right, complex):
         return True
     for one, other in ((left, right), (right, left)):
-        if isinstance(one, _NEVER_ORDERED) and other is not None:
-            return isinstance(other, (int, float, str, bytes, *_NEVER_ORDERED))
+        if isinstance(one, _NEVER_ORDERED):
+            return not hasattr(other, "__cmp__") and not hasattr(other, "timetuple")
         if isinstance(one, (set, frozenset)):
             return True
     return False
@@ -73,7 +73,7 @@ def default_order(left: Any, right: Any) -> int:
         return 0
     if isinstance(left, STRINGS) and isinstance(right, STRINGS):
         return _three_way(to_bytes(left), to_bytes(right))
-    if isinstance(left, dict) and isinstance(right, dict):
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
         return _order_of_dicts(left, right)
     if type(left) is type(right):
         return _three_way(id(left), id(right))
@@ -100,7 +100,7 @@ def _three_way(left: Any, right: Any) -> int:
     return (left > right) - (left < right)
 
 
-def _order_of_dicts(left: dict[Any, Any], right: dict[Any, Any]) -> int:
+def _order_of_dicts(left: Any, right: Any) -> int:
     """Order dicts by size, then by the smallest key that differs, then its values."""
     if len(left) != len(right):
         return _three_way(len(left), len(right))

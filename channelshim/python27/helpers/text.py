@@ -26,7 +26,7 @@ _PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
 
 def float_text(value: float) -> str:
     """Return a float as `str()` and `print` wrote it: 12 digits."""
-    text = "%.12g" % value
+    text = format(value, ".12g")
     if text.lstrip("-").isdigit():
         return text + ".0"
     return text
@@ -383,7 +383,7 @@ class _BufferKind(type):
         return type.__instancecheck__(cls, value) or isinstance(value, memoryview)
 
 
-class buffer27(NativeStr, metaclass=_BufferKind):  # noqa: N801 -- a builtin's name
+class buffer27(NativeStr, metaclass=_BufferKind):
     """A copy of a part of a string or of another buffer."""
 
     __slots__ = ()

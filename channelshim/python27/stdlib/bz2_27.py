@@ -26,7 +26,9 @@ class BZ2File(bz2.BZ2File):
     def __init__(
         self, filename: Any, mode: Any = "r", buffering: int = 0, compresslevel: int = 9
     ) -> None:
-        super().__init__(filename, mode.replace("U", "") or "r", compresslevel=compresslevel)
+        super().__init__(
+            filename, mode.replace("U", "") or "r", compresslevel=compresslevel
+        )
 
     def read(self, size: Any = -1) -> Any:
         """Return the next bytes."""

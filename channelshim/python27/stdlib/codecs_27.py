@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
 import codecs
-import io
 from typing import Any
 
 from channelshim.python27 import strings
@@ -113,7 +113,7 @@ class _StreamReaderWriter(codecs.StreamReaderWriter):
         return self.writer.write(data)
 
 
-def open(  # noqa: A001 -- Python 2.7's name
+def open(
     filename: Any,
     mode: Any = "rb",
     encoding: Any = None,
@@ -127,7 +127,7 @@ def open(  # noqa: A001 -- Python 2.7's name
         return file(filename, mode, buffering)
     plain = to_text(mode).replace("U", "").replace("t", "") or "r"
     plain = plain if plain[0] in "rwa" else "r" + plain
-    raw = io.open(filename, plain if "b" in plain else plain + "b")
+    raw = builtins.open(filename, plain if "b" in plain else plain + "b")
     made = _StreamReaderWriter(
         raw, getreader(encoding), getwriter(encoding), to_text(errors)
     )
@@ -135,12 +135,10 @@ def open(  # noqa: A001 -- Python 2.7's name
     return made
 
 
-def EncodedFile(  # noqa: N802 -- Python 2.7's name
+def EncodedFile(
     file: Any, data_encoding: Any, file_encoding: Any = None, errors: Any = "strict"
 ) -> Any:
     """Return a file that recodes what is read and written."""
     return codecs.EncodedFile(
         plain_file(file), data_encoding, file_encoding or data_encoding, errors
     )
-
-

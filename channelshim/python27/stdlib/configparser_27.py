@@ -174,9 +174,7 @@ class _PercentInterpolation(configparser.BasicInterpolation):
             raise InterpolationDepthError(option, section, raw)
         return value
 
-    def before_set(
-        self, parser: Any, section: Any, option: Any, value: Any
-    ) -> Any:
+    def before_set(self, parser: Any, section: Any, option: Any, value: Any) -> Any:
         """Take any value."""
         return value
 

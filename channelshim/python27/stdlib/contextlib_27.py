@@ -6,7 +6,16 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["nested"]
+__all__ = ["nested", "GeneratorContextManager"]
+
+
+class GeneratorContextManager(contextlib._GeneratorContextManager):  # type: ignore[type-arg]
+    """A context made of a generator that has begun."""
+
+    def __init__(self, gen: Any) -> None:
+        self.gen = gen
+        self.func, self.args, self.kwds = None, (), {}  # type: ignore[assignment]
+
 
 
 @contextlib.contextmanager

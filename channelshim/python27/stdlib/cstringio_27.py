@@ -45,14 +45,12 @@ class InputType(OutputType):
         return super().__getattribute__(name)
 
 
-def StringIO(s: Any = None) -> Any:  # noqa: N802 -- Python 2.7's name
+def StringIO(s: Any = None) -> Any:
     """Return a file in memory."""
     if s is None:
         return OutputType()
     if isinstance(s, (bytearray, memoryview)):
         s = NativeStr(bytes(s))
     if not isinstance(s, STRINGS):
-        raise TypeError(
-            f"expected read buffer, {type(s).__name__} found"
-        )
+        raise TypeError(f"expected read buffer, {type(s).__name__} found")
     return InputType(s)

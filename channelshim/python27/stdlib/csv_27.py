@@ -12,7 +12,7 @@ from channelshim.python27.strings import to_text
 __all__ = ["reader", "writer", "DictReader", "DictWriter", "register_dialect"]
 
 
-class reader:  # noqa: N801 -- Python 2.7's name
+class reader:
     """Reads rows."""
 
     def __init__(self, iterable: Any, *args: Any, **named: Any) -> None:
@@ -45,7 +45,7 @@ def _line(line: Any) -> Any:
     return to_text(line) if isinstance(line, (str, bytes)) else line
 
 
-class writer:  # noqa: N801 -- Python 2.7's name
+class writer:
     """Writes rows."""
 
     def __init__(self, fileobj: Any, *args: Any, **named: Any) -> None:
@@ -72,8 +72,8 @@ class writer:  # noqa: N801 -- Python 2.7's name
 def _field(value: Any) -> Any:
     if isinstance(value, bytes):
         return to_text(value)
-    return value if value is None or isinstance(value, (str, int, float)) else str27(
-        value
+    return (
+        value if value is None or isinstance(value, (str, int, float)) else str27(value)
     )
 
 

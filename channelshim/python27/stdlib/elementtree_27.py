@@ -8,8 +8,18 @@ from typing import Any
 from channelshim.python27.helpers.files import plain_file
 from channelshim.python27.strings import STRINGS, native, to_bytes, to_text
 
-__all__ = ["fromstring", "XML", "tostring", "parse", "ElementTree", "iterparse",
-           "XMLParser", "XMLTreeBuilder", "fromstringlist", "SubElement"]
+__all__ = [
+    "fromstring",
+    "XML",
+    "tostring",
+    "parse",
+    "ElementTree",
+    "iterparse",
+    "XMLParser",
+    "XMLTreeBuilder",
+    "fromstringlist",
+    "SubElement",
+]
 
 
 def fromstring(text: Any, parser: Any = None) -> Any:
@@ -74,8 +84,6 @@ class XMLParser(real.XMLParser):
 XMLTreeBuilder = XMLParser
 
 
-def SubElement(  # noqa: N802 -- Python 2.7's name
-    parent: Any, tag: Any, attrib: Any = None, **extra: Any
-) -> Any:
+def SubElement(parent: Any, tag: Any, attrib: Any = None, **extra: Any) -> Any:
     """Add an element to another one."""
     return real.SubElement(parent, tag, dict(attrib or {}), **extra)

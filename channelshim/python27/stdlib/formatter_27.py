@@ -31,8 +31,6 @@ class AbstractWriter(NullWriter):
         return super().__getattr__(name)
 
 
-
-
 class DumbWriter(NullWriter):
     """A writer of plain text."""
 

@@ -125,5 +125,3 @@ def lngettext(msgid1: Any, msgid2: Any, n: Any) -> Any:
 def bind_textdomain_codeset(domain: Any, codeset: Any = None) -> Any:
     """Return the encoding; translations are text all the same."""
     return codeset
-
-

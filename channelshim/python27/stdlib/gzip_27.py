@@ -65,6 +65,6 @@ class GzipFile(gzip.GzipFile):
         return NativeStr(super().peek(n))
 
 
-def open(filename: Any, mode: Any = "rb", compresslevel: int = 9) -> GzipFile:  # noqa: A001 -- Python 2.7's name
+def open(filename: Any, mode: Any = "rb", compresslevel: int = 9) -> GzipFile:
     """Open a compressed file."""
     return GzipFile(filename, mode, compresslevel)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http
 import http.client
+import socket
 from typing import Any
 
-from channelshim.python27.stdlib.wrapping import bytes_of, text_of
+from channelshim.python27.helpers.files import plain_file
+from channelshim.python27.stdlib.wrapping import bytes_of, raw_of, text_of
 from channelshim.python27.strings import NativeStr, to_text
 
 __all__ = [
@@ -17,7 +19,6 @@ __all__ = [
 responses = {int(status): text for status, text in http.client.responses.items()}
 responses[302] = "Found"
 globals().update({status.name: int(status) for status in http.HTTPStatus})
-HTTPResponse = http.client.HTTPResponse
 
 
 class Response:
@@ -91,6 +92,36 @@ def message(headers: Any) -> Any:
     return headers
 
 
+class _Socket:
+    """A socket whose file may be an app's."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def makefile(self, mode: Any = "rb", *args: Any) -> Any:
+        return plain_file(self._real.makefile("rb", *args))
+
+
+class HTTPResponse(Response):
+    """An answer, read from a socket that the program has itself."""
+
+    def __init__(
+        self,
+        sock: Any,
+        debuglevel: int = 0,
+        strict: Any = 0,
+        method: Any = None,
+        buffering: Any = False,
+    ) -> None:
+        super().__init__(
+            http.client.HTTPResponse(_Socket(sock), debuglevel, method)  # type: ignore[arg-type]
+        )
+
+    def begin(self) -> None:
+        """Read the status and the headers."""
+        self._real.begin()
+
+
 class _Connection:
     """What both kinds of connection do otherwise."""
 
@@ -123,7 +154,14 @@ class _Connection:
 
     def send(self, data: Any) -> None:
         """Send content."""
-        super().send(bytes_of(data))  # type: ignore[misc]
+        super().send(raw_of(bytes_of(data)))  # type: ignore[misc]
+
+    @staticmethod
+    def response_class(sock: Any, *args: Any, **named: Any) -> Any:
+        """Return the answer that a socket, or what stands for one, gives."""
+        if not isinstance(sock, socket.socket):
+            sock = _Socket(sock)
+        return http.client.HTTPResponse(sock, *args, **named)
 
     def getresponse(self, buffering: Any = False) -> Response:
         """Return the answer."""
@@ -174,9 +212,10 @@ class HTTP:
         self.putrequest = self._conn.putrequest
         self.send = self._conn.send
 
-    def endheaders(self) -> None:
-        """End the request's headers."""
-        self._conn.endheaders()
+    def __getattr__(self, name: str) -> Any:
+        if name == "_conn":
+            raise AttributeError(name)
+        return getattr(self._conn, name)
 
     def getreply(self, buffering: Any = False) -> tuple[int, str, Any]:
         """Return status, reason and headers."""
@@ -197,5 +236,3 @@ class HTTPS(HTTP):
     """The same under TLS."""
 
     _connection_class = HTTPSConnection
-
-

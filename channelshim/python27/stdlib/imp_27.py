@@ -107,7 +107,11 @@ def reload(module: Any) -> ModuleType:
 
 def get_suffixes() -> list[tuple[str, str, int]]:
     """Return the endings of modules' files."""
-    return [(".so", "rb", C_EXTENSION), (".py", "U", PY_SOURCE), (".pyc", "rb", PY_COMPILED)]
+    return [
+        (".so", "rb", C_EXTENSION),
+        (".py", "U", PY_SOURCE),
+        (".pyc", "rb", PY_COMPILED),
+    ]
 
 
 def get_magic() -> Any:

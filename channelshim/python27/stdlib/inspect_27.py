@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["getargspec", "ArgSpec", "getmoduleinfo", "formatargspec", "ismethod"]
 
-ArgSpec = namedtuple("ArgSpec", "args varargs keywords defaults")  # noqa: PYI024
+ArgSpec = namedtuple("ArgSpec", "args varargs keywords defaults")
 
 
 def getargspec(func: Any) -> ArgSpec:

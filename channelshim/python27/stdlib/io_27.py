@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 from typing import Any
 
@@ -56,7 +57,7 @@ class StringIO(io.StringIO):
         return super().write(to_text(s) if isinstance(s, STRINGS) else s)
 
 
-class _Bytes:
+class NativeFile:
     """A file of bytes that an app writes text to."""
 
     def __init__(self, real: Any) -> None:
@@ -87,7 +88,7 @@ class _Bytes:
         return getattr(self._real, name)
 
 
-def open(  # noqa: A001 -- Python 2.7's name
+def open(
     file: Any,
     mode: Any = "r",
     buffering: int = -1,
@@ -100,7 +101,7 @@ def open(  # noqa: A001 -- Python 2.7's name
     mode = to_text(mode).replace("U", "")
     if "b" not in mode and encoding is None:
         encoding = "utf-8"
-    real = io.open(
+    real = builtins.open(
         file, mode or "r", buffering, encoding, errors, newline, bool(closefd)
     )
-    return _Bytes(real) if "b" in mode else real
+    return NativeFile(real) if "b" in mode else real

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import json.decoder
 import json.encoder
-from collections import OrderedDict
 from types import ModuleType
 from typing import Any
 
@@ -18,8 +18,7 @@ __all__ = [
 ]
 
 JSONDecodeError = json.JSONDecodeError
-
-
+OrderedDict = collections.OrderedDict
 
 
 class JSONEncoder(json.JSONEncoder):

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["format"]
 
 
-def format(  # noqa: A001 -- Python 2.7's name
+def format(
     percent: Any, value: Any, grouping: Any = False, monetary: Any = False, *extra: Any
 ) -> str:
     """Write a number by the locale."""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-__all__ = ["_levelNames"]
+from channelshim.python27.strings import to_text
+
+__all__ = ["_levelNames", "getLogger"]
 
 _levelNames = {
     **logging._levelToName,
     **{name: level for name, level in logging._nameToLevel.items()},
 }
+
+
+def getLogger(name: Any = None) -> logging.Logger:  # noqa: N802 -- Python 2.7's name
+    """Return a logger by a name of either kind of string."""
+    return logging.getLogger(to_text(name) if isinstance(name, bytes) else name)

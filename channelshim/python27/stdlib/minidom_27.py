@@ -11,7 +11,7 @@ from channelshim.python27.strings import STRINGS, to_bytes
 __all__ = ["parseString", "parse"]
 
 
-def parseString(string: Any, parser: Any = None) -> Any:  # noqa: N802 -- Python 2.7's name
+def parseString(string: Any, parser: Any = None) -> Any:
     """Return the document that a string writes."""
     return real.parseString(to_bytes(string), parser)
 

@@ -27,26 +27,26 @@ mod = __mod__ = text.mod
 isCallable = callable
 
 
-def isMappingType(obj: Any) -> bool:  # noqa: N802 -- Python 2.7's name
+def isMappingType(obj: Any) -> bool:
     """Tell whether an object may be a mapping."""
     return hasattr(type(obj), "__getitem__") and not isinstance(
         obj, (list, tuple, *STRINGS)
     )
 
 
-def isNumberType(obj: Any) -> bool:  # noqa: N802 -- Python 2.7's name
+def isNumberType(obj: Any) -> bool:
     """Tell whether an object may be a number."""
     return any(hasattr(type(obj), name) for name in ("__int__", "__float__")) or (
         isinstance(obj, complex)
     )
 
 
-def isSequenceType(obj: Any) -> bool:  # noqa: N802 -- Python 2.7's name
+def isSequenceType(obj: Any) -> bool:
     """Tell whether an object may be a sequence."""
     return hasattr(type(obj), "__getitem__") and not isinstance(obj, (dict, Mapping))
 
 
-def sequenceIncludes(a: Any, b: Any) -> bool:  # noqa: N802 -- Python 2.7's name
+def sequenceIncludes(a: Any, b: Any) -> bool:
     """Tell whether b is in a."""
     return b in a
 
@@ -82,7 +82,7 @@ def delslice(a: Any, b: Any, c: Any) -> None:
 __getslice__, __setslice__, __delslice__ = getslice, setslice, delslice
 
 
-class attrgetter:  # noqa: N801 -- Python 2.7's name
+class attrgetter:
     """Gets attributes, under the names of 2.7 too."""
 
     def __init__(self, attr: Any, *attrs: Any) -> None:
@@ -102,7 +102,7 @@ def _path(obj: Any, name: str) -> Any:
     return obj
 
 
-class methodcaller:  # noqa: N801 -- Python 2.7's name
+class methodcaller:
     """Calls a method, under the names of 2.7 too."""
 
     def __init__(self, name: Any, *args: Any, **named: Any) -> None:

@@ -9,7 +9,8 @@ import tempfile
 from types import ModuleType
 from typing import Any
 
-from channelshim.python27.helpers.files import fdopen, file, over
+from channelshim.python27.helpers import files
+from channelshim.python27.helpers.files import file, over
 from channelshim.python27.strings import NativeStr, native, to_bytes, to_text
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 error = OSError
+fdopen = files.fdopen
 
 
 class _Path(ModuleType):

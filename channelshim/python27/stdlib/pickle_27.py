@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import io
 import pickle
+import struct
 import sys
+from types import FunctionType
 from typing import Any, Final
 
 from channelshim.python27.helpers.files import plain_file
@@ -26,9 +28,16 @@ class UnpickleableError(pickle.PicklingError):
     """cPickle's name for what cannot be pickled."""
 
 
-class BadPickleGet(pickle.UnpicklingError):
-    """cPickle's name for a reference to nothing."""
+BadPickleGet = pickle.UnpicklingError
 
+
+_OPCODES: Final = {
+    name: native(value)
+    for name, value in vars(pickle).items()
+    if name.isupper() and isinstance(value, bytes)
+}
+globals().update(_OPCODES)
+__all__ += list(_OPCODES)
 
 _private_modules: dict[str, Any] = {}
 _importer: Any = None
@@ -58,8 +67,25 @@ def _private(module: str, name: str) -> Any:
     return found
 
 
-class Pickler(pickle.Pickler):
-    """Writes pickles of protocol 0 to 2."""
+class _PrivateError(Exception):
+    """A class of a module that only the app sees: C's pickler cannot name it."""
+
+
+class _FastPickler(pickle.Pickler):
+    """C's pickler, for values without such classes."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Give up at what only the app sees."""
+        if _private_modules and getattr(obj, "__module__", None) in _private_modules:
+            if isinstance(obj, (type, FunctionType)):
+                raise _PrivateError
+        return NotImplemented
+
+
+class Pickler(pickle._Pickler):  # type: ignore[name-defined]
+    """Writes pickles of protocol 0 to 2; strings as 2.7 wrote them."""
+
+    dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
 
     def __init__(self, file: Any = None, protocol: Any = None) -> None:
         if isinstance(file, int):
@@ -68,22 +94,54 @@ class Pickler(pickle.Pickler):
         target = self._own if self._own is not None else _Output(file)
         super().__init__(target, _protocol(protocol), fix_imports=True)
 
-    def reducer_override(self, obj: Any) -> Any:
-        """Name what only the app sees in a way that finds it again."""
-        if isinstance(obj, type) or callable(obj):
-            module = getattr(obj, "__module__", None)
-            if isinstance(module, str) and module in _private_modules:
-                name = getattr(obj, "__qualname__", None)
-                if name and not isinstance(obj, type) and "<" in name:
-                    return NotImplemented
-                if name:
-                    return _private, (module, name)
-        return NotImplemented
-
     def getvalue(self) -> Any:
         """Return what has been pickled, by a pickler without a file."""
         assert self._own is not None
         return native(self._own.getvalue())
+
+    def save_global(self, obj: Any, name: Any = None) -> None:
+        """Write the name of a class or function."""
+        module = getattr(obj, "__module__", None)
+        own = name or getattr(obj, "__qualname__", getattr(obj, "__name__", None))
+        if module not in _private_modules or not isinstance(own, str):
+            super().save_global(obj, name)
+            return
+        try:
+            found = _private(module, own)
+        except (ImportError, AttributeError):
+            found = None
+        if found is not obj:
+            raise pickle.PicklingError(f"Can't pickle {obj!r}: it's not found")
+        self.write(b"c" + to_bytes(module) + b"\n" + to_bytes(own) + b"\n")
+        self.memoize(obj)
+
+    def save_string(self, obj: Any) -> None:
+        """Write a string as 2.7 did."""
+        raw = to_bytes(obj)
+        if not self.bin:
+            self.write(b"S" + repr(NativeStr(raw)).encode("ascii") + b"\n")
+        elif len(raw) < 256:
+            self.write(b"U" + bytes((len(raw),)) + raw)
+        else:
+            self.write(b"T" + struct.pack("<i", len(raw)) + raw)
+        self.memoize(obj)
+
+    def _save_text(self, obj: str) -> None:
+        if obj.isascii():
+            self.save_string(obj)
+        else:
+            pickle._Pickler.save_str(self, obj)  # type: ignore[attr-defined]
+
+    def _save_type(self, obj: Any) -> None:
+        if getattr(obj, "__module__", None) in _private_modules:
+            self.save_global(obj)
+        else:
+            pickle._Pickler.save_type(self, obj)  # type: ignore[attr-defined]
+
+    dispatch[NativeStr] = save_string
+    dispatch[str] = _save_text
+    dispatch[type] = _save_type
+    dispatch[FunctionType] = save_global
 
 
 class _Output:
@@ -92,7 +150,8 @@ class _Output:
 
     def write(self, data: Any) -> int:
         raw = bytes(data)
-        self._file.write(native(raw))
+        is_plain = isinstance(self._file, (io.RawIOBase, io.BufferedIOBase))
+        self._file.write(raw if is_plain else native(raw))
         return len(raw)
 
 
@@ -148,15 +207,16 @@ def dump(obj: Any, file: Any, protocol: Any = None) -> None:
 def dumps(obj: Any, protocol: Any = None) -> Any:
     """Return a value as a string."""
     target = io.BytesIO()
-    _BytesPickler(target, protocol).dump(obj)
-    raw = target.getvalue()
-    return native(raw) if _protocol(protocol) == 0 else _string(raw)
-
-
-class _BytesPickler(Pickler):
-    def __init__(self, file: Any, protocol: Any) -> None:
-        pickle.Pickler.__init__(self, file, _protocol(protocol), fix_imports=True)
-        self._own = None
+    number = _protocol(protocol)
+    try:
+        _FastPickler(target, number, fix_imports=True).dump(obj)
+        raw = target.getvalue()
+    except _PrivateError:
+        pickler = Pickler(number)
+        pickler.dump(obj)
+        assert pickler._own is not None
+        raw = pickler._own.getvalue()
+    return native(raw) if number == 0 else _string(raw)
 
 
 def _string(raw: bytes) -> Any:

@@ -34,7 +34,9 @@ class Popen3:
         self.tochild = over(self._real.stdin, "<fdopen>", "w")
         self.fromchild = over(self._real.stdout, "<fdopen>", "r")
         self.childerr = (
-            None if self._real.stderr is None else over(self._real.stderr, "<fdopen>", "r")
+            None
+            if self._real.stderr is None
+            else over(self._real.stderr, "<fdopen>", "r")
         )
 
     def poll(self, _deadstate: Any = None) -> int:

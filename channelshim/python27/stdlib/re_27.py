@@ -17,7 +17,7 @@ __all__ = [
     *("compile", "match", "search", "findall", "finditer", "sub", "subn", "split"),
     *("escape", "purge", "template", "I", "IGNORECASE", "L", "LOCALE", "M"),
     *("MULTILINE", "S", "DOTALL", "U", "UNICODE", "X", "VERBOSE", "T", "TEMPLATE"),
-    *("DEBUG", "error", "Scanner"),
+    *("DEBUG", "error", "Scanner", "_pattern_type"),
 ]
 
 I = IGNORECASE = 2  # noqa: E741 -- Python 2.7's name
@@ -32,6 +32,7 @@ error = re.error
 
 _FLAG_OF_LETTER: Final = {"i": I, "L": L, "m": M, "s": S, "u": U, "x": X, "t": 1}
 _KNOWN_ESCAPES: Final = frozenset("AbBdDsSwWZabfnrtvx0123456789")
+_CLASS_ESCAPES: Final = frozenset("dDsSwWabfnrtvx0123456789")
 _TEMPLATE_ESCAPES: Final = frozenset("abfnrtvg0123456789")
 _ONLY_PYTHON3: Final = re.compile(r"\\[uUN]|\(\?[iLmsutx]+\)")
 _MAXIMUM_CACHED: Final = 500
@@ -87,9 +88,7 @@ class Pattern:
 
     def _one(self, name: str, string: Any, pos: int, endpos: Any) -> Any:
         method = getattr(self._of(string), name)
-        found = (
-            method(string, pos) if endpos is None else method(string, pos, endpos)
-        )
+        found = method(string, pos) if endpos is None else method(string, pos, endpos)
         return None if found is None else Match(self, found, string)
 
     # --- all matches
@@ -177,6 +176,9 @@ class Pattern:
 
     def __reduce__(self) -> Any:
         return compile, (self.pattern, self.flags)
+
+
+_pattern_type = Pattern
 
 
 class Match:
@@ -349,7 +351,7 @@ def _rewrite(source: str, flags: int) -> tuple[str, int]:
     while place < len(source):
         character = source[place]
         if character == "\\" and place + 1 < len(source):
-            pieces.append(_escape_sequence(source[place + 1]))
+            pieces.append(_escape_sequence(source[place + 1], in_class))
             place += 2
             continue
         if in_class:
@@ -379,9 +381,10 @@ def _says_verbose(source: str) -> bool:
     return any("x" in found[1] for found in re.finditer(r"\(\?([iLmsutx]+)\)", source))
 
 
-def _escape_sequence(letter: str) -> str:
+def _escape_sequence(letter: str, in_class: bool) -> str:
     """Return an escape; one that 2.7 did not know is the letter itself."""
-    if letter.isascii() and letter.isalpha() and letter not in _KNOWN_ESCAPES:
+    known = _CLASS_ESCAPES if in_class else _KNOWN_ESCAPES
+    if letter.isascii() and letter.isalpha() and letter not in known:
         return letter
     return "\\" + letter
 
@@ -410,9 +413,7 @@ def compile(pattern: Any, flags: int = 0) -> Pattern:
     """Compile a pattern."""
     if isinstance(pattern, Pattern):
         if flags:
-            raise ValueError(
-                "Cannot process flags argument with a compiled pattern"
-            )
+            raise ValueError("Cannot process flags argument with a compiled pattern")
         return pattern
     if isinstance(pattern, re.Pattern):
         pattern, flags = pattern.pattern, pattern.flags & (I | M | S | X | U)
@@ -483,16 +484,13 @@ _PLAIN: Final = frozenset(
 
 def escape(pattern: Any) -> Any:
     """Put a backslash before everything but letters and digits."""
-    text = to_text(pattern)
+    is_bytes = isinstance(pattern, bytes)
+    text = bytes(pattern).decode("latin-1") if is_bytes else pattern
     escaped = "".join(
-        letter
-        if letter in _PLAIN
-        else "\\000"
-        if letter == "\0"
-        else "\\" + letter
+        letter if letter in _PLAIN else "\\000" if letter == "\0" else "\\" + letter
         for letter in text
     )
-    return NativeStr(to_bytes(escaped)) if isinstance(pattern, bytes) else escaped
+    return NativeStr(escaped.encode("latin-1")) if is_bytes else escaped
 
 
 class Scanner:

@@ -33,7 +33,9 @@ def dump_address_pair(pair: Any) -> str:
 
 def formatdate(timeval: Any = None) -> str:
     """Return a time as mails write it."""
-    return email.utils.formatdate(time.time() if timeval is None else timeval, usegmt=True)
+    return email.utils.formatdate(
+        time.time() if timeval is None else timeval, usegmt=True
+    )
 
 
 class AddressList:
@@ -153,9 +155,13 @@ class Message:
         """Return the lines of the first header of a name."""
         lines = self.getallmatchingheaders(name)
         return [
-            line for number, line in enumerate(lines)
-            if number == 0 or (line[:1] in (" ", "\t") and all(
-                each[:1] in (" ", "\t") for each in lines[1 : number + 1]))
+            line
+            for number, line in enumerate(lines)
+            if number == 0
+            or (
+                line[:1] in (" ", "\t")
+                and all(each[:1] in (" ", "\t") for each in lines[1 : number + 1])
+            )
         ]
 
     def getrawheader(self, name: Any) -> Any:
@@ -181,6 +187,10 @@ class Message:
             else:
                 found.append(line[len(name) + 1 :].strip())
         return found
+
+    def get_all(self, name: Any, failobj: Any = None) -> Any:
+        """Return all headers of a name, as Python 3's messages do."""
+        return self.getheaders(name) or failobj
 
     def getaddr(self, name: Any) -> tuple[Any, Any]:
         """Return the first address of a header."""

@@ -11,7 +11,7 @@ from channelshim.python27.strings import to_bytes
 __all__ = ["parseString", "parse"]
 
 
-def parseString(string: Any, handler: Any, *errors: Any) -> None:  # noqa: N802 -- Python 2.7's name
+def parseString(string: Any, handler: Any, *errors: Any) -> None:
     """Read the document that a string writes."""
     real.parseString(to_bytes(string), handler, *errors)
 

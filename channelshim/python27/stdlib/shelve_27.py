@@ -15,9 +15,7 @@ __all__ = ["Shelf", "BsdDbShelf", "DbfilenameShelf", "open"]
 class Shelf(shelve.Shelf):  # type: ignore[type-arg]
     """A dict of pickled values."""
 
-    def __init__(
-        self, dict: Any, protocol: Any = None, writeback: Any = False
-    ) -> None:
+    def __init__(self, dict: Any, protocol: Any = None, writeback: Any = False) -> None:
         super().__init__(dict, protocol or 0, bool(writeback))
 
     def has_key(self, key: Any) -> bool:
@@ -64,14 +62,18 @@ class DbfilenameShelf(Shelf):
     """A shelf in a file."""
 
     def __init__(
-        self, filename: Any, flag: Any = "c", protocol: Any = None, writeback: Any = False
+        self,
+        filename: Any,
+        flag: Any = "c",
+        protocol: Any = None,
+        writeback: Any = False,
     ) -> None:
         import dbm
 
         super().__init__(dbm.open(filename, flag), protocol, writeback)
 
 
-def open(  # noqa: A001 -- Python 2.7's name
+def open(
     filename: Any, flag: Any = "c", protocol: Any = None, writeback: Any = False
 ) -> DbfilenameShelf:
     """Open a shelf in a file."""

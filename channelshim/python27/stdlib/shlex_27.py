@@ -17,7 +17,7 @@ def split(s: Any, comments: Any = False, posix: Any = True) -> list[Any]:
     return real.split(sys.stdin.read() if s is None else text_of(s), comments, posix)
 
 
-class shlex(real.shlex):  # noqa: N801 -- Python 2.7's name
+class shlex(real.shlex):
     """Reads a shell's words."""
 
     def __init__(

@@ -11,7 +11,7 @@ from channelshim.python27.strings import NativeStr, to_bytes
 __all__ = ["socket", "SocketType", "inet_aton", "inet_ntoa", "inet_pton", "inet_ntop"]
 
 
-class socket(real.socket):  # noqa: N801 -- Python 2.7's name
+class socket(real.socket):
     """A socket."""
 
     def send(self, data: Any, *flags: Any) -> int:
@@ -47,7 +47,9 @@ class socket(real.socket):  # noqa: N801 -- Python 2.7's name
         if named:
             return super().makefile(mode, **named)
         plain = mode.replace("b", "") + "b"
-        return over(super().makefile(plain, bufsize if bufsize > 1 else None), "<socket>", mode)
+        return over(
+            super().makefile(plain, bufsize if bufsize > 1 else None), "<socket>", mode
+        )
 
 
 SocketType = socket

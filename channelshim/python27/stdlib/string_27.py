@@ -25,8 +25,6 @@ printable: Final = real.digits + letters + real.punctuation + whitespace
 index_error = atoi_error = atof_error = atol_error = ValueError
 
 
-
-
 def atof(s: Any) -> float:
     """Return the float that a string writes."""
     return float(s)

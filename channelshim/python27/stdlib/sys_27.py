@@ -24,6 +24,15 @@ class _VersionInfo(tuple):  # type: ignore[type-arg]
         )
 
 
+class _Flags:
+    """sys.flags, with those of 2.7."""
+
+    division_warning = division_new = py3k_warning = tabcheck = unicode = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.flags, name)
+
+
 class ModulesView(MutableMapping[str, Any]):
     """sys.modules as an app sees it: its own first, then the shadows, then all."""
 
@@ -80,6 +89,7 @@ def names(importer: Any) -> dict[str, Any]:
         + ") \n[GCC]",
         "hexversion": 0x020712F0,
         "api_version": 1013,
+        "flags": _Flags(),
         "subversion": ("CPython", "", ""),
         "maxint": (1 << 63) - 1,
         "maxunicode": sys.maxunicode,
@@ -123,5 +133,3 @@ def setcheckinterval(n: int) -> None:
 def getcheckinterval() -> int:
     """Return what it was at first."""
     return 100
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SAME: Final = (
+    *("argparse", "fractions", "fnmatch", "pickletools", "timeit"),
     *("re", "string", "json", "pickle", "csv", "codecs", "struct", "zlib", "hashlib"),
     *("hmac", "base64", "binascii", "itertools", "operator", "collections", "types"),
     *("os", "random", "math", "time", "gettext", "logging", "unittest", "cgi"),
@@ -41,13 +42,14 @@ SHADOWS: Final[dict[str, tuple[str | None, str | None]]] = {
     "UserString": (None, "userstring_27"),
     "Queue": ("queue", "queue_27"),
     "thread": ("_thread", "thread_27"),
-    "dummy_thread": ("_thread", "thread_27"),
+    "dummy_thread": (None, "dummy_thread_27"),
     "dummy_threading": ("threading", "threading_27"),
     "new": (None, "new_27"),
     "exceptions": (None, "exceptions_27"),
     "commands": (None, "commands_27"),
     "popen2": (None, "popen2_27"),
     "rfc822": (None, "rfc822_27"),
+    "mutex": (None, "mutex_27"),
     "mimetools": (None, "mimetools_27"),
     "imghdr": (None, "imghdr_27"),
     "imp": (None, "imp_27"),
@@ -55,16 +57,16 @@ SHADOWS: Final[dict[str, tuple[str | None, str | None]]] = {
     "xmlrpclib": ("xmlrpc.client", "xmlrpclib_27"),
     "SimpleXMLRPCServer": ("xmlrpc.server", None),
     "DocXMLRPCServer": ("xmlrpc.server", None),
-    "BaseHTTPServer": ("http.server", None),
-    "SimpleHTTPServer": ("http.server", None),
-    "CGIHTTPServer": ("http.server", None),
-    "SocketServer": ("socketserver", None),
+    "BaseHTTPServer": ("http.server", "httpserver_27"),
+    "SimpleHTTPServer": ("http.server", "httpserver_27"),
+    "CGIHTTPServer": ("http.server", "httpserver_27"),
+    "SocketServer": ("socketserver", "socketserver_27"),
     "robotparser": ("urllib.robotparser", None),
     "anydbm": ("dbm", None),
     "dumbdbm": ("dbm.dumb", None),
     "whichdb": ("dbm", None),
     "gdbm": ("dbm.gnu", None),
-    "repr": ("reprlib", None),
+    "repr": ("reprlib", "repr_27"),
     "future_builtins": (None, "future_builtins_27"),
     "strop": ("string", "string_27"),
     "posixfile": (None, "exceptions_27"),
@@ -99,6 +101,12 @@ BUILT_IN: Final = frozenset(
     | {"time", "os", "gc", "errno", "signal", "posix", "zipimport"}
 )
 """Modules that no file of an app ever replaced."""
+
+COMPILED: Final = frozenset(
+    {"binascii", "zlib", "struct", "cStringIO", "math", "time", "itertools"}
+    | {"operator", "marshal", "md5", "sha", "hashlib", "cPickle", "strop"}
+)
+"""Modules whose functions were C's: no methods, when a class has them."""
 
 ALWAYS_OURS: Final = frozenset({"simplejson"})
 """Libraries whose copies in apps use the inside of Python 2's `re`."""

@@ -15,7 +15,7 @@ def _plain(mode: str) -> str:
     return mode if "b" in mode else mode + "b"
 
 
-def TemporaryFile(  # noqa: N802 -- Python 2.7's name
+def TemporaryFile(
     mode: Any = "w+b",
     bufsize: int = -1,
     suffix: Any = "",
@@ -45,7 +45,7 @@ class _Named(file):
         os.unlink(path)
 
 
-def NamedTemporaryFile(  # noqa: N802 -- Python 2.7's name
+def NamedTemporaryFile(
     mode: Any = "w+b",
     bufsize: int = -1,
     suffix: Any = "",
@@ -145,5 +145,3 @@ def mkstemp(
 ) -> tuple[int, Any]:
     """Return an open descriptor and the file's name."""
     return tempfile.mkstemp(suffix, prefix, dir, bool(text))
-
-

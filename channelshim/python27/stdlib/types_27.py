@@ -61,7 +61,9 @@ class _MethodKind(type):
         # Taken from a class, a method is a function here.
         return isinstance(value, types.FunctionType) and _is_in_class(value)
 
-    def __call__(cls, function: Callable[..., Any], instance: Any, kind: Any = None) -> Any:
+    def __call__(
+        cls, function: Callable[..., Any], instance: Any, kind: Any = None
+    ) -> Any:
         if instance is None:
             return function
         return types.MethodType(function, instance)

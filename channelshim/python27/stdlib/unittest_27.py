@@ -7,7 +7,13 @@ from typing import Any
 
 from channelshim.python27.helpers import order
 
-__all__ = ["TestCase", "FunctionTestCase", "makeSuite", "findTestCases", "_TextTestResult"]
+__all__ = [
+    "TestCase",
+    "FunctionTestCase",
+    "makeSuite",
+    "findTestCases",
+    "_TextTestResult",
+]
 
 _TextTestResult = unittest.TextTestResult
 
@@ -15,11 +21,11 @@ _TextTestResult = unittest.TextTestResult
 class TestCase(unittest.TestCase):
     """A test; its checks have all their names."""
 
-    def assertItemsEqual(self, first: Any, second: Any, msg: Any = None) -> None:  # noqa: N802 -- Python 2.7's name
+    def assertItemsEqual(self, first: Any, second: Any, msg: Any = None) -> None:
         """Check that two collections have the same items."""
         self.assertCountEqual(first, second, msg)
 
-    def assertDictContainsSubset(  # noqa: N802 -- Python 2.7's name
+    def assertDictContainsSubset(
         self, expected: Any, actual: Any, msg: Any = None
     ) -> None:
         """Check that a dict has all the pairs of another one."""
@@ -48,7 +54,7 @@ class TestCase(unittest.TestCase):
             text = f"{a!r} not greater than or equal to {b!r}"
             self.fail(self._formatMessage(msg, text))
 
-    def assertRegexpMatches(  # noqa: N802 -- Python 2.7's name
+    def assertRegexpMatches(
         self, text: Any, expected_regexp: Any, msg: Any = None
     ) -> None:
         """Check that a pattern is found in a string."""
@@ -57,7 +63,7 @@ class TestCase(unittest.TestCase):
         if not re_27.compile(expected_regexp).search(text):
             self.fail(self._formatMessage(msg, f"{expected_regexp!r} not in {text!r}"))
 
-    def assertNotRegexpMatches(  # noqa: N802 -- Python 2.7's name
+    def assertNotRegexpMatches(
         self, text: Any, unexpected_regexp: Any, msg: Any = None
     ) -> None:
         """Check that a pattern is not found in a string."""
@@ -66,7 +72,7 @@ class TestCase(unittest.TestCase):
         if re_27.compile(unexpected_regexp).search(text):
             self.fail(self._formatMessage(msg, f"{unexpected_regexp!r} in {text!r}"))
 
-    def assertRaisesRegexp(  # noqa: N802 -- Python 2.7's name
+    def assertRaisesRegexp(
         self, expected_exception: Any, expected_regexp: Any, *args: Any, **named: Any
     ) -> Any:
         """Check that a call raises an error whose text a pattern is found in."""
@@ -86,8 +92,11 @@ class FunctionTestCase(unittest.FunctionTestCase, TestCase):
     """A test of a function."""
 
 
-def makeSuite(  # noqa: N802 -- Python 2.7's name
-    testCaseClass: Any, prefix: Any = "test", sortUsing: Any = None, suiteClass: Any = None  # noqa: N803
+def makeSuite(
+    testCaseClass: Any,
+    prefix: Any = "test",
+    sortUsing: Any = None,
+    suiteClass: Any = None,
 ) -> Any:
     """Return the tests of a class."""
     loader = unittest.TestLoader()
@@ -97,6 +106,6 @@ def makeSuite(  # noqa: N802 -- Python 2.7's name
     return loader.loadTestsFromTestCase(testCaseClass)
 
 
-def findTestCases(module: Any, *options: Any) -> Any:  # noqa: N802 -- Python 2.7's name
+def findTestCases(module: Any, *options: Any) -> Any:
     """Return the tests of a module."""
     return unittest.TestLoader().loadTestsFromModule(module)

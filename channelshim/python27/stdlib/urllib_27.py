@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any, Final
@@ -19,10 +20,8 @@ __all__ = [
     *("splitquery", "splittag", "splitattr", "splitvalue", "localhost", "thishost"),
 ]
 
-always_safe: Final = (
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
-)
-ContentTooShortError = urllib.request.ContentTooShortError
+always_safe: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+ContentTooShortError = urllib.error.ContentTooShortError
 pathname2url = urllib.request.pathname2url
 url2pathname = urllib.request.url2pathname
 getproxies = urllib.request.getproxies
@@ -125,7 +124,9 @@ def thishost() -> Any:
 # --- opening
 
 
-def urlopen(url: Any, data: Any = None, proxies: Any = None, context: Any = None) -> Any:
+def urlopen(
+    url: Any, data: Any = None, proxies: Any = None, context: Any = None
+) -> Any:
     """Open an address; an error page is an answer as any other."""
     if isinstance(url, STRINGS) and ":" not in url:
         url = "file:" + pathname2url(to_text(url))
@@ -140,8 +141,6 @@ def urlopen(url: Any, data: Any = None, proxies: Any = None, context: Any = None
     except urllib2_27.URLError as error:
         reason = error.reason
         raise OSError("socket error", reason) from error
-
-
 
 
 def urlretrieve(
@@ -212,5 +211,3 @@ class FancyURLopener(URLopener):
     def prompt_user_passwd(self, host: Any, realm: Any) -> tuple[str, str]:
         """Ask nobody."""
         return "", ""
-
-

@@ -176,9 +176,7 @@ class DictMixin:
     def pop(self, key: Any, *args: Any) -> Any:
         """Remove a key, and return its value."""
         if len(args) > 1:
-            raise TypeError(
-                f"pop expected at most 2 arguments, got {1 + len(args)}"
-            )
+            raise TypeError(f"pop expected at most 2 arguments, got {1 + len(args)}")
         try:
             value = self[key]  # type: ignore[index]
         except KeyError:
@@ -232,5 +230,3 @@ class DictMixin:
 
     def __len__(self) -> int:
         return len(self.keys())
-
-

@@ -7,8 +7,17 @@ from typing import Any
 
 from channelshim.python27.strings import NativeStr, to_bytes, to_text
 
-__all__ = ["UUID", "uuid1", "uuid3", "uuid4", "uuid5", "NAMESPACE_DNS",
-           "NAMESPACE_URL", "NAMESPACE_OID", "NAMESPACE_X500"]
+__all__ = [
+    "UUID",
+    "uuid1",
+    "uuid3",
+    "uuid4",
+    "uuid5",
+    "NAMESPACE_DNS",
+    "NAMESPACE_URL",
+    "NAMESPACE_OID",
+    "NAMESPACE_X500",
+]
 
 
 class UUID(uuid.UUID):

@@ -8,9 +8,16 @@ from typing import Any
 from channelshim.python27.stdlib.wrapping import text_of
 from channelshim.python27.strings import native, to_bytes
 
-__all__ = ["Binary", "loads", "StringTypes"]
+__all__ = ["Binary", "loads", "StringTypes", "True", "False", "boolean", "Boolean"]
 
 StringTypes = (str, bytes)
+globals().update({"True": True, "False": False})
+Boolean = bool
+
+
+def boolean(value: Any, _truefalse: Any = (False, True)) -> bool:
+    """Return a truth value."""
+    return bool(value)
 
 
 class Binary(xmlrpc.client.Binary):

@@ -71,7 +71,7 @@ class ZipFile(zipfile.ZipFile):
         file: Any,
         mode: Any = "r",
         compression: int = zipfile.ZIP_STORED,
-        allowZip64: bool = True,  # noqa: N803 -- Python 2.7's name
+        allowZip64: bool = True,
     ) -> None:
         super().__init__(_named(file), to_text(mode), compression, allowZip64)
 

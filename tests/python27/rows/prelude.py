@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Python 2.7: what every program of programs.tsv begins with.
 import sys
 
