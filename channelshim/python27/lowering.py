@@ -100,7 +100,7 @@ class Lowerer(FunctionLowerer):
         targets = node.targets
         if self.scope.kind == "class":
             # The variable of a list comprehension stays behind in 2.7 only.
-            gone = self.scope.leaked - self.scope.bound
+            gone = self.scope.leaked.keys() - self.scope.bound.keys()
             targets = [t for t in targets if getattr(t, "id", None) not in gone]
             if not targets:
                 return self._pass(node)
@@ -201,8 +201,14 @@ class Lowerer(FunctionLowerer):
     def _raise_with_value(self, node: Any) -> Any:
         self._note_text_exception(node.type)
         parts = [node.type, node.inst, *([node.tback] if node.tback else [])]
+        is_text = _is_text(node.inst)
         self.expressions(parts)
-        fields = {"exc": call_at(node, "_p27_exception", parts), "cause": None}
+        exception: Any = call_at(node, "_p27_exception", parts)
+        if is_text and len(parts) == 2:
+            # Text is neither None, a tuple nor an instance: a class is just called.
+            call_fields = {"func": parts[0], "args": parts[1:], "keywords": []}
+            exception = make_at(ast.Call, node, call_fields)
+        fields = {"exc": exception, "cause": None}
         return make_at(ast.Raise, node, fields)
 
     def _note_text_exception(self, node: Any) -> None:
@@ -260,7 +266,8 @@ class Lowerer(FunctionLowerer):
         """Give the function's own names what the code has made of them."""
         scope = self.scope
         statements: list[ast.stmt] = []
-        for name in sorted((scope.bound | scope.leaked) - scope.globals):
+        bound = scope.bound.keys() | scope.leaked.keys()
+        for name in sorted(bound - scope.globals):
             key = constant_at(node, name)
             known = name_at(node, WILD_NAMES)
             fields: dict[str, Any] = {"left": key, "ops": [_IN], "comparators": [known]}
@@ -271,6 +278,16 @@ class Lowerer(FunctionLowerer):
             fields = {"test": test, "body": body, "orelse": []}
             statements.append(make_at(ast.If, node, fields))
         return statements
+
+
+def _is_text(node: Any) -> bool:
+    """Tell whether a parsed expression can only give text."""
+    while node.__class__ is ast.BinOp:
+        is_format = node.op.__class__ is ast.Mod or node.op.__class__ is ast.Add
+        if not is_format:
+            return False
+        node = node.left
+    return node.__class__ is ast.Constant and node.value.__class__ is str
 
 
 _KINDS: Final[dict[type[ast.AST], Callable[[Lowerer, Any], Any]]] = {

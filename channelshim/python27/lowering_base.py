@@ -12,6 +12,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any, Final
 
+from channelshim.python27.lowering_numbers import Numbers, numbers_of
 from channelshim.python27.nodes import LOAD, STORE, Scope, make_at
 
 CATCHES: Final = "_p27_error"
@@ -59,6 +60,7 @@ class LowererBase:
         self.in_generator_expression = 0
         self.in_comprehension = 0
         self.class_name = ""
+        self.numbers = self.numbers_in(scope)
         self._temporaries = 0
 
     def expr(self, node: Any) -> Any:
@@ -76,6 +78,10 @@ class LowererBase:
     def is_builtin(self, name: str) -> bool:
         """Tell whether a name can only be the builtin."""
         return name not in self.bound_anywhere
+
+    def numbers_in(self, scope: Scope) -> Numbers:
+        """Return what is known of the names of a scope that is not lowered yet."""
+        return numbers_of(scope, self.is_builtin, true_division=self.true_division)
 
     def refuse(self, place: ast.AST, sentence: str) -> None:
         """Remember what cannot be translated."""

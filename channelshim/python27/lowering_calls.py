@@ -8,10 +8,12 @@ from typing import Any, Final
 from channelshim.python27.lowering_base import (
     LowererBase,
     call_at,
+    choice_at,
+    class_is_at,
     constant_at,
     name_at,
 )
-from channelshim.python27.nodes import make_at
+from channelshim.python27.nodes import LOAD, make_at
 
 DICTIONARY_METHODS: Final = frozenset(
     "keys values items iterkeys itervalues iteritems viewkeys viewvalues viewitems "
@@ -19,6 +21,13 @@ DICTIONARY_METHODS: Final = frozenset(
 )
 
 TEXT_METHODS: Final = frozenset(("encode", "decode", "translate", "format"))
+
+_LISTED: Final = frozenset(("keys", "values", "items"))
+_VIEWED: Final = {
+    "_p27_iterkeys": "keys",
+    "_p27_itervalues": "values",
+    "_p27_iteritems": "items",
+}
 
 _METHODS: Final = DICTIONARY_METHODS | TEXT_METHODS | {"sort"}
 """Called methods that become `_p27_<name>(object, arguments)`."""
@@ -40,6 +49,8 @@ _LOADED: Final = _METHODS | _READ_BY_NAME | {"join"}
 
 _BY_NAME: Final = _LOADED | {"message"}
 """Attributes that getattr() and hasattr() find though Python 3 has none."""
+
+_IN: Final[ast.cmpop] = ast.In()
 
 _TEXT_TYPES: Final = {"str": "_p27_str_types", "bytes": "_p27_str_types"}
 
@@ -93,7 +104,10 @@ class CallLowerer(LowererBase):
         arguments, keywords = node.args, node.keywords
         if name in _METHODS:
             values = [function.value, *arguments]
-            return call_at(node, f"_p27_{name}", values, keywords)
+            helper = call_at(node, f"_p27_{name}", values, keywords)
+            if function.value.__class__ is ast.Name and not keywords:
+                return self._of_dictionary(node, function.value, arguments, helper)
+            return helper
         if name == "join":
             if len(arguments) == 1 and not keywords and not _has_star(arguments):
                 return call_at(node, "_p27_join", [function.value, *arguments])
@@ -104,6 +118,25 @@ class CallLowerer(LowererBase):
         elif _may_reach_object(node, function):
             node.func = call_at(node, "_p27_new", [function])
         return node
+
+    def _of_dictionary(
+        self, node: Any, owner: ast.Name, arguments: list[Any], helper: Any
+    ) -> Any:
+        """Return the helper's call, or what it does for a dict without the call.
+
+        Only exactly a dict: a subclass may have methods of its own.
+        """
+        name = node.func.attr
+        if name in _LISTED and not arguments:
+            view = _method_at(node, owner, name)
+            native: Any = call_at(node, "_p27_list", [view])
+        elif name == "has_key" and len(arguments) == 1 and _is_simple(arguments[0]):
+            fields: dict[str, Any] = {"left": arguments[0], "ops": [_IN]}
+            fields["comparators"] = [owner]
+            native = make_at(ast.Compare, node, fields)
+        else:
+            return helper
+        return choice_at(node, class_is_at(node, owner, "_p27_dict"), native, helper)
 
     # Builtin functions.
 
@@ -171,7 +204,20 @@ class CallLowerer(LowererBase):
         lowered = self.expr(node)
         if is_range:
             lowered.func = name_at(node, "_p27_range")
+        elif lowered.__class__ is ast.Call and lowered.func.__class__ is ast.Name:
+            return self._view(lowered)
         return self.spread_error(lowered)
+
+    def _view(self, node: Any) -> Any:
+        """Return what a loop over `d.iteritems()` goes over: a view of a dict."""
+        view = _VIEWED.get(node.func.id)
+        if view is None or len(node.args) != 1 or node.keywords:
+            return node
+        owner = node.args[0]
+        if owner.__class__ is not ast.Name:
+            return node
+        native = _method_at(node, owner, view)
+        return choice_at(node, class_is_at(node, owner, "_p27_dict"), native, node)
 
     def spread_error(self, node: Any) -> Any:
         """Return a lowered value; a caught exception stands for its arguments."""
@@ -195,6 +241,18 @@ class CallLowerer(LowererBase):
             return None
         place = index.value % size
         return constant_at(node, value.value[place : place + 1])
+
+
+def _method_at(place: Any, owner: ast.Name, name: str) -> ast.Call:
+    """Return the call of a method without arguments."""
+    fields: dict[str, Any] = {"value": owner, "attr": name, "ctx": LOAD}
+    function = make_at(ast.Attribute, place, fields)
+    fields = {"func": function, "args": [], "keywords": []}
+    return make_at(ast.Call, place, fields)
+
+
+def _is_simple(node: Any) -> bool:
+    return node.__class__ is ast.Name or node.__class__ is ast.Constant
 
 
 def _may_reach_object(node: Any, function: Any) -> bool:

@@ -31,7 +31,9 @@ class FunctionLowerer(ExpressionLowerer):
             self.no_walrus,
             self.in_generator_expression,
             self.in_comprehension,
+            self.numbers,
         )
+        self.numbers = self.numbers_in(scope)
         self.scope = scope
         self.surviving = surviving_names(scope, parts)
         self.no_walrus = 1 if scope.kind == "class" else 0
@@ -43,6 +45,7 @@ class FunctionLowerer(ExpressionLowerer):
             self.no_walrus,
             self.in_generator_expression,
             self.in_comprehension,
+            self.numbers,
         ) = outer
 
     def function(self, node: Any) -> Any:

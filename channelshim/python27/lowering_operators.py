@@ -35,9 +35,6 @@ _ORDER: Final[dict[type[ast.cmpop], str]] = {
     ast.GtE: "_p27_ge",
 }
 
-_INT_CALLS: Final = frozenset(("len", "ord", "int"))
-_ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
-
 
 def is_repeatable(node: Any) -> bool:
     """Tell whether evaluating a lowered node twice is as good as once."""
@@ -48,26 +45,8 @@ class OperatorLowerer(LowererBase):
     """Binary operators and comparisons whose operands are lowered."""
 
     def number(self, node: Any) -> str:
-        """Return "int" or "float" for what can be nothing else, else ""."""
-        kind = node.__class__
-        if kind is ast.Constant:
-            value = node.value.__class__
-            return "int" if value is int else "float" if value is float else ""
-        if kind is ast.Call and node.func.__class__ is ast.Name:
-            name = node.func.id
-            if name in _INT_CALLS and self.is_builtin(name):
-                return "int"
-            return "float" if name == "float" and self.is_builtin(name) else ""
-        if kind is ast.BinOp and isinstance(node.op, _ARITHMETIC):
-            # One level is enough for `x * 1.0`, and keeps long chains linear.
-            left, right = self._operand(node.left), self._operand(node.right)
-            if left == "float" or right == "float":
-                return "float" if not isinstance(node.op, ast.Mod) else ""
-            return "int" if left and right else ""
-        return ""
-
-    def _operand(self, node: Any) -> str:
-        return "" if node.__class__ is ast.BinOp else self.number(node)
+        """Return "int", "float" or "number" for what can be nothing else, else ""."""
+        return self.numbers.kind(node)
 
     # Division.
 
@@ -79,7 +58,7 @@ class OperatorLowerer(LowererBase):
         left_number, right_number = self.number(left), self.number(right)
         if left_number == "float" or right_number == "float":
             return node
-        if left_number and right_number:
+        if left_number == right_number == "int":
             node.op = _FLOOR_DIVISION
             return node
         helper = call_at(node, "_p27_div", [left, right])
@@ -102,6 +81,8 @@ class OperatorLowerer(LowererBase):
         """Return the test that both are int; None when a constant says they are not."""
         tests = []
         for operand in (left, right):
+            if self.number(operand) == "int":
+                continue
             if operand.__class__ is ast.Name:
                 tests.append(class_is_at(place, operand, "_p27_int"))
             elif operand.value.__class__ is not int:
@@ -116,6 +97,9 @@ class OperatorLowerer(LowererBase):
         kind = target.__class__
         if kind is ast.Name:
             current = name_at(target, target.id)
+            if self.number(current) == self.number(value) == "int":
+                node.op = _FLOOR_DIVISION
+                return node
             helper = call_at(node, "_p27_idiv", [current, value])
             result = self._for_ints(node, current, value, _FLOOR_DIVISION, helper)
             return assign_at(node, target, result)
@@ -191,7 +175,7 @@ class OperatorLowerer(LowererBase):
         helper = call_at(place, helper_name, [left, right])
         tests = []
         for operand, number in ((left, left_number), (right, right_number)):
-            if number and operand.__class__ is ast.Constant:
+            if number and is_repeatable(operand):
                 continue
             if operand.__class__ is not ast.Name:
                 return helper

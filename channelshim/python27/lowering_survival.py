@@ -28,7 +28,7 @@ def surviving_names(scope: Scope, parts: list[Any]) -> set[str]:
     Args:
         parts: the nodes of the scope's body, as parsed.
     """
-    names = scope.leaked | scope.except_names
+    names = scope.leaked.keys() | scope.except_names
     if not names:
         return set()
     used: set[str] = set(scope.except_names & scope.globals)
@@ -91,7 +91,7 @@ def _add_comprehension(work: _Work, node: Any, hidden: _Hidden) -> None:
 def _add_function(work: _Work, node: Any, hidden: _Hidden) -> None:
     work.extend((default, hidden) for default in node.args.defaults)
     scope: Scope = node.scope
-    own = (scope.bound | scope.leaked) - scope.globals
+    own = (scope.bound.keys() | scope.leaked.keys()) - scope.globals
     inner = hidden.union(own)
     if node.__class__ is ast.Lambda:
         work.append((node.body, inner))

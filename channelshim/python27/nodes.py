@@ -70,8 +70,11 @@ class Scope:
 
     Attributes:
         kind: "module", "function" or "class".
-        bound: names that the body binds, parameters included.
+        bound: names that the body binds, parameters included, each with how often.
         leaked: names that its list comprehensions bind.
+        shadowed: names that its other comprehensions bind for themselves.
+        values: what names are bound to, where that is seen: an expression, a pair of
+            operator and operand, or the name of a builtin that gives ints.
         globals: names of its global statements.
         except_names: names that its handlers bind.
         is_generator: it yields.
@@ -87,13 +90,17 @@ class Scope:
         "kind",
         "leaked",
         "returned_value",
+        "shadowed",
+        "values",
         "wild_line",
     )
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.bound: set[str] = set()
-        self.leaked: set[str] = set()
+        self.bound: dict[str, int] = {}
+        self.leaked: dict[str, int] = {}
+        self.shadowed: dict[str, int] = {}
+        self.values: dict[str, list[Any]] = {}
         self.globals: set[str] = set()
         self.except_names: set[str] = set()
         self.is_generator = False

@@ -119,10 +119,25 @@ class Parser(SimpleParser):
         target = self.target_list(self.scope.bound)
         self.expect("in")
         fields: dict[str, Any] = {"target": target, "iter": self.test_list()}
+        self._note_counter(target, fields["iter"])
         fields["body"] = self._block()
         fields["orelse"] = self._else()
         fields["type_comment"] = None
         return make(ast.For, first, self._end(), fields)
+
+    def _note_counter(self, target: ast.expr, source: ast.expr) -> None:
+        """Keep that a loop counts: `for i in range(n)`, `for i, x in enumerate(y)`."""
+        if not isinstance(source, ast.Call) or not isinstance(source.func, ast.Name):
+            return
+        name = source.func.id
+        if name == "enumerate" and isinstance(target, ast.Tuple):
+            if len(source.args) != 1:
+                return
+            target = target.elts[0]
+        elif name not in ("range", "xrange"):
+            return
+        if isinstance(target, ast.Name):
+            self.scope.values.setdefault(target.id, []).append(name)
 
     def _try(self) -> ast.stmt:
         first = self.take()

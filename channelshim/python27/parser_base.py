@@ -144,7 +144,7 @@ class ParserBase:
         if self.nesting > MAXIMUM_NESTING:
             self.fail("too deeply nested", self.token, TooComplexError)
 
-    def store(self, target: ast.expr, names: set[str]) -> None:
+    def store(self, target: ast.expr, names: dict[str, int]) -> None:
         """Make an expression a target of assignment.
 
         Args:
@@ -173,7 +173,7 @@ class ParserBase:
         else:
             self.fail(f"can't assign to {_UNASSIGNABLE[kind]}", target)
 
-    def bind(self, name: str, names: set[str], place: Token | ast.expr) -> None:
+    def bind(self, name: str, names: dict[str, int], place: Token | ast.expr) -> None:
         """Note that a name is bound.
 
         Raises:
@@ -182,7 +182,7 @@ class ParserBase:
         if name in ("None", "__debug__"):
             self.fail(f"cannot assign to {name}", place)
         self.bound_anywhere.add(name)
-        names.add(name)
+        names[name] = names.get(name, 0) + 1
 
     def delete(self, target: ast.expr) -> None:
         """Make an expression a target of del.
@@ -199,7 +199,7 @@ class ParserBase:
                 self.delete(element)
         elif kind is ast.Name:
             # No binding of its own: what is deleted has been bound elsewhere.
-            self.bind(target.id, set(), target)  # type: ignore[attr-defined]
+            self.bind(target.id, {}, target)  # type: ignore[attr-defined]
         elif kind is not ast.Attribute and kind is not ast.Subscript:
             self.fail(f"can't delete {_UNASSIGNABLE[kind]}", target)
         target.ctx = DELETE  # type: ignore[attr-defined]

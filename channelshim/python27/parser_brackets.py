@@ -139,14 +139,14 @@ class BracketParser(ParameterParser):
 
     def _comprehension_parts(self) -> list[ast.comprehension]:
         """Read the `for` and `if` of a comprehension with a scope of its own."""
-        return self._parts(self.or_test, set())
+        return self._parts(self.or_test, self.scope.shadowed)
 
     def _list_parts(self) -> list[ast.comprehension]:
         """Read those of a list: its names stay, tuples need no bracket."""
         return self._parts(self._safe_test_list, self.scope.leaked)
 
     def _parts(
-        self, iterated: Callable[[], ast.expr], names: set[str]
+        self, iterated: Callable[[], ast.expr], names: dict[str, int]
     ) -> list[ast.comprehension]:
         parts: list[ast.comprehension] = []
         while self.kind == "for":
@@ -186,7 +186,7 @@ class BracketParser(ParameterParser):
         fields = {"elts": values, "ctx": LOAD}
         return make(ast.Tuple, first, self.last(), fields)
 
-    def target_list(self, names: set[str]) -> ast.expr:
+    def target_list(self, names: dict[str, int]) -> ast.expr:
         """Read what a `for` assigns to."""
         target = self.expression()
         if self.kind == ",":

@@ -61,8 +61,19 @@ class SimpleParser(BracketParser):
             self.store(value, self.scope.bound)
             targets.append(value)
             value = self._value()
+        for target in targets:
+            self._note_value(target, value)
         fields = {"targets": targets, "value": value, "type_comment": None}
         return make(ast.Assign, first, self.last(), fields)
+
+    def _note_value(self, target: ast.expr, value: ast.expr) -> None:
+        """Keep what names are bound to; lowering asks which can only be numbers."""
+        if isinstance(target, ast.Name):
+            self.scope.values.setdefault(target.id, []).append(value)
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            if len(target.elts) == len(value.elts):
+                for part, part_value in zip(target.elts, value.elts, strict=True):
+                    self._note_value(part, part_value)
 
     def _value(self) -> ast.expr:
         if self.kind == "yield":
@@ -76,6 +87,9 @@ class SimpleParser(BracketParser):
             self.fail(message, target)
         self.store(target, self.scope.bound)
         value = self._value()
+        if isinstance(target, ast.Name):
+            pair = (_AUGMENTED[operator[0]], value)
+            self.scope.values.setdefault(target.id, []).append(pair)
         fields = {"target": target, "op": _AUGMENTED[operator[0]], "value": value}
         return make(ast.AugAssign, first, self.last(), fields)
 

@@ -63,10 +63,15 @@ EXPRESSIONS = [
     ("a % (b, c)", "_p27_mod(a, (b, c))"),
     ("f() % b", "_p27_mod(f(), b)"),
     # Methods that Python 3 lacks or changed.
-    ("a.items()", "_p27_items(a)"),
+    ("f().items()", "_p27_items(f())"),
+    ("a.items()", "_p27_list(a.items()) if a.__class__ is _p27_dict "
+     "else _p27_items(a)"),
+    ("[b for b in a.itervalues()]", "[b for b in (a.values() "
+     "if a.__class__ is _p27_dict else _p27_itervalues(a))]"),
+    ("a.iteritems()", "_p27_iteritems(a)"),
     ("dict.items(a)", "_p27_items(dict, a)"),
     ("a.iteritems", "_p27_attr(a, 'iteritems')"),
-    ("a.has_key(1)", "_p27_has_key(a, 1)"),
+    ("a.has_key(1)", "1 in a if a.__class__ is _p27_dict else _p27_has_key(a, 1)"),
     ("a.next()", "_p27_next(a)"),
     ("a.next", "_p27_attr(a, 'next')"),
     ("a.next(1)", "_p27_attr(a, 'next')(1)"),
@@ -142,6 +147,7 @@ STATEMENTS = [
     ("raise A, b", "raise _p27_exception(A, b)"),
     ("raise A, b, c", "raise _p27_exception(A, b, c)"),
     ("raise A", "raise A"),
+    ("raise A, 'b' % c + d", "raise A('b' % c + d)"),
     ("f.func_name = 'a'", "_p27_old(f).func_name = 'a'"),
     ("for a in range(b): pass", "for a in _p27_range(b):\n    pass"),
     ("range = f\nfor a in range(b): pass",
@@ -196,6 +202,54 @@ STATEMENTS = [
 @pytest.mark.parametrize(("text", "expected"), STATEMENTS)
 def test_statements(text: str, expected: str) -> None:
     is_lowered_to(text, expected)
+
+
+NUMBERS = [
+    ("i = 0", "i < n", "i < n if n.__class__ is _p27_int else _p27_lt(i, n)"),
+    ("i = 0; i += 2", "i < 5", "i < 5"),
+    ("i = 0; i += 2", "i / 2", "i // 2"),
+    ("i = j = 0; i = j / 2; j = i + 1", "i < j", "i < j"),
+    ("i, x = 0, 1.5; x = i * x", "i < x", "i < x"),
+    ("i = 0; i = 1.5", "i < 2", "i < 2"),
+    ("i = 0; i = 1.5", "i / 2", f"i // 2 if {A.replace('a', 'i', 1)} else "
+     "_p27_div(i, 2)"),
+    ("for i in range(n): pass", "i / 2", "i // 2"),
+    ("for i, x in enumerate(n): pass", "i / 2", "i // 2"),
+    ("i = len(n)", "i / 2", "i // 2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("bindings", "expression", "expected"), NUMBERS)
+def test_local_names_that_can_only_be_numbers(
+    bindings: str, expression: str, expected: str
+) -> None:
+    text = f"def f(n):\n    {bindings}\n    return {expression}"
+    assert lowered(text).rpartition("return ")[2] == expected
+
+
+UNKNOWN = [
+    "def f(i): i = 0; return i < 1",
+    "def f(n): i = 0; i = n; return i < 1",
+    "def f(n): i = 0; i += n; return i < 1",
+    "def f(n):\n    i = 0\n    for i in n: pass\n    return i < 1",
+    "def f(n):\n    i = 0\n    exec n\n    return i < 1",
+    "def f(n):\n    global i\n    i = 0\n    return i < 1",
+    "def f(n):\n    i = 0\n    [i for i in n]\n    return i < 1",
+    "def f(n):\n    i = 0\n    return {i < 1 for i in n}",
+    "def f(n):\n    i = 0\n    return lambda i: i < 1",
+    "def f(n):\n    i = 0\n    try: n\n    except A, i: pass\n    return i < 1",
+    "def f(n):\n    i = 0\n    import i\n    return i < 1",
+    "def f(n):\n    i = True\n    return i < 1",
+    "i = 0\ni < 1",
+    "class A:\n    i = 0\n    b = i < 1",
+    "len = g\ndef f(n):\n    i = len(n)\n    return i < 1",
+    "range = g\ndef f(n):\n    for i in range(n): return i < 1",
+]
+
+
+@pytest.mark.parametrize("text", UNKNOWN)
+def test_names_that_may_be_anything_keep_the_test(text: str) -> None:
+    assert "_p27_lt(i, 1)" in lowered(text)
 
 
 def test_handler_inside_another_of_the_same_name_leaves_the_name() -> None:
