@@ -147,9 +147,7 @@ class CallLowerer(LowererBase):
         return call_at(node, "_p27_unicode", node.args, node.keywords)
 
     def _type_call(self, node: Any) -> Any:
-        if len(node.args) == 1 and not node.keywords and not _has_star(node.args):
-            return call_at(node, "_p27_type", node.args)
-        return node
+        return call_at(node, "_p27_type", node.args, node.keywords)
 
     def _isinstance_call(self, node: Any) -> Any:
         if len(node.args) == 2 and not _has_star(node.args):

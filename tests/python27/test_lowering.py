@@ -101,7 +101,7 @@ EXPRESSIONS = [
     ("type(a) is str", "_p27_type(a) is str"),
     ("a.__class__ in (str, unicode)", "_p27_type(a) in (str, unicode)"),
     ("a.__class__ is B", "a.__class__ is B"),
-    ("type(a, b, c)", "type(a, b, c)"),
+    ("type(a, b, c)", "_p27_type(a, b, c)"),
     # Literals and names.
     ("`a, b`", "_p27_repr((a, b))"),
     ("a <> b", "a != b"),
