@@ -336,7 +336,7 @@ class Importer:
                 pass
         if not isinstance(name, str):
             name = str(name)
-        package = _package_of(globals) if globals else ""
+        package = _package_of(globals) if isinstance(globals, Mapping) else ""
         is_relative = False
         if level > 0:
             absolute = _from_package(name, package, level)

@@ -28,7 +28,7 @@ def builtin_module(importer: Any) -> ModuleType:
     names.update(_Running(names).table())
     names["_p27_globals"] = builtins.globals
     names["_p27_locals"] = builtins.locals
-    names["_p27_text"] = str
+    names["_p27_text"], names["_p27_dict"], names["_p27_list"] = str, dict, list
     names["_p27_True"], names["_p27_False"] = True, False
     names["__import__"] = importer.import_module_for
     names["reload"] = importer.reload
@@ -174,6 +174,8 @@ def _flags_of(frame: FrameType) -> int:
 
 def _scopes(frame: FrameType, globals: Any, locals: Any) -> tuple[Any, Any]:
     """Return the scopes to run in: those given, else those of the caller."""
+    if globals is not None and not isinstance(globals, dict):
+        raise TypeError("globals must be a dictionary")
     if globals is None:
         if locals is None:
             locals = frame.f_locals

@@ -233,14 +233,17 @@ def join(separator: Any, parts: Any) -> Any:
     parts = list(parts)
     if isinstance(separator, bytes) and all(isinstance(part, bytes) for part in parts):
         return NativeStr(bytes(separator).join(parts))
-    texts = []
+    texts, has_bytes = [], False
     for number, part in enumerate(parts):
         if not isinstance(part, STRINGS):
             raise TypeError(
                 f"sequence item {number}: expected string, {type(part).__name__} found"
             )
+        has_bytes = has_bytes or isinstance(part, bytes)
         texts.append(to_text(part))
-    return to_text(separator).join(texts)
+    joined = to_text(separator).join(texts)
+    # A file or image put together from its bytes keeps its length.
+    return native(to_bytes(joined)) if has_bytes else joined
 
 
 # --- codecs that 2.7 reached through str.encode and str.decode
@@ -325,7 +328,13 @@ def decode(value: Any, encoding: Any = "ascii", errors: Any = "strict") -> Any:
         raw = to_bytes(value)
     else:
         raw = bytes(value)
-    return codecs.decode(raw, encoding, errors)
+    try:
+        return codecs.decode(raw, encoding, errors)
+    except UnicodeDecodeError:
+        if key != "utf8":
+            raise
+    # Half a surrogate pair was UTF-8 in 2.7.
+    return raw.decode("utf-8", "surrogatepass")
 
 
 def _decode_bytes(value: Any, key: str, errors: str) -> Any:

@@ -262,4 +262,12 @@ def _slicing(old: str, own: Any) -> Callable[..., Any]:
     return method
 
 
-TABLE: Final[dict[str, Any]] = {"_p27_class": _ClassStatement()}
+_statement: Final = _ClassStatement()
+
+
+def make(name: str, bases: Any, namespace: Any) -> Any:
+    """Make a class as `type(name, bases, namespace)`."""
+    return _statement(name, bases, dict(namespace))
+
+
+TABLE: Final[dict[str, Any]] = {"_p27_class": _statement}

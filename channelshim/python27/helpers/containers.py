@@ -411,8 +411,10 @@ def hasattr27(owner: Any, name: str) -> bool:
 
 def builtin_getattr(owner: Any, name: Any, *default: Any) -> Any:
     """Do as 2.7's `getattr`, by any name."""
-    if type(name) is bytes or isinstance(name, NativeStr):
-        name = name.decode("ascii")
+    if isinstance(name, bytes):
+        name = bytes(name).decode("ascii")
+    if isinstance(name, str) and not name.isascii():
+        name.encode("ascii")
     if name in _OLD_NAMES:
         return getattr27(owner, name, *default)
     return getattr(owner, name, *default)
@@ -422,8 +424,8 @@ def builtin_hasattr(owner: Any, name: Any) -> bool:
     """Do as 2.7's `hasattr`, by any name: no error is passed on."""
     try:
         builtin_getattr(owner, name)
-    except TypeError:
-        if not isinstance(name, str):
+    except (TypeError, UnicodeError):
+        if not isinstance(name, str) or not name.isascii():
             raise
         return False
     except Exception:

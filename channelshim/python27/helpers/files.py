@@ -176,9 +176,13 @@ class file(metaclass=_FileKind):
     def writelines(self, lines: Iterable[Any]) -> None:
         """Write strings one after another."""
         for line in lines:
-            if not isinstance(line, (str, bytes, bytearray, memoryview)):
-                raise TypeError("writelines() argument must be a sequence of strings")
-            self.write(line)
+            try:
+                raw = to_bytes(line)
+            except TypeError:
+                raise TypeError(
+                    "writelines() argument must be a sequence of strings"
+                ) from None
+            self.write(raw)
 
     def truncate(self, size: Any = None) -> None:
         """Cut the file at a size, or here."""
@@ -290,7 +294,8 @@ def raw_input(prompt: Any = "") -> Any:
     """Return a line of sys.stdin without its end."""
     if prompt != "":
         sys.stdout.write(str(prompt))
-        sys.stdout.flush()
+        if hasattr(sys.stdout, "flush"):
+            sys.stdout.flush()
     line = sys.stdin.readline()
     if not line:
         raise EOFError("EOF when reading a line")

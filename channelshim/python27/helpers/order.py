@@ -132,6 +132,8 @@ def cmp(left: Any, right: Any) -> int:
             answer = method(left, right)
             if answer is not NotImplemented:
                 return _three_way(_number(answer), 0)
+    if isinstance(left, (set, frozenset)) and isinstance(right, (set, frozenset)):
+        raise TypeError("cannot compare sets using cmp()")
     if left == right:
         return 0
     if lt(left, right):

@@ -49,7 +49,7 @@ def print27(destination: Any, newline: bool, *values: Any) -> None:
         newline: False after a trailing comma.
     """
     if destination is None:
-        destination = sys.stdout
+        destination = getattr(sys, "stdout", None)
         if destination is None:
             raise RuntimeError("lost sys.stdout")
     for value in values:

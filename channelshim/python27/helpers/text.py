@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from channelshim.python27.helpers import classes
 from channelshim.python27.strings import (
     STRINGS,
     NativeStr,
@@ -27,9 +28,14 @@ _PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
 def float_text(value: float) -> str:
     """Return a float as `str()` and `print` wrote it: 12 digits."""
     text = format(value, ".12g")
-    if text.lstrip("-").isdigit():
+    digits = text.lstrip("-")
+    if not digits.isdigit():
+        return text
+    if len(digits) < 12:
         return text + ".0"
-    return text
+    # The last place goes to the ".0", so a number of 12 digits needs an exponent.
+    mantissa, _, exponent = format(value, ".11e").partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{exponent}"
 
 
 def str27(*values: Any) -> Any:
@@ -89,8 +95,10 @@ def repr27(value: Any) -> str:
     return repr(value)
 
 
-def type27(value: Any) -> type:
-    """Return `type(value)`; every kind of bytes is `str`."""
+def type27(value: Any, *rest: Any) -> Any:
+    """Return `type(value)`, where every kind of bytes is `str`; or make a class."""
+    if rest:
+        return classes.make(to_text(value), *rest)
     kind = type(value)
     return str if issubclass(kind, bytes) else kind
 
@@ -260,10 +268,15 @@ class _Values:
 
 def _map(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     def wrapped(mapping: Any, keys: Any) -> Any:
-        if type(mapping) is dict and all(
-            type(mapping.get(key)) in _PLAIN_TYPES for key in keys
-        ):
-            return mapping
+        if type(mapping) is dict:
+            changed = None
+            for key in keys:
+                value = mapping.get(key)
+                if type(value) not in _PLAIN_TYPES:
+                    if changed is None:
+                        changed = dict(mapping)
+                    changed[key] = each(value)
+            return mapping if changed is None else changed
         if isinstance(mapping, (tuple, *STRINGS)) or not hasattr(
             mapping, "__getitem__"
         ):
@@ -375,6 +388,8 @@ def intern27(string: Any) -> Any:
     if not isinstance(string, STRINGS):
         kind = type(string).__name__
         raise TypeError(f"intern() argument 1 must be string, not {kind}")
+    if type(string) is not str and type(string) is not NativeStr:
+        raise TypeError("can't intern subclass of string")
     return sys.intern(string) if type(string) is str else string
 
 

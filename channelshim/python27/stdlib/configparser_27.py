@@ -75,12 +75,18 @@ class RawConfigParser(configparser.RawConfigParser):
             read.append(name)
         return read
 
-    def get(self, section: Any, option: Any, raw: Any = False, vars: Any = None) -> Any:  # type: ignore[override]
+    def get(  # type: ignore[override]
+        self,
+        section: Any,
+        option: Any,
+        raw: Any = False,
+        vars: Any = None,
+        fallback: Any = configparser._UNSET,  # type: ignore[attr-defined]
+    ) -> Any:
         """Return a setting's text."""
         if vars is not None:
-            vars = {key: value for key, value in dict(vars).items()}
-        value = super().get(section, option, raw=bool(raw), vars=vars)
-        return value
+            vars = dict(vars)
+        return super().get(section, option, raw=bool(raw), vars=vars, fallback=fallback)
 
     def _get(self, section: Any, conv: Any, option: Any) -> Any:
         return conv(self.get(section, option))

@@ -65,7 +65,10 @@ class JSONEncoder(json.JSONEncoder):
             text = str(error)
             if "keys must be" not in text and "not supported between" not in text:
                 raise
-        return iter([inner.encode(_with_text_keys(o, self))])
+        converted = _with_text_keys(o, self)
+        # The order is that of the keys before they became text.
+        inner.sort_keys = False
+        return iter([inner.encode(converted)])
 
 
 class _Inner(json.JSONEncoder):

@@ -103,7 +103,7 @@ BUILT_IN: Final = frozenset(
 """Modules that no file of an app ever replaced."""
 
 COMPILED: Final = frozenset(
-    {"binascii", "zlib", "struct", "cStringIO", "math", "time", "itertools"}
+    {"io", "binascii", "zlib", "struct", "cStringIO", "math", "time", "itertools"}
     | {"operator", "marshal", "md5", "sha", "hashlib", "cPickle", "strop"}
 )
 """Modules whose functions were C's: no methods, when a class has them."""

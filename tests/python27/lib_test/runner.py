@@ -119,7 +119,7 @@ def main() -> None:
     if missing:
         baseline.update(run_all(missing, python27, None, seconds=300))
         baseline_path.write_text(json.dumps(baseline))
-    ours = run_all(names, sys.executable, app, seconds=120)
+    ours = run_all(names, sys.executable, app, seconds=240)
     results = folder / "ours.json"
     before = json.loads(results.read_text()) if results.exists() else {}
     results.write_text(json.dumps({**before, **ours}))
