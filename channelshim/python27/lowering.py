@@ -19,8 +19,9 @@ from channelshim.python27.lowering_base import (
     statement_at,
     store_at,
 )
-from channelshim.python27.lowering_functions import FunctionLowerer
+from channelshim.python27.lowering_functions import FunctionLowerer, is_docstring
 from channelshim.python27.nodes import LOAD, Exec, Print, Raise3, make_at
+from channelshim.python27.parser_simple import is_locals
 
 _GONE_MODULES: Final = frozenset("Tkinter bsddb compiler dl parser".split())
 
@@ -38,7 +39,11 @@ class Lowerer(FunctionLowerer):
             node.body = self.expr(node.body)
             return node
         with self.inside(self.scope, node.body):
-            node.body = self.body(node.body)
+            body = self.body(node.body)
+        if self.scope.globals and body:
+            # Not idle: code that exec runs may have other locals.
+            body.insert(_first_use(body), self.hoisted_globals(self.scope, body[0]))
+        node.body = body
         return node
 
     def body(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -244,11 +249,19 @@ class Lowerer(FunctionLowerer):
         code = self.expr(node.body)
         if node.globals is None:
             return self._execute(node, code)
-        local_names = constant_at(node, None)
+        arguments = [code, self._names(node.globals), constant_at(node, None)]
         if node.locals is not None:
-            local_names = self.expr(node.locals)
-        arguments = [code, self.expr(node.globals), local_names]
+            arguments[2] = self._names(node.locals)
         return statement_at(node, call_at(node, "_p27_exec", arguments))
+
+    def _names(self, node: Any) -> Any:
+        """Return a dictionary for exec; `locals()` is where this function looks too."""
+        if self.scope.kind == "function" and is_locals(node):
+            if self.is_builtin("locals"):
+                known = name_at(node, WILD_NAMES)
+                local_names = call_at(node, "_p27_locals", [])
+                return call_at(node, "_p27_scope_of", [known, local_names])
+        return self.expr(node)
 
     def _execute(self, node: Any, code: Any) -> Any:
         """Run code in the names of where it stands."""
@@ -278,6 +291,17 @@ class Lowerer(FunctionLowerer):
             fields = {"test": test, "body": body, "orelse": []}
             statements.append(make_at(ast.If, node, fields))
         return statements
+
+
+def _first_use(body: list[Any]) -> int:
+    """Return the place after the docstring and the future imports."""
+    place = 1 if is_docstring(body[0]) else 0
+    while place < len(body):
+        statement = body[place]
+        if getattr(statement, "module", None) != "__future__":
+            break
+        place += 1
+    return place
 
 
 def _is_text(node: Any) -> bool:

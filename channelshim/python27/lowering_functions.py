@@ -56,6 +56,10 @@ class FunctionLowerer(ExpressionLowerer):
         with self.inside(scope, node.body):
             unpacked = self._parameters(node.args)
             body = self.body(node.body)
+        if any(_is_context_manager(part) for part in node.decorator_list):
+            # contextlib knows the RuntimeError that Python 3 makes of StopIteration;
+            # a generator that just ended would say that it has dealt with it.
+            scope.is_generator = False
         node.body = self._function_body(scope, body, unpacked)
         return node
 
@@ -77,7 +81,7 @@ class FunctionLowerer(ExpressionLowerer):
         self, scope: Scope, body: list[Any], unpacked: list[tuple[str, Any]]
     ) -> list[Any]:
         head: list[Any] = []
-        if _is_docstring(body[0]) and len(body) > 1:
+        if is_docstring(body[0]) and len(body) > 1:
             head.append(body.pop(0))
         place = body[0]
         if scope.globals:
@@ -129,7 +133,7 @@ class FunctionLowerer(ExpressionLowerer):
             body: list[Any] = self.body(node.body)
         self.class_name = outer
         if scope.globals:
-            has_text = _is_docstring(body[0])
+            has_text = is_docstring(body[0])
             body.insert(1 if has_text else 0, self.hoisted_globals(scope, body[0]))
         node.body = body
         fields = {"arg": "metaclass", "value": name_at(node, "_p27_class")}
@@ -144,12 +148,18 @@ class FunctionLowerer(ExpressionLowerer):
         return name
 
 
-def _is_docstring(statement: Any) -> bool:
+def is_docstring(statement: Any) -> bool:
+    """Tell whether a statement is text alone."""
     return (
         statement.__class__ is ast.Expr
         and statement.value.__class__ is ast.Constant
         and statement.value.value.__class__ is str
     )
+
+
+def _is_context_manager(decorator: Any) -> bool:
+    name = getattr(decorator, "id", None) or getattr(decorator, "attr", None)
+    return name == "contextmanager"
 
 
 def _stop_quietly(body: list[Any]) -> ast.Try:

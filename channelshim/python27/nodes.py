@@ -79,7 +79,7 @@ class Scope:
         except_names: names that its handlers bind.
         is_generator: it yields.
         returned_value: line of the first `return` with a value, 0 for none.
-        wild_line: line of the first bare `exec` or `import *`, 0 for none.
+        wild_line: line of the first `exec` or `import *` that makes local names, or 0.
     """
 
     __slots__ = (

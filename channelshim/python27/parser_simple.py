@@ -82,10 +82,10 @@ class SimpleParser(BracketParser):
 
     def _augmented(self, first: Token, target: ast.expr) -> ast.stmt:
         operator = self.take()
+        self.store(target, self.scope.bound)
         if not isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)):
             message = "illegal expression for augmented assignment"
             self.fail(message, target)
-        self.store(target, self.scope.bound)
         value = self._value()
         if isinstance(target, ast.Name):
             pair = (_AUGMENTED[operator[0]], value)
@@ -186,8 +186,9 @@ class SimpleParser(BracketParser):
                 fields["locals"] = self.test()
         elif isinstance(fields["body"], ast.Tuple):
             self._spread_exec(fields, fields["body"].elts)
-        if fields["globals"] is None and not self.scope.wild_line:
-            self.scope.wild_line = first[2]
+        names = (fields["globals"], fields["locals"])
+        if names[0] is None or any(is_locals(part) for part in names):
+            self.scope.wild_line = self.scope.wild_line or first[2]
         return make(Exec, first, self.last(), fields)
 
     def _spread_exec(self, fields: dict[str, Any], parts: list[ast.expr]) -> None:
@@ -285,6 +286,16 @@ class SimpleParser(BracketParser):
                 if alias.name == "braces":
                     message = "not a chance"
                 self.fail(message, first)
+
+
+def is_locals(node: ast.expr | None) -> bool:
+    """Tell whether an expression is `locals()`."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "locals"
+        and not node.args
+    )
 
 
 _WORDS: Final[dict[str, type[ast.stmt]]] = {

@@ -110,6 +110,7 @@ def translate(
     flags: int = 0,
     mode: Mode = "exec",
     allow_refused: bool = False,
+    allow_python3: bool = True,
 ) -> Translation:
     """Translate source of Python 2.7.
 
@@ -119,6 +120,8 @@ def translate(
         flags: future imports that the source inherits, as flags of `compile`; others
             are ignored.
         mode: as that of `compile`.
+        allow_python3: leave what only Python 3 compiles as it is; False for text that
+            an app compiles at run time.
         allow_refused: return a translation with refusals, which may not compile.
 
     Raises:
@@ -134,7 +137,9 @@ def translate(
     except TooComplexError:
         raise
     except SyntaxError as error:
-        tree = _python3_tree(source, filename) if mode == "exec" else None
+        tree = None
+        if allow_python3 and mode == "exec":
+            tree = _python3_tree(source, filename)
         if tree is None:
             raise error.with_traceback(None) from None
         return Translation(tree, 0, True, [], [])

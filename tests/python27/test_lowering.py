@@ -154,7 +154,14 @@ STATEMENTS = [
      "range = f\nfor a in range(b):\n    pass"),
     ("str = f\nstr(a)", "str = f\nstr(a)"),
     ("True = 1\nf(True)", "_p27_True = 1\nf(_p27_True)"),
-    ("global a\na = 1", "pass\na = 1"),
+    ("from __future__ import division\na = 1\nglobal a",
+     "from __future__ import division\nglobal a\na = 1\npass"),
+    ("def f():\n    exec '' in locals()\n    return b",
+     "def f():\n    _p27_scope = {}\n"
+     "    _p27_exec('', _p27_scope_of(_p27_scope, _p27_locals()), None)\n"
+     "    return _p27_scope['b'] if 'b' in _p27_scope else b"),
+    ("@contextmanager\ndef f():\n    yield 1",
+     "@contextmanager\ndef f():\n    yield 1"),
     ("def f():\n    'doc'\n    a = 1\n    global a",
      'def f():\n    """doc"""\n    global a\n    a = 1\n    pass'),
     ("def f((a, (b, c)), d=1): pass",

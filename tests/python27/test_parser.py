@@ -45,6 +45,7 @@ REFUSED = [
     ("for f() in a: pass", "can't assign to function call", 1),
     ("[a for f() in b]", "can't assign to function call", 1),
     ("(a, b) += 1", "illegal expression for augmented assignment", 1),
+    ("{a: b for a in b} += 1", "can't assign to dict comprehension", 1),
     ("del f()", "can't delete function call", 1),
     ("del ()", "can't delete ()", 1),
     ("return 1", "'return' outside function", 1),

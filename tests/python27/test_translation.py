@@ -58,6 +58,11 @@ def test_python3_is_left_alone_only_where_27_fails() -> None:
     assert text_of(both.tree) == "_p27_print(None, True, ('a', 'b'))"
 
 
+def test_text_of_python3_is_refused_where_an_app_compiles_it() -> None:
+    with pytest.raises(SyntaxError):
+        translate("print(a, file=b)", "<string>", allow_python3=False)
+
+
 def test_return_with_a_value_in_a_generator_is_python3() -> None:
     assert translate(b"def f():\n  yield 1\n  return 2\n", "file.py").is_python3
 
