@@ -155,7 +155,7 @@ def _has_exact_case(path: str) -> bool:
     """Tell whether a file has just this name, on disks that ignore case."""
     if sys.platform not in ("win32", "darwin"):
         return True
-    return os.path.basename(path) in os.listdir(os.path.dirname(path))
+    return os.path.basename(path) in os.listdir(os.path.dirname(path))  # type: ignore[unreachable]
 
 
 def _find_in_zip(name: str, entry: str, last: str) -> Source | None:

@@ -72,7 +72,7 @@ class _GoneKind(type):
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return gone(f"{cls._name}.{name}", cls._hint)  # type: ignore[attr-defined]
+        return gone(f"{cls._name}.{name}", cls._hint)
 
 
 def gone(name: str, hint: str) -> Any:

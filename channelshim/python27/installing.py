@@ -21,7 +21,13 @@ from channelshim.runtime import legacy_str
 
 _lock: Final = threading.Lock()
 _importer: Importer | None = None
-_ASKS_IMPORTER: Final = ("imp_27", "importlib_27", "pkgutil_27", "gettext_27", "timeit_27")
+_ASKS_IMPORTER: Final = (
+    "imp_27",
+    "importlib_27",
+    "pkgutil_27",
+    "gettext_27",
+    "timeit_27",
+)
 
 
 def install(

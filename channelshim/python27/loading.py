@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
-import importlib._bootstrap as bootstrap  # type: ignore[import-not-found]
+import importlib._bootstrap as bootstrap
 import importlib.util
 import linecache
 import sys
@@ -26,6 +26,9 @@ from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles, Source, installed_spec, is_installed
 from channelshim.python27.shadows import Shadows
 from channelshim.python27.stdlib import table
+
+_lock_of: Final[Any] = getattr(bootstrap, "_ModuleLockManager")  # noqa: B009
+"""importlib's own locks, which find deadlocks between threads that import."""
 
 ABSOLUTE_IMPORT: Final = 0x40000
 """CO_FUTURE_ABSOLUTE_IMPORT of a code object."""
@@ -273,7 +276,7 @@ class Importer:
     def _load_private(self, name: str) -> ModuleType:
         parent_name, _, last = name.rpartition(".")
         parent = self.load(parent_name) if parent_name else None
-        with bootstrap._ModuleLockManager(f"channelshim.private:{name}"):
+        with _lock_of(f"channelshim.private:{name}"):
             module = self.private.get(name)
             if module is not None:
                 return module
@@ -335,7 +338,7 @@ class Importer:
             except ModuleNotFoundError:
                 pass
         if not isinstance(name, str):
-            name = str(name)
+            name = str(name)  # type: ignore[unreachable]
         package = _package_of(globals) if isinstance(globals, Mapping) else ""
         is_relative = False
         if level > 0:
@@ -363,7 +366,7 @@ class Importer:
         fromlist: Any = (),
         level: int = 0,
     ) -> ModuleType:
-        """Do as `__import__` for Python 3 source of the app: only conflicts are ours."""
+        """Do as `__import__` for Python 3 source: only conflicts are ours."""
         absolute = name
         if level > 0:
             absolute = _from_package(name, _package_of(globals or {}), level)
@@ -426,7 +429,8 @@ class Importer:
         name = module.__name__
         if self.private.get(name) is module:
             spec = module.__spec__
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             spec.loader.exec_module(module)
             return self.private[name]
         if self.shadows.made().get(name) is module:

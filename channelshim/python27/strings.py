@@ -81,7 +81,7 @@ class NativeStr(LegacyStr):
     def __repr__(self) -> str:
         return bytes.__repr__(self)[1:]
 
-    def __getitem__(self, place: Any) -> NativeStr:
+    def __getitem__(self, place: Any) -> NativeStr:  # type: ignore[override]
         item = bytes.__getitem__(self, place)
         return NativeStr(item if isinstance(item, bytes) else (item,))
 
@@ -144,7 +144,7 @@ class NativeStr(LegacyStr):
         """Return the text in another encoding, as 2.7's `str.encode` did."""
         return encode(self, encoding, errors)
 
-    def decode(self, encoding: str = "ascii", errors: str = "strict") -> Any:  # type: ignore[override]
+    def decode(self, encoding: str = "ascii", errors: str = "strict") -> Any:
         """Return the text that the bytes are in an encoding."""
         return decode(self, encoding, errors)
 
@@ -206,7 +206,7 @@ def _translate(self: NativeStr, table: Any, delete: Any = b"") -> NativeStr:
     return NativeStr(bytes.translate(self, table, to_bytes(delete)))
 
 
-NativeStr.translate = _translate  # type: ignore[method-assign]
+NativeStr.translate = _translate  # type: ignore[assignment, method-assign]
 
 
 def table_bytes(table: Any) -> bytes:
@@ -307,7 +307,7 @@ def _encode_bytes(value: Any, key: str) -> Any:
         return codecs.encode(to_text(value), "rot13")
     if key == "stringescape":
         return repr(NativeStr(b'"' + to_bytes(value)))[2:-1].replace('\\"', '"')
-    raw = codecs.encode(to_bytes(value), _bytes_codec(key))
+    raw = codecs.encode(to_bytes(value), _bytes_codec(key))  # type: ignore[call-overload]
     return raw.decode("ascii") if raw.isascii() else NativeStr(raw)
 
 
@@ -346,9 +346,9 @@ def _decode_bytes(value: Any, key: str, errors: str) -> Any:
     if key == "rawunicodeescape":
         return codecs.decode(raw, "raw_unicode_escape", errors)
     if key == "stringescape":
-        return native(codecs.escape_decode(raw)[0])  # type: ignore[attr-defined]
+        return native(codecs.escape_decode(raw)[0])
     try:
-        return native(codecs.decode(raw, _bytes_codec(key)))
+        return native(codecs.decode(raw, _bytes_codec(key)))  # type: ignore[arg-type]
     except ValueError as error:
         if key == "hex":
             raise TypeError("Non-hexadecimal digit found") from error

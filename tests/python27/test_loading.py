@@ -420,7 +420,8 @@ def test_walking_through_packages_loads_them(app: App) -> None:
         {
             "main.py": """
                 import pkgutil, imp, importlib, pkg
-                for importer, name, ispkg in pkgutil.walk_packages(pkg.__path__, 'pkg.'):
+                walk = pkgutil.walk_packages(pkg.__path__, 'pkg.')
+                for importer, name, ispkg in walk:
                     print name, ispkg, importer.find_module(name).load_module(name).N,
                 found = imp.find_module('leaf', pkg.__path__)
                 print imp.load_module('pkg.leaf', *found).N,

@@ -23,7 +23,9 @@ def test_a_file_has_the_names_that_it_lists(name: str) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", sorted({real for real, _ in table.SHADOWS.values() if real}))
+@pytest.mark.parametrize(
+    "name", sorted({real for real, _ in table.SHADOWS.values() if real})
+)
 def test_the_real_module_is_there(name: str) -> None:
     if name in table.DISTRIBUTIONS or name == "dbm.gnu":
         pytest.importorskip(name, reason="dropped by this Python, or not built")

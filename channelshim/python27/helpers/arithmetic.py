@@ -69,7 +69,7 @@ def oct27(number: Any) -> str:
     """Write a number with a leading 0, as 2.7's `oct`."""
     method = getattr(type(number), "__oct__", None)
     if method is not None:
-        return _text_answer(method(number), "__oct__")
+        return _text_answer(method(number), "__oct__")  # type: ignore[no-any-return]
     if not isinstance(number, int):
         raise TypeError("oct() argument can't be converted to oct")
     digits = format(abs(number), "o")
@@ -80,7 +80,7 @@ def hex27(number: Any) -> str:
     """Write a number with 0x, as 2.7's `hex`."""
     method = getattr(type(number), "__hex__", None)
     if method is not None:
-        return _text_answer(method(number), "__hex__")
+        return _text_answer(method(number), "__hex__")  # type: ignore[no-any-return]
     if not isinstance(number, int):
         raise TypeError("hex() argument can't be converted to hex")
     return hex(number)
@@ -107,7 +107,7 @@ def coerce(left: Any, right: Any) -> tuple[Any, Any]:
             if isinstance(left, (int, float, complex)) and isinstance(
                 right, (int, float, complex)
             ):
-                return kind(left), kind(right)
+                return kind(left), kind(right)  # type: ignore[arg-type]
             break
     method = getattr(type(left), "__coerce__", None)
     if method is not None:

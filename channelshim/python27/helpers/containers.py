@@ -17,7 +17,7 @@ from typing import Any, Final
 from channelshim.python27.helpers import arithmetic, exceptions, order, text
 from channelshim.python27.strings import STRINGS, NativeStr
 
-_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()), MappingView)
+_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()), MappingView)  # type: ignore[var-annotated]
 
 
 def _listed(owner: Any, answer: Any) -> Any:
@@ -25,7 +25,7 @@ def _listed(owner: Any, answer: Any) -> Any:
     if type(answer) is list:
         return answer
     if isinstance(answer, _VIEWS):
-        return list(answer)
+        return list(answer)  # type: ignore[call-overload]
     if isinstance(answer, Iterator) and not _is_app_generator(answer):
         return list(answer)
     return answer
@@ -321,8 +321,8 @@ def _init_object(function: Any) -> Any:
 
     def init(*args: Any, **named: Any) -> None:
         owner = args[0] if bound is None else bound
-        if type(owner).__new__ is object.__new__:
-            function(*args, **named)
+        if type(owner).__new__ is object.__new__:  # type: ignore[comparison-overlap]
+            function(*args, **named)  # type: ignore[unreachable]
             return
         object.__init__(owner)
 

@@ -97,7 +97,7 @@ def _rank(value: Any) -> str:
 
 
 def _three_way(left: Any, right: Any) -> int:
-    return (left > right) - (left < right)
+    return (left > right) - (left < right)  # type: ignore[no-any-return]
 
 
 def _order_of_dicts(left: Any, right: Any) -> int:

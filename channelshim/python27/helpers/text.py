@@ -52,8 +52,8 @@ def str27(*values: Any) -> Any:
         return value if kind is NativeStr else native(bytes(value))
     if kind is bytearray:
         return native(bytes(value))
-    if isinstance(value, float) and kind.__str__ is object.__str__:
-        return float_text(value) if kind.__repr__ is float.__repr__ else repr(value)
+    if isinstance(value, float) and kind.__str__ is object.__str__:  # type: ignore[comparison-overlap]
+        return float_text(value) if kind.__repr__ is float.__repr__ else repr(value)  # type: ignore[unreachable]
     return str(value)
 
 
@@ -193,8 +193,8 @@ def _formatted(value: Any) -> Any:
         return value
     if kind is float:
         return _Float(value)
-    if kind.__format__ is object.__format__:
-        return _Textual(value)
+    if kind.__format__ is object.__format__:  # type: ignore[comparison-overlap]
+        return _Textual(value)  # type: ignore[unreachable]
     return value
 
 

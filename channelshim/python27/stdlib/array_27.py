@@ -22,7 +22,7 @@ class array(real.array):  # type: ignore[type-arg]
     def __new__(cls, typecode: Any, initializer: Any = (), **named: Any) -> Any:
         code = to_text(typecode)
         is_text = code == "c"
-        if isinstance(initializer, array) and initializer._is_text and not is_text:
+        if isinstance(initializer, array) and initializer._is_text and not is_text:  # type: ignore[attr-defined]
             raise TypeError("cannot use a character array to initialize another kind")
         if isinstance(initializer, STRINGS) and code != "u":
             initializer = to_bytes(initializer)
@@ -34,13 +34,13 @@ class array(real.array):  # type: ignore[type-arg]
             elif isinstance(initializer, STRINGS):
                 initializer = to_text(initializer)
         made = super().__new__(cls, "B" if is_text else code, initializer)
-        made._is_text = is_text
+        made._is_text = is_text  # type: ignore[attr-defined]
         return made
 
     @property
     def typecode(self) -> str:  # type: ignore[override]
         """The letter of the kind of its items."""
-        return "c" if self._is_text else super().typecode
+        return "c" if self._is_text else super().typecode  # type: ignore[attr-defined]
 
     def tostring(self) -> NativeStr:
         """Return its items as a string of bytes."""
@@ -60,12 +60,12 @@ class array(real.array):  # type: ignore[type-arg]
 
     def extend(self, iterable: Any) -> None:
         """Add items."""
-        if self._is_text and not isinstance(iterable, real.array):
+        if self._is_text and not isinstance(iterable, real.array):  # type: ignore[attr-defined]
             iterable = to_bytes("".join(map(to_text, iterable)))
         super().extend(iterable)
 
     def _item(self, value: Any) -> Any:
-        if not self._is_text or not isinstance(value, STRINGS):
+        if not self._is_text or not isinstance(value, STRINGS):  # type: ignore[attr-defined]
             return value
         raw = to_bytes(value)
         return raw[0] if len(raw) == 1 else value
@@ -89,13 +89,13 @@ class array(real.array):  # type: ignore[type-arg]
     def pop(self, i: int = -1) -> Any:
         """Remove an item, and return it."""
         item = super().pop(i)
-        return native(bytes((item,))) if self._is_text else item
+        return native(bytes((item,))) if self._is_text else item  # type: ignore[attr-defined]
 
     def __contains__(self, value: object) -> bool:
         return super().__contains__(self._item(value))
 
     def __repr__(self) -> str:
-        if not self._is_text:
+        if not self._is_text:  # type: ignore[attr-defined]
             return super().__repr__()
         return f"array('c', {NativeStr(self.tobytes())!r})" if self else "array('c')"
 
@@ -109,17 +109,19 @@ class array(real.array):  # type: ignore[type-arg]
 
     def __getitem__(self, place: Any) -> Any:
         item = super().__getitem__(place)
-        if not self._is_text:
+        if not self._is_text:  # type: ignore[attr-defined]
             return array(self.typecode, item) if isinstance(place, slice) else item
         if isinstance(place, slice):
             return array("c", bytes(item))
         return NativeStr((item,))
 
     def __setitem__(self, place: Any, value: Any) -> None:
-        if self._is_text and isinstance(value, STRINGS):
-            value = real.array("B", to_bytes(value)) if isinstance(
-                place, slice
-            ) else self._item(value)
+        if self._is_text and isinstance(value, STRINGS):  # type: ignore[attr-defined]
+            value = (
+                real.array("B", to_bytes(value))
+                if isinstance(place, slice)
+                else self._item(value)
+            )
         super().__setitem__(place, value)
 
     def __getslice__(self, i: int, j: int) -> Any:
@@ -136,7 +138,7 @@ class array(real.array):  # type: ignore[type-arg]
         super().append(self._item(value))
 
     def __iter__(self) -> Any:
-        if self._is_text:
+        if self._is_text:  # type: ignore[attr-defined]
             return iter([NativeStr((item,)) for item in self.tobytes()])
         return super().__iter__()
 

@@ -10,7 +10,16 @@ from channelshim.python27.strings import native, to_bytes
 
 __all__ = [
     *("hexlify", "unhexlify", "b2a_hex", "a2b_hex", "b2a_base64", "a2b_base64"),
-    *("Error", "Incomplete", "b2a_uu", "a2b_uu", "b2a_qp", "a2b_qp", "crc32", "crc_hqx"),
+    *(
+        "Error",
+        "Incomplete",
+        "b2a_uu",
+        "a2b_uu",
+        "b2a_qp",
+        "a2b_qp",
+        "crc32",
+        "crc_hqx",
+    ),
 ]
 
 b2a_base64 = with_bytes(binascii.b2a_base64)

@@ -30,15 +30,15 @@ def escape(s: Any, quote: Any = None) -> Any:
 
 def parse_header(line: Any) -> tuple[str, dict[str, str]]:
     """Return a header's value and its parameters."""
-    return cgi.parse_header(to_text(line))  # type: ignore[no-any-return]
+    return cgi.parse_header(to_text(line))
 
 
 def valid_boundary(s: Any, _vb_pattern: Any = None) -> Any:
     """Tell whether a boundary is one."""
-    return cgi.valid_boundary(to_bytes(s))
+    return cgi.valid_boundary(to_bytes(s))  # type: ignore[attr-defined]
 
 
-class FieldStorage(cgi.FieldStorage):  # type: ignore[misc]
+class FieldStorage(cgi.FieldStorage):
     """A form; the values are strings, those of files are bytes."""
 
     def __init__(self, fp: Any = None, *args: Any, **named: Any) -> None:
@@ -57,7 +57,7 @@ class FieldStorage(cgi.FieldStorage):  # type: ignore[misc]
             super().__init__(plain_file(fp), *positional, **named)
 
     def __getattr__(self, name: str) -> Any:
-        value = super().__getattr__(name)
+        value = super().__getattr__(name)  # type: ignore[misc]
         if name == "value" and isinstance(value, bytes):
             return NativeStr(value) if self.filename else native(value)
         return value

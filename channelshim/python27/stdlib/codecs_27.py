@@ -94,13 +94,13 @@ class _NativeWrites:
 def getreader(encoding: Any) -> Any:
     """Return the class of streams that read an encoding."""
     real = codecs.lookup(to_text(encoding)).streamreader
-    return type("StreamReader", (_NativeReads, real), {})
+    return type("StreamReader", (_NativeReads, real), {})  # type: ignore[arg-type]
 
 
 def getwriter(encoding: Any) -> Any:
     """Return the class of streams that write an encoding."""
     real = codecs.lookup(to_text(encoding)).streamwriter
-    return type("StreamWriter", (_NativeWrites, real), {})
+    return type("StreamWriter", (_NativeWrites, real), {})  # type: ignore[arg-type]
 
 
 class _StreamReaderWriter(codecs.StreamReaderWriter):
@@ -131,7 +131,7 @@ def open(
     made = _StreamReaderWriter(
         raw, getreader(encoding), getwriter(encoding), to_text(errors)
     )
-    made.encoding = encoding  # type: ignore[attr-defined]
+    made.encoding = encoding  # type: ignore[misc]
     return made
 
 

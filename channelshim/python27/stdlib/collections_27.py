@@ -24,6 +24,6 @@ def namedtuple(
     if not isinstance(names, str):
         names = list(map(text_of, names))
     module = sys._getframe(1).f_globals.get("__name__", "__main__")
-    return collections.namedtuple(  # noqa: PYI024 -- the names are the app's
+    return collections.namedtuple(
         text_of(typename), names, rename=bool(rename), module=module
     )

@@ -197,7 +197,7 @@ class _LowerKeys:
 class ConfigParser(RawConfigParser):
     """Settings that name other settings."""
 
-    _interpolation_class = _PercentInterpolation
+    _interpolation_class: Any = _PercentInterpolation
 
 
 class _SafeInterpolation(configparser.BasicInterpolation):

@@ -17,7 +17,6 @@ class GeneratorContextManager(contextlib._GeneratorContextManager):  # type: ign
         self.func, self.args, self.kwds = None, (), {}  # type: ignore[assignment]
 
 
-
 @contextlib.contextmanager
 def nested(*managers: Any) -> Iterator[tuple[Any, ...]]:
     """Enter several contexts, and leave them in the other order."""

@@ -45,12 +45,12 @@ class SimpleCookie(BaseCookie):
 
     def value_decode(self, val: str) -> tuple[Any, str]:
         """Return a value and how it was written."""
-        return http.cookies._unquote(val), val  # type: ignore[attr-defined]
+        return http.cookies._unquote(val), val
 
     def value_encode(self, val: Any) -> tuple[Any, str]:
         """Return a value and how it is written."""
         text = to_text(str27(val))
-        return text, http.cookies._quote(text)  # type: ignore[attr-defined]
+        return text, http.cookies._quote(text)
 
 
 class SerialCookie(BaseCookie):
@@ -58,13 +58,13 @@ class SerialCookie(BaseCookie):
 
     def value_decode(self, val: str) -> tuple[Any, str]:
         """Return a value and how it was written."""
-        plain = http.cookies._unquote(val)  # type: ignore[attr-defined]
+        plain = http.cookies._unquote(val)
         return pickle.loads(to_bytes(plain)), val
 
     def value_encode(self, val: Any) -> tuple[Any, str]:
         """Return a value and how it is written."""
         dumped = pickle.dumps(val, 0).decode("latin-1")
-        return val, http.cookies._quote(dumped)  # type: ignore[attr-defined]
+        return val, http.cookies._quote(dumped)
 
 
 class SmartCookie(SerialCookie):
@@ -72,7 +72,7 @@ class SmartCookie(SerialCookie):
 
     def value_decode(self, val: str) -> tuple[Any, str]:
         """Return a value and how it was written."""
-        plain = http.cookies._unquote(val)  # type: ignore[attr-defined]
+        plain = http.cookies._unquote(val)
         try:
             return pickle.loads(to_bytes(plain)), val
         except Exception:
@@ -82,7 +82,7 @@ class SmartCookie(SerialCookie):
         """Return a value and how it is written."""
         if isinstance(val, STRINGS):
             text = to_text(val)
-            return text, http.cookies._quote(text)  # type: ignore[attr-defined]
+            return text, http.cookies._quote(text)
         return super().value_encode(val)
 
 

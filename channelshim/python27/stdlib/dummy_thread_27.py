@@ -11,7 +11,7 @@ __all__ = [
 ]
 
 
-class error(Exception):  # noqa: N801, N818 -- Python 2.7's name
+class error(Exception):
     """What no function here raises."""
 
 

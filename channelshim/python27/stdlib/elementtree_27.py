@@ -42,14 +42,14 @@ def tostring(element: Any, encoding: Any = None, method: Any = None) -> Any:
     return native(real.tostring(element, encoding or "us-ascii", method or "xml"))
 
 
-class ElementTree(real.ElementTree):  # type: ignore[type-arg]
+class ElementTree(real.ElementTree):
     """A tree."""
 
     def parse(self, source: Any, parser: Any = None) -> Any:
         """Read a tree from a file."""
         return super().parse(_file(source), parser)
 
-    def write(self, file: Any, encoding: Any = None, *args: Any, **named: Any) -> None:
+    def write(self, file: Any, encoding: Any = None, *args: Any, **named: Any) -> None:  # type: ignore[override]
         """Write a tree into a file."""
         super().write(_file(file), encoding or "us-ascii", *args, **named)
 

@@ -7,8 +7,15 @@ from typing import Any
 
 from channelshim.python27.strings import to_text
 
-__all__ = ["filter", "fnmatch", "fnmatchcase", "translate", "_MAXCACHE", "_cache",
-           "_purge"]
+__all__ = [
+    "filter",
+    "fnmatch",
+    "fnmatchcase",
+    "translate",
+    "_MAXCACHE",
+    "_cache",
+    "_purge",
+]
 
 _MAXCACHE = 100
 _cache: dict[Any, Any] = {}
@@ -29,7 +36,7 @@ def fnmatchcase(name: Any, pat: Any) -> bool:
     return real.fnmatchcase(to_text(name), to_text(pat))
 
 
-def filter(names: Any, pat: Any) -> list[Any]:  # noqa: A001 -- Python 2.7's name
+def filter(names: Any, pat: Any) -> list[Any]:
     """Return the names that fit a pattern."""
     return [name for name in names if fnmatch(name, pat)]
 

@@ -27,7 +27,7 @@ class AbstractWriter(NullWriter):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("send_", "new_")):
-            return lambda *args: print(f"{name}{args!r}", file=sys.stdout)
+            return lambda *args: sys.stdout.write(f"{name}{args!r}\n")
         return super().__getattr__(name)
 
 

@@ -68,14 +68,14 @@ def _builtins() -> Any:
     return _importer.builtin_module.__dict__
 
 
-class NullTranslations(_Unicode, gettext.NullTranslations):
+class NullTranslations(_Unicode, gettext.NullTranslations):  # type: ignore[misc]
     """Translates nothing."""
 
     def __init__(self, fp: Any = None) -> None:
         gettext.NullTranslations.__init__(self, plain_file(fp))
 
 
-class GNUTranslations(_Unicode, gettext.GNUTranslations):
+class GNUTranslations(_Unicode, gettext.GNUTranslations):  # type: ignore[misc]
     """Translates by a file of messages."""
 
     def __init__(self, fp: Any = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html.entities
 import importlib
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["HTMLParser", "HTMLParseError"]
 
@@ -19,7 +19,7 @@ HTMLParseError = _sgmllib.SGMLParseError
 class HTMLParser(_sgmllib.SGMLParser):  # type: ignore[misc]
     """Reads a page into a formatter."""
 
-    entitydefs = {
+    entitydefs: ClassVar[dict[str, str]] = {
         name: chr(code) for name, code in html.entities.name2codepoint.items()
     }
 

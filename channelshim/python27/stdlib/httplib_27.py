@@ -168,7 +168,7 @@ class _Connection:
         return Response(super().getresponse())  # type: ignore[misc]
 
 
-class HTTPConnection(_Connection, http.client.HTTPConnection):
+class HTTPConnection(_Connection, http.client.HTTPConnection):  # type: ignore[misc]
     """A connection."""
 
     def __init__(
@@ -177,7 +177,7 @@ class HTTPConnection(_Connection, http.client.HTTPConnection):
         http.client.HTTPConnection.__init__(self, to_text(host), port, *args, **named)
 
 
-class HTTPSConnection(_Connection, http.client.HTTPSConnection):
+class HTTPSConnection(_Connection, http.client.HTTPSConnection):  # type: ignore[misc]
     """A connection under TLS."""
 
     def __init__(

@@ -47,7 +47,7 @@ class JSONEncoder(json.JSONEncoder):
             allow_nan=bool(allow_nan),
             sort_keys=bool(sort_keys),
             indent=indent,
-            separators=tuple(map(to_text, separators or (", ", ": "))),
+            separators=tuple(map(to_text, separators or (", ", ": "))),  # type: ignore[arg-type]
             default=default,
         )
         self.encoding = encoding

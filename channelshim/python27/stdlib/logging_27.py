@@ -9,12 +9,9 @@ from channelshim.python27.strings import to_text
 
 __all__ = ["_levelNames", "getLogger"]
 
-_levelNames = {
-    **logging._levelToName,
-    **{name: level for name, level in logging._nameToLevel.items()},
-}
+_levelNames: dict[Any, Any] = {**logging._levelToName, **logging._nameToLevel}
 
 
-def getLogger(name: Any = None) -> logging.Logger:  # noqa: N802 -- Python 2.7's name
+def getLogger(name: Any = None) -> logging.Logger:
     """Return a logger by a name of either kind of string."""
     return logging.getLogger(to_text(name) if isinstance(name, bytes) else name)

@@ -27,7 +27,7 @@ class Message(rfc822_27.Message):
         self.typeheader = self.getheader("content-type")
         head, *parameters = (self.typeheader or "text/plain").split(";")
         self.type = head.strip().lower()
-        self.maintype, _, self.subtype = self.type.partition("/")
+        self.maintype, _, self.subtype = self.type.partition("/")  # type: ignore[var-annotated]
         self.plist = [part.strip() for part in parameters]
         self.plisttext = ";" + ";".join(parameters) if parameters else ""
 
@@ -53,11 +53,11 @@ class Message(rfc822_27.Message):
 
     def getmaintype(self) -> str:
         """Return the kind of content, up to the slash."""
-        return self.maintype
+        return self.maintype  # type: ignore[no-any-return]
 
     def getsubtype(self) -> str:
         """Return the kind of content, after the slash."""
-        return self.subtype
+        return self.subtype  # type: ignore[no-any-return]
 
 
 _made = 0

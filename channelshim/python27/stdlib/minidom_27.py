@@ -19,4 +19,4 @@ def parseString(string: Any, parser: Any = None) -> Any:
 def parse(file: Any, parser: Any = None, bufsize: Any = None) -> Any:
     """Return the document of a file."""
     source = file if isinstance(file, STRINGS) else plain_file(file)
-    return real.parse(source, parser, bufsize)
+    return real.parse(source, parser, bufsize)  # type: ignore[arg-type]

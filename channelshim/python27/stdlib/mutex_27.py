@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["mutex"]
 
 
-class mutex:  # noqa: N801 -- Python 2.7's name
+class mutex:
     """A lock with a queue of functions."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import pickle
 import struct
 import sys
 from types import FunctionType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from channelshim.python27.helpers.files import plain_file
 from channelshim.python27.strings import NativeStr, native, to_bytes
@@ -82,10 +82,10 @@ class _FastPickler(pickle.Pickler):
         return NotImplemented
 
 
-class Pickler(pickle._Pickler):  # type: ignore[name-defined]
+class Pickler(pickle._Pickler):
     """Writes pickles of protocol 0 to 2; strings as 2.7 wrote them."""
 
-    dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[Any, Any]] = dict(pickle._Pickler.dispatch)
 
     def __init__(self, file: Any = None, protocol: Any = None) -> None:
         if isinstance(file, int):
@@ -104,7 +104,7 @@ class Pickler(pickle._Pickler):  # type: ignore[name-defined]
         module = getattr(obj, "__module__", None)
         own = name or getattr(obj, "__qualname__", getattr(obj, "__name__", None))
         if module not in _private_modules or not isinstance(own, str):
-            super().save_global(obj, name)
+            super().save_global(obj, name)  # type: ignore[misc]
             return
         try:
             found = _private(module, own)
@@ -112,19 +112,19 @@ class Pickler(pickle._Pickler):  # type: ignore[name-defined]
             found = None
         if found is not obj:
             raise pickle.PicklingError(f"Can't pickle {obj!r}: it's not found")
-        self.write(b"c" + to_bytes(module) + b"\n" + to_bytes(own) + b"\n")
-        self.memoize(obj)
+        self.write(b"c" + to_bytes(module) + b"\n" + to_bytes(own) + b"\n")  # type: ignore[attr-defined]
+        self.memoize(obj)  # type: ignore[attr-defined]
 
     def save_string(self, obj: Any) -> None:
         """Write a string as 2.7 did."""
         raw = to_bytes(obj)
         if not self.bin:
-            self.write(b"S" + repr(NativeStr(raw)).encode("ascii") + b"\n")
+            self.write(b"S" + repr(NativeStr(raw)).encode("ascii") + b"\n")  # type: ignore[attr-defined]
         elif len(raw) < 256:
-            self.write(b"U" + bytes((len(raw),)) + raw)
+            self.write(b"U" + bytes((len(raw),)) + raw)  # type: ignore[attr-defined]
         else:
-            self.write(b"T" + struct.pack("<i", len(raw)) + raw)
-        self.memoize(obj)
+            self.write(b"T" + struct.pack("<i", len(raw)) + raw)  # type: ignore[attr-defined]
+        self.memoize(obj)  # type: ignore[attr-defined]
 
     def _save_text(self, obj: str) -> None:
         if obj.isascii():

@@ -27,13 +27,13 @@ def _bound(value: Any) -> Any:
 class Random(random.Random):
     """A source of numbers."""
 
-    def seed(self, a: Any = None, version: int = 2) -> None:  # type: ignore[override]
+    def seed(self, a: Any = None, version: int = 2) -> None:
         """Begin anew, from a number or from any value."""
         if a is not None and not isinstance(a, (int, float, bytearray, *STRINGS)):
             a = hash(a)
         super().seed(a, version)
 
-    def randrange(self, start: Any, stop: Any = None, step: Any = 1) -> int:  # type: ignore[override]
+    def randrange(self, start: Any, stop: Any = None, step: Any = 1) -> int:
         """Return a number out of a range."""
         if stop is None:
             return super().randrange(_bound(start))
@@ -62,7 +62,7 @@ class Random(random.Random):
         """Go on elsewhere, as if that many numbers had been drawn."""
         if not isinstance(n, (int, float, *STRINGS)):
             raise TypeError("jumpahead requires an integer")
-        self.seed(f"{self.getrandbits(64)}.{n}")
+        self.seed(f"{self.getrandbits(64)}.{n}")  # type: ignore[str-bytes-safe]
 
     def __reduce__(self) -> Any:
         return type(self), (), self.getstate()

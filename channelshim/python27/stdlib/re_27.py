@@ -20,7 +20,7 @@ __all__ = [
     *("DEBUG", "error", "Scanner", "_pattern_type"),
 ]
 
-I = IGNORECASE = 2  # noqa: E741 -- Python 2.7's name
+I = IGNORECASE = 2  # noqa: E741 -- the name of the module it stands over
 L = LOCALE = 4
 M = MULTILINE = 8
 S = DOTALL = 16
@@ -323,7 +323,7 @@ def _least_width(source: str, flags: int) -> int:
     try:
         from re import _parser as parser  # type: ignore[attr-defined]
     except ImportError:
-        import sre_parse as parser  # type: ignore[no-redef]
+        import sre_parse as parser
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return int(parser.parse(source, flags & ~re.DEBUG).getwidth()[0])

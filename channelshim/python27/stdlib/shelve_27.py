@@ -23,33 +23,33 @@ class Shelf(shelve.Shelf):  # type: ignore[type-arg]
         return key in self
 
     def _stored(self, key: Any) -> Any:
-        return to_text(key) if type(self.dict) is dict else to_bytes(key)
+        return to_text(key) if type(self.dict) is dict else to_bytes(key)  # type: ignore[attr-defined]
 
     def __contains__(self, key: object) -> bool:
-        return self._stored(key) in self.dict
+        return self._stored(key) in self.dict  # type: ignore[attr-defined]
 
     def __getitem__(self, key: Any) -> Any:
         try:
-            return self.cache[key]
+            return self.cache[key]  # type: ignore[attr-defined]
         except KeyError:
-            stored = to_bytes(self.dict[self._stored(key)])
+            stored = to_bytes(self.dict[self._stored(key)])  # type: ignore[attr-defined]
             value = pickle_27.Unpickler(io.BytesIO(stored)).load()
-        if self.writeback:
-            self.cache[key] = value
+        if self.writeback:  # type: ignore[attr-defined]
+            self.cache[key] = value  # type: ignore[attr-defined]
         return value
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if self.writeback:
-            self.cache[key] = value
-        self.dict[self._stored(key)] = pickle_27.dumps(value, self._protocol)
+        if self.writeback:  # type: ignore[attr-defined]
+            self.cache[key] = value  # type: ignore[attr-defined]
+        self.dict[self._stored(key)] = pickle_27.dumps(value, self._protocol)  # type: ignore[attr-defined]
 
     def __delitem__(self, key: Any) -> None:
-        del self.dict[self._stored(key)]
-        self.cache.pop(key, None)
+        del self.dict[self._stored(key)]  # type: ignore[attr-defined]
+        self.cache.pop(key, None)  # type: ignore[attr-defined]
 
     def keys(self) -> Any:
         """Return the keys."""
-        return [to_text(key) for key in self.dict.keys()]
+        return [to_text(key) for key in self.dict.keys()]  # type: ignore[attr-defined]
 
     def __iter__(self) -> Any:
         return iter(self.keys())

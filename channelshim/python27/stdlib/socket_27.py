@@ -22,20 +22,20 @@ class socket(real.socket):
         """Send a string."""
         super().sendall(to_bytes(data), *flags)
 
-    def sendto(self, data: Any, *where: Any) -> int:  # type: ignore[override]
+    def sendto(self, data: Any, *where: Any) -> int:
         """Send a string to an address."""
         return super().sendto(to_bytes(data), *where)
 
-    def recv(self, *args: Any) -> NativeStr:  # type: ignore[override]
+    def recv(self, *args: Any) -> NativeStr:
         """Return what has come."""
         return NativeStr(super().recv(*args))
 
-    def recvfrom(self, *args: Any) -> tuple[NativeStr, Any]:  # type: ignore[override]
+    def recvfrom(self, *args: Any) -> tuple[NativeStr, Any]:
         """Return what has come, and from where."""
         data, address = super().recvfrom(*args)
         return NativeStr(data), address
 
-    def accept(self) -> tuple[Any, Any]:  # type: ignore[override]
+    def accept(self) -> tuple[Any, Any]:
         """Return a connection, and from where it is."""
         plain, address = super().accept()
         made = socket(plain.family, plain.type, plain.proto, fileno=plain.detach())

@@ -56,7 +56,7 @@ def check_call(*args: Any, **named: Any) -> int:
     code = call(*args, **named)
     if code:
         command = named.get("args", args[0] if args else None)
-        raise subprocess.CalledProcessError(code, command)
+        raise subprocess.CalledProcessError(code, command)  # type: ignore[arg-type]
     return 0
 
 
@@ -68,5 +68,5 @@ def check_output(*args: Any, **named: Any) -> Any:
     output, _ = run.communicate()
     if run.returncode:
         command = named.get("args", args[0] if args else None)
-        raise subprocess.CalledProcessError(run.returncode, command, output)
+        raise subprocess.CalledProcessError(run.returncode, command, output)  # type: ignore[arg-type]
     return output

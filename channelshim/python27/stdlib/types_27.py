@@ -30,7 +30,7 @@ ComplexType = complex
 StringType = UnicodeType = str
 StringTypes = (str, bytes)
 BufferType = buffer27
-TupleType = tuple
+TupleType = tuple  # type: ignore[type-arg]
 ListType = list
 DictType = DictionaryType = dict
 FunctionType = LambdaType = types.FunctionType

@@ -24,18 +24,18 @@ class TestCase(unittest.TestCase):
 
     def assertIsInstance(self, obj: Any, cls: Any, msg: Any = None) -> None:
         """Check what an object is; every kind of string is a str."""
-        super().assertIsInstance(obj, STRINGS if cls is str else cls, msg)
+        super().assertIsInstance(obj, STRINGS if cls is str else cls, msg)  # noqa: PT009
 
     def assertItemsEqual(self, first: Any, second: Any, msg: Any = None) -> None:
         """Check that two collections have the same items."""
-        self.assertCountEqual(first, second, msg)
+        self.assertCountEqual(first, second, msg)  # noqa: PT009
 
     def assertDictContainsSubset(
         self, expected: Any, actual: Any, msg: Any = None
     ) -> None:
         """Check that a dict has all the pairs of another one."""
         found = {key: actual[key] for key in expected if key in actual}
-        self.assertEqual(dict(expected), found, msg)
+        self.assertEqual(dict(expected), found, msg)  # noqa: PT009
 
     def assertLess(self, a: Any, b: Any, msg: Any = None) -> None:
         """Check that one value is less than another."""
@@ -77,12 +77,14 @@ class TestCase(unittest.TestCase):
         if re_27.compile(unexpected_regexp).search(text):
             self.fail(self._formatMessage(msg, f"{unexpected_regexp!r} in {text!r}"))
 
-    def assertRaisesRegexp(
+    def assertRaisesRegexp(  # type: ignore[override]
         self, expected_exception: Any, expected_regexp: Any, *args: Any, **named: Any
     ) -> Any:
         """Check that a call raises an error whose text a pattern is found in."""
         pattern = getattr(expected_regexp, "_text", expected_regexp)
-        return self.assertRaisesRegex(expected_exception, pattern, *args, **named)
+        return self.assertRaisesRegex(  # noqa: PT027
+            expected_exception, pattern, *args, **named
+        )
 
     assertEquals = failUnlessEqual = unittest.TestCase.assertEqual
     assertNotEquals = failIfEqual = unittest.TestCase.assertNotEqual

@@ -87,7 +87,7 @@ class Request(urllib.request.Request):
 class OpenerDirector(urllib.request.OpenerDirector):
     """Opens requests through its handlers."""
 
-    def open(self, fullurl: Any, data: Any = None, timeout: Any = None) -> Any:  # type: ignore[override]
+    def open(self, fullurl: Any, data: Any = None, timeout: Any = None) -> Any:
         """Open an address or a request."""
         if isinstance(fullurl, STRINGS):
             fullurl = Request(fullurl, data)

@@ -25,7 +25,7 @@ ContentTooShortError = urllib.error.ContentTooShortError
 pathname2url = urllib.request.pathname2url
 url2pathname = urllib.request.url2pathname
 getproxies = urllib.request.getproxies
-getproxies_environment = urllib.request.getproxies_environment  # type: ignore[attr-defined]
+getproxies_environment = urllib.request.getproxies_environment
 proxy_bypass = urllib.request.proxy_bypass
 basejoin = urlparse_27.urljoin
 unquote = urlparse_27.unquote
@@ -44,7 +44,7 @@ def _quoted(s: Any, safe: Any) -> str:
 
 def quote(s: Any, safe: Any = "/") -> str:
     """Write a string's bytes with %xx, `~` too."""
-    return _quoted(s, safe) if s or s is None or not isinstance(s, STRINGS) else s
+    return _quoted(s, safe) if s or s is None or not isinstance(s, STRINGS) else s  # type: ignore[return-value]
 
 
 def quote_plus(s: Any, safe: Any = "") -> str:
@@ -132,7 +132,7 @@ def urlopen(
         url = "file:" + pathname2url(to_text(url))
     handlers = [] if proxies is None else [urllib2_27.ProxyHandler(proxies)]
     if context is not None:
-        handlers.append(urllib2_27.HTTPSHandler(context=context))
+        handlers.append(urllib2_27.HTTPSHandler(context=context))  # type: ignore[arg-type]
     opener = urllib2_27.build_opener(*handlers)
     try:
         return opener.open(to_text(url), data)

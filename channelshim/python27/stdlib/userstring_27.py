@@ -20,7 +20,7 @@ class UserString(collections.UserString):
 
     def __init__(self, seq: Any) -> None:
         if isinstance(seq, STRINGS):
-            self.data = seq
+            self.data = seq  # type: ignore[assignment]
         elif isinstance(seq, collections.UserString):
             self.data = seq.data[:]
         else:
@@ -36,7 +36,7 @@ class UserString(collections.UserString):
         """Return the text that the bytes are in an encoding."""
         return self.__class__(text.decode27(self.data, *args))
 
-    def encode(self, *args: Any) -> Any:  # type: ignore[override]
+    def encode(self, *args: Any) -> Any:
         """Return the string in an encoding."""
         return self.__class__(text.encode27(self.data, *args))
 
@@ -83,7 +83,7 @@ class MutableString(UserString):
         """Return a string that never changes."""
         return UserString(self.data)
 
-    def __iadd__(self, other: Any) -> Any:
+    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc]
         self.data += _plain(other) if isinstance(_plain(other), STRINGS) else str(other)
         return self
 

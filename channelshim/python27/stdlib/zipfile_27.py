@@ -73,18 +73,16 @@ class ZipFile(zipfile.ZipFile):
         compression: int = zipfile.ZIP_STORED,
         allowZip64: bool = True,
     ) -> None:
-        super().__init__(_named(file), to_text(mode), compression, allowZip64)
+        super().__init__(_named(file), to_text(mode), compression, allowZip64)  # type: ignore[call-overload]
 
     def read(self, name: Any, pwd: Any = None) -> Any:
         """Return a file's content."""
         return native(super().read(_member(name), _password(pwd)))
 
-    def open(  # type: ignore[override]
-        self, name: Any, mode: Any = "r", pwd: Any = None, **named: Any
-    ) -> Any:
+    def open(self, name: Any, mode: Any = "r", pwd: Any = None, **named: Any) -> Any:
         """Open a file of the zip."""
         if "w" in mode:
-            return super().open(name, mode, **named)  # type: ignore[arg-type]
+            return super().open(name, mode, **named)
         real = super().open(_member(name), "r", _password(pwd), **named)
         return _Member(real, "U" in mode) if not _is_ours() else real
 
