@@ -264,6 +264,11 @@ def _codec_key(encoding: str) -> str:
     return name.removesuffix("codec")
 
 
+def is_byte_codec(encoding: Any) -> bool:
+    """Tell whether an encoding is one from bytes to bytes, or of escapes."""
+    return _codec_key(encoding) in _BYTE_CODECS
+
+
 def encode(value: Any, encoding: Any = "ascii", errors: Any = "strict") -> Any:
     """Encode a string of either kind, as 2.7's `value.encode(encoding)`.
 

@@ -73,7 +73,7 @@ class file(metaclass=_FileKind):
 
     @property
     def closed(self) -> bool:
-        """Whether the file is closed."""
+        """True if the file is closed"""
         return bool(self._raw.closed)
 
     @property

@@ -6,6 +6,7 @@ import functools
 import re
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final
 
 from channelshim.python27.helpers import classes
@@ -100,7 +101,9 @@ def type27(value: Any, *rest: Any) -> Any:
     if rest:
         return classes.make(to_text(value), *rest)
     kind = type(value)
-    return str if issubclass(kind, bytes) else kind
+    if issubclass(kind, bytes):
+        return str
+    return ModuleType if issubclass(kind, ModuleType) else kind
 
 
 def join27(separator: Any, parts: Any) -> Any:
@@ -413,7 +416,7 @@ class buffer27(NativeStr, metaclass=_BufferKind):
         return NativeStr.__new__(cls, raw[offset:stop])
 
 
-def _taking_text(real: type) -> type:
+def taking_text(real: type) -> type:
     """Return a stand-in for a type that makes its objects of text too."""
 
     class Kind(type):
@@ -461,6 +464,6 @@ TABLE: Final[dict[str, Any]] = {
     "ord": ord27,
     "intern": intern27,
     "buffer": buffer27,
-    "bytearray": _taking_text(bytearray),
-    "memoryview": _taking_text(memoryview),
+    "bytearray": taking_text(bytearray),
+    "memoryview": taking_text(memoryview),
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from channelshim.python27.strings import NativeStr, native, to_bytes
 
-__all__ = ["compress", "decompress", "BZ2File"]
+__all__ = ["compress", "decompress", "BZ2File", "BZ2Compressor", "BZ2Decompressor"]
 
 
 def compress(data: Any, compresslevel: int = 9) -> NativeStr:
@@ -18,6 +18,37 @@ def compress(data: Any, compresslevel: int = 9) -> NativeStr:
 def decompress(data: Any) -> Any:
     """Return a string decompressed."""
     return native(bz2.decompress(to_bytes(data)))
+
+
+class BZ2Compressor:
+    """Compresses piece by piece."""
+
+    def __init__(self, compresslevel: int = 9) -> None:
+        self._real = bz2.BZ2Compressor(compresslevel)
+
+    def compress(self, data: Any) -> NativeStr:
+        """Compress more."""
+        return NativeStr(self._real.compress(to_bytes(data)))
+
+    def flush(self) -> NativeStr:
+        """Return what is left."""
+        return NativeStr(self._real.flush())
+
+
+class BZ2Decompressor:
+    """Decompresses piece by piece."""
+
+    def __init__(self) -> None:
+        self._real = bz2.BZ2Decompressor()
+
+    def decompress(self, data: Any) -> Any:
+        """Decompress more."""
+        return native(self._real.decompress(to_bytes(data)))
+
+    @property
+    def unused_data(self) -> NativeStr:
+        """What came after the end."""
+        return NativeStr(self._real.unused_data)
 
 
 class BZ2File(bz2.BZ2File):

@@ -8,7 +8,7 @@ from typing import Any
 
 from channelshim.python27 import strings
 from channelshim.python27.helpers.files import plain_file
-from channelshim.python27.strings import NativeStr, native, to_text
+from channelshim.python27.strings import NativeStr, native, to_bytes, to_text
 
 __all__ = [
     *("encode", "decode", "open", "getreader", "getwriter", "getencoder"),
@@ -16,6 +16,8 @@ __all__ = [
     *("BOM_UTF16_LE", "BOM_UTF16_BE", "BOM_UTF32", "BOM_UTF32_LE", "BOM_UTF32_BE"),
     *("BOM32_LE", "BOM32_BE", "BOM64_LE", "BOM64_BE", "escape_encode"),
     *("escape_decode", "EncodedFile", "utf_8_decode", "utf_8_encode"),
+    *("charbuffer_encode", "readbuffer_encode", "getincrementalencoder"),
+    *("getincrementaldecoder", "latin_1_encode"),
     *("latin_1_decode", "latin_1_encode", "ascii_decode", "ascii_encode"),
 ]
 
@@ -30,9 +32,14 @@ BOM_UTF32_LE = BOM64_LE = NativeStr(codecs.BOM_UTF32_LE)
 BOM_UTF32_BE = BOM64_BE = NativeStr(codecs.BOM_UTF32_BE)
 
 
+def _check(encoding: Any) -> None:
+    if not strings.is_byte_codec(encoding):
+        codecs.lookup(to_text(encoding))
+
+
 def getencoder(encoding: Any) -> Any:
     """Return a function that encodes, and tells how much it took."""
-    codecs.lookup(to_text(encoding))
+    _check(encoding)
     return lambda value, errors="strict": (
         strings.encode(value, encoding, errors),
         len(value),
@@ -41,7 +48,7 @@ def getencoder(encoding: Any) -> Any:
 
 def getdecoder(encoding: Any) -> Any:
     """Return a function that decodes, and tells how much it took."""
-    codecs.lookup(to_text(encoding))
+    _check(encoding)
     return lambda value, errors="strict": (
         strings.decode(value, encoding, errors),
         len(value),
@@ -51,6 +58,66 @@ def getdecoder(encoding: Any) -> Any:
 utf_8_encode, utf_8_decode = getencoder("utf-8"), getdecoder("utf-8")
 latin_1_encode, latin_1_decode = getencoder("latin-1"), getdecoder("latin-1")
 ascii_encode, ascii_decode = getencoder("ascii"), getdecoder("ascii")
+
+
+def charbuffer_encode(value: Any, errors: Any = "strict") -> tuple[Any, int]:
+    """Return a string as it is."""
+    raw = native(to_bytes(value))
+    return raw, len(raw)
+
+
+readbuffer_encode = charbuffer_encode
+
+
+class _Incremental:
+    """An encoder or decoder of pieces, of strings of both kinds."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def encode(self, value: Any, final: bool = False) -> Any:
+        """Encode more."""
+        text = bytes(value).decode("utf-8") if isinstance(value, bytes) else value
+        return native(self._real.encode(text, final))
+
+    def decode(self, value: Any, final: bool = False) -> Any:
+        """Decode more."""
+        return self._real.decode(to_bytes(value), final)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def getincrementalencoder(encoding: Any) -> Any:
+    """Return what makes encoders of pieces."""
+    real = codecs.getincrementalencoder(to_text(encoding))
+    return lambda errors="strict": _Incremental(real(to_text(errors)))
+
+
+def getincrementaldecoder(encoding: Any) -> Any:
+    """Return what makes decoders of pieces."""
+    real = codecs.getincrementaldecoder(to_text(encoding))
+    return lambda errors="strict": _Incremental(real(to_text(errors)))
+
+
+def _low_level(name: str) -> Any:
+    """Return one of the functions that decode, given text for bytes."""
+    real = getattr(codecs, name)
+
+    def decode(value: Any, *args: Any) -> Any:
+        return real(to_bytes(value), *args)
+
+    decode.__name__ = name
+    return decode
+
+
+_LOW_LEVEL = [
+    name
+    for name in dir(codecs)
+    if name.endswith("_decode") and name not in ("utf_8_decode", "escape_decode")
+]
+globals().update({name: _low_level(name) for name in _LOW_LEVEL})
+__all__ += _LOW_LEVEL
 
 
 def escape_encode(value: Any, errors: Any = "strict") -> tuple[Any, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import datetime
 import io
 import pickle
@@ -112,6 +113,12 @@ class Pickler(pickle._Pickler):
             found = None
         if found is not obj:
             raise pickle.PicklingError(f"Can't pickle {obj!r}: it's not found")
+        code = copyreg._extension_registry.get((module, own))  # type: ignore[attr-defined]
+        if self.proto >= 2 and code:
+            head = b"\x82" if code <= 0xFF else b"\x83" if code <= 0xFFFF else b"\x84"
+            width = {b"\x82": 1, b"\x83": 2, b"\x84": 4}[head]
+            self.write(head + code.to_bytes(width, "little"))
+            return
         self.write(b"c" + to_bytes(module) + b"\n" + to_bytes(own) + b"\n")  # type: ignore[attr-defined]
         self.memoize(obj)  # type: ignore[attr-defined]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from channelshim.python27.strings import STRINGS
@@ -54,7 +55,7 @@ class Random(random.Random):
 
     def sample(self, population: Any, k: Any, **named: Any) -> list[Any]:
         """Return so many of a population."""
-        if isinstance(population, (set, frozenset)):
+        if not isinstance(population, Sequence):
             population = list(population)
         return super().sample(population, int(k), **named)
 

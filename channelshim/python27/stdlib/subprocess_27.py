@@ -8,9 +8,10 @@ from typing import Any
 from channelshim.python27.helpers.files import over
 from channelshim.python27.strings import native, to_bytes
 
-__all__ = ["Popen", "call", "check_call", "check_output", "list2cmdline"]
+__all__ = ["Popen", "call", "check_call", "check_output", "list2cmdline", "_has_poll"]
 
 list2cmdline = subprocess.list2cmdline
+_has_poll = True
 
 
 class Popen(subprocess.Popen):  # type: ignore[type-arg]

@@ -49,6 +49,7 @@ SHADOWS: Final[dict[str, tuple[str | None, str | None]]] = {
     "commands": (None, "commands_27"),
     "popen2": (None, "popen2_27"),
     "rfc822": (None, "rfc822_27"),
+    "uu": (None, "uu_27"),
     "mutex": (None, "mutex_27"),
     "mimetools": (None, "mimetools_27"),
     "imghdr": (None, "imghdr_27"),

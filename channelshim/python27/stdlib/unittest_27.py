@@ -6,7 +6,7 @@ import unittest
 from typing import Any
 
 from channelshim.python27.helpers import order
-from channelshim.python27.strings import STRINGS
+from channelshim.python27.strings import STRINGS, to_text
 
 __all__ = [
     "TestCase",
@@ -22,9 +22,17 @@ _TextTestResult = unittest.TextTestResult
 class TestCase(unittest.TestCase):
     """A test; its checks have all their names."""
 
+    _diffThreshold = 1 << 12  # a difference of long texts takes minutes
+
     def assertIsInstance(self, obj: Any, cls: Any, msg: Any = None) -> None:
         """Check what an object is; every kind of string is a str."""
         super().assertIsInstance(obj, STRINGS if cls is str else cls, msg)  # noqa: PT009
+
+    def assertIn(self, member: Any, container: Any, msg: Any = None) -> None:
+        """Check that something is in something else."""
+        if isinstance(member, bytes) and isinstance(container, str):
+            member = to_text(member)
+        super().assertIn(member, container, msg)  # noqa: PT009
 
     def assertItemsEqual(self, first: Any, second: Any, msg: Any = None) -> None:
         """Check that two collections have the same items."""

@@ -17,7 +17,7 @@ __all__ = [
     *("ContentTooShortError", "pathname2url", "url2pathname", "getproxies"),
     *("proxy_bypass", "getproxies_environment", "basejoin", "unwrap", "splittype"),
     *("splithost", "splituser", "splitpasswd", "splitport", "splitnport"),
-    *("splitquery", "splittag", "splitattr", "splitvalue", "localhost", "thishost"),
+    *("splitquery", "splittag", "splitattr", "splitvalue", "localhost", "thishost", "toBytes", "proxy_bypass_environment"),
 ]
 
 always_safe: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
@@ -27,6 +27,7 @@ url2pathname = urllib.request.url2pathname
 getproxies = urllib.request.getproxies
 getproxies_environment = urllib.request.getproxies_environment
 proxy_bypass = urllib.request.proxy_bypass
+proxy_bypass_environment = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]
 basejoin = urlparse_27.urljoin
 unquote = urlparse_27.unquote
 
@@ -109,6 +110,14 @@ splitvalue = _part("splitvalue")
 def unwrap(url: Any) -> str:
     """Take `<URL:…>` off an address."""
     return str(urllib.parse.unwrap(to_text(url).strip()))
+
+
+def toBytes(url: Any) -> str:  # noqa: N802 -- Python 2.7's name
+    """Return an address as a string of ASCII."""
+    text = to_text(url)
+    if not text.isascii():
+        raise UnicodeError(f"URL {url!r} contains non-ASCII characters")
+    return text
 
 
 def localhost() -> str:

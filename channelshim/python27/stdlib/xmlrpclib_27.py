@@ -5,8 +5,8 @@ from __future__ import annotations
 import xmlrpc.client
 from typing import Any
 
+from channelshim.python27.helpers.text import taking_text
 from channelshim.python27.stdlib.wrapping import text_of
-from channelshim.python27.strings import native, to_bytes
 
 __all__ = ["Binary", "loads", "StringTypes", "True", "False", "boolean", "Boolean"]
 
@@ -20,14 +20,7 @@ def boolean(value: Any, _truefalse: Any = (False, True)) -> bool:
     return bool(value)
 
 
-class Binary(xmlrpc.client.Binary):
-    """Bytes of a call."""
-
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(None if data is None else to_bytes(data))
-
-    def __str__(self) -> str:
-        return str(native(bytes(self.data)))
+Binary = taking_text(xmlrpc.client.Binary)
 
 
 def loads(data: Any, use_datetime: Any = 0) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from typing import Any
 
@@ -25,14 +26,9 @@ def is_zipfile(filename: Any) -> bool:
 class _Member:
     """An open file of a zip."""
 
-    def __init__(self, real: Any, universal: bool) -> None:
+    def __init__(self, real: Any) -> None:
         self._real = real
-        self._universal = universal
-
-    def _given(self, raw: bytes) -> Any:
-        if self._universal:
-            raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return native(raw)
+        self._given = native
 
     def read(self, n: Any = -1) -> Any:
         """Return the next bytes."""
@@ -84,7 +80,12 @@ class ZipFile(zipfile.ZipFile):
         if "w" in mode:
             return super().open(name, mode, **named)
         real = super().open(_member(name), "r", _password(pwd), **named)
-        return _Member(real, "U" in mode) if not _is_ours() else real
+        if _is_ours():
+            return real
+        if "U" in mode:
+            lines = real.read().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            return _Member(io.BytesIO(lines))
+        return _Member(real)
 
     def writestr(  # type: ignore[override]
         self, zinfo_or_arcname: Any, bytes: Any, compress_type: Any = None
