@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, MappingProxyType, ModuleType
 from typing import Any, Final
 
 from channelshim.python27 import compiling, helpers
@@ -112,13 +112,22 @@ class _Running:
         if isinstance(code, tuple) and len(code) in (2, 3):
             code, globals, *rest = code
             locals = rest[0] if rest else None
-        globals, locals = _scopes(frame, globals, locals)
-        if not isinstance(globals, dict):
+        owner = None
+        if isinstance(globals, MappingProxyType):
+            # `exec code in A.__dict__`: what it binds becomes A's.
+            owner = getattr(globals.get("__dict__"), "__objclass__", None)
+            globals = dict(globals)
+        if globals is not None and not isinstance(globals, dict):
             kind = type(globals).__name__
             raise TypeError(f"exec: arg 2 must be a dictionary or None, not {kind}")
+        globals, locals = _scopes(frame, globals, locals)
+        before = dict(globals) if owner is not None else {}
         if not isinstance(code, CodeType):
             code = compiling.compile_text(*_source_of(code), "exec", _flags_of(frame))
         self._run(code, globals, locals)
+        for name, value in globals.items() if owner is not None else ():
+            if name != "__builtins__" and before.get(name, self) is not value:
+                setattr(owner, name, value)
 
     def _run(self, code: CodeType, globals: Any, locals: Any) -> Any:
         """Run code with builtins of ours, or with an app's that stand over ours."""

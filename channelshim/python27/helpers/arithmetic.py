@@ -25,16 +25,24 @@ def div(left: Any, right: Any) -> Any:
         return left // right
     if type(left) is datetime.timedelta and isinstance(right, int):
         return left // right
+    # A class may have both: Python 2.7's own come first without future division.
+    for one, other, name in ((left, right, "__div__"), (right, left, "__rdiv__")):
+        method = getattr(type(one), name, None)
+        if method is not None:
+            value = method(one, other)
+            if value is not NotImplemented:
+                return value
     return left / right
 
 
 def idiv(left: Any, right: Any) -> Any:
     """Return what `left` becomes by `left /= right`."""
-    in_place = getattr(type(left), "__itruediv__", None)
-    if in_place is not None:
-        value = in_place(left, right)
-        if value is not NotImplemented:
-            return value
+    for name in ("__idiv__", "__itruediv__"):
+        in_place = getattr(type(left), name, None)
+        if in_place is not None:
+            value = in_place(left, right)
+            if value is not NotImplemented:
+                return value
     return div(left, right)
 
 

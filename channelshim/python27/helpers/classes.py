@@ -32,7 +32,12 @@ class _ClassStatement:
 
     def __call__(self, name: str, bases: Any, namespace: Any, **named: Any) -> Any:
         bases = _ordered(bases)
-        kind = _metaclass(bases, namespace)
+        return self.made_by(_metaclass(bases, namespace), name, bases, namespace, named)
+
+    def made_by(
+        self, kind: Any, name: str, bases: Any, namespace: Any, named: Any
+    ) -> Any:
+        """Make a class by a metaclass, or by a function that stands for one."""
         _add_special_methods(bases, namespace)
         if kind is not type:
             for key in _HIDDEN:
@@ -217,6 +222,8 @@ def _bounds(self: Any, place: slice) -> tuple[int, int]:
     """Return a slice's bounds as `__getslice__` was given them."""
     start = 0 if place.start is None else place.start.__index__()
     stop = sys.maxsize if place.stop is None else place.stop.__index__()
+    least, most = -sys.maxsize - 1, sys.maxsize
+    start, stop = max(least, min(start, most)), max(least, min(stop, most))
     if start < 0 or stop < 0:
         length = len(self)
         start = start + length if start < 0 else start
@@ -252,10 +259,14 @@ def _slicing(old: str, own: Any) -> Callable[..., Any]:
     def method(self: Any, place: Any, *value: Any) -> Any:
         if _is_simple(place):
             return getattr(type(self), old)(self, *_bounds(self, place), *value)
-        if own is None:
-            kind = type(self).__name__
-            raise TypeError(f"'{kind}' object is unsubscriptable")
-        return own(self, place, *value)
+        if own is not None:
+            return own(self, place, *value)
+        for kind in type(self).__mro__:
+            # A class that only adds slices leaves the items to those after it.
+            found = kind.__dict__.get(_SLICES[old])
+            if found is not None and not getattr(found, "_for_slices", False):
+                return found(self, place, *value)
+        raise TypeError(f"'{type(self).__name__}' object is unsubscriptable")
 
     method.__name__ = _SLICES[old]
     method._for_slices = True  # type: ignore[attr-defined]
@@ -267,7 +278,8 @@ _statement: Final = _ClassStatement()
 
 def make(name: str, bases: Any, namespace: Any) -> Any:
     """Make a class as `type(name, bases, namespace)`."""
-    return _statement(name, bases, dict(namespace))
+    bases = _ordered(bases)
+    return _statement.made_by(_kind_of_bases(bases), name, bases, dict(namespace), {})
 
 
 TABLE: Final[dict[str, Any]] = {"_p27_class": _statement}

@@ -76,7 +76,12 @@ class NativeFile:
         return list(map(NativeStr, self._real.readlines(*hint)))
 
     def __iter__(self) -> Any:
-        return map(NativeStr, iter(self._real))
+        return self
+
+    def __next__(self) -> NativeStr:
+        return NativeStr(next(self._real))
+
+    next = __next__
 
     def __enter__(self) -> Any:
         return self

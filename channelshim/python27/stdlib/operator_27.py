@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from channelshim.python27.helpers import arithmetic, containers, order, text
-from channelshim.python27.strings import STRINGS
+from channelshim.python27.strings import STRINGS, to_text
 
 __all__ = [
     *("div", "__div__", "idiv", "__idiv__", "isCallable", "isMappingType"),
     *("isNumberType", "isSequenceType", "sequenceIncludes", "repeat", "__repeat__"),
     *("irepeat", "__irepeat__", "getslice", "setslice", "delslice", "__getslice__"),
     *("__setslice__", "__delslice__", "lt", "le", "gt", "ge", "__lt__", "__le__"),
-    *("__gt__", "__ge__", "mod", "__mod__", "attrgetter", "methodcaller"),
+    *("__gt__", "__ge__", "mod", "__mod__", "eq", "ne", "__eq__", "__ne__", "attrgetter", "methodcaller"),
 ]
 
 div = __div__ = arithmetic.div
@@ -23,6 +23,8 @@ lt = __lt__ = order.lt
 le = __le__ = order.le
 gt = __gt__ = order.gt
 ge = __ge__ = order.ge
+eq = __eq__ = operator.eq
+ne = __ne__ = operator.ne
 mod = __mod__ = text.mod
 isCallable = callable
 
@@ -86,9 +88,6 @@ class attrgetter:
     """Gets attributes, under the names of 2.7 too."""
 
     def __init__(self, attr: Any, *attrs: Any) -> None:
-        for name in (attr, *attrs):
-            if not isinstance(name, str):
-                raise TypeError("attribute name must be a string")
         self._names = (attr, *attrs)
 
     def __call__(self, obj: Any) -> Any:
@@ -96,7 +95,10 @@ class attrgetter:
         return found[0] if len(found) == 1 else found
 
 
-def _path(obj: Any, name: str) -> Any:
+def _path(obj: Any, name: Any) -> Any:
+    if not isinstance(name, STRINGS):
+        raise TypeError("attribute name must be a string")
+    name = to_text(name)
     for part in name.split("."):
         obj = containers.attr(obj, part)
     return obj
