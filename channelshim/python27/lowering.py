@@ -89,7 +89,7 @@ class Lowerer(FunctionLowerer):
         return node
 
     def _augmented_remainder(self, node: Any, value: Any) -> Any:
-        if self.number(value):
+        if self.number(value) == "int" or self.number(node.target):
             return node
         current = name_at(node.target, node.target.id)
         helper = call_at(node, "_p27_mod", [current, value])
@@ -227,18 +227,22 @@ class Lowerer(FunctionLowerer):
 
     def _import(self, node: Any) -> Any:
         for alias in node.names:
+            self._rename_truth(alias)
             if alias.name.partition(".")[0] in _GONE_MODULES:
                 self.note(node, f"the module {alias.name} has no successor in Python 3")
         return node
+
+    def _rename_truth(self, alias: ast.alias) -> None:
+        if alias.asname is None:
+            alias.name = self.true_name_if(alias.name)
+        else:
+            alias.asname = self.true_name_if(alias.asname)
 
     def _import_from(self, node: Any) -> Any:
         if node.module in _GONE_MODULES and not node.level:
             self.note(node, f"the module {node.module} has no successor in Python 3")
         for alias in node.names:
-            if alias.asname is None:
-                alias.name = self.true_name_if(alias.name)
-            else:
-                alias.asname = self.true_name_if(alias.asname)
+            self._rename_truth(alias)
         if self.scope.kind != "module" and node.names[0].name == "*":
             module = "." * node.level + (node.module or "")
             code = constant_at(node, f"from {module} import *")

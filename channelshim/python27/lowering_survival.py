@@ -31,6 +31,7 @@ def surviving_names(scope: Scope, parts: list[Any]) -> set[str]:
     names = scope.leaked.keys() | scope.except_names
     if not names:
         return set()
+    caught = scope.except_names
     used: set[str] = set(scope.except_names & scope.globals)
     work: _Work = [(part, frozenset()) for part in parts]
     while work:
@@ -43,9 +44,11 @@ def surviving_names(scope: Scope, parts: list[Any]) -> set[str]:
                 if node.ctx.__class__ is not ast.Store:
                     used.add(node.id)
         elif kind in _COMPREHENSIONS:
-            _add_comprehension(work, node, hidden)
+            # What runs later may run when the handler is over.
+            is_lazy = kind is ast.GeneratorExp
+            _add_comprehension(work, node, hidden - caught if is_lazy else hidden)
         elif kind is ast.FunctionDef or kind is ast.Lambda:
-            _add_function(work, node, hidden)
+            _add_function(work, node, hidden - caught)
         elif kind is ast.ExceptHandler:
             _add_handler(work, node, hidden, used)
         else:

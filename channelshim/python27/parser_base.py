@@ -66,7 +66,9 @@ class ParserBase:
         self.text = text
         self.filename = filename
         self.encoding = encoding
-        self.tokens: list[Token] = Tokenizer(text, filename).run()
+        tokenizer = Tokenizer(text, filename)
+        self.tokens = tokenizer.run()
+        self._tokens_error = tokenizer.error
         self.index = 0
         self.token = self.tokens[0]
         self.kind = self.token[0]
@@ -112,12 +114,16 @@ class ParserBase:
     def fail_here(self) -> NoReturn:
         """Raise because the current token fits nowhere."""
         kind = self.kind
+        if self._tokens_error is not None and kind == "error":
+            raise self._tokens_error
         if kind == "indent":
             self.fail("unexpected indent", self.token, IndentationError)
         if kind == "dedent":
             self.fail("unexpected unindent", self.token, IndentationError)
         if kind == "end":
-            self.fail("unexpected EOF while parsing", self.token)
+            line = max(self.token[2] - 1, 1)
+            place = ("end", "", line, 0, line, 0)
+            self.fail("unexpected EOF while parsing", place)
         self.fail("invalid syntax", self.token)
 
     def fail(

@@ -19,7 +19,7 @@ Token = tuple[str, str, int, int, int, int]
 """Kind, text, line, column, end line, end column; columns in bytes of UTF-8.
 
 The kind of a keyword or an operator is its text; the others are "name", "number",
-"string", "newline", "indent", "dedent" and "end".
+"string", "newline", "indent", "dedent", "end" and "error".
 """
 
 MAXIMUM_INDENTS: Final = 99
@@ -119,6 +119,7 @@ class Tokenizer:
         self.text = text
         self.filename = filename
         self.tokens: list[Token] = []
+        self.error: SyntaxError | None = None
         self._indents = [0]
         self._depth = 0
         self._line = 1
@@ -140,9 +141,25 @@ class Tokenizer:
     def run(self) -> list[Token]:
         """Return all tokens, "end" last.
 
+        What 2.7's tokenizer refuses ends the list early, with a token "error", and
+        stands in `error`: the parser may find something wrong before it.
+
         Raises:
-            SyntaxError: what 2.7's tokenizer refuses.
+            TooComplexError: more brackets inside each other than the bound.
         """
+        try:
+            self._cut()
+        except TooComplexError:
+            raise
+        except SyntaxError as error:
+            self.error = error
+            line = error.lineno or 1
+            self.tokens.append(("error", "", line, 0, line, 0))
+        if not self.text.isascii():
+            _count_bytes(self.text, self.tokens)
+        return self.tokens
+
+    def _cut(self) -> None:
         # A line end before the text makes the first line one like the others.
         pieces = _TOKEN.findall("\n" + self.text)
         position = -1
@@ -167,9 +184,6 @@ class Tokenizer:
                 (kind, text, line, start - line_start, line, position - line_start)
             )
         self._finish()
-        if not self.text.isascii():
-            _count_bytes(self.text, tokens)
-        return tokens
 
     def _kind(self, text: str, start: int, end: int) -> str | None:
         """Return the kind of a piece; None when its tokens, if any, are made."""
@@ -279,12 +293,10 @@ class Tokenizer:
     def _finish(self) -> None:
         line = self._line
         tokens = self.tokens
-        if self._depth:
-            self.fail("unexpected EOF while parsing", max(line - 1, 1), 0)
-        if tokens and tokens[-1][0] not in _BETWEEN_LINES:
+        if tokens and not self._depth and tokens[-1][0] not in _BETWEEN_LINES:
             end_line, end_column = tokens[-1][4:]
             tokens.append(("newline", "", end_line, end_column, end_line, end_column))
-        while len(self._indents) > 1:
+        while len(self._indents) > 1 and not self._depth:
             self._indents.pop()
             tokens.append(("dedent", "", line, 0, line, 0))
         tokens.append(("end", "", line, 0, line, 0))

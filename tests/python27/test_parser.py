@@ -27,6 +27,15 @@ REFUSED = [
     ("f(*a, b)", "only named arguments may follow *expression", 1),
     ("f(*a,)", "invalid syntax", 1),
     ("f(**a, b=1)", "invalid syntax", 1),
+    ("f(None=1)", "cannot assign to None", 1),
+    ("def f(a, b c): pass", "invalid syntax", 1),
+    ("x = [\nif a:\n  b", "invalid syntax", 2),
+    ("a = (b,\n  c\n", "unexpected EOF while parsing", 2),
+    ("a b\nc = 'd", "invalid syntax", 1),
+    ("a = 'b\nc d", "EOL while scanning string literal", 1),
+    ("if a:\n  b = (\n", "unexpected EOF while parsing", 2),
+    ("a = (b $ c)", "invalid syntax", 1),
+    ("def f():\n  @a\n  b", "invalid syntax", 3),
     ("f(a.b=1)", "keyword can't be an expression", 1),
     ("f(lambda: 0=1)", "lambda cannot contain assignment", 1),
     (
@@ -88,6 +97,21 @@ def test_errors_tell_the_line(text: str, message: str, line: int) -> None:
     assert shown.rstrip("\n") == text.split("\n")[line - 1]
 
 
+@pytest.mark.parametrize("text", [r"u'\x'", r"u'\N'", r"ur'\u00'", r"'\x'"])
+def test_broken_escapes(text: str) -> None:
+    with pytest.raises(SyntaxError, match="value error"):
+        parse(f"x = {text}")
+
+
+def test_bytes_beside_unicode_are_text() -> None:
+    tree = parse("x = '\\xff' u'a'")
+    assert ast.unparse(tree) == "x = u'\xffa'"
+
+
+def test_parameter_in_brackets_is_a_name() -> None:
+    assert ast.unparse(parse("def f((a), ((b))): pass")) == "def f(a, b):\n    pass"
+
+
 def test_names_that_python3_took_are_names() -> None:
     parse("async = await = nonlocal = match = type = 1\nasync.await(nonlocal=async)")
 
@@ -135,6 +159,7 @@ def test_numbers(text: str, value: complex) -> None:
         (r"ur'\d\u0041\\u0041\\\u0041'", "\\dA\\\\u0041\\\\A", "u"),
         (r"u'\ud83d\ude00'", "\U0001f600", "u"),
         (r"u'\ud83d'", "\ud83d", "u"),
+        (r"u'\n\q'", "\n\\q", "u"),
     ],
 )
 def test_strings(text: str, value: str | bytes, kind: str | None) -> None:

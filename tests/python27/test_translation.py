@@ -8,6 +8,8 @@ import ast
 import pytest
 
 from channelshim.python27.translation import RefusedSyntax, decode, translate
+from tests.lanes import ROOT
+from tests.test_architecture import FORBIDDEN_ON_PURE_FLOORS, PACKAGE, imports_of
 
 
 def text_of(tree: ast.AST) -> str:
@@ -124,6 +126,21 @@ def test_notes_tell_what_will_fail() -> None:
 
 
 MANY = 50_000
+
+
+def test_language_core_is_pure() -> None:
+    """Text in, tree out: no clock, no files, no threads, nothing of the loader."""
+    folder = ROOT / PACKAGE / "python27"
+    core = {"tokens", "nodes", "translation"}
+    for path in folder.glob("*.py"):
+        if path.stem in core or path.stem.startswith(("parser", "lowering")):
+            for imported in imports_of(ROOT / PACKAGE, path):
+                top, _, rest = imported.name.partition(".")
+                assert top not in FORBIDDEN_ON_PURE_FLOORS, imported
+                if top == PACKAGE:
+                    module = rest.split(".")[1]
+                    assert module in core or module.startswith(("parser", "lowering"))
+
 
 HOSTILE = {
     "open brackets": b"(" * 1_000_000,
