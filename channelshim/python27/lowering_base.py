@@ -43,12 +43,20 @@ class LowererBase:
         bound_anywhere: all names that the file binds, in any scope: a builtin among
             them is no builtin here.
         features: future imports in force.
+        shows_locals: functions may call `locals()`, so that names of ours would be
+            seen, and every name that 2.7 leaves behind may be looked for.
     """
 
     def __init__(
-        self, scope: Scope, bound_anywhere: set[str], features: frozenset[str]
+        self,
+        scope: Scope,
+        bound_anywhere: set[str],
+        features: frozenset[str],
+        *,
+        shows_locals: bool,
     ) -> None:
         self.scope = scope
+        self.shows_locals = shows_locals
         self.bound_anywhere = bound_anywhere
         self.true_division = "division" in features
         self.refusals: list[Remark] = []

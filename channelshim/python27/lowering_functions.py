@@ -35,7 +35,10 @@ class FunctionLowerer(ExpressionLowerer):
         )
         self.numbers = self.numbers_in(scope)
         self.scope = scope
-        self.surviving = surviving_names(scope, parts)
+        if self.shows_locals:
+            self.surviving = scope.leaked.keys() | scope.except_names
+        else:
+            self.surviving = surviving_names(scope, parts)
         self.no_walrus = 1 if scope.kind == "class" else 0
         self.in_generator_expression = self.in_comprehension = 0
         yield

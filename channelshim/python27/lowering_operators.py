@@ -154,7 +154,7 @@ class OperatorLowerer(LowererBase):
         """Give the middle terms of a chain a name; tell whether that was possible."""
         middle = range(1, len(operands) - 1)
         complex_terms = [i for i in middle if not is_repeatable(operands[i])]
-        if complex_terms and self.no_walrus:
+        if complex_terms and (self.no_walrus or self.shows_locals):
             return False
         for number in complex_terms:
             term = operands[number]

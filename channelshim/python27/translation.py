@@ -166,7 +166,10 @@ def _translate(
     else:
         tree = parser.module()
     found = frozenset(parser.features)
-    lowerer = Lowerer(parser.scope, parser.bound_anywhere, found)
+    shows_locals = any(f"{name}()" in text for name in ("locals", "vars", "dir"))
+    lowerer = Lowerer(
+        parser.scope, parser.bound_anywhere, found, shows_locals=shows_locals
+    )
     lowered = lowerer.module(tree)
     if mode == "single":
         lowered = ast.Interactive(body=lowered.body)

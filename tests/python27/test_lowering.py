@@ -283,6 +283,17 @@ def test_names_that_may_be_anything_keep_the_test(text: str) -> None:
     assert "_p27_lt(i, 1)" in lowered(text)
 
 
+def test_locals_shows_what_27_leaves_behind_and_nothing_of_ours() -> None:
+    text = (
+        "def f(a):\n    try: [b for b in a]\n    except E, e: c < a() < d\n"
+        "    return locals()"
+    )
+    shown = lowered(text)
+    assert "e = _p27_error" in shown
+    assert "b := _p27_of_b" in shown
+    assert "c < a() < d" in shown
+
+
 def test_handler_inside_another_of_the_same_name_leaves_the_name() -> None:
     text = "try: a\nexcept B, e:\n    try: c\n    except D, e: pass\n    f(e)"
     assert lowered(text).count("e = _p27_error") == 2
