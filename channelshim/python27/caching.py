@@ -58,6 +58,7 @@ class CodeCache:
         self._days: Final = days
         self._lock: Final = threading.Lock()
         self._usable: bool | None = None
+        self._has_looked = False
         self._digest: bytes | None = None
 
     def key(self, source: bytes, path: str, kind: str) -> str:
@@ -117,10 +118,24 @@ class CodeCache:
             with open(number, "wb") as file:
                 file.write(raw)
             os.replace(temporary, path)
+            self._trim_daily()
         except OSError:
             if temporary is not None:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
+
+    def _trim_daily(self) -> None:
+        """Trim, unless this or another process has done so today."""
+        if self._has_looked:
+            return
+        self._has_looked = True
+        mark = os.path.join(self._folder, "trimmed")
+        with contextlib.suppress(OSError):
+            if time.time() - os.stat(mark).st_mtime < _SECONDS_PER_DAY:
+                return
+        with open(mark, "w"):
+            pass
+        self.trim()
 
     def trim(self) -> None:
         """Remove entries, and left-over temporary files, that are too old."""

@@ -30,7 +30,7 @@ DIFFERS = {
     "class C(object):|  def __eq__(s,o): return True|p(C() == 5); p(C() != 5)",
     "try:|  raise KeyError('k')|except KeyError as e: pass|p(repr(e))",
 }
-"""Rows whose output is Python 3's, as docs/explanation/differences.md says."""
+"""Rows whose output is Python 3's: `!=` without `__ne__`, and a KeyError's repr."""
 
 
 @pytest.fixture(scope="module")

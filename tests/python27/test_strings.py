@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import os
 import pickle
-import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from channelshim.python27.strings import NativeStr, decode, encode, join, native
+from tests.lanes import find_python27
 
 ORACLE = r"""
 import binascii, sys
@@ -55,13 +53,6 @@ while 1:
 """
 
 
-def python27() -> str | None:
-    """Return an interpreter of Python 2.7, if the machine has one."""
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    found = [str(path) for path in sorted(root.glob("versions/2.7.*/bin/python2.7"))]
-    return os.environ.get("PYTHON27") or next(iter(found), shutil.which("python2.7"))
-
-
 class Oracle:
     """A real Python 2.7 that answers what its str gives."""
 
@@ -90,9 +81,8 @@ class Oracle:
 
 @pytest.fixture(scope="module")
 def oracle() -> Oracle:
-    python = python27()
-    if python is None:
-        pytest.skip("needs a Python 2.7: set PYTHON27")
+    python = find_python27()
+    assert python is not None
     return Oracle(python)
 
 
@@ -176,6 +166,7 @@ CALLS = st.one_of(
 )
 
 
+@pytest.mark.python27
 @settings(max_examples=1500, deadline=None)
 @given(call=CALLS)
 def test_it_answers_as_the_str_of_python27(
@@ -195,6 +186,7 @@ def test_bytes_survive_the_codecs_of_bytes(value: Any, codec: str) -> None:
     assert decode(encode(value, codec), codec) == value
 
 
+@pytest.mark.python27
 @settings(max_examples=300, deadline=None)
 @given(value=STRINGS, codec=st.sampled_from(["hex", "string_escape"]))
 def test_codecs_of_bytes_write_as_in_27(oracle: Oracle, value: Any, codec: str) -> None:

@@ -46,7 +46,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def print_version(self, file: Any = None) -> None:
         """Print the version."""
-        self._print_message(self.format_version(), file or sys.stdout)
+        self._print_message(self.format_version(), file or sys.stderr)
 
 
 class FileType(argparse.FileType):

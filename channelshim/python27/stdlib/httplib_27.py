@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import http
 import http.client
 import socket
@@ -9,7 +10,7 @@ from typing import Any
 
 from channelshim.python27.helpers.files import plain_file
 from channelshim.python27.stdlib.wrapping import bytes_of, raw_of, text_of
-from channelshim.python27.strings import NativeStr, to_text
+from channelshim.python27.strings import NativeStr, to_bytes, to_text
 
 __all__ = [
     *("HTTP", "HTTPS", "HTTPConnection", "HTTPSConnection", "HTTPResponse"),
@@ -154,7 +155,9 @@ class _Connection:
 
     def send(self, data: Any) -> None:
         """Send content."""
-        super().send(raw_of(bytes_of(data)))  # type: ignore[misc]
+        if isinstance(data, (str, bytes, bytearray, memoryview, array.array)):
+            data = raw_of(to_bytes(data))
+        super().send(data)  # type: ignore[misc]
 
     @staticmethod
     def response_class(sock: Any, *args: Any, **named: Any) -> Any:
@@ -216,6 +219,15 @@ class HTTP:
         if name == "_conn":
             raise AttributeError(name)
         return getattr(self._conn, name)
+
+    def connect(self, host: Any = None, port: Any = None) -> None:
+        """Connect, to another host if one is named."""
+        if host is not None:
+            self._conn = self._connection_class(host, port)
+            self.putheader = self._conn.putheader
+            self.putrequest = self._conn.putrequest
+            self.send = self._conn.send
+        self._conn.connect()
 
     def getreply(self, buffering: Any = False) -> tuple[int, str, Any]:
         """Return status, reason and headers."""

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,8 @@ def excluded() -> dict[str, str]:
 
 def is_excluded(name: str, test: str, names: dict[str, str]) -> bool:
     """Tell whether a test is left out: by itself, with its class, or its file."""
-    owner = test.rpartition(".")[0]
-    keys = (
-        name,
-        f"{name}:{test}",
-        f"{name}:{owner}.*",
-        f"{name}:*.{test.split('.')[-1]}",
-    )
-    return any(key in names for key in keys)
+    full = f"{name}:{test}"
+    return any(pattern == name or fnmatchcase(full, pattern) for pattern in names)
 
 
 def copy_tests(python27: str, folder: Path) -> None:
@@ -105,55 +100,91 @@ def run_all(
         return {name: future.result() for name, future in running.items()}
 
 
+@dataclass
+class Counts:
+    """How many tests of a group there are, and what they gave."""
+
+    expected: int = 0
+    """Those that pass on 2.7."""
+    excluded: int = 0
+    counted: int = 0
+    passed: int = 0
+
+
+def counts(expected: Any, ours: Any) -> dict[str, Counts]:
+    """Return the counts of each group of files."""
+    names = excluded()
+    found: dict[str, Counts] = {}
+    for name, group in listed().items():
+        if name not in expected or name not in ours:
+            continue
+        each = found.setdefault(group, Counts())
+        for test in _passing(expected[name]):
+            each.expected += 1
+            if is_excluded(name, test, names):
+                each.excluded += 1
+                continue
+            each.counted += 1
+            each.passed += ours[name]["found"].get(test) == "ok"
+    return found
+
+
+def failing_tests(expected: Any, ours: Any) -> set[str]:
+    """Return the tests that pass on 2.7 only, and are not left out."""
+    names = excluded()
+    return {
+        f"{name}:{test}"
+        for name in listed()
+        if name in expected and name in ours
+        for test in _passing(expected[name])
+        if ours[name]["found"].get(test) != "ok" and not is_excluded(name, test, names)
+    }
+
+
+def _passing(note: Any) -> list[str]:
+    return sorted(test for test, what in note["found"].items() if what == "ok")
+
+
 def main() -> None:
-    """Run the files named, or all, and print what fails."""
+    """Run the files named, or all, and print what fails; --write the list of it."""
     python27, *names = sys.argv[1:]
-    folder = Path(tempfile.gettempdir()) / "channelshim-lib-test"
+    writes = "--write" in names
+    names = [name for name in names if name != "--write"] or sorted(listed())
+    folder = Path(
+        os.environ.get("LIB_TEST_FOLDER")
+        or Path(tempfile.gettempdir()) / "channelshim-lib-test"
+    )
     app = folder / "app"
     if not app.exists():
         app.mkdir(parents=True)
         copy_tests(python27, app)
-    names = names or sorted(listed())
-    baseline_path = folder / "baseline.json"
-    baseline = json.loads(baseline_path.read_text()) if baseline_path.exists() else {}
-    missing = [name for name in names if name not in baseline]
-    if missing:
-        baseline.update(run_all(missing, python27, None, seconds=300))
-        baseline_path.write_text(json.dumps(baseline))
+    expected = _baseline(folder, python27, names)
     ours = run_all(names, sys.executable, app, seconds=240)
     results = folder / "ours.json"
     before = json.loads(results.read_text()) if results.exists() else {}
     results.write_text(json.dumps({**before, **ours}))
-    report(names, baseline, ours)
-
-
-def report(names: list[str], baseline: Any, ours: Any) -> None:
-    """Print, file by file, how many of 2.7's passing tests pass here."""
-    groups = listed()
-    left_out = excluded()
-    totals: dict[str, list[int]] = {}
     for name in names:
-        expected = {
-            test for test, what in baseline[name]["found"].items() if what == "ok"
-        }
-        counted = {test for test in expected if not is_excluded(name, test, left_out)}
-        passed = {test for test in counted if ours[name]["found"].get(test) == "ok"}
-        total = totals.setdefault(groups.get(name, "?"), [0, 0, 0])
-        total[0] += len(passed)
-        total[1] += len(counted)
-        total[2] += len(expected)
-        mark = "" if len(passed) == len(counted) else " *"
+        failing = failing_tests({name: expected[name]}, ours)
         error = (ours[name].get("error") or "").strip().splitlines()
-        print(
-            f"{name} {len(passed)}/{len(counted)}/{len(expected)}{mark}"
-            + (f"  {error[-1][:150]}" if error else "")
-        )
-    for group, (passed_, counted_, expected_) in totals.items():
-        print(
-            f"{group}: {passed_} of {counted_} = "
-            f"{passed_ / max(1, counted_):.1%}, "
-            f"{1 - counted_ / max(1, expected_):.1%} of {expected_} excluded"
-        )
+        print(name, len(_passing(expected[name])), -len(failing), *error[-1:])
+    for group, each in counts(
+        {name: expected[name] for name in names}, ours
+    ).items():
+        print(group, each, f"{each.passed / max(1, each.counted):.1%}")
+    if writes:
+        text = "\n".join(sorted(failing_tests(expected, ours)))
+        (HERE / "failing.txt").write_text(text + "\n")
+
+
+def _baseline(folder: Path, python27: str, names: list[str]) -> Any:
+    """Return what passes on 2.7, run once and kept."""
+    path = folder / "baseline.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    missing = [name for name in names if name not in known]
+    if missing:
+        known.update(run_all(missing, python27, None, seconds=300))
+        path.write_text(json.dumps(known))
+    return known
 
 
 if __name__ == "__main__":
