@@ -93,7 +93,9 @@ class NativeStr(LegacyStr):
             return to_text(self) + other
         if isinstance(other, bytes):
             return NativeStr(bytes.__add__(self, other))
-        return bytearray(self) + other if isinstance(other, bytearray) else NotImplemented
+        return (
+            bytearray(self) + other if isinstance(other, bytearray) else NotImplemented
+        )
 
     def __radd__(self, other: Any) -> Any:
         if isinstance(other, str):

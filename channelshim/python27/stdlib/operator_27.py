@@ -14,7 +14,18 @@ __all__ = [
     *("isNumberType", "isSequenceType", "sequenceIncludes", "repeat", "__repeat__"),
     *("irepeat", "__irepeat__", "getslice", "setslice", "delslice", "__getslice__"),
     *("__setslice__", "__delslice__", "lt", "le", "gt", "ge", "__lt__", "__le__"),
-    *("__gt__", "__ge__", "mod", "__mod__", "eq", "ne", "__eq__", "__ne__", "attrgetter", "methodcaller"),
+    *(
+        "__gt__",
+        "__ge__",
+        "mod",
+        "__mod__",
+        "eq",
+        "ne",
+        "__eq__",
+        "__ne__",
+        "attrgetter",
+        "methodcaller",
+    ),
 ]
 
 div = __div__ = arithmetic.div

@@ -114,10 +114,10 @@ class Pickler(pickle._Pickler):
         if found is not obj:
             raise pickle.PicklingError(f"Can't pickle {obj!r}: it's not found")
         code = copyreg._extension_registry.get((module, own))  # type: ignore[attr-defined]
-        if self.proto >= 2 and code:
+        if self.proto >= 2 and code:  # type: ignore[attr-defined]
             head = b"\x82" if code <= 0xFF else b"\x83" if code <= 0xFFFF else b"\x84"
             width = {b"\x82": 1, b"\x83": 2, b"\x84": 4}[head]
-            self.write(head + code.to_bytes(width, "little"))
+            self.write(head + code.to_bytes(width, "little"))  # type: ignore[attr-defined]
             return
         self.write(b"c" + to_bytes(module) + b"\n" + to_bytes(own) + b"\n")  # type: ignore[attr-defined]
         self.memoize(obj)  # type: ignore[attr-defined]

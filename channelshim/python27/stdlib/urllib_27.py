@@ -17,7 +17,16 @@ __all__ = [
     *("ContentTooShortError", "pathname2url", "url2pathname", "getproxies"),
     *("proxy_bypass", "getproxies_environment", "basejoin", "unwrap", "splittype"),
     *("splithost", "splituser", "splitpasswd", "splitport", "splitnport"),
-    *("splitquery", "splittag", "splitattr", "splitvalue", "localhost", "thishost", "toBytes", "proxy_bypass_environment"),
+    *(
+        "splitquery",
+        "splittag",
+        "splitattr",
+        "splitvalue",
+        "localhost",
+        "thishost",
+        "toBytes",
+        "proxy_bypass_environment",
+    ),
 ]
 
 always_safe: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
@@ -112,7 +121,7 @@ def unwrap(url: Any) -> str:
     return str(urllib.parse.unwrap(to_text(url).strip()))
 
 
-def toBytes(url: Any) -> str:  # noqa: N802 -- Python 2.7's name
+def toBytes(url: Any) -> str:
     """Return an address as a string of ASCII."""
     text = to_text(url)
     if not text.isascii():

@@ -50,11 +50,6 @@ def copy_tests(python27: str, folder: Path) -> None:
     source = subprocess.check_output([python27, "-c", code], text=True).strip()
     ignored = shutil.ignore_patterns("*.pyc", "*.pyo")
     shutil.copytree(source, folder / "test", ignore=ignored)
-    for name in ("json", "unittest", "email", "ctypes", "sqlite3"):
-        # The library's packages that carry their tests within.
-        tests = Path(source).parent / name / ("tests" if name == "json" else "test")
-        if tests.is_dir():
-            shutil.copytree(tests, folder / "carried" / name, ignore=ignored)
 
 
 def run(name: str, python: str, app: Path | None, seconds: float) -> dict[str, Any]:
@@ -167,9 +162,7 @@ def main() -> None:
         failing = failing_tests({name: expected[name]}, ours)
         error = (ours[name].get("error") or "").strip().splitlines()
         print(name, len(_passing(expected[name])), -len(failing), *error[-1:])
-    for group, each in counts(
-        {name: expected[name] for name in names}, ours
-    ).items():
+    for group, each in counts({name: expected[name] for name in names}, ours).items():
         print(group, each, f"{each.passed / max(1, each.counted):.1%}")
     if writes:
         text = "\n".join(sorted(failing_tests(expected, ours)))

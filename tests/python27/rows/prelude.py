@@ -1,3 +1,4 @@
+# ruff: noqa: F821 -- names of Python 2.7
 # Python 2.7: what every program of programs.tsv begins with.
 import sys
 
