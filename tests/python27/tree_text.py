@@ -17,11 +17,15 @@ import sys
 WITHOUT_COLUMN = frozenset(["BinOp", "Call", "Attribute", "Subscript", "Slice"])
 
 
+TEXT = type(b"".decode("ascii"))
+"""unicode on 2.7. Spelled so that no formatter takes a `u` away."""
+
+
 def value_text(value):
     """Return a constant in words that both Pythons share."""
     if isinstance(value, bytes):
         return "b" + repr(value).lstrip("b")
-    if isinstance(value, type("")):
+    if isinstance(value, TEXT):
         return "u" + repr(value.encode("utf-8")).lstrip("b")
     return repr(value).rstrip("L")
 
