@@ -118,6 +118,10 @@ def is_installed(name: str, files: AppFiles) -> bool:
     """Tell whether a top-level name is the standard library's or a package's."""
     if name in sys.stdlib_module_names or name in sys.builtin_module_names:
         return True
+    # A namespace of several packages may be there without any file of its own.
+    path = getattr(sys.modules.get(name), "__path__", None)
+    if path and not any(files.owns(entry) for entry in path):
+        return True
     return installed_spec(name, files) is not None
 
 
@@ -132,7 +136,12 @@ def installed_spec(name: str, files: AppFiles) -> importlib.machinery.ModuleSpec
             return spec
     others = list(entries_of_others(files, sys.path))
     spec = importlib.machinery.PathFinder.find_spec(name, others)
-    return spec if spec is not None and spec.loader is not None else None
+    if spec is not None and spec.loader is None:
+        # A folder that happens to have the name is no package of Python 2.7.
+        folders = spec.submodule_search_locations or ()
+        if not any(_INSTALLED_FOLDERS & set(path.split(os.sep)) for path in folders):
+            return None
+    return spec
 
 
 def _find_in(name: str, entry: str) -> Source | None:
