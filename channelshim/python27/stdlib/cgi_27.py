@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import cgi
 import sys
-import warnings
-from typing import Any
+from typing import Any, Final
 
 from channelshim.python27.helpers.files import plain_file
 from channelshim.python27.stdlib import urlparse_27
@@ -20,6 +19,8 @@ __all__ = [
 parse_qs = urlparse_27.parse_qs
 parse_qsl = urlparse_27.parse_qsl
 MiniFieldStorage = cgi.MiniFieldStorage
+_PLACES_OF_27: Final = 6
+"""How many arguments FieldStorage took by place in 2.7, after the file."""
 
 
 def escape(s: Any, quote: Any = None) -> Any:
@@ -42,19 +43,19 @@ class FieldStorage(cgi.FieldStorage):
     """A form; the values are strings, those of files are bytes."""
 
     def __init__(self, fp: Any = None, *args: Any, **named: Any) -> None:
-        named.setdefault("encoding", "utf-8")
-        named.setdefault("errors", "surrogateescape")
-        if fp is None:
-            fp = _binary_stdin()
-        names = ("headers", "outerboundary")
-        positional = list(args)
-        if len(positional) > 1:
-            positional[1] = to_bytes(positional[1])
-        elif names[1] in named:
-            named[names[1]] = to_bytes(named[names[1]])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            super().__init__(plain_file(fp), *positional, **named)
+        places = list(args)
+        if len(places) <= _PLACES_OF_27:
+            named.setdefault("encoding", "utf-8")
+            named.setdefault("errors", "surrogateescape")
+            if len(places) == _PLACES_OF_27:
+                named["max_num_fields"] = places.pop()
+        # Otherwise Python 3's own class makes one for a part of the form.
+        if len(places) > 1:
+            places[1] = to_bytes(places[1])
+        elif "outerboundary" in named:
+            named["outerboundary"] = to_bytes(named["outerboundary"])
+        file = plain_file(_binary_stdin() if fp is None else fp)
+        super().__init__(file, *places, **named)
 
     def __getattr__(self, name: str) -> Any:
         value = super().__getattr__(name)  # type: ignore[misc]

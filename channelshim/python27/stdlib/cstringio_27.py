@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from channelshim.python27.stdlib import stringio_27
@@ -49,8 +50,9 @@ def StringIO(s: Any = None) -> Any:
     """Return a file in memory."""
     if s is None:
         return OutputType()
-    if isinstance(s, (bytearray, memoryview)):
-        s = NativeStr(bytes(s))
+    if not isinstance(s, STRINGS):
+        with contextlib.suppress(TypeError):
+            s = NativeStr(memoryview(s))
     if not isinstance(s, STRINGS):
         raise TypeError(f"expected read buffer, {type(s).__name__} found")
     return InputType(s)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
-from typing import Any
+from typing import Any, Final
 
 from channelshim.python27.stdlib.wrapping import text_of, with_text
 from channelshim.python27.strings import native, to_bytes, to_text
@@ -13,8 +14,25 @@ __all__ = [
     *("parse_qs", "parse_qsl", "unquote", "clear_cache"),
 ]
 
-urlparse = with_text(urllib.parse.urlparse)
-urlsplit = with_text(urllib.parse.urlsplit)
+_urlparse = with_text(urllib.parse.urlparse)
+_urlsplit = with_text(urllib.parse.urlsplit)
+_PORT: Final = re.compile(r"[A-Za-z0-9+.-]+:[0-9]+\Z")
+
+
+def urlparse(url: Any, scheme: Any = "", allow_fragments: Any = True) -> Any:
+    """Return the six parts of an address; `host:80` is a path."""
+    if _PORT.match(to_text(url)):
+        return urllib.parse.ParseResult(to_text(scheme), "", to_text(url), "", "", "")
+    return _urlparse(url, scheme, bool(allow_fragments))
+
+
+def urlsplit(url: Any, scheme: Any = "", allow_fragments: Any = True) -> Any:
+    """Return the five parts of an address; `host:80` is a path."""
+    if _PORT.match(to_text(url)):
+        return urllib.parse.SplitResult(to_text(scheme), "", to_text(url), "", "")
+    return _urlsplit(url, scheme, bool(allow_fragments))
+
+
 urlunsplit = with_text(urllib.parse.urlunsplit)
 urljoin = with_text(urllib.parse.urljoin)
 
