@@ -26,6 +26,7 @@ from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles, Source, installed_spec, is_installed
 from channelshim.python27.shadows import Shadows
 from channelshim.python27.stdlib import table
+from channelshim.python27.stdlib.table import no_module
 
 _lock_of: Final[Any] = getattr(bootstrap, "_ModuleLockManager")  # noqa: B009
 """importlib's own locks, which find deadlocks between threads that import."""
@@ -254,7 +255,7 @@ class Importer:
         if top in self.shadows and not self._is_own_module(top):
             return self._load_shadowed(name)
         if top in table.RENAMED:
-            raise _no_module(name)
+            raise no_module(name)
         return _real(name)
 
     def _is_own_module(self, name: str) -> bool:
@@ -269,7 +270,7 @@ class Importer:
         above = self.load(parent)
         real_parent = getattr(above, "_shadow_real", above)
         if real_parent is None:
-            raise _no_module(name)
+            raise no_module(name)
         real_name = f"{real_parent.__name__}.{last}"
         return _real(real_name)
 
@@ -308,7 +309,7 @@ class Importer:
         """Import a part of a private package that is no source: an extension."""
         spec = PathFinder.find_spec(name, path) if parent is not None else None
         if spec is None or spec.loader is None:
-            raise _no_module(name)
+            raise no_module(name)
         module = importlib.util.module_from_spec(spec)
         self.private[name] = module
         spec.loader.exec_module(module)
@@ -444,12 +445,8 @@ def _real(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name == name:
-            raise _no_module(name) from None
+            raise no_module(name) from None
         raise
-
-
-def _no_module(name: str) -> ModuleNotFoundError:
-    return ModuleNotFoundError(f"No module named {name.rpartition('.')[2]}", name=name)
 
 
 def _has_extension(name: str, path: Iterable[str]) -> bool:

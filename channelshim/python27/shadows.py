@@ -8,7 +8,6 @@ fake` still reaches everybody. The world's sys.modules is left alone.
 from __future__ import annotations
 
 import importlib
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from channelshim.python27.helpers import as_builtin
 from channelshim.python27.stdlib import table
+from channelshim.python27.stdlib.table import no_module
 
 Importer = Callable[[str], ModuleType]
 
@@ -141,12 +141,6 @@ def _real(real_name: str, name: str = "") -> ModuleType:
     try:
         return importlib.import_module(real_name)
     except ImportError as error:
-        distribution = table.DISTRIBUTIONS.get(real_name)
-        if distribution is None or error.name != real_name:
+        if error.name != real_name or real_name not in table.DISTRIBUTIONS:
             raise
-        version = ".".join(map(str, sys.version_info[:2]))
-        raise ImportError(
-            f"No module named {name or real_name}: Python {version} has it no more; "
-            f"pip install {distribution}",
-            name=name or real_name,
-        ) from error
+        raise no_module(name or real_name, real_name) from error

@@ -417,6 +417,26 @@ def test_names_of_python3_only_are_not_there(app: App) -> None:
     ]
 
 
+def test_what_is_gone_says_what_to_use(app: App) -> None:
+    app.write(
+        {
+            "main.py": """
+                for name in 'Tkinter', 'compiler', 'bsddb', 'nothing':
+                    try:
+                        __import__(name)
+                    except ImportError, e:
+                        print e
+            """
+        }
+    )
+    assert app.run().splitlines() == [
+        "No module named Tkinter: an app on a server has no windows",
+        "No module named compiler: it compiled Python 2 syntax; use ast",
+        "No module named bsddb: Berkeley DB went from Python 3; use anydbm or sqlite3",
+        "No module named nothing",
+    ]
+
+
 def test_walking_through_packages_loads_them(app: App) -> None:
     app.write(
         {

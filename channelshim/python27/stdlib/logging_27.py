@@ -7,9 +7,19 @@ from typing import Any
 
 from channelshim.python27.strings import to_text
 
-__all__ = ["_levelNames", "getLogger"]
+__all__ = ["_levelNames", "getLogger", "_acquireLock", "_releaseLock"]
 
 _levelNames: dict[Any, Any] = {**logging._levelToName, **logging._nameToLevel}
+
+
+def _acquireLock() -> None:
+    """Keep other threads from changing loggers; Python 3.13 dropped the name."""
+    logging._lock.acquire()  # type: ignore[attr-defined]
+
+
+def _releaseLock() -> None:
+    """Let other threads change loggers."""
+    logging._lock.release()  # type: ignore[attr-defined]
 
 
 def getLogger(name: Any = None) -> logging.Logger:

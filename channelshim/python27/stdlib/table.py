@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 SAME: Final = (
@@ -134,7 +135,31 @@ DISTRIBUTIONS: Final = {
     },
     "cgi": "legacy-cgi",
     "cgitb": "legacy-cgi",
+    "distutils": "setuptools",
 }
 """Modules that Python 3 dropped, and the packages of PyPI that have them."""
 
 VERSION: Final = (2, 7, 18)
+
+REFUSED: Final = {
+    "bsddb": "Berkeley DB went from Python 3; use anydbm or sqlite3",
+    "compiler": "it compiled Python 2 syntax; use ast",
+    "dl": "use ctypes",
+    "hotshot": "use cProfile",
+    "parser": "Python 3.10 dropped it; use ast",
+    "Tkinter": "an app on a server has no windows",
+    "Carbon": "it was for Mac OS 9",
+}
+"""Modules that nothing stands for, and what to use instead."""
+
+
+def no_module(name: str, real_name: str = "") -> ModuleNotFoundError:
+    """Return the error for a module that is not there, in 2.7's words and ours."""
+    sentence = f"No module named {name.rpartition('.')[2]}"
+    package = DISTRIBUTIONS.get(real_name or name)
+    if package is not None:
+        version = ".".join(map(str, sys.version_info[:2]))
+        sentence += f": Python {version} has it no more; pip install {package}"
+    elif name in REFUSED:
+        sentence += f": {REFUSED[name]}"
+    return ModuleNotFoundError(sentence, name=name)
