@@ -75,7 +75,7 @@ def plain(path: Path) -> Callable[[], object]:
 
 
 def on_python27(paths: list[Path], rounds: int) -> dict[str, float]:
-    """Return the milliseconds of programs on Python 2.7; nothing where there is none."""
+    """Return the milliseconds of programs on Python 2.7, where there is one."""
     python27 = find_python27()
     if python27 is None:
         return {}
@@ -111,6 +111,19 @@ def measure_programs(names: list[str], rounds: int) -> None:
         print(f"{name:22}{mine:11.1f}{theirs:9.1f}{shown:>7}   {ratio}{mark}")
 
 
+def library_sources(python27: str) -> dict[str, bytes]:
+    """Return files of 2.7's library, LINES lines in all."""
+    program = "import os; print(os.path.dirname(os.__file__))"
+    answer = subprocess.check_output([python27, "-c", program], text=True)
+    sources: dict[str, bytes] = {}
+    lines = 0
+    for path in sorted(Path(answer.strip()).glob("*.py")):
+        if lines < LINES:
+            sources[str(path)] = path.read_bytes()
+            lines += sources[str(path)].count(b"\n")
+    return sources
+
+
 def measure_load() -> None:
     """Print what tokens, parsing, lowering and compiling cost."""
     from channelshim.python27.parser import Parser
@@ -121,41 +134,25 @@ def measure_load() -> None:
     if python27 is None:
         print("load: not measured, for there is no Python 2.7 with its library")
         return
-    program = "import os; print(os.path.dirname(os.__file__))"
-    answer = subprocess.check_output([python27, "-c", program], text=True)
-    sources: list[tuple[str, bytes]] = []
-    lines = 0
-    for path in sorted(Path(answer.strip()).glob("*.py")):
-        if lines < LINES:
-            sources.append((str(path), path.read_bytes()))
-            lines += sources[-1][1].count(b"\n")
-    texts = [(*decode(source, name), name) for name, source in sources]
+    sources = library_sources(python27)
+    texts = {name: decode(source, name) for name, source in sources.items()}
 
-    def tokens() -> None:
-        for text, _, name in texts:
-            Tokenizer(text, name).run()
+    def load(name: str) -> None:
+        translation = translate(sources[name], name)
+        compile(translation.tree, name, "exec", translation.flags, True)
 
-    def parse() -> None:
-        for text, encoding, name in texts:
-            Parser(text, name, encoding).module()
-
-    def lower() -> None:
-        for name, source in sources:
-            translate(source, name)
-
-    def load() -> None:
-        for name, source in sources:
-            translation = translate(source, name)
-            compile(translation.tree, name, "exec", translation.flags, True)
-
-    for title, run in (
-        ("tokens", tokens),
-        ("tokens, parsing", parse),
-        ("tokens to lowering", lower),
-        ("all, compiled", load),
-    ):
-        cost = milliseconds(run, 3) * 1000 / lines
-        print(f"{title:22}{cost:8.1f} ms for 1,000 lines")
+    steps: dict[str, Callable[[str], object]] = {
+        "tokens": lambda name: Tokenizer(texts[name][0], name).run(),
+        "tokens, parsing": lambda name: Parser(
+            texts[name][0], name, texts[name][1]
+        ).module(),
+        "tokens to lowering": lambda name: translate(sources[name], name),
+        "all, compiled": load,
+    }
+    lines = sum(source.count(b"\n") for source in sources.values())
+    for title, step in steps.items():
+        cost = milliseconds(lambda step=step: list(map(step, sources)), 3)
+        print(f"{title:22}{cost * 1000 / lines:8.1f} ms for 1,000 lines")
 
 
 def main() -> int:

@@ -73,10 +73,7 @@ class Numbers:
                 # What takes a float and is no number is a class of the app, whose
                 # result is left to its own methods either way.
                 return "float"
-        elif isinstance(operator, ast.Mod):
-            if not left:
-                return ""
-        elif not isinstance(operator, ast.Div):
+        elif not isinstance(operator, (ast.Mod, ast.Div)):
             return ""
         if not left or not right:
             return ""

@@ -70,8 +70,6 @@ def string_value(
         start += 1
     prefix = text[:start].lower()
     width = 3 if len(text) - start >= 6 and text[start + 1] == text[start] else 1
-    if width == 3 and text[start + 2] != text[start]:
-        width = 1
     body = text[start + width : -width]
     is_raw = "r" in prefix
     if "u" in prefix or (unicode_literals and "b" not in prefix):

@@ -55,8 +55,6 @@ def decode(source: bytes, filename: str) -> tuple[str, str]:
             return source.decode("latin-1"), "latin-1"
     try:
         text = source.decode(encoding)
-        if not isinstance(text, str):
-            raise LookupError(encoding)
     except LookupError:
         message = f"unknown encoding: {encoding}"
         raise SyntaxError(message, (filename, 1, 1, "")) from None
@@ -144,10 +142,13 @@ def translate(
             raise error.with_traceback(None) from None
         return Translation(tree, 0, True, [], [])
     if translation.refusals and not allow_refused:
-        first = translation.refusals[0]
-        text = _line(source, first.line)
-        raise RefusedSyntax(first.sentence, (filename, first.line, 1, text))
+        raise _refused(translation.refusals[0], source, filename)
     return translation
+
+
+def _refused(remark: Remark, source: bytes | str, filename: str) -> RefusedSyntax:
+    place = (filename, remark.line, 1, _line(source, remark.line))
+    return RefusedSyntax(remark.sentence, place)
 
 
 def _translate(

@@ -52,6 +52,10 @@ EXPRESSIONS = [
     ("'%s' % a", "'%s' % (a if a.__class__ is _p27_text else _p27_s_any(a))"),
     ("'%s %d' % (f(a), b)", "'%s %d' % (_p27_s(f(a)), b)"),
     ("u'%s' % f(a)", "u'%s' % _p27_u_any(f(a))"),
+    ("'%(a)s' % {'a': 1, b: f()}", "'%(a)s' % _p27_s_map({'a': 1, b: f()}, ('a',))"),
+    ("'%s' % (a, 1, None)", "'%s' % (a if a.__class__ is _p27_text else _p27_s(a), "
+     "1, None)"),
+    ("~a / -b", "_p27_div(~a, -b)"),
     ("'%d %r' % (a, b)", "'%d %r' % (a, b)"),
     ("'%*s %s' % (3, 'x', f())", "'%*s %s' % (3, 'x', _p27_s(f()))"),
     ("'%%s' % a", "'%%s' % a"),
@@ -292,6 +296,12 @@ def test_locals_shows_what_27_leaves_behind_and_nothing_of_ours() -> None:
     assert "e = _p27_error" in shown
     assert "b := _p27_of_b" in shown
     assert "c < a() < d" in shown
+
+
+def test_long_chain_of_names_is_given_up() -> None:
+    links = "; ".join(f"a{number} = a{number + 1}" for number in range(30))
+    text = f"def f(n):\n    {links}; a30 = n; return a0 < 1"
+    assert "_p27_lt(a0, 1)" in lowered(text)
 
 
 def test_handler_inside_another_of_the_same_name_leaves_the_name() -> None:
