@@ -21,7 +21,7 @@ from tests.lanes import find_python27  # noqa: E402
 
 WRITER = ROOT / "tests" / "python27" / "tree_text.py"
 LIST = ROOT / "tests" / "python27" / "trees.tsv"
-OWN = ("tests/python27/sources/*.txt", "tests/legacy_apps/**/*.py")
+OWN = ("tests/python27/sources/*.txt", "tests/legacy_apps/*/**/*.py")
 
 
 def library_of(python27: str) -> Path:
