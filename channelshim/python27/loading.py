@@ -14,7 +14,6 @@ import builtins
 import importlib
 import importlib._bootstrap as bootstrap
 import importlib.util
-import linecache
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -24,78 +23,19 @@ from typing import Any, Final
 from channelshim.python27 import compiling
 from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles, Source, installed_spec, is_installed
+from channelshim.python27.loaders import AppLoader, spec_of
+from channelshim.python27.packages import (
+    from_package,
+    has_extension,
+    is_absolute,
+    package_of,
+)
 from channelshim.python27.shadows import Shadows
 from channelshim.python27.stdlib import table
 from channelshim.python27.stdlib.table import no_module
 
 _lock_of: Final[Any] = getattr(bootstrap, "_ModuleLockManager")  # noqa: B009
 """importlib's own locks, which find deadlocks between threads that import."""
-
-ABSOLUTE_IMPORT: Final = 0x40000
-"""CO_FUTURE_ABSOLUTE_IMPORT of a code object."""
-
-
-class AppLoader:
-    """The loader of one module of an app."""
-
-    def __init__(self, importer: Importer, source: Source) -> None:
-        self._importer: Final = importer
-        self.source: Final = source
-        self.name: Final = source.name
-        self.path: Final = source.path
-        self.is_absolute = False
-        """Whether the file asks for absolute imports."""
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return None
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the module's code with builtins of ours."""
-        raw = self.source.read()
-        code, is_python3 = self._importer.code_of(raw, self.path)
-        self.is_absolute = is_python3 or bool(code.co_flags & ABSOLUTE_IMPORT)
-        _show_lines(self, raw)
-        names = module.__dict__
-        names["__builtins__"] = self._importer.builtins_for(is_python3=is_python3)
-        exec(code, names)
-
-    def load_module(self, name: str) -> ModuleType:
-        """Load the module as `imp` and `pkgutil` of 2.7 had it loaded."""
-        return self._importer.load(name)
-
-    def get_source(self, name: str) -> str:
-        return compiling.source_text(self.source.read())
-
-    def get_code(self, name: str) -> CodeType:
-        return self._importer.code_of(self.source.read(), self.path)[0]
-
-    def get_filename(self, name: str = "") -> str:
-        return self.path
-
-    def is_package(self, name: str) -> bool:
-        return self.source.package_path is not None
-
-    def get_data(self, path: str) -> bytes:
-        """Return a file beside the module, in the app's folder or zip."""
-        if self.source.zip_path is None:
-            with open(path, "rb") as file:
-                return file.read()
-        member = path[len(self.source.zip_path) + 1 :]
-        return Source("", path, None, self.source.zip_path, member).read()
-
-
-def _show_lines(loader: AppLoader, raw: bytes) -> None:
-    """Hand linecache the lines of a file that it could not read by itself."""
-    if loader.source.zip_path is None and raw.isascii():
-        return
-    try:
-        if loader.source.zip_path is None:
-            raw.decode("utf-8")
-            return
-    except UnicodeDecodeError:
-        pass
-    lines = compiling.source_text(raw).splitlines(keepends=True)
-    linecache.cache[loader.path] = (len(raw), None, lines, loader.path)
 
 
 class Finder:
@@ -120,17 +60,6 @@ class Finder:
 
     def invalidate_caches(self) -> None:
         self._importer.forget_places()
-
-
-def spec_of(importer: Importer, source: Source) -> ModuleSpec:
-    """Return the spec of an app's module."""
-    is_package = source.package_path is not None
-    loader: Any = AppLoader(importer, source)
-    spec = ModuleSpec(source.name, loader, origin=source.path, is_package=is_package)
-    if source.package_path is not None:
-        spec.submodule_search_locations = list(source.package_path)
-    spec.has_location = True
-    return spec
 
 
 class Importer:
@@ -214,7 +143,7 @@ class Importer:
             is_relative = (
                 self.get(candidate) is not None
                 or self.files.find(candidate, path) is not None
-                or _has_extension(candidate, path)
+                or has_extension(candidate, path)
             )
             self._relative[key] = is_relative
         return (f"{package}.{name}", True) if is_relative else (name, False)
@@ -340,11 +269,11 @@ class Importer:
                 pass
         if not isinstance(name, str):
             name = str(name)  # type: ignore[unreachable]
-        package = _package_of(globals) if isinstance(globals, Mapping) else ""
+        package = package_of(globals) if isinstance(globals, Mapping) else ""
         is_relative = False
         if level > 0:
-            absolute = _from_package(name, package, level)
-        elif level == 0 and package and _is_absolute(globals):
+            absolute = from_package(name, package, level)
+        elif level == 0 and package and is_absolute(globals):
             absolute = name
         else:
             absolute, is_relative = self._resolve(name, package)
@@ -370,7 +299,7 @@ class Importer:
         """Do as `__import__` for Python 3 source: only conflicts are ours."""
         absolute = name
         if level > 0:
-            absolute = _from_package(name, _package_of(globals or {}), level)
+            absolute = from_package(name, package_of(globals or {}), level)
         top = absolute.partition(".")[0]
         if top not in self.private and not (
             self._own_source(top) is not None
@@ -447,35 +376,3 @@ def _real(name: str) -> ModuleType:
         if error.name == name:
             raise no_module(name) from None
         raise
-
-
-def _has_extension(name: str, path: Iterable[str]) -> bool:
-    spec = PathFinder.find_spec(name, list(path))
-    return spec is not None and spec.loader is not None and spec.origin is not None
-
-
-def _package_of(globals: Mapping[str, Any]) -> str:
-    """Return the package that code is in, from its globals; '' for none."""
-    package = globals.get("__package__")
-    if isinstance(package, str):
-        return package
-    name = globals.get("__name__")
-    if not isinstance(name, str):
-        return ""
-    return name if "__path__" in globals else name.rpartition(".")[0]
-
-
-def _is_absolute(globals: Mapping[str, Any] | None) -> bool:
-    loader = globals.get("__loader__") if globals else None
-    return isinstance(loader, AppLoader) and loader.is_absolute
-
-
-def _from_package(name: str, package: str, level: int) -> str:
-    if not package:
-        raise ValueError("Attempted relative import in non-package")
-    base = package
-    for _ in range(level - 1):
-        base, dot, _ = base.rpartition(".")
-        if not dot:
-            raise ValueError("Attempted relative import beyond toplevel package")
-    return f"{base}.{name}" if name else base

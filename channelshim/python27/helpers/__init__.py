@@ -12,10 +12,12 @@ from typing import Any
 
 from channelshim.python27.helpers import (
     arithmetic,
+    attributes,
     classes,
     containers,
     exceptions,
     files,
+    formats,
     order,
     printing,
     text,
@@ -26,8 +28,8 @@ def table() -> dict[str, Any]:
     """Return every helper and builtin that needs no importer."""
     names: dict[str, Any] = {}
     for module in (
-        *(arithmetic, order, containers, exceptions),
-        *(text, printing, files, classes),
+        *(arithmetic, order, containers, attributes, exceptions),
+        *(text, formats, printing, files, classes),
     ):
         names.update(module.TABLE)
     for name, value in names.items():

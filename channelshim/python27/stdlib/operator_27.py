@@ -6,7 +6,7 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from channelshim.python27.helpers import arithmetic, containers, order, text
+from channelshim.python27.helpers import arithmetic, attributes, formats, order
 from channelshim.python27.strings import STRINGS, to_text
 
 __all__ = [
@@ -36,7 +36,7 @@ gt = __gt__ = order.gt
 ge = __ge__ = order.ge
 eq = __eq__ = operator.eq
 ne = __ne__ = operator.ne
-mod = __mod__ = text.mod
+mod = __mod__ = formats.mod
 isCallable = callable
 
 
@@ -111,7 +111,7 @@ def _path(obj: Any, name: Any) -> Any:
         raise TypeError("attribute name must be a string")
     name = to_text(name)
     for part in name.split("."):
-        obj = containers.attr(obj, part)
+        obj = attributes.attr(obj, part)
     return obj
 
 
@@ -122,4 +122,4 @@ class methodcaller:
         self._name, self._args, self._named = name, args, named
 
     def __call__(self, obj: Any) -> Any:
-        return containers.attr(obj, self._name)(*self._args, **self._named)
+        return attributes.attr(obj, self._name)(*self._args, **self._named)

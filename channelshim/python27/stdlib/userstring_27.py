@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from typing import Any
 
-from channelshim.python27.helpers import order, text
+from channelshim.python27.helpers import formats, order, text
 from channelshim.python27.strings import STRINGS
 
 __all__ = ["UserString", "MutableString"]
@@ -49,7 +49,7 @@ class UserString(collections.UserString):
         return self.__class__(text.translate27(self.data, *args))
 
     def __mod__(self, args: Any) -> Any:
-        return self.__class__(text.mod(self.data, args))
+        return self.__class__(formats.mod(self.data, args))
 
 
 class MutableString(UserString):
