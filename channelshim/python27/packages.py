@@ -10,6 +10,7 @@ from channelshim.python27.loaders import AppLoader
 
 
 def has_extension(name: str, path: Iterable[str]) -> bool:
+    """Tell whether a compiled module of a name is in a package's folders."""
     spec = PathFinder.find_spec(name, list(path))
     return spec is not None and spec.loader is not None and spec.origin is not None
 
@@ -26,11 +27,17 @@ def package_of(globals: Mapping[str, Any]) -> str:
 
 
 def is_absolute(globals: Mapping[str, Any] | None) -> bool:
+    """Tell whether code asks for absolute imports."""
     loader = globals.get("__loader__") if globals else None
     return isinstance(loader, AppLoader) and loader.is_absolute
 
 
 def from_package(name: str, package: str, level: int) -> str:
+    """Return the absolute form of a name with leading dots.
+
+    Raises:
+        ValueError: it leads out of the package, or there is none.
+    """
     if not package:
         raise ValueError("Attempted relative import in non-package")
     base = package
