@@ -1,0 +1,212 @@
+"""Formats: `%` and `format`, with 2.7's floats, bytes and objects."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from channelshim.python27.helpers.text import float_text, str27
+from channelshim.python27.strings import STRINGS, NativeStr, to_text
+
+_PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
+
+
+class _Float(float):
+    """A float that a format without a specification writes with 12 digits."""
+
+    def __format__(self, specification: str) -> str:
+        return format(float(self), specification) if specification else str(self)
+
+    def __str__(self) -> str:
+        return float_text(self)
+
+
+class _Textual:
+    """A value that formats by its text, as every object of 2.7 did."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __format__(self, specification: str) -> str:
+        return format(to_text(str27(self._value)), specification)
+
+    def __repr__(self) -> str:
+        return repr(self._value)
+
+    def __str__(self) -> str:
+        return to_text(str27(self._value))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._value, name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._value[key]
+
+
+def _formatted(value: Any) -> Any:
+    kind = type(value)
+    if kind is str or kind is int:
+        return value
+    if kind is float:
+        return _Float(value)
+    if kind.__format__ is object.__format__:  # type: ignore[comparison-overlap]
+        return _Textual(value)  # type: ignore[unreachable]
+    return value
+
+
+def format27(value: Any, *args: Any, **named: Any) -> Any:
+    """Do `value.format(…)`."""
+    if isinstance(value, type) and issubclass(value, STRINGS):
+        value, args = args[0], args[1:]
+    if not isinstance(value, STRINGS):
+        return value.format(*args, **named)
+    args = tuple(map(_formatted, args))
+    named = {key: _formatted(item) for key, item in named.items()}
+    return to_text(value).format(*args, **named)
+
+
+def format_builtin(value: Any, specification: Any = "") -> str:
+    """Do as Python 2.7's `format(value, specification)`."""
+    return format(_formatted(value), to_text(specification))
+
+
+# --- %
+
+
+def s(value: Any) -> Any:
+    """Return what `%s` of a native literal writes for a value."""
+    kind = type(value)
+    if kind in _PLAIN_TYPES:
+        return value
+    if kind is float:
+        return float_text(value)
+    if isinstance(value, bytes):
+        return to_text(value)
+    return value
+
+
+def u(value: Any) -> Any:
+    """Return what `%s` of a unicode literal writes for a value."""
+    kind = type(value)
+    if kind in _PLAIN_TYPES:
+        return value
+    method = getattr(kind, "__unicode__", None)
+    if method is not None:
+        return to_text(method(value))
+    return s(value)
+
+
+def _any(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def wrapped(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(each, value))
+        if isinstance(value, dict):
+            return value
+        return each(value)
+
+    return wrapped
+
+
+class _Values:
+    """A mapping whose values at some keys are as `%s` writes them."""
+
+    __slots__ = ("_each", "_keys", "_mapping")
+
+    def __init__(self, mapping: Any, keys: Any, each: Callable[[Any], Any]) -> None:
+        self._mapping = mapping
+        self._keys = keys
+        self._each = each
+
+    def __getitem__(self, key: Any) -> Any:
+        value = self._mapping[key]
+        return self._each(value) if key in self._keys else value
+
+
+def _map(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    def wrapped(mapping: Any, keys: Any) -> Any:
+        if type(mapping) is dict:
+            changed = None
+            for key in keys:
+                value = mapping.get(key)
+                if type(value) not in _PLAIN_TYPES:
+                    if changed is None:
+                        changed = dict(mapping)
+                    changed[key] = each(value)
+            return mapping if changed is None else changed
+        if isinstance(mapping, (tuple, *STRINGS)) or not hasattr(
+            mapping, "__getitem__"
+        ):
+            return mapping
+        return _Values(mapping, keys, each)
+
+    return wrapped
+
+
+_CONVERSION: Final = re.compile(
+    r"%(?:\((?P<key>(?:[^()]|\([^()]*\))*)\))?[-#0 +]*"
+    r"(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d*))?[hlL]?(?P<kind>.)",
+    re.DOTALL,
+)
+
+
+@functools.lru_cache(maxsize=1024)
+def _conversions(template: str) -> tuple[tuple[bool, ...], frozenset[str]]:
+    """Return which positional values are at a %s, and the keys that are."""
+    places: list[bool] = []
+    keys = set()
+    for found in _CONVERSION.finditer(template):
+        if found["kind"] == "%":
+            continue
+        if found["key"] is not None:
+            if found["kind"] == "s":
+                keys.add(found["key"])
+            continue
+        places.extend(False for part in ("width", "precision") if found[part] == "*")
+        places.append(found["kind"] == "s")
+    return tuple(places), frozenset(keys)
+
+
+def mod(left: Any, right: Any) -> Any:
+    """Return `left % right`; the left side is most often text."""
+    if isinstance(left, NativeStr):
+        left = to_text(left)
+    if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
+        return left % right
+    places, keys = _conversions(left)
+    if isinstance(right, tuple):
+        if len(right) == len(places):
+            right = tuple(
+                s(value) if at_s else _number(value)
+                for value, at_s in zip(right, places, strict=True)
+            )
+    elif keys:
+        right = s_map(right, keys)
+    elif places and not isinstance(right, dict):
+        right = s(right) if places[-1] else _number(right)
+    return left % right
+
+
+def _number(value: Any) -> Any:
+    """Return a value for another conversion than %s: %c takes a byte too."""
+    return to_text(value) if isinstance(value, bytes) and len(value) == 1 else value
+
+
+s_any: Final = _any(s)
+u_any: Final = _any(u)
+s_map: Final = _map(s)
+u_map: Final = _map(u)
+
+
+TABLE: Final[dict[str, Any]] = {
+    "_p27_format": format27,
+    "_p27_s": s,
+    "_p27_u": u,
+    "_p27_s_any": s_any,
+    "_p27_u_any": u_any,
+    "_p27_s_map": s_map,
+    "_p27_u_map": u_map,
+    "_p27_mod": mod,
+    "format": format_builtin,
+}
