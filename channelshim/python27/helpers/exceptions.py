@@ -42,12 +42,12 @@ _missing: Final = object()
 
 def message(owner: Any) -> Any:
     """Return `owner.message`, which every exception had in 2.7."""
-    try:
-        return owner.message
-    except AttributeError:
-        if not isinstance(owner, BaseException):
-            raise
+    found = getattr(owner, "message", _missing)
+    if found is not _missing:
+        return found
+    if isinstance(owner, BaseException):
         return owner.args[0] if len(owner.args) == 1 else ""
+    return owner.message
 
 
 def args(owner: Any) -> Any:
