@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from types import CodeType, ModuleType
 from typing import Any, Final
 
+from channelshim.compat import legacy_str
 from channelshim.python27 import gone, names
 from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles
@@ -17,7 +18,6 @@ from channelshim.python27.loading import Finder, Importer
 from channelshim.python27.shadows import Shadow, Shadows
 from channelshim.python27.stdlib import table
 from channelshim.python27.strings import NativeStr
-from channelshim.runtime import legacy_str
 
 _lock: Final = threading.Lock()
 _importer: Importer | None = None

@@ -205,10 +205,7 @@ class ExpressionParser(ParserBase):
             if following not in _AFTER_NUMBER:
                 return self._number(first, is_negative=True)
         self.enter()
-        if self.kind in _SIGNS:
-            operand = self._signed()
-        else:
-            operand = self.power()
+        operand = self._signed() if self.kind in _SIGNS else self.power()
         self.nesting -= 1
         fields = {"op": _SIGNS[sign], "operand": operand}
         return make(ast.UnaryOp, first, self.last(), fields)

@@ -12,7 +12,7 @@ import codecs
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from channelshim.runtime.legacy_str import LegacyStr
+from channelshim.compat.legacy_str import LegacyStr
 
 STRINGS: Final = (str, bytes)
 """What `basestring` is, and what `isinstance(x, str)` asks for."""

@@ -161,11 +161,9 @@ def _translate(
             source = codecs.BOM_UTF8 + source
     text, encoding = decode(source, filename)
     parser = Parser(text, filename, encoding, features)
-    tree: ast.Module | ast.Expression
-    if mode == "eval":
-        tree = parser.single_expression()
-    else:
-        tree = parser.module()
+    tree: ast.Module | ast.Expression = (
+        parser.single_expression() if mode == "eval" else parser.module()
+    )
     found = frozenset(parser.features)
     shows_locals = any(f"{name}()" in text for name in ("locals", "vars", "dir"))
     lowerer = Lowerer(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
-from channelshim import python27, testing
+from channelshim import python27
+from channelshim.cli import testing
 
 
 def main() -> int:

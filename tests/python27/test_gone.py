@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from channelshim import testing
+from channelshim.cli import testing
 from channelshim.python27 import gone
 
 testing.install()
@@ -49,10 +49,10 @@ def test_a_call_says_what_is_gone_and_what_to_use() -> None:
 
 
 def test_what_only_set_things_up_does_nothing() -> None:
-    import dev_appserver
     from google.appengine.dist import use_library
     from google.appengine.ext.appstats import recording
 
+    dev_appserver = importlib.import_module("dev_appserver")
     dev_appserver.fix_sys_path()
     use_library("django", "1.2")
     program = object()

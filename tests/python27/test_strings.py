@@ -208,7 +208,8 @@ def test_it_equals_hashes_and_orders_as_its_text(text: str, other: str) -> None:
     if text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text):
         assert value == text
         assert hash(value) == hash(text)
-        assert {text: 1}[value] == 1
+        numbers: dict[object, int] = {text: 1}
+        assert numbers[value] == 1
     if not any("\ud800" <= letter <= "\udfff" for letter in text + other):
         assert (value < other) == (text.encode() < other.encode())
         assert (value == other) == (text == other)
