@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import pathlib
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Final
 
 from channelshim.appserver.cgi_scripts import CgiScripts
+from channelshim.appserver.dialects import PYTHON3, Dialect
 from channelshim.appserver.own_imports import import_before
 from channelshim.errors import ConfigurationError
 
@@ -77,12 +77,19 @@ class Scripts:
         root: the app's folder; becomes the working directory and the head of sys.path.
         stand_in: the application that somebody has loaded already and wrapped. It runs
             for the scripts that name it; where none does, for all of the app's.
+        dialect: what the app's files are written in.
     """
 
-    def __init__(self, root: pathlib.Path, stand_in: WsgiApp | None = None) -> None:
+    def __init__(
+        self,
+        root: pathlib.Path,
+        stand_in: WsgiApp | None = None,
+        dialect: Dialect = PYTHON3,
+    ) -> None:
         self._root = root.resolve()
         self._stand_in = stand_in
-        self._cgi_scripts = CgiScripts(self._root)
+        self._dialect = dialect
+        self._cgi_scripts = CgiScripts(self._root, dialect.compile)
         self._middleware: Callable[[Any], Any] | None = None
         self._applications: dict[str, WsgiApp] = {}
         self._lock = threading.RLock()
@@ -113,7 +120,7 @@ class Scripts:
         if not (self._root / "appengine_config.py").is_file():
             return
         try:
-            module = importlib.import_module("appengine_config")
+            module = self._dialect.import_module("appengine_config")
         except (Exception, SystemExit) as cause:
             raise AppImportError("appengine_config", cause, self._root) from cause
         self._middleware = getattr(module, "webapp_add_wsgi_middleware", None)
@@ -143,7 +150,7 @@ class Scripts:
         """
         assert self._stand_in is not None
         distinct = _own_scripts(scripts)
-        named = [each for each in distinct if _loaded(each) is self._stand_in]
+        named = [each for each in distinct if self._loaded(each) is self._stand_in]
         if not named and len(distinct) > 1:
             _logger.warning(
                 "app.yaml names %d scripts, and none of them is the wrapped "
@@ -151,8 +158,9 @@ class Scripts:
                 "each",
                 len(distinct),
             )
+        program = self._dialect.program(self._stand_in)
         for script in named or distinct:
-            self._applications[script] = self._stand_in
+            self._applications[script] = program
 
     def load_all(self, scripts: Iterable[str]) -> None:
         """Load each; log what cannot be loaded, unless nothing of the app's can.
@@ -199,49 +207,52 @@ class Scripts:
         try:
             if script.endswith(".py"):
                 return self._cgi_scripts.application(script)
-            application = _find(script)
+            application = self._find(script)
             if self._middleware is not None:
-                application = self._middleware(application)
+                inner = self._dialect.inner_program(application)
+                outer = self._middleware(inner)
+                application = application if outer is inner else outer
         except (Exception, SystemExit) as cause:
             raise AppImportError(script, cause, self._root) from cause
         if not callable(application):
             error = TypeError(f"{script} is no WSGI application")
             raise AppImportError(script, error, self._root)
-        found: WsgiApp = application
+        found: WsgiApp = self._dialect.program(application)
         return found
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file whose code was loaded, the app's among them."""
+        yield from self._dialect.files()
+        yield from self._cgi_scripts.files()
+
+    def _loaded(self, script: str) -> Any:
+        """Return what a dotted name stands for in the modules loaded so far."""
+        module, _, attribute = script.rpartition(".")
+        return getattr(self._dialect.loaded_module(module), attribute, None)
+
+    def _find(self, script: str) -> Any:
+        """Return what a dotted name stands for, the longest module path first tried."""
+        names = script.split(".")
+        found: Any = self._dialect.import_module(names[0])
+        for position, name in enumerate(names[1:], 2):
+            if not hasattr(found, name):
+                self._import_submodule(".".join(names[:position]), script)
+            found = getattr(found, name)
+        return found
+
+    def _import_submodule(self, name: str, script: str) -> None:
+        try:
+            self._dialect.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            parent, _, attribute = name.rpartition(".")
+            raise AttributeError(
+                f"{parent} has no {attribute}, which {script} names"
+            ) from None
 
 
 def _own_scripts(scripts: Iterable[str]) -> list[str]:
     """Return each once, without Google's: deferred's says nothing about the app."""
     distinct = dict.fromkeys(scripts)
     return [script for script in distinct if not script.startswith("google.")]
-
-
-def _loaded(script: str) -> Any:
-    """Return what a dotted name stands for in the modules loaded so far, or None."""
-    module, _, attribute = script.rpartition(".")
-    return getattr(sys.modules.get(module), attribute, None)
-
-
-def _find(script: str) -> Any:
-    """Return what a dotted name stands for, the longest module path first tried."""
-    names = script.split(".")
-    module = importlib.import_module(names[0])
-    found: Any = module
-    for position, name in enumerate(names[1:], 2):
-        if not hasattr(found, name):
-            _import_submodule(".".join(names[:position]), script)
-        found = getattr(found, name)
-    return found
-
-
-def _import_submodule(name: str, script: str) -> None:
-    try:
-        importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        parent, _, attribute = name.rpartition(".")
-        raise AttributeError(
-            f"{parent} has no {attribute}, which {script} names"
-        ) from (None)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from channelshim import appengine
+from channelshim.appserver.dialects import PYTHON3, Dialect, python27_of
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.compat import api_proxy
 from channelshim.composition.clock import SystemClock
@@ -34,6 +35,11 @@ class Installation:
 
     Args:
         plan: what was settled.
+
+    Attributes:
+        plan: as given.
+        dialect: what the app's files are written in; imports of Python 2.7 are
+            translated from here on.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -44,6 +50,13 @@ class Installation:
         self._login = DevelopmentLogin(_Cookies(self), self._remember)
         appengine.install(plan.application.application_id)
         settings = plan.settings
+        self.dialect: Dialect = PYTHON3
+        if plan.is_python27:
+            self.dialect = python27_of(
+                plan.app.directory,
+                python3_files=settings.python3_files,
+                cache=settings.python27_cache,
+            )
         needs = registry.Needs(
             plan.application.application_id,
             plan.app.directory,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import CodeType, ModuleType
 from typing import Any, Final
 
-from channelshim.compat import legacy_str
+from channelshim.compat import import_hooks, legacy_str
 from channelshim.python27 import gone, names
 from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles
@@ -54,7 +54,7 @@ def install(
         if _importer is None:
             cache = CodeCache(cache_dir) if use_cache else None
             _importer = make_importer(AppFiles(), cache)
-            sys.meta_path.insert(0, Finder(_importer))
+            import_hooks.add_finder(Finder(_importer))
             gone.install()
             legacy_str.set_kind(NativeStr)
         _importer.files.add_root(os.fspath(app_dir))
@@ -120,6 +120,8 @@ def is_app_code(value: Any) -> bool:
     """Tell whether a function, or a class, is translated code of an app."""
     if _importer is None:
         return False
+    if isinstance(value, type):
+        value = getattr(value, "__init__", None)
     globals = getattr(value, "__globals__", None)
     if globals is None:
         call = getattr(type(value), "__call__", None)  # noqa: B004 -- its code is asked for

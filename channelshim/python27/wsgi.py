@@ -28,10 +28,38 @@ def bridge(program: Program) -> Program:
 
     def bridged(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         answer = program(_environ27(environ), _start(start_response))
+        if type(answer) is list or type(answer) is tuple:
+            # The server knows that a list is all of it.
+            return [to_bytes(chunk) for chunk in answer]
         return _Chunks(answer)
 
     functools.update_wrapper(bridged, program, assigned=("__doc__",), updated=())
     return bridged
+
+
+class _Unbridged:
+    """An installed program as middleware of the app calls it: back in Latin-1."""
+
+    def __init__(self, program: Program) -> None:
+        self._program: Final = program
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[Any]:
+        for key, value in environ.items():
+            if type(value) is str and not value.isascii():
+                environ[key] = _header(value)
+        return self._program(environ, start_response)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._program, name)
+
+
+def unbridge(program: Program) -> Program:
+    """Return a WSGI program for middleware of Python 2.7 to call.
+
+    Args:
+        program: one of Python 2.7 is returned as it is.
+    """
+    return program if is_app_code(program) else _Unbridged(program)
 
 
 def _environ27(environ: dict[str, Any]) -> dict[str, Any]:
