@@ -84,7 +84,7 @@ class Packed(webapp.RequestHandler):
     def get(self):
         buf = StringIO.StringIO()
         zipped = gzip.GzipFile(mode='wb', fileobj=buf)
-        zipped.write('é' * 100)
+        zipped.write('é\xff' * 100)
         zipped.close()
         data = buf.getvalue()
         buf.seek(0)
