@@ -172,6 +172,7 @@ def play_zipped(site: Site) -> None:
     assert frame.status == 200, site.output()[-3000:]
     plain = bytes(b ^ b"\x01\x02\xff"[n % 3] for n, b in enumerate(frame.body))
     assert plain == head + raw
+    assert (frame.headers["X-Kind"], frame.headers["X-Hex"]) == ("7", "cafe78")
     assert frame.headers["X-Letters"] == str(len(note))
     assert ann.ask("/frame/9").status == 404
     back = ann.ask("/unmask", body=frame.body)

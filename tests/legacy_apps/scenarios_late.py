@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import md5
 from pathlib import Path
 
 from tests.contract.sites import Answer, Site
@@ -57,6 +58,7 @@ def play_auction(site: Site) -> None:
         assert page.hear_json()["lap"] == 2
         sold = page.hear_json()
         assert (sold["kind"], sold["to"]) == ("sold", "Bob")
+        assert sold["proof"] == "#" + md5(b"Bob:1000").hexdigest()[:8]
         assert sold["notes"] == [["Bob", [1000]], ["ann@x/1", [199]]]
     text = ann.text("/watch", query=watch)
     assert "<p>2 bids, least 10.50 EUR</p>" in text

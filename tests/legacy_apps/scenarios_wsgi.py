@@ -79,6 +79,7 @@ def play_busmap(site: Site) -> None:
     assert "<title>2 lines</title>" in text
     assert "<p>7: Hafen via Markt, Brücke, Hafen</p>" in text
     assert "<p>11: Über&#39;m Berg via Markt, Berg</p>" in text
+    find(r"<p>(7|11): 2 names, 3.3</p>", text)
     page = Page(site, find(r'Channel\("([^"]+)"\)', text))
 
     assert visitor.ask("/tasks/refresh").status == 302
