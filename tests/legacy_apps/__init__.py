@@ -3,4 +3,5 @@
 import pytest
 
 # Their assertions are the tests'.
-pytest.register_assert_rewrite(f"{__name__}.scenarios", f"{__name__}.visits")
+for _name in ("scenarios_cgi", "scenarios_wsgi", "scenarios_late", "visits"):
+    pytest.register_assert_rewrite(f"{__name__}.{_name}")

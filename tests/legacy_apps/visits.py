@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -164,3 +166,21 @@ def feed(content: bytes, content_type: str) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def find(pattern: str, text: str) -> str:
+    """Return the first group of a pattern that must be in a text."""
+    found = re.search(pattern, text, re.DOTALL)
+    assert found is not None, (pattern, text)
+    return found[1]
+
+
+def age_seconds(answer: Answer) -> int:
+    """Return how long an answer may be kept, said in either of two ways."""
+    control = answer.headers["Cache-Control"]
+    if "max-age" in control:
+        return int(find(r"max-age=(\d+)", control))
+    expires = parsedate_to_datetime(answer.headers["Expires"])
+    return int(
+        (expires - parsedate_to_datetime(answer.headers["Date"])).total_seconds()
+    )

@@ -1,6 +1,7 @@
 """Auctions; money is in cents."""
 
 import datetime
+import hashlib
 import logging
 
 from google.appengine.api import namespace_manager
@@ -24,6 +25,7 @@ class Bid(ndb.Model):
     bidder = ndb.StringProperty(required=True)
     amount = ndb.IntegerProperty()
     at = ndb.DateTimeProperty(auto_now_add=True)
+    proof = ndb.BlobProperty()
 
     @classmethod
     def of(cls, auction_key):
@@ -48,7 +50,8 @@ class Auction(ndb.Model):
         fresh = self.key.get()
         if amount < fresh.least:
             raise TooLow(amount, fresh.least)
-        bid = Bid(parent=self.key, bidder=bidder, amount=amount)
+        proof = hashlib.md5('%s:%d' % (bidder, amount)).hexdigest()
+        bid = Bid(parent=self.key, bidder=bidder, amount=amount, proof=proof)
         fresh.least = amount + max(amount / 20, 1)
         fresh.bids += 1
         notes = dict(fresh.notes)

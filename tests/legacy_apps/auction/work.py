@@ -36,7 +36,7 @@ def close(urlsafe, lap=1):
     auction.is_open = False
     auction.put()
     best = models.Bid.of(auction.key).get()
-    tell(urlsafe, 'sold', to=best and best.bidder,
+    tell(urlsafe, 'sold', to=best and best.bidder, proof='#' + best.proof[:8],
          notes=sorted(auction.notes.iteritems()))
 
 

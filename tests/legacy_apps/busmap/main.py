@@ -45,7 +45,8 @@ class MapPage(Handler):
         ident = 'map@%f' % time.time()
         Watcher(id=ident, lines=[int(n) for n in self.request.get_all('line')],
                 user=users.get_current_user()).put()
-        self.render('map.html', token=channel.create_channel(ident), lines=LINES)
+        self.render('map.html', token=channel.create_channel(ident), lines=LINES,
+                    names=line_names(), zoom=1.1 * 3)
 
 
 class Refresh(Handler):

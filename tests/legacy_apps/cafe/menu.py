@@ -75,7 +75,7 @@ class File(Page):
 class Names(Page):
 	def get(self):
 		exec 'value = u"\xe9"' in globals()
-		self.response.out.write(repr(value) + repr('é') + repr(TITLE.decode(LATIN)[3:4])[-6:])
+		self.response.out.write(`'é'` + ' %d %s' % (len(value), TITLE.decode(LATIN)[3:] == value + MOTTO[4:4] + u' Zur Brücke'))
 
 application = webapp.WSGIApplication([
 	('/', Menu),

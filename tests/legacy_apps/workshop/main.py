@@ -156,7 +156,7 @@ def broken(page):
         except (TypeError, ValueError), error:
             pass
     print error, error.args, error[0], error.message
-    raise StandardError('a', 1)
+    raise IndexError('a', 1)
 
 
 app = webapp2.WSGIApplication(

@@ -61,6 +61,7 @@ class Frame(webapp.RequestHandler):
         self.response.headers['Content-Type'] = 'application/octet-stream'
         self.response.out.write(wire.mask(note.frame, '\x01\x02\xff'))
         self.response.headers['X-Kind'] = str(kind)
+        self.response.headers['X-Hex'] = (note.frame[:2] + 'x').encode('hex')
         self.response.headers['X-Letters'] = str(len(text))
 
 
@@ -84,7 +85,7 @@ class Packed(webapp.RequestHandler):
     def get(self):
         buf = StringIO.StringIO()
         zipped = gzip.GzipFile(mode='wb', fileobj=buf)
-        zipped.write('é' * 100)
+        zipped.write('é\xff' * 100)
         zipped.close()
         data = buf.getvalue()
         buf.seek(0)
