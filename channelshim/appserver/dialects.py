@@ -50,7 +50,7 @@ class Dialect(Protocol):
         ...
 
     def files(self) -> Iterator[str]:
-        """Yield the path of every file whose code was loaded; a zip's may be inside."""
+        """Yield the absolute path of every file whose code was loaded, zips' included."""
         ...
 
 
@@ -159,4 +159,5 @@ def _files_of(modules: Iterable[Any]) -> Iterator[str]:
     for module in list(modules):
         file = getattr(module, "__file__", None)
         if isinstance(file, str):
-            yield file
+            # Apps have entries like "libs.zip" in sys.path.
+            yield file if os.path.isabs(file) else os.path.abspath(file)

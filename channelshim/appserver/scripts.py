@@ -15,6 +15,7 @@ from typing import Any, Final
 from channelshim.appserver.cgi_scripts import CgiScripts
 from channelshim.appserver.dialects import PYTHON3, Dialect
 from channelshim.appserver.own_imports import import_before
+from channelshim.compat.tracebacks import hide_translator, hint
 from channelshim.errors import ConfigurationError
 
 _logger: Final = logging.getLogger("channelshim.appserver")
@@ -35,6 +36,7 @@ class AppImportError(ConfigurationError):
     """
 
     def __init__(self, script: str, cause: BaseException, root: pathlib.Path) -> None:
+        hide_translator(cause)
         frame = _last_frame(cause.__traceback__, root)
         path, line = frame or _syntax_place(cause)
         super().__init__(
@@ -46,6 +48,8 @@ class AppImportError(ConfigurationError):
         while len(own.stack) > 1 and not _is_inside(own.stack[0].filename, root):
             del own.stack[0]
         self.report = "".join(own.format())
+        if help_text := hint(cause):
+            self.report += f"{help_text}\n"
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:
