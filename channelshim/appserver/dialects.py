@@ -50,7 +50,7 @@ class Dialect(Protocol):
         ...
 
     def files(self) -> Iterator[str]:
-        """Yield the absolute path of every file whose code was loaded, zips' included."""
+        """Yield the absolute path of every file whose code was loaded."""
         ...
 
 
@@ -94,7 +94,14 @@ class Python27:
 
     def import_module(self, name: str) -> ModuleType:
         """See Dialect."""
-        return self._importer.load(name)
+        try:
+            return self._importer.load(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            # In the words of today: it is app.yaml that asks.
+            sentence = f"No module named {name!r}"
+            raise ModuleNotFoundError(sentence, name=name) from None
 
     def loaded_module(self, name: str) -> ModuleType | None:
         """See Dialect."""

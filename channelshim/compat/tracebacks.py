@@ -56,7 +56,7 @@ def _without_translator(trace: TracebackType | None) -> TracebackType | None:
         and not name.endswith("/importlib/__init__.py")
     ]
     if not kept:
-        return entries[0]
+        return None
     for entry, following in pairwise(kept):
         entry.tb_next = following
     kept[-1].tb_next = None

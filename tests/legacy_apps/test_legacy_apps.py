@@ -26,15 +26,15 @@ pytestmark = pytest.mark.served
 
 GRACE_SECONDS = 1.0
 
-CACHE = {"PYTHON27_CACHE": str(ROOT / ".cache" / "python27")}
+CACHE = {"CHANNELSHIM_PYTHON27_CACHE": str(ROOT / ".cache" / "python27")}
 """Translated code, for the next run."""
 
 
 @contextmanager
 def served_by_ours(name: str, folder: Path) -> Iterator[Site]:
-    """Serve an app with channelshim and its Python 2.7 mode."""
+    """Serve an app with channelshim."""
     app = prepare(name, folder, for_original=False)
-    command = [sys.executable, str(HERE / "serving.py"), str(app)]
+    command = [sys.executable, "-m", "channelshim", "serve", str(app)]
     command += ["--port=0", "--admin_port=0", f"--grace_seconds={GRACE_SECONDS}"]
     command += [f"--storage_path={folder / 'storage'}"]
     with running(command, folder, CACHE) as program:
