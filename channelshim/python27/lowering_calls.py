@@ -193,6 +193,7 @@ class CallLowerer(LowererBase):
 
     def header(self, node: Any) -> Any:
         """Return what a `for` goes over: range() makes no list there."""
+        is_items = _is_items_call(node)
         is_range = (
             node.__class__ is ast.Call
             and node.func.__class__ is ast.Name
@@ -202,6 +203,8 @@ class CallLowerer(LowererBase):
         lowered = self.expr(node)
         if is_range:
             lowered.func = name_at(node, "_p27_range")
+        elif is_items:
+            lowered.body = _items_of_copy(node, lowered.orelse.args[0])
         elif lowered.__class__ is ast.Call and lowered.func.__class__ is ast.Name:
             return self._view(lowered)
         return self.spread_error(lowered)
@@ -241,12 +244,34 @@ class CallLowerer(LowererBase):
         return constant_at(node, value.value[place : place + 1])
 
 
-def _method_at(place: Any, owner: ast.Name, name: str) -> ast.Call:
+def _method_at(place: Any, owner: ast.expr, name: str) -> ast.Call:
     """Return the call of a method without arguments."""
     fields: dict[str, Any] = {"value": owner, "attr": name, "ctx": LOAD}
     function = make_at(ast.Attribute, place, fields)
     fields = {"func": function, "args": [], "keywords": []}
     return make_at(ast.Call, place, fields)
+
+
+def _is_items_call(node: Any) -> bool:
+    """Tell whether a node, not lowered yet, is `name.items()`."""
+    return (
+        node.__class__ is ast.Call
+        and node.func.__class__ is ast.Attribute
+        and node.func.attr == "items"
+        and node.func.value.__class__ is ast.Name
+        and not (node.args or node.keywords)
+    )
+
+
+def _items_of_copy(place: Any, owner: ast.Name) -> ast.Call:
+    """Return `owner.copy().items()`, which a loop may go over instead of a list.
+
+    Theory: nobody else knows the copy, so its view gives the pairs that the list
+    would, whatever the loop or another thread does to the dict meanwhile; and a view
+    makes one pair at a time.
+    """
+    copy = _method_at(place, owner, "copy")
+    return _method_at(place, copy, "items")
 
 
 def _is_simple(node: Any) -> bool:

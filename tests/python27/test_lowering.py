@@ -84,6 +84,9 @@ EXPRESSIONS = [
      "else _p27_items(a)"),
     ("[b for b in a.itervalues()]", "[b for b in (a.values() "
      "if a.__class__ is _p27_dict else _p27_itervalues(a))]"),
+    ("[b for b in a.items()]", "[b for b in (a.copy().items() "
+     "if a.__class__ is _p27_dict else _p27_items(a))]"),
+    ("[b for b in a.b.items()]", "[b for b in _p27_items(a.b)]"),
     ("a.iteritems()", "_p27_iteritems(a)"),
     ("dict.items(a)", "_p27_items(dict, a)"),
     ("a.iteritems", "_p27_attr(a, 'iteritems')"),

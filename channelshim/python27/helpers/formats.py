@@ -77,6 +77,8 @@ def format_builtin(value: Any, specification: Any = "") -> str:
 
 def s(value: Any) -> Any:
     """Return what `%s` of a native literal writes for a value."""
+    if type(value) is str:
+        return value
     kind = type(value)
     if kind in _PLAIN_TYPES:
         return value
@@ -89,6 +91,8 @@ def s(value: Any) -> Any:
 
 def u(value: Any) -> Any:
     """Return what `%s` of a unicode literal writes for a value."""
+    if type(value) is str:
+        return value
     kind = type(value)
     if kind in _PLAIN_TYPES:
         return value
@@ -98,8 +102,19 @@ def u(value: Any) -> Any:
     return s(value)
 
 
+def _both(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return what gives a value for `%s` that other conversions can take too."""
+
+    def value_of(value: Any) -> Any:
+        return _Float(value) if type(value) is float else each(value)
+
+    return value_of
+
+
 def _any(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def wrapped(value: Any) -> Any:
+        if type(value) is str:
+            return value
         if isinstance(value, tuple):
             return tuple(map(each, value))
         if isinstance(value, dict):
@@ -129,11 +144,13 @@ def _map(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
         if type(mapping) is dict:
             changed = None
             for key in keys:
+                # A missing key is the format's own error.
                 value = mapping.get(key)
-                if type(value) not in _PLAIN_TYPES:
-                    if changed is None:
-                        changed = dict(mapping)
-                    changed[key] = each(value)
+                if type(value) is str or type(value) in _PLAIN_TYPES:
+                    continue
+                if changed is None:
+                    changed = mapping.copy()
+                changed[key] = each(value)
             return mapping if changed is None else changed
         if isinstance(mapping, (tuple, *STRINGS)) or not hasattr(
             mapping, "__getitem__"
@@ -152,37 +169,45 @@ _CONVERSION: Final = re.compile(
 
 
 @functools.lru_cache(maxsize=1024)
-def _conversions(template: str) -> tuple[tuple[bool, ...], frozenset[str]]:
-    """Return which positional values are at a %s, and the keys that are."""
+def _conversions(
+    template: str,
+) -> tuple[tuple[bool, ...], tuple[str, ...], bool]:
+    """Return which positional values are at a %s, the keys that are, and whether any
+    of these is at another conversion too.
+    """
     places: list[bool] = []
-    keys = set()
+    keys: dict[str, None] = {}
+    others = set()
     for found in _CONVERSION.finditer(template):
         if found["kind"] == "%":
             continue
         if found["key"] is not None:
             if found["kind"] == "s":
-                keys.add(found["key"])
+                keys[found["key"]] = None
+            else:
+                others.add(found["key"])
             continue
         places.extend(False for part in ("width", "precision") if found[part] == "*")
         places.append(found["kind"] == "s")
-    return tuple(places), frozenset(keys)
+    return tuple(places), tuple(keys), not others.isdisjoint(keys)
 
 
 def mod(left: Any, right: Any) -> Any:
     """Return `left % right`; the left side is most often text."""
-    if isinstance(left, NativeStr):
-        left = to_text(left)
-    if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
-        return left % right
-    places, keys = _conversions(left)
-    if isinstance(right, tuple):
+    if type(left) is not str:
+        if isinstance(left, NativeStr):
+            left = to_text(left)
+        if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
+            return left % right
+    places, keys, is_both = _conversions(left)
+    if keys and not isinstance(right, tuple):
+        right = (s_both_map if is_both else s_map)(right, keys)
+    elif isinstance(right, tuple):
         if len(right) == len(places):
             right = tuple(
                 s(value) if at_s else _number(value)
                 for value, at_s in zip(right, places, strict=True)
             )
-    elif keys:
-        right = s_map(right, keys)
     elif places and not isinstance(right, dict):
         right = s(right) if places[-1] else _number(right)
     return left % right
@@ -197,6 +222,8 @@ s_any: Final = _any(s)
 u_any: Final = _any(u)
 s_map: Final = _map(s)
 u_map: Final = _map(u)
+s_both_map: Final = _map(_both(s))
+u_both_map: Final = _map(_both(u))
 
 
 TABLE: Final[dict[str, Any]] = {
@@ -207,6 +234,8 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_u_any": u_any,
     "_p27_s_map": s_map,
     "_p27_u_map": u_map,
+    "_p27_s_both_map": s_both_map,
+    "_p27_u_both_map": u_both_map,
     "_p27_mod": mod,
     "format": format_builtin,
 }

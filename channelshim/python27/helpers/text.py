@@ -41,14 +41,15 @@ def float_text(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{exponent}"
 
 
-def str27(*values: Any) -> Any:
+def str27(value: Any = "", *rest: Any) -> Any:
     """Do as Python 2.7's `str(value)`."""
-    if len(values) != 1:
-        return str(*values)
-    value = values[0]
+    if rest:
+        return str(value, *rest)
     kind = type(value)
     if kind is str:
         return value
+    if kind is int:
+        return str(value)
     if kind is float:
         return float_text(value)
     if isinstance(value, bytes):
@@ -111,7 +112,7 @@ def type27(value: Any, *rest: Any) -> Any:
 def join27(separator: Any, parts: Any) -> Any:
     """Do `separator.join(parts)`."""
     if type(separator) is str:
-        if not isinstance(parts, (list, tuple)):
+        if type(parts) is not list and not isinstance(parts, tuple):
             parts = list(parts)
         try:
             return separator.join(parts)
