@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import CodeType, ModuleType
 from typing import Any, Final
 
-from channelshim.python27 import gone, names
+from channelshim.python27 import gone, mends, names
 from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles
 from channelshim.python27.loading import Finder, Importer
@@ -56,6 +56,7 @@ def install(
             _importer = make_importer(AppFiles(), cache)
             sys.meta_path.insert(0, Finder(_importer))
             gone.install()
+            mends.install(_importer.shadows.get)
             legacy_str.set_kind(NativeStr)
         _importer.files.add_root(os.fspath(app_dir))
         _importer.files.python3_files.extend(python3_files)
