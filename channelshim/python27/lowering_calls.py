@@ -22,6 +22,12 @@ DICTIONARY_METHODS: Final = frozenset(
 
 TEXT_METHODS: Final = frozenset(("encode", "decode", "translate", "format"))
 
+_TAKE_TEXT: Final = frozenset(
+    "replace split rsplit find rfind index rindex count startswith endswith strip "
+    "lstrip rstrip partition rpartition".split()
+)
+"""Methods of text that are given text, or bytes."""
+
 _LISTED: Final = frozenset(("keys", "values", "items"))
 _VIEWED: Final = {
     "_p27_iterkeys": "keys",
@@ -113,6 +119,8 @@ class CallLowerer(LowererBase):
                 return call_at(node, "_p27_join", [function.value, *arguments])
         elif name == "next" and not arguments and not keywords:
             return call_at(node, "_p27_next", [function.value])
+        elif name in _TAKE_TEXT:
+            return self.text_method(node)
         elif name in _READ_BY_NAME:
             node.func = self.attribute(function)
         elif _may_reach_object(node, function):

@@ -25,6 +25,7 @@ def is_lowered_to(text: str, expected: str) -> None:
 
 A = "a.__class__ is _p27_int"
 B = "b.__class__ is _p27_int"
+N = "a.__class__ is _p27_native"
 
 EXPRESSIONS = [
     # Division: both int goes the native way, known floats and ints do without a test.
@@ -78,6 +79,23 @@ EXPRESSIONS = [
     ("a % b", f"a % b if {A} else _p27_mod(a, b)"),
     ("a % (b, c)", "_p27_mod(a, (b, c))"),
     ("f() % b", "_p27_mod(f(), b)"),
+    # Bytes that meet text.
+    ("a in b", f"_p27_in(a, b) if {N} else a in b"),
+    ("a not in b", f"not _p27_in(a, b) if {N} else a not in b"),
+    ("a.c in b", "_p27_in(a.c, b)"),
+    ("'a' in b", "'a' in b"),
+    ("b'\\xff' in b", "_p27_in(b'\\xff', b)"),
+    ("a.c in (1, 2)", "a.c in (1, 2)"),
+    ("'%d' % 1 in b", "'%d' % 1 in b"),
+    ("len(a) in b", "len(a) in b"),
+    ("a in b in c", "a in b in c"),
+    ("a.replace(b, '')", "_p27_text_method(a, 'replace', b, '') "
+     "if b.__class__ is _p27_native else a.replace(b, '')"),
+    ("a.replace(b, c)", "_p27_text_method(a, 'replace', b, c)"),
+    ("a.b.find(c, 1)", "_p27_text_method(a.b, 'find', c, 1)"),
+    ("a.split(',', 1)", "a.split(',', 1)"),
+    ("a.replace(hour=b)", "a.replace(hour=b)"),
+    ("a.count(*b)", "a.count(*b)"),
     # Methods that Python 3 lacks or changed.
     ("f().items()", "_p27_items(f())"),
     ("a.items()", "_p27_list(a.items()) if a.__class__ is _p27_dict "

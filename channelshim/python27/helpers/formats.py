@@ -102,15 +102,6 @@ def u(value: Any) -> Any:
     return s(value)
 
 
-def _both(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return what gives a value for `%s` that other conversions can take too."""
-
-    def value_of(value: Any) -> Any:
-        return _Float(value) if type(value) is float else each(value)
-
-    return value_of
-
-
 def _any(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def wrapped(value: Any) -> Any:
         if type(value) is str:
@@ -139,24 +130,38 @@ class _Values:
         return self._each(value) if key in self._keys else value
 
 
-def _map(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+def _map(
+    each: Callable[[Any], Any], of_float: Callable[[float], Any] = float_text
+) -> Callable[[Any, Any], Any]:
+    """Return what prepares a mapping for a format, by what it does to each value.
+
+    Args:
+        each: to any value at `%s`.
+        of_float: to a float there, the commonest that is neither text nor int.
+    """
+
     def wrapped(mapping: Any, keys: Any) -> Any:
         if type(mapping) is dict:
             changed = None
             for key in keys:
                 # A missing key is the format's own error.
-                value = mapping.get(key)
-                if type(value) is str or type(value) in _PLAIN_TYPES:
+                value: Any = mapping.get(key)
+                kind = type(value)
+                if kind is str or kind in _PLAIN_TYPES:
                     continue
                 if changed is None:
                     changed = mapping.copy()
-                changed[key] = each(value)
+                changed[key] = of_float(value) if kind is float else each(value)
             return mapping if changed is None else changed
         if isinstance(mapping, (tuple, *STRINGS)) or not hasattr(
             mapping, "__getitem__"
         ):
             return mapping
-        return _Values(mapping, keys, each)
+        return _Values(
+            mapping,
+            keys,
+            lambda value: of_float(value) if type(value) is float else each(value),
+        )
 
     return wrapped
 
@@ -222,8 +227,9 @@ s_any: Final = _any(s)
 u_any: Final = _any(u)
 s_map: Final = _map(s)
 u_map: Final = _map(u)
-s_both_map: Final = _map(_both(s))
-u_both_map: Final = _map(_both(u))
+# For keys at another conversion too, which takes no text for a number.
+s_both_map: Final = _map(s, _Float)
+u_both_map: Final = _map(u, _Float)
 
 
 TABLE: Final[dict[str, Any]] = {

@@ -152,17 +152,18 @@ def cmp(left: Any, right: Any) -> int:
     """Return a negative number, 0 or 1 as 2.7's `cmp`.
 
     Theory of the first lines: these types have no `__cmp__`, and what is below asks
-    the same three questions of them, the native operators first.
+    the same three questions of them, the native operators first. At most one of the
+    three is true of them, so the order of asking is free.
     """
     if left is right:
         return 0
     kind = type(left)
     if kind is type(right) and kind in _NATIVE:
         try:
-            if left == right:
-                return 0
             if left < right:
                 return -1
+            if left == right:
+                return 0
             if left > right:
                 return 1
         except TypeError:

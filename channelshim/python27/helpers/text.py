@@ -161,6 +161,29 @@ def translate27(value: Any, *args: Any) -> Any:
     return value.translate(*args)
 
 
+# --- text that meets bytes
+
+
+def in27(item: Any, container: Any) -> bool:
+    """Do `item in container`, where bytes may be looked for in text."""
+    if isinstance(item, bytes) and isinstance(container, str):
+        return to_text(item) in container
+    return item in container
+
+
+def text_method(owner: Any, name: str, *values: Any) -> Any:
+    """Do `owner.name(*values)`, where text may be given bytes."""
+    if isinstance(owner, str):
+        values = tuple(map(_as_text, values))
+    return getattr(owner, name)(*values)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_as_text, value))
+    return to_text(value) if isinstance(value, bytes) else value
+
+
 # --- characters
 
 
@@ -261,6 +284,9 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_repr": repr27,
     "_p27_type": type27,
     "_p27_join": join27,
+    "_p27_native": NativeStr,
+    "_p27_in": in27,
+    "_p27_text_method": text_method,
     "_p27_encode": encode27,
     "_p27_decode": decode27,
     "_p27_translate": translate27,
