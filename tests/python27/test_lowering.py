@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 
 import pytest
@@ -15,9 +16,15 @@ def lowered(text: str) -> str:
     return ast.unparse(translate(text, "file.py").tree)
 
 
+def same_everywhere(text: str) -> str:
+    """Return source as one Python writes it: 3.10 puts more targets in parentheses."""
+    named = re.sub(r"(?<!\w)\.(?=\d)", "parameter_", text)
+    return ast.unparse(ast.parse(named))
+
+
 def is_lowered_to(text: str, expected: str) -> None:
     tree = translate(text, "file.py").tree
-    assert ast.unparse(tree) == expected.strip("\n")
+    assert same_everywhere(ast.unparse(tree)) == same_everywhere(expected)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         compile(tree, "file.py", "exec", dont_inherit=True)
