@@ -32,6 +32,17 @@ class Source:
     zip_path: str | None = None
     member: str = ""
 
+    def has_file(self, name: str) -> bool:
+        """Tell whether the source is a package that has a file of this name."""
+        folders = self.package_path
+        return folders is not None and os.path.isfile(os.path.join(folders[0], name))
+
+    def folder(self) -> str:
+        """Return the entry of the search path that the source was found in."""
+        if self.package_path is not None:
+            return os.path.dirname(self.package_path[0])
+        return os.path.dirname(self.path)
+
     def read(self) -> bytes:
         """Return the source's bytes.
 
@@ -82,6 +93,10 @@ class AppFiles:
         ):
             return False
         return _INSTALLED_FOLDERS.isdisjoint(path[len(root) :].split(os.sep))
+
+    def is_at_root(self, path: str) -> bool:
+        """Tell whether a folder is an app's own, and not one below it."""
+        return os.path.abspath(path) in self._roots
 
     def is_python3(self, path: str) -> bool:
         """Tell whether a setting says that a file is Python 3 source."""

@@ -127,7 +127,19 @@ class Importer:
     def _own_source(self, name: str) -> Source | None:
         if name in table.ALWAYS_INSTALLED:
             return None
-        return self.files.find(name, sys.path)
+        source = self.files.find(name, sys.path)
+        return None if source and self._is_replaced(source) else source
+
+    def _is_replaced(self, source: Source) -> bool:
+        """Tell whether a copy of a library gives way to the installed one."""
+        if source.name not in table.REPLACED:
+            return False
+        file_name, is_anywhere = table.REPLACED[source.name]
+        if not is_anywhere and not self.files.is_at_root(source.folder()):
+            return False
+        if file_name and not source.has_file(file_name):
+            return False
+        return source.name in table.MOVED or self.is_in_conflict(source.name)
 
     def _resolve(self, name: str, package: str) -> tuple[str, bool]:
         """Return a name's absolute form for code in a package, tried as relative."""
@@ -169,7 +181,7 @@ class Importer:
             if not getattr(spec, "_initializing", False):
                 return module
             return self._load_private(name)
-        top, _, rest = name.partition(".")
+        top, dot, rest = name.partition(".")
         last = name.rpartition(".")[2]
         if last in table.ALWAYS_OURS and last in self.shadows:
             return self.shadows.get(last)
@@ -181,6 +193,8 @@ class Importer:
             if self.is_in_conflict(top):
                 return self._load_private(name)
             return _real(name)
+        if top in table.MOVED and self.files.find(top, sys.path) is not None:
+            return _real(table.MOVED[top] + dot + rest)
         if top in self.shadows and not self._is_own_module(top):
             return self._load_shadowed(name)
         if top in table.RENAMED:
@@ -328,10 +342,14 @@ class Importer:
                 self.load(full)
             elif not hasattr(module, item) and hasattr(module, "__path__"):
                 try:
-                    self.load(full)
+                    found = self.load(full)
                 except ModuleNotFoundError as error:
                     if error.name != full:
                         raise
+                    continue
+                if not hasattr(module, item):
+                    # It stands in for a part that the installed package lost.
+                    setattr(module, item, found)
 
     def load_file(
         self, name: str, path: str, folders: Iterable[str] | None

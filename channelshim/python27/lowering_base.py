@@ -83,6 +83,10 @@ class LowererBase:
         """Return a target of assignment or del lowered."""
         raise NotImplementedError
 
+    def text_method(self, node: Any) -> Any:
+        """Return the call of a method that text has, which may be given bytes."""
+        raise NotImplementedError
+
     def is_builtin(self, name: str) -> bool:
         """Tell whether a name can only be the builtin."""
         return name not in self.bound_anywhere

@@ -22,6 +22,12 @@ DICTIONARY_METHODS: Final = frozenset(
 
 TEXT_METHODS: Final = frozenset(("encode", "decode", "translate", "format"))
 
+_TAKE_TEXT: Final = frozenset(
+    "replace split rsplit find rfind index rindex count startswith endswith strip "
+    "lstrip rstrip partition rpartition".split()
+)
+"""Methods of text that are given text, or bytes."""
+
 _LISTED: Final = frozenset(("keys", "values", "items"))
 _VIEWED: Final = {
     "_p27_iterkeys": "keys",
@@ -113,6 +119,8 @@ class CallLowerer(LowererBase):
                 return call_at(node, "_p27_join", [function.value, *arguments])
         elif name == "next" and not arguments and not keywords:
             return call_at(node, "_p27_next", [function.value])
+        elif name in _TAKE_TEXT:
+            return self.text_method(node)
         elif name in _READ_BY_NAME:
             node.func = self.attribute(function)
         elif _may_reach_object(node, function):
@@ -193,6 +201,7 @@ class CallLowerer(LowererBase):
 
     def header(self, node: Any) -> Any:
         """Return what a `for` goes over: range() makes no list there."""
+        is_items = _is_items_call(node)
         is_range = (
             node.__class__ is ast.Call
             and node.func.__class__ is ast.Name
@@ -202,6 +211,8 @@ class CallLowerer(LowererBase):
         lowered = self.expr(node)
         if is_range:
             lowered.func = name_at(node, "_p27_range")
+        elif is_items:
+            lowered.body = _items_of_copy(node, lowered.orelse.args[0])
         elif lowered.__class__ is ast.Call and lowered.func.__class__ is ast.Name:
             return self._view(lowered)
         return self.spread_error(lowered)
@@ -241,12 +252,34 @@ class CallLowerer(LowererBase):
         return constant_at(node, value.value[place : place + 1])
 
 
-def _method_at(place: Any, owner: ast.Name, name: str) -> ast.Call:
+def _method_at(place: Any, owner: ast.expr, name: str) -> ast.Call:
     """Return the call of a method without arguments."""
     fields: dict[str, Any] = {"value": owner, "attr": name, "ctx": LOAD}
     function = make_at(ast.Attribute, place, fields)
     fields = {"func": function, "args": [], "keywords": []}
     return make_at(ast.Call, place, fields)
+
+
+def _is_items_call(node: Any) -> bool:
+    """Tell whether a node, not lowered yet, is `name.items()`."""
+    return (
+        node.__class__ is ast.Call
+        and node.func.__class__ is ast.Attribute
+        and node.func.attr == "items"
+        and node.func.value.__class__ is ast.Name
+        and not (node.args or node.keywords)
+    )
+
+
+def _items_of_copy(place: Any, owner: ast.Name) -> ast.Call:
+    """Return `owner.copy().items()`, which a loop may go over instead of a list.
+
+    Theory: nobody else knows the copy, so its view gives the pairs that the list
+    would, whatever the loop or another thread does to the dict meanwhile; and a view
+    makes one pair at a time.
+    """
+    copy = _method_at(place, owner, "copy")
+    return _method_at(place, copy, "items")
 
 
 def _is_simple(node: Any) -> bool:

@@ -38,6 +38,9 @@ def wrap_values(literal: ast.Constant, values: Any) -> Any:
     prefix = "_p27_u" if literal.kind == "u" else "_p27_s"
     keys = [match[1][1:-1] for match in places if match[1] and match[4] == "s"]
     if any(match[1] for match in places):
+        others = {match[1][1:-1] for match in places if match[1] and match[4] != "s"}
+        if not others.isdisjoint(keys):
+            return _map_at(f"{prefix}_both_map", values, keys)
         return _wrap_named(prefix, values, keys)
     return _wrap_in_order(prefix, values, places)
 
@@ -53,10 +56,14 @@ def _wrap_named(prefix: str, values: Any, keys: list[str]) -> Any:
             if key.value in keys:
                 values.values[number] = _wrap(prefix, values.values[number])
         return values
+    return _map_at(f"{prefix}_map", values, keys)
+
+
+def _map_at(helper_name: str, values: Any, keys: list[str]) -> Any:
     names = [constant_at(values, key) for key in dict.fromkeys(keys)]
     tuple_fields = {"elts": names, "ctx": LOAD}
     arguments = [values, make_at(ast.Tuple, values, tuple_fields)]
-    return call_at(values, f"{prefix}_map", arguments)
+    return call_at(values, helper_name, arguments)
 
 
 def _wrap_in_order(prefix: str, values: Any, places: list[re.Match[str]]) -> Any:

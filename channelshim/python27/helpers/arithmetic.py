@@ -21,6 +21,14 @@ def _is_plain_int(value: Any) -> bool:
 
 def div(left: Any, right: Any) -> Any:
     """Return `left / right` of code without future division."""
+    kind = type(left)
+    if kind is int or kind is float:
+        # Nine in ten divisions: what is below does the same.
+        other_kind = type(right)
+        if other_kind is int:
+            return left // right if kind is int else left / right
+        if other_kind is float:
+            return left / right
     if _is_plain_int(left) and _is_plain_int(right):
         return left // right
     if type(left) is datetime.timedelta and isinstance(right, int):

@@ -107,6 +107,8 @@ def _add_special_methods(bases: tuple[Any, ...], namespace: Any) -> None:
         namespace["__bool__"] = _bool
     if "__cmp__" in namespace and namespace["__cmp__"] is not None:
         _add_comparisons(bases, namespace)
+    if "__eq__" in namespace:
+        namespace.setdefault("__ne__", _not_equal)
     if "__eq__" in namespace and "__hash__" not in namespace:
         namespace["__hash__"] = _inherited(bases, "__hash__", object.__hash__)
     for name in ("__str__", "__repr__"):
@@ -168,7 +170,7 @@ def _compares(test: Callable[[Any], bool]) -> Callable[..., Any]:
     return compare
 
 
-_COMPARISONS: Final = {
+COMPARISONS: Final = {
     "__eq__": _compares(lambda answer: answer == 0),
     "__ne__": _compares(lambda answer: answer != 0),
     "__lt__": _compares(lambda answer: answer < 0),
@@ -178,14 +180,26 @@ _COMPARISONS: Final = {
 }
 
 
+def _not_equal(self: Any, other: Any) -> Any:
+    """Do `self != other` for a class that defines `__eq__` only.
+
+    2.7 did not ask `__eq__`. NotImplemented leaves the answer to the other side, and
+    then to identity, as there. The first `__ne__` of another class comes before.
+    """
+    for kind in type(self).__mro__:
+        method = kind.__dict__.get("__ne__", _not_equal)
+        if method is not _not_equal:
+            return NotImplemented if kind is object else method(self, other)
+    return NotImplemented
+
+
 def _add_comparisons(bases: tuple[Any, ...], namespace: Any) -> None:
     """Compare by `__cmp__` what no class compares by a method of its own."""
-    for name, function in _COMPARISONS.items():
+    for name, function in COMPARISONS.items():
         plain = getattr(object, name)
         inherited = _inherited(bases, name, plain)
-        if name not in namespace and (
-            inherited is plain or not isinstance(inherited, FunctionType)
-        ):
+        is_own = isinstance(inherited, FunctionType) and inherited is not _not_equal
+        if name not in namespace and not is_own:
             namespace[name] = function
 
 

@@ -77,6 +77,8 @@ def format_builtin(value: Any, specification: Any = "") -> str:
 
 def s(value: Any) -> Any:
     """Return what `%s` of a native literal writes for a value."""
+    if type(value) is str:
+        return value
     kind = type(value)
     if kind in _PLAIN_TYPES:
         return value
@@ -89,6 +91,8 @@ def s(value: Any) -> Any:
 
 def u(value: Any) -> Any:
     """Return what `%s` of a unicode literal writes for a value."""
+    if type(value) is str:
+        return value
     kind = type(value)
     if kind in _PLAIN_TYPES:
         return value
@@ -100,6 +104,8 @@ def u(value: Any) -> Any:
 
 def _any(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def wrapped(value: Any) -> Any:
+        if type(value) is str:
+            return value
         if isinstance(value, tuple):
             return tuple(map(each, value))
         if isinstance(value, dict):
@@ -124,22 +130,38 @@ class _Values:
         return self._each(value) if key in self._keys else value
 
 
-def _map(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+def _map(
+    each: Callable[[Any], Any], of_float: Callable[[float], Any] = float_text
+) -> Callable[[Any, Any], Any]:
+    """Return what prepares a mapping for a format, by what it does to each value.
+
+    Args:
+        each: to any value at `%s`.
+        of_float: to a float there, the commonest that is neither text nor int.
+    """
+
     def wrapped(mapping: Any, keys: Any) -> Any:
         if type(mapping) is dict:
             changed = None
             for key in keys:
-                value = mapping.get(key)
-                if type(value) not in _PLAIN_TYPES:
-                    if changed is None:
-                        changed = dict(mapping)
-                    changed[key] = each(value)
+                # A missing key is the format's own error.
+                value: Any = mapping.get(key)
+                kind = type(value)
+                if kind is str or kind in _PLAIN_TYPES:
+                    continue
+                if changed is None:
+                    changed = mapping.copy()
+                changed[key] = of_float(value) if kind is float else each(value)
             return mapping if changed is None else changed
         if isinstance(mapping, (tuple, *STRINGS)) or not hasattr(
             mapping, "__getitem__"
         ):
             return mapping
-        return _Values(mapping, keys, each)
+        return _Values(
+            mapping,
+            keys,
+            lambda value: of_float(value) if type(value) is float else each(value),
+        )
 
     return wrapped
 
@@ -152,37 +174,45 @@ _CONVERSION: Final = re.compile(
 
 
 @functools.lru_cache(maxsize=1024)
-def _conversions(template: str) -> tuple[tuple[bool, ...], frozenset[str]]:
-    """Return which positional values are at a %s, and the keys that are."""
+def _conversions(
+    template: str,
+) -> tuple[tuple[bool, ...], tuple[str, ...], bool]:
+    """Return which positional values are at a %s, the keys that are, and whether any
+    of these is at another conversion too.
+    """
     places: list[bool] = []
-    keys = set()
+    keys: dict[str, None] = {}
+    others = set()
     for found in _CONVERSION.finditer(template):
         if found["kind"] == "%":
             continue
         if found["key"] is not None:
             if found["kind"] == "s":
-                keys.add(found["key"])
+                keys[found["key"]] = None
+            else:
+                others.add(found["key"])
             continue
         places.extend(False for part in ("width", "precision") if found[part] == "*")
         places.append(found["kind"] == "s")
-    return tuple(places), frozenset(keys)
+    return tuple(places), tuple(keys), not others.isdisjoint(keys)
 
 
 def mod(left: Any, right: Any) -> Any:
     """Return `left % right`; the left side is most often text."""
-    if isinstance(left, NativeStr):
-        left = to_text(left)
-    if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
-        return left % right
-    places, keys = _conversions(left)
-    if isinstance(right, tuple):
+    if type(left) is not str:
+        if isinstance(left, NativeStr):
+            left = to_text(left)
+        if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
+            return left % right
+    places, keys, is_both = _conversions(left)
+    if keys and not isinstance(right, tuple):
+        right = (s_both_map if is_both else s_map)(right, keys)
+    elif isinstance(right, tuple):
         if len(right) == len(places):
             right = tuple(
                 s(value) if at_s else _number(value)
                 for value, at_s in zip(right, places, strict=True)
             )
-    elif keys:
-        right = s_map(right, keys)
     elif places and not isinstance(right, dict):
         right = s(right) if places[-1] else _number(right)
     return left % right
@@ -197,6 +227,9 @@ s_any: Final = _any(s)
 u_any: Final = _any(u)
 s_map: Final = _map(s)
 u_map: Final = _map(u)
+# For keys at another conversion too, which takes no text for a number.
+s_both_map: Final = _map(s, _Float)
+u_both_map: Final = _map(u, _Float)
 
 
 TABLE: Final[dict[str, Any]] = {
@@ -207,6 +240,8 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_u_any": u_any,
     "_p27_s_map": s_map,
     "_p27_u_map": u_map,
+    "_p27_s_both_map": s_both_map,
+    "_p27_u_both_map": u_both_map,
     "_p27_mod": mod,
     "format": format_builtin,
 }

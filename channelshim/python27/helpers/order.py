@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime
 import functools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import FunctionType
 from typing import Any, Final
 
+from channelshim.python27.helpers.classes import COMPARISONS
 from channelshim.python27.strings import STRINGS, to_bytes
 
+_NATIVE: Final = frozenset((int, str, float, bool, tuple, list))
 _NEVER_ORDERED: Final = (complex, datetime.date, datetime.time, datetime.timedelta)
 
 
@@ -35,36 +37,60 @@ def _refuses(left: Any, right: Any) -> bool:
     return False
 
 
-def _comparison(name: str, swapped: str, native: Callable[[Any, Any], Any]) -> Any:
-    """Return one of the four ordering functions."""
-
-    def compare(left: Any, right: Any) -> Any:
-        try:
-            return native(left, right)
-        except TypeError:
-            if _is_own(left, name) or _is_own(right, swapped) or _refuses(left, right):
-                raise
-        for kind in (list, tuple):
-            if isinstance(left, kind) and isinstance(right, kind):
-                return _by_element(compare, native, left, right)
-        return native(default_order(left, right), 0)
-
-    compare.__name__ = name.strip("_")
-    compare.__doc__ = f"Return `left {compare.__name__} right` in Python 2.7's order."
-    return compare
+def lt(left: Any, right: Any) -> Any:
+    """Return `left < right` in Python 2.7's order."""
+    try:
+        return left < right
+    except TypeError:
+        if _is_final(left, right, "__lt__", "__gt__"):
+            raise
+    return _otherwise(lt, operator.lt, left, right)
 
 
-def _by_element(compare: Any, native: Any, left: Any, right: Any) -> Any:
-    for one, other in zip(left, right, strict=False):
-        if one is not other and not one == other:
-            return compare(one, other)
-    return native(len(left), len(right))
+def le(left: Any, right: Any) -> Any:
+    """Return `left <= right` in Python 2.7's order."""
+    try:
+        return left <= right
+    except TypeError:
+        if _is_final(left, right, "__le__", "__ge__"):
+            raise
+    return _otherwise(le, operator.le, left, right)
 
 
-lt: Final = _comparison("__lt__", "__gt__", operator.lt)
-le: Final = _comparison("__le__", "__ge__", operator.le)
-gt: Final = _comparison("__gt__", "__lt__", operator.gt)
-ge: Final = _comparison("__ge__", "__le__", operator.ge)
+def gt(left: Any, right: Any) -> Any:
+    """Return `left > right` in Python 2.7's order."""
+    try:
+        return left > right
+    except TypeError:
+        if _is_final(left, right, "__gt__", "__lt__"):
+            raise
+    return _otherwise(gt, operator.gt, left, right)
+
+
+def ge(left: Any, right: Any) -> Any:
+    """Return `left >= right` in Python 2.7's order."""
+    try:
+        return left >= right
+    except TypeError:
+        if _is_final(left, right, "__ge__", "__le__"):
+            raise
+    return _otherwise(ge, operator.ge, left, right)
+
+
+def _is_final(left: Any, right: Any, name: str, swapped: str) -> bool:
+    """Tell whether 2.7 would have raised TypeError too."""
+    return _is_own(left, name) or _is_own(right, swapped) or _refuses(left, right)
+
+
+def _otherwise(compare: Any, native: Any, left: Any, right: Any) -> Any:
+    """Return the order of two values that Python 3 refuses to compare."""
+    for kind in (list, tuple):
+        if isinstance(left, kind) and isinstance(right, kind):
+            for one, other in zip(left, right, strict=False):
+                if one is not other and not one == other:
+                    return compare(one, other)
+            return native(len(left), len(right))
+    return native(default_order(left, right), 0)
 
 
 def default_order(left: Any, right: Any) -> int:
@@ -123,11 +149,27 @@ def _smallest_difference(one: Any, other: Any) -> tuple[Any, Any] | None:
 
 
 def cmp(left: Any, right: Any) -> int:
-    """Return a negative number, 0 or 1 as 2.7's `cmp`."""
+    """Return a negative number, 0 or 1 as 2.7's `cmp`.
+
+    Theory of the first lines: these types have no `__cmp__`, and what is below asks
+    the same three questions of them, the native operators first. At most one of the
+    three is true of them, so the order of asking is free.
+    """
     if left is right:
         return 0
-    if type(left) is type(right):
-        method = getattr(type(left), "__cmp__", None)
+    kind = type(left)
+    if kind is type(right) and kind in _NATIVE:
+        try:
+            if left < right:
+                return -1
+            if left == right:
+                return 0
+            if left > right:
+                return 1
+        except TypeError:
+            pass
+    if kind is type(right):
+        method = getattr(kind, "__cmp__", None)
         if method is not None:
             answer = method(left, right)
             if answer is not NotImplemented:
@@ -161,8 +203,38 @@ class _Ordered:
         return lt(self.value, other.value)
 
 
+def _only_cmp(items: list[Any]) -> Any:
+    """Return the `__cmp__` that alone decides among items; None if there is none."""
+    kinds = set(map(type, items))
+    if len(kinds) != 1:
+        return None
+    kind: Any = kinds.pop()
+    return kind.__cmp__ if kind.__lt__ is COMPARISONS["__lt__"] else None
+
+
+def _sort_by_cmp(items: list[Any], cmp: Any, reverse: bool) -> bool:
+    """Sort items of one class by its `__cmp__`; tell whether that was possible.
+
+    Theory: `x < y` of such a class is `cmp(x, y) < 0`, which functools asks in C. A
+    NotImplemented or an answer that is no number ends in TypeError, and the plain way
+    decides what is to become of it.
+    """
+    before = list(items)
+    try:
+        items.sort(key=functools.cmp_to_key(cmp), reverse=reverse)
+    except TypeError:
+        items[:] = before
+        return False
+    return True
+
+
 def _sort(items: list[Any], cmp: Any, key: Any, reverse: Any) -> None:
     reverse = bool(reverse)
+    if cmp is None and key is None:
+        cmp = _only_cmp(items)
+        if cmp is not None and _sort_by_cmp(items, cmp, reverse):
+            return
+        cmp = None
     if cmp is not None:
         by_cmp = functools.cmp_to_key(cmp)
         if key is None:

@@ -41,14 +41,15 @@ def float_text(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{exponent}"
 
 
-def str27(*values: Any) -> Any:
+def str27(value: Any = "", *rest: Any) -> Any:
     """Do as Python 2.7's `str(value)`."""
-    if len(values) != 1:
-        return str(*values)
-    value = values[0]
+    if rest:
+        return str(value, *rest)
     kind = type(value)
     if kind is str:
         return value
+    if kind is int:
+        return str(value)
     if kind is float:
         return float_text(value)
     if isinstance(value, bytes):
@@ -111,7 +112,7 @@ def type27(value: Any, *rest: Any) -> Any:
 def join27(separator: Any, parts: Any) -> Any:
     """Do `separator.join(parts)`."""
     if type(separator) is str:
-        if not isinstance(parts, (list, tuple)):
+        if type(parts) is not list and not isinstance(parts, tuple):
             parts = list(parts)
         try:
             return separator.join(parts)
@@ -158,6 +159,29 @@ def translate27(value: Any, *args: Any) -> Any:
             raw_table = None if table is None else table_bytes(table)
             return native(to_bytes(value).translate(raw_table, delete))
     return value.translate(*args)
+
+
+# --- text that meets bytes
+
+
+def in27(item: Any, container: Any) -> bool:
+    """Do `item in container`, where bytes may be looked for in text."""
+    if isinstance(item, bytes) and isinstance(container, str):
+        return to_text(item) in container
+    return item in container
+
+
+def text_method(owner: Any, name: str, *values: Any) -> Any:
+    """Do `owner.name(*values)`, where text may be given bytes."""
+    if isinstance(owner, str):
+        values = tuple(map(_as_text, values))
+    return getattr(owner, name)(*values)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_as_text, value))
+    return to_text(value) if isinstance(value, bytes) else value
 
 
 # --- characters
@@ -260,6 +284,9 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_repr": repr27,
     "_p27_type": type27,
     "_p27_join": join27,
+    "_p27_native": NativeStr,
+    "_p27_in": in27,
+    "_p27_text_method": text_method,
     "_p27_encode": encode27,
     "_p27_decode": decode27,
     "_p27_translate": translate27,

@@ -76,6 +76,7 @@ SHADOWS: Final[dict[str, tuple[str | None, str | None]]] = {
     "xml.etree.cElementTree": ("xml.etree.ElementTree", "elementtree_27"),
     "xml.dom.minidom": ("xml.dom.minidom", "minidom_27"),
     "xml.sax": ("xml.sax", "sax_27"),
+    "yaml": ("yaml", "yaml_27"),
     "email": ("email", "email_27"),
     "email.Utils": ("email.utils", None),
     "email.Header": ("email.header", None),
@@ -115,6 +116,23 @@ ALWAYS_OURS: Final = frozenset({"simplejson"})
 
 ALWAYS_INSTALLED: Final = frozenset({"google"})
 """Namespaces that an app's folder must not hide: App Engine's own."""
+
+REPLACED: Final[dict[str, tuple[str, bool]]] = {
+    # name: (a file that the library has, whether copies in other folders give way too)
+    "ndb": ("tasklets.py", False),
+    "webapp2": ("", False),
+    "webob": ("exc.py", False),
+    "webtest": ("app.py", True),
+}
+"""Libraries whose copies at the root of an app give way to what is installed.
+
+They are the copies of a day whose server and WebOb are gone. A copy in a folder that
+the app itself puts on sys.path is its own choice, but for WebTest, whose old copies
+fail on the bytes of today's WebOb.
+"""
+
+MOVED: Final = {"ndb": "google.appengine.ext.ndb"}
+"""Replaced libraries that have another name where they are installed."""
 
 RENAMED: Final = frozenset(
     {"builtins", "configparser", "copyreg", "html", "http", "queue", "reprlib"}
