@@ -146,7 +146,7 @@ def _doctor(app_dir: str) -> None:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def _test(arguments: tuple[str, ...]) -> None:
-    """Run a legacy test suite, pytest or unittest, with the shim in place."""
+    """Run a legacy test suite: [pytest|unittest|python SCRIPT] [--python27] ARGS."""
     from channelshim.cli.testing import main as run_tests
 
     sys.exit(run_tests(list(arguments)))

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from types import FrameType
 from typing import Final
 
 _INSTALLED_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
@@ -157,6 +158,21 @@ def installed_spec(name: str, files: AppFiles) -> importlib.machinery.ModuleSpec
         if not any(_INSTALLED_FOLDERS & set(path.split(os.sep)) for path in folders):
             return None
     return spec
+
+
+def is_asked_by_runner(name: str) -> bool:
+    """Tell whether a runner of tests asks for an app's package `test` or `tests`.
+
+    Python has a `test` of its own, and other packages install a `tests` by accident.
+    """
+    if name not in ("test", "tests"):
+        return False
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith(("unittest.", "_pytest.")):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _find_in(name: str, entry: str) -> Source | None:

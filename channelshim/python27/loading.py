@@ -22,7 +22,13 @@ from typing import Any, Final
 
 from channelshim.python27 import compiling
 from channelshim.python27.caching import CodeCache
-from channelshim.python27.finding import AppFiles, Source, installed_spec, is_installed
+from channelshim.python27.finding import (
+    AppFiles,
+    Source,
+    installed_spec,
+    is_asked_by_runner,
+    is_installed,
+)
 from channelshim.python27.loaders import AppLoader, spec_of
 from channelshim.python27.packages import (
     from_package,
@@ -55,7 +61,9 @@ class Finder:
         if source is None:
             return None
         if path is None and self._importer.is_in_conflict(name):
-            return installed_spec(name, files)
+            if not is_asked_by_runner(name):
+                return installed_spec(name, files)
+            self._importer.open_to_all(name)
         return spec_of(self._importer, source)
 
     def invalidate_caches(self) -> None:
@@ -115,6 +123,10 @@ class Importer:
         """Look again for every name; a search path has changed."""
         self._conflicts.clear()
         self._relative.clear()
+
+    def open_to_all(self, name: str) -> None:
+        """Let everybody import an app's top-level module whose name others have too."""
+        self._conflicts[name] = False
 
     def is_in_conflict(self, name: str) -> bool:
         """Tell whether a top-level module of the app has an installed one's name."""

@@ -65,6 +65,7 @@ def test_scenario_passes(name: str, target: str, tmp_path: Path) -> None:
         SCENARIOS[name](site)
 
 
+TEST = [sys.executable, "-m", "channelshim", "test"]
 SUITE = (HERE / "scoreboard" / "testsuite" / "test_scores.py").read_text("utf-8")
 TESTS = len(re.findall(r"^    def test_", SUITE, re.MULTILINE))
 
@@ -96,11 +97,11 @@ def test_own_suite_passes_with_the_original_sdk(tmp_path: Path) -> None:
 
 def test_own_suite_passes_by_its_own_script(tmp_path: Path) -> None:
     app = prepare("scoreboard", tmp_path, for_original=False)
-    output = run([sys.executable, str(HERE / "suite.py"), "run_tests.py"], app)
+    output = run([*TEST, "python", "run_tests.py", "/no/sdk"], app)
     assert f"ran {TESTS}, all well" in output
 
 
 def test_own_suite_is_discovered(tmp_path: Path) -> None:
     app = prepare("scoreboard", tmp_path, for_original=False)
-    output = run([sys.executable, str(HERE / "suite.py")], app)
+    output = run([*TEST, "unittest"], app)
     assert f"Ran {TESTS} tests" in output

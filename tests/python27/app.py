@@ -15,8 +15,8 @@ TIMEOUT_SECONDS = 60 * float(os.environ.get("CHANNELSHIM_TESTS_TIMEOUT_FACTOR", 
 
 DRIVER = """
 import sys
-sys.path.insert(0, {folder!r})
 from channelshim.python27 import import_app, install
+sys.path.insert(0, {folder!r})
 importer = install({folder!r}, cache_dir={cache!r}, python3_files={python3_files!r})
 """
 
