@@ -180,3 +180,13 @@ def both_at(place: ast.AST, conditions: list[Any]) -> Any:
     if len(conditions) == 1:
         return conditions[0]
     return make_at(ast.BoolOp, place, {"op": _AND, "values": conditions})
+
+
+_OR: Final[ast.boolop] = ast.Or()
+
+
+def either_at(place: ast.AST, conditions: list[Any]) -> Any:
+    """Return conditions joined by `or`."""
+    if len(conditions) == 1:
+        return conditions[0]
+    return make_at(ast.BoolOp, place, {"op": _OR, "values": conditions})

@@ -20,6 +20,7 @@ from channelshim.python27.lowering_base import (
     choice_at,
     class_is_at,
     constant_at,
+    either_at,
     name_at,
     store_at,
 )
@@ -34,6 +35,13 @@ _ORDER: Final[dict[type[ast.cmpop], str]] = {
     ast.Gt: "_p27_gt",
     ast.GtE: "_p27_ge",
 }
+
+
+def _is_path(node: Any) -> bool:
+    """Tell whether a node is a name with attributes, short enough to stand twice."""
+    while node.__class__ is ast.Attribute:
+        node = node.value
+    return node.__class__ is ast.Name
 
 
 _MEMBERSHIP: Final = (ast.In, ast.NotIn)
@@ -228,10 +236,10 @@ class OperatorLowerer(LowererBase):
             return node
         name = constant_at(node, node.func.attr)
         helper = call_at(node, "_p27_text_method", [owner, name, *arguments])
-        if len(unknown) > 1 or not all(map(is_repeatable, (owner, *unknown))):
+        if not all(map(is_repeatable, unknown)) or not _is_path(owner):
             return helper
-        test = class_is_at(node, unknown[0], "_p27_native")
-        return choice_at(node, test, helper, node)
+        tests = [class_is_at(node, value, "_p27_native") for value in unknown]
+        return choice_at(node, either_at(node, tests), helper, node)
 
     # %
 

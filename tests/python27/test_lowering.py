@@ -98,8 +98,10 @@ EXPRESSIONS = [
     ("a in b in c", "a in b in c"),
     ("a.replace(b, '')", "_p27_text_method(a, 'replace', b, '') "
      "if b.__class__ is _p27_native else a.replace(b, '')"),
-    ("a.replace(b, c)", "_p27_text_method(a, 'replace', b, c)"),
-    ("a.b.find(c, 1)", "_p27_text_method(a.b, 'find', c, 1)"),
+    ("b.c.find(a, d)", "_p27_text_method(b.c, 'find', a, d) "
+     f"if {N} or d.__class__ is _p27_native else b.c.find(a, d)"),
+    ("f().find(a)", "_p27_text_method(f(), 'find', a)"),
+    ("a.find(b.c, 1)", "_p27_text_method(a, 'find', b.c, 1)"),
     ("a.split(',', 1)", "a.split(',', 1)"),
     ("a.replace(hour=b)", "a.replace(hour=b)"),
     ("a.count(*b)", "a.count(*b)"),

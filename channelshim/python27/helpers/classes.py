@@ -108,7 +108,7 @@ def _add_special_methods(bases: tuple[Any, ...], namespace: Any) -> None:
     if "__cmp__" in namespace and namespace["__cmp__"] is not None:
         _add_comparisons(bases, namespace)
     if "__eq__" in namespace:
-        namespace.setdefault("__ne__", _not_equal)
+        namespace.setdefault("__ne__", not_equal)
     if "__eq__" in namespace and "__hash__" not in namespace:
         namespace["__hash__"] = _inherited(bases, "__hash__", object.__hash__)
     for name in ("__str__", "__repr__"):
@@ -180,15 +180,15 @@ COMPARISONS: Final = {
 }
 
 
-def _not_equal(self: Any, other: Any) -> Any:
+def not_equal(self: Any, other: Any) -> Any:
     """Do `self != other` for a class that defines `__eq__` only.
 
     2.7 did not ask `__eq__`. NotImplemented leaves the answer to the other side, and
     then to identity, as there. The first `__ne__` of another class comes before.
     """
     for kind in type(self).__mro__:
-        method = kind.__dict__.get("__ne__", _not_equal)
-        if method is not _not_equal:
+        method = kind.__dict__.get("__ne__", not_equal)
+        if method is not not_equal:
             return NotImplemented if kind is object else method(self, other)
     return NotImplemented
 
@@ -198,7 +198,7 @@ def _add_comparisons(bases: tuple[Any, ...], namespace: Any) -> None:
     for name, function in COMPARISONS.items():
         plain = getattr(object, name)
         inherited = _inherited(bases, name, plain)
-        is_own = isinstance(inherited, FunctionType) and inherited is not _not_equal
+        is_own = isinstance(inherited, FunctionType) and inherited is not not_equal
         if name not in namespace and not is_own:
             namespace[name] = function
 

@@ -165,17 +165,27 @@ def translate27(value: Any, *args: Any) -> Any:
 
 
 def in27(item: Any, container: Any) -> bool:
-    """Do `item in container`, where bytes may be looked for in text."""
-    if isinstance(item, bytes) and isinstance(container, str):
-        return to_text(item) in container
-    return item in container
+    """Do `item in container`, where bytes may be looked for in text.
+
+    Theory here and below: text refuses bytes with TypeError before it does anything,
+    so the native way is tried first.
+    """
+    try:
+        return item in container
+    except TypeError:
+        if not (isinstance(item, bytes) and isinstance(container, str)):
+            raise
+    return to_text(item) in container
 
 
 def text_method(owner: Any, name: str, *values: Any) -> Any:
     """Do `owner.name(*values)`, where text may be given bytes."""
-    if isinstance(owner, str):
-        values = tuple(map(_as_text, values))
-    return getattr(owner, name)(*values)
+    try:
+        return getattr(owner, name)(*values)
+    except TypeError:
+        if not isinstance(owner, str):
+            raise
+    return getattr(owner, name)(*map(_as_text, values))
 
 
 def _as_text(value: Any) -> Any:

@@ -1,11 +1,19 @@
-"""functools: reduce among the rest, wraps without `__wrapped__`."""
+"""functools: reduce among the rest, wraps without `__wrapped__`, total_ordering."""
 
 from __future__ import annotations
 
 import functools
 from typing import Any
 
-__all__ = ["WRAPPER_ASSIGNMENTS", "WRAPPER_UPDATES", "update_wrapper", "wraps"]
+from channelshim.python27.helpers.classes import not_equal
+
+__all__ = [
+    "WRAPPER_ASSIGNMENTS",
+    "WRAPPER_UPDATES",
+    "total_ordering",
+    "update_wrapper",
+    "wraps",
+]
 
 WRAPPER_ASSIGNMENTS = ("__module__", "__name__", "__doc__")
 WRAPPER_UPDATES = ("__dict__",)
@@ -34,3 +42,11 @@ def wraps(
     return functools.partial(
         update_wrapper, wrapped=wrapped, assigned=assigned, updated=updated
     )
+
+
+def total_ordering(kind: Any) -> Any:
+    """Fill in a class's missing comparisons, `!=` by its `__eq__` too."""
+    functools.total_ordering(kind)
+    if kind.__ne__ is not_equal:
+        kind.__ne__ = object.__ne__
+    return kind
