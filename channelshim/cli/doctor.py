@@ -19,6 +19,7 @@ from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.appyaml.cron import parse_cron
 from channelshim.appyaml.queues import parse_queues
 from channelshim.cli.doctor_python27 import (
+    Reading,
     hint_of_gone,
     is_known,
     lines_of,
@@ -187,31 +188,36 @@ def _sources(
     python2_files, python3_files, refused = [], [], 0
     for path in _python_files(app_dir):
         name = str(path.relative_to(app_dir))
-        source = path.read_bytes()
-        if files is None:
-            modules = _imports(source)
-            if modules is None:
-                python2_files.append(name)
-        else:
-            reading = read_source(source, path, files)
-            remarks += lines_of(name, reading)
-            refused += bool(reading.refusals)
-            if reading.is_python3:
-                python3_files.append(name)
-            modules = None if reading.tree is None else _imports_of(reading.tree)
-        if modules is None:
-            modules = _imports_by_words(source.decode("latin-1"))
+        modules, reading = _read_file(path, files)
+        remarks += lines_of(name, reading)
+        refused += bool(reading.refusals)
+        if reading.is_python3:
+            python3_files.append(name)
+        elif files is None and reading.tree is None:
+            python2_files.append(name)
         for module in modules:
             if not _is_own(module.partition(".")[0], app_dir, path.parent):
                 places[module].add(name)
     row = _module if files is None else _module27
     rows = [row(name, tuple(sorted(used))) for name, used in places.items()]
     found = sorted((row for row in rows if row is not None), key=lambda row: row.name)
-    if python3_files and files is not None:
+    if python3_files:
         remarks.append(f"Python 3, left as it is: {_first_of(python3_files)}")
     if python2_files:
         found.append(_python2("Python 2 syntax", tuple(python2_files)))
     return found, remarks, refused
+
+
+def _read_file(path: Path, files: AppFiles | None) -> tuple[set[str], Reading]:
+    """Return the modules that a file imports, and what it says."""
+    source = path.read_bytes()
+    if files is None:
+        reading = Reading(_tree_of(source))
+    else:
+        reading = read_source(source, path, files)
+    if reading.tree is None:
+        return _imports_by_words(source.decode("latin-1")), reading
+    return _imports_of(reading.tree), reading
 
 
 def _is_own(name: str, app_dir: Path, folder: Path) -> bool:
@@ -240,10 +246,10 @@ def _python_files(app_dir: Path) -> Iterator[Path]:
                 yield path
 
 
-def _imports(source: bytes) -> set[str] | None:
-    """Return the modules that a file imports, or None when Python 3 cannot read it."""
+def _tree_of(source: bytes) -> ast.Module | None:
+    """Return a file's syntax, or None when Python 3 cannot read it."""
     try:
-        return _imports_of(ast.parse(source))
+        return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
