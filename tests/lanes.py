@@ -98,6 +98,12 @@ def _missing_original() -> str | None:
     return None
 
 
+def _missing_python27() -> str | None:
+    if find_python27() is None:
+        return "no Python 2.7 on the PATH or under pyenv"
+    return None
+
+
 def _missing_redis() -> str | None:
     if importlib.util.find_spec("redis") is None:
         return "the driver is not installed: pip install 'channelshim[redis]'"
@@ -124,6 +130,7 @@ LANES: dict[str, Callable[[], str | None]] = {
     "sdk": _missing_original,
     "redis": _missing_redis,
     "postgres": _missing_postgres,
+    "python27": _missing_python27,
     "slow": _only_when_asked,
     "explore": _only_when_asked,
     "bench": _only_when_asked,

@@ -42,6 +42,11 @@ DATA_ROOMS = frozenset({"browser", "init_template"})
 PURE_FLOORS = 2
 """Floors 0 and 1 decide; they neither wait, nor look at a clock, nor touch a disk."""
 
+PURE_MODULES = re.compile(
+    r"python27/((parser|lowering)(_\w+)?|tokens|nodes|translation)\.py"
+)
+"""Python 2.7's language is pure too, in a room higher up: text in, tree out."""
+
 FORBIDDEN_ON_PURE_FLOORS = frozenset(
     {
         "asyncio",
@@ -140,7 +145,7 @@ def complaints(package: Path) -> list[str]:
     found = []
     for module, path in modules_of(package):
         for imported in imports_of(package, path):
-            sentence = _complaint(module, imported)
+            sentence = _complaint(module, imported) or _impurity(package, imported)
             if sentence:
                 found.append(f"{imported.path}:{imported.line}: {sentence}")
     return found
@@ -160,6 +165,18 @@ def _complaint(module: str, imported: Import) -> str | None:
         return f"{module} may not import {top}: ask the store"
     if top == "google" and module not in ROOMS_OF_GOOGLE:
         return f"{module} may not import Google's SDK ({imported.name})"
+    return None
+
+
+def _impurity(package: Path, imported: Import) -> str | None:
+    """Return a sentence for what a pure module of a higher room may not import."""
+    if not PURE_MODULES.fullmatch(imported.path.partition("/")[2]):
+        return None
+    top, *rest = imported.name.split(".")
+    if top in FORBIDDEN_ON_PURE_FLOORS:
+        return f"a pure module may not import {top}"
+    if top == PACKAGE and not PURE_MODULES.match("/".join(rest[:2]) + ".py"):
+        return f"a pure module may not import {imported.name}"
     return None
 
 
@@ -265,6 +282,9 @@ BAD_TREE = {
         "if TYPE_CHECKING:\n    import channelshim.server.serve"
     ),
     "hub/dynamic.py": "import importlib\nimportlib.import_module('channelshim.cli')",
+    "python27/tokens.py": "import os",
+    "python27/parser_words.py": "import channelshim.python27.strings",
+    "python27/lowering.py": "from channelshim.compat import legacy_str",
     "services/named.py": "from channelshim import __version__",
     "services/driver.py": "import sqlite3",
     "appserver/driver.py": "from psycopg import Connection",
@@ -277,6 +297,8 @@ GOOD_TREE = {
     "limits.py": "from typing import Final",
     "protocol/frames.py": "from ..contracts.broker import Replay",
     "broker/memory.py": "import threading\nfrom channelshim.protocol import window",
+    "python27/lowering_words.py": "from channelshim.python27.nodes import Print",
+    "python27/loading.py": "import os",
     "services/datastore.py": "from google.appengine.ext import ndb",
     "cli.py": "from channelshim.composition import doors, settings",
     "composition/doors.py": ("from channelshim.store.sqlite.opening import open_store"),

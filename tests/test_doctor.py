@@ -80,28 +80,59 @@ def test_missing_library_of_app_yaml_names_the_command(tmp_path: Path) -> None:
         "from urllib2 import urlopen, quote\nprint 'hello'\n",
     ],
 )
-def test_python_2_is_seen(
-    tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python_2_under_another_runtime_is_missing(tmp_path: Path, source: str) -> None:
     app_dir = write(tmp_path, main=source)
-    monkeypatch.setattr(doctor, "_is_there", lambda module: False)
+    (app_dir / "app.yaml").write_text(YAML.replace("python27", "python39"))
     text, status = doctor.report(app_dir)
     assert status == doctor.SOMETHING_MISSING
     assert "Python 2 syntax  missing  main.py" in text
     assert "urllib2" in text
-    monkeypatch.setattr(doctor, "_is_there", lambda module: True)
+    assert "runtime: python27" in text
+    (app_dir / "app.yaml").write_text(YAML)
     assert doctor.report(app_dir)[1] == doctor.OK
 
 
-def test_json_of_old_django_is_missing_and_the_rest_of_django_is_not(
-    tmp_path: Path,
-) -> None:
-    text, _ = doctor.report(
-        write(tmp_path, main="from django.utils import html, simplejson\n")
-    )
-    assert "django.utils.simplejson  missing" in text
-    assert "django  " in text
-    assert "1 missing here" in text
+PYTHON27 = """\
+import os, urllib2, md5, sibling, bsddb, lxml_of_nobody
+from django.utils import html, simplejson
+from google.appengine.api import channel
+from google.appengine.ext.remote_api import remote_api_stub
+with open('executed', 'w') as file:
+    print >>file, 'yes'
+try:
+    raise 'text'
+except Exception, error:
+    print error
+"""
+
+
+def test_python_27_is_told_file_by_file_and_nothing_runs(tmp_path: Path) -> None:
+    app_dir = write(tmp_path, main=PYTHON27, sibling="async def f(): pass\n")
+    (app_dir / "sub").mkdir()
+    (app_dir / "sub" / "broken.py").write_text("import beside\nif True\n")
+    (app_dir / "sub" / "beside.py").write_bytes(b"x = '\xff'\nprint x,\n")
+    text, status = doctor.report(app_dir)
+    assert status == doctor.SOMETHING_MISSING
+    assert "main.py, line 8: note: raising text is a TypeError" in text
+    assert "Python 3, left as it is: sibling.py" in text
+    assert "sub/broken.py, line 2: refused: " in text
+    lines = {line.split("  ")[0]: line for line in text.splitlines()}
+    assert "Berkeley DB went from Python 3" in lines["bsddb"]
+    assert "pip install" in lines["lxml_of_nobody"]
+    gone = "google.appengine.ext.remote_api"
+    assert "run the code in the app" in lines[gone]
+    assert not {"os", "urllib2", "md5", "beside", "sibling"} & lines.keys()
+    assert "1 to install, 1 missing here, 1 of the files refused." in text
+    assert not list(tmp_path.rglob("executed"))
+
+
+@pytest.mark.parametrize(
+    "source", ["(" * 100_000, "x = " + "-" * 100_000 + "1\n", "\0", "'" * 99_999]
+)
+def test_hostile_source_is_refused(tmp_path: Path, source: str) -> None:
+    text, status = doctor.report(write(tmp_path, main=source))
+    assert status == doctor.SOMETHING_MISSING
+    assert "main.py, line 1: refused: " in text
 
 
 def test_broken_app_yaml_is_one_sentence(tmp_path: Path) -> None:

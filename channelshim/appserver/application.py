@@ -6,7 +6,7 @@ import logging
 import pathlib
 import re
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -151,6 +151,10 @@ class AppServer:
             serve = partial(self._serve, user=user)
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
+
+    def loaded_files(self) -> Iterator[str]:
+        """Yield the path of every file whose code was loaded; see Dialect.files."""
+        return self._scripts.files()
 
     def host_refusal(self, host: str) -> str:
         """Return why the host of a Host header is not served here, or ""."""

@@ -7,17 +7,18 @@ import pathlib
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver import streams
+from channelshim.appserver.dialects import PYTHON3
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-Compile = Callable[[bytes, str], CodeType]
+Compile = Callable[[bytes, str], tuple[CodeType, dict[str, Any]]]
 
 _HEADER: Final = re.compile(rb"([\w!#$%&'*+.^`|~-]+):[ \t]*([^\r\n]*)\r?\n")
 
@@ -30,15 +31,15 @@ class CgiScripts:
 
     Args:
         root: the app's folder.
-        compile_source: source and file name to code; for another dialect.
+        compile_source: source and file name to code, and the globals it begins with.
     """
 
     def __init__(
-        self, root: pathlib.Path, compile_source: Compile | None = None
+        self, root: pathlib.Path, compile_source: Compile = PYTHON3.compile
     ) -> None:
         self._root = root
-        self._compile = compile_source or _compile
-        self._codes: dict[str, CodeType] = {}
+        self._compile = compile_source
+        self._codes: dict[str, tuple[CodeType, dict[str, Any]]] = {}
         self._modules: dict[str, ModuleType] = {}
         self._lock = threading.Lock()
 
@@ -66,6 +67,10 @@ class CgiScripts:
 
         return run
 
+    def files(self) -> Iterator[str]:
+        """Yield the path of each file that was read."""
+        return (str(self._root / script) for script in list(self._codes))
+
     def _run(self, script: str, environ: WSGIEnvironment) -> bytes:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         output = streams.give(environ["wsgi.input"].read(length))
@@ -86,18 +91,16 @@ class CgiScripts:
         with self._lock:
             module = ModuleType("__main__")
             module.__file__ = str(self._root / script)
+            code, names = self._codes[script]
+            module.__dict__.update(names)
             outside = sys.modules["__main__"]
             sys.modules["__main__"] = module
             try:
-                exec(self._codes[script], module.__dict__)
+                exec(code, module.__dict__)
             finally:
                 sys.modules["__main__"] = outside
         if callable(getattr(module, "main", None)):
             self._modules[script] = module
-
-
-def _compile(source: bytes, filename: str) -> CodeType:
-    return compile(source, filename, "exec", dont_inherit=True)
 
 
 def _set_variables(environ: WSGIEnvironment, path: pathlib.Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from channelshim.appserver.error_pages import own_error_page
 from channelshim.appserver.responses import answer
 from channelshim.appyaml.config import AppConfig
+from channelshim.compat.tracebacks import hide_translator, hint
 from channelshim.pages.errors import error_html
 
 if TYPE_CHECKING:
@@ -48,9 +49,13 @@ def guarded(
 
     try:
         return serve(environ, start)
-    except BaseException:
-        _logger.exception(
-            "%s %s failed", environ["REQUEST_METHOD"], environ.get("PATH_INFO")
+    except BaseException as error:
+        hide_translator(error)
+        _logger.error(
+            "%s %s failed",
+            environ["REQUEST_METHOD"],
+            environ.get("PATH_INFO"),
+            exc_info=error,
         )
         return fail(environ, start_response, sys.exc_info() if has_started else None)
 
@@ -75,7 +80,8 @@ def answer_error(
         has_traceback: whether the traceback is shown instead.
     """
     own = None if has_traceback else own_error_page(root, config)
-    page = error_html(has_traceback=has_traceback)
+    error = sys.exc_info()[1] if has_traceback else None
+    page = error_html(error, hint(error) if error else "")
     content_type, body = own or (
         "text/html; charset=utf-8",
         page.encode("utf-8", "backslashreplace"),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import pathlib
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.cgi_scripts import CgiScripts
+from channelshim.appserver.dialects import PYTHON3, Dialect
 from channelshim.appserver.own_imports import import_before
+from channelshim.compat.tracebacks import hide_translator, hint
 from channelshim.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class AppImportError(ConfigurationError):
     """
 
     def __init__(self, script: str, cause: BaseException, root: pathlib.Path) -> None:
+        hide_translator(cause)
         frame = _last_frame(cause.__traceback__, root)
         path, line = frame or _syntax_place(cause)
         super().__init__(
@@ -47,6 +49,8 @@ class AppImportError(ConfigurationError):
         while len(own.stack) > 1 and not _is_inside(own.stack[0].filename, root):
             del own.stack[0]
         self.report: str = "".join(own.format())
+        if help_text := hint(cause):
+            self.report += f"{help_text}\n"
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:
@@ -78,14 +82,19 @@ class Scripts:
         root: the app's folder; becomes the working directory and the head of sys.path.
         stand_in: the application that somebody has loaded already and wrapped. It runs
             for the scripts that name it; where none does, for all of the app's.
+        dialect: what the app's files are written in.
     """
 
     def __init__(
-        self, root: pathlib.Path, stand_in: WSGIApplication | None = None
+        self,
+        root: pathlib.Path,
+        stand_in: WSGIApplication | None = None,
+        dialect: Dialect = PYTHON3,
     ) -> None:
         self._root = root.resolve()
         self._stand_in = stand_in
-        self._cgi_scripts = CgiScripts(self._root)
+        self._dialect = dialect
+        self._cgi_scripts = CgiScripts(self._root, dialect.compile)
         self._middleware: Callable[[Any], Any] | None = None
         self._applications: dict[str, WSGIApplication] = {}
         self._lock = threading.RLock()
@@ -106,7 +115,7 @@ class Scripts:
         if not (self._root / "appengine_config.py").is_file():
             return
         try:
-            module = importlib.import_module("appengine_config")
+            module = self._dialect.import_module("appengine_config")
         except (Exception, SystemExit) as cause:
             raise AppImportError("appengine_config", cause, self._root) from cause
         self._middleware = getattr(module, "webapp_add_wsgi_middleware", None)
@@ -152,11 +161,19 @@ class Scripts:
                 "none of them is the application that was wrapped: wrap the one that a "
                 "script names, or have channelshim.application() run each"
             )
-        application = self._stand_in
-        if named and self._middleware is not None:
-            application = self._middleware(application)
+        application: Any = self._stand_in
+        if named:
+            application = self._inside_middleware(application)
+        program = self._dialect.program(application)
         for script in named or distinct:
-            self._applications[script] = application
+            self._applications[script] = program
+
+    def _inside_middleware(self, application: Any) -> Any:
+        if self._middleware is None:
+            return application
+        inner = self._dialect.inner_program(application)
+        outer = self._middleware(inner)
+        return application if outer is inner else outer
 
     def _names_stand_in(self, script: str, wrapper: WSGIApplication | None) -> bool:
         wanted = [each for each in (self._stand_in, wrapper) if each is not None]
@@ -164,7 +181,8 @@ class Scripts:
             values = vars(self._module(script)).values()
             return any(value is each for value in values for each in wanted)
         name, _, attribute = script.rpartition(".")
-        module = sys.modules.get(name) or self._module(name.replace(".", "/") + ".py")
+        module = self._dialect.loaded_module(name)
+        module = module or self._module(name.replace(".", "/") + ".py")
         found = getattr(module, attribute, None)
         if found is None:
             return False
@@ -178,7 +196,7 @@ class Scripts:
         """Return the loaded module of a file, the program itself included."""
         file = str(self._root / path)
         name = path.removesuffix(".py").replace("/", ".")
-        for module in (sys.modules.get(name), sys.modules.get("__main__")):
+        for module in (self._dialect.loaded_module(name), sys.modules.get("__main__")):
             found = getattr(module, "__file__", None)
             if found and os.path.realpath(found) == file:
                 return module
@@ -229,16 +247,41 @@ class Scripts:
         try:
             if script.endswith(".py"):
                 return self._cgi_scripts.application(script)
-            application = _find(script)
-            if self._middleware is not None:
-                application = self._middleware(application)
+            application = self._find(script)
+            application = self._inside_middleware(application)
         except (Exception, SystemExit) as cause:
             raise AppImportError(script, cause, self._root) from cause
         if not callable(application):
             error = TypeError(f"{script} is not a WSGI application")
             raise AppImportError(script, error, self._root)
-        found: WSGIApplication = application
+        found: WSGIApplication = self._dialect.program(application)
         return found
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file whose code was loaded, the app's among them."""
+        yield from self._dialect.files()
+        yield from self._cgi_scripts.files()
+
+    def _find(self, script: str) -> Any:
+        """Return what a dotted name stands for, the longest module path first tried."""
+        names = script.split(".")
+        found: Any = self._dialect.import_module(names[0])
+        for position, name in enumerate(names[1:], 2):
+            if not hasattr(found, name):
+                self._import_submodule(".".join(names[:position]), script)
+            found = getattr(found, name)
+        return found
+
+    def _import_submodule(self, name: str, script: str) -> None:
+        try:
+            self._dialect.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            parent, _, attribute = name.rpartition(".")
+            raise AttributeError(
+                f"{parent} has no {attribute}, which {script} names"
+            ) from None
 
 
 _NOTHING: Final = ModuleType("nothing")
@@ -264,27 +307,3 @@ def _own_scripts(scripts: Iterable[str]) -> list[str]:
     """Return each once, without Google's: deferred's says nothing about the app."""
     distinct = dict.fromkeys(scripts)
     return [script for script in distinct if not script.startswith("google.")]
-
-
-def _find(script: str) -> Any:
-    """Return what a dotted name stands for, the longest module path first tried."""
-    names = script.split(".")
-    module = importlib.import_module(names[0])
-    value: Any = module
-    for position, name in enumerate(names[1:], 2):
-        if not hasattr(value, name):
-            _import_submodule(".".join(names[:position]), script)
-        value = getattr(value, name)
-    return value
-
-
-def _import_submodule(name: str, script: str) -> None:
-    try:
-        importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        parent, _, attribute = name.rpartition(".")
-        raise AttributeError(
-            f"{parent} has no {attribute}, which {script} names"
-        ) from (None)

@@ -11,6 +11,8 @@ import io
 import sys
 from typing import Any
 
+_OWN_NAMES = frozenset({"_outside", "_inside"})
+
 
 class _Stream:
     """Stands in for one of the two, for good.
@@ -36,6 +38,13 @@ class _Stream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.current(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Python 2.7's print keeps a mark on the stream: one for each request.
+        if name in _OWN_NAMES:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.current(), name, value)
 
     def __iter__(self) -> Any:
         return iter(self.current())

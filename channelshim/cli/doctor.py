@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,19 @@ from channelshim.appserver.libraries import missing_libraries, package_of
 from channelshim.appyaml.app import AppConfig, parse_app
 from channelshim.appyaml.cron import parse_cron
 from channelshim.appyaml.queues import parse_queues
+from channelshim.cli.doctor_python27 import (
+    Reading,
+    hint_of_gone,
+    is_known,
+    lines_of,
+    package_for,
+    read_source,
+    why_not,
+)
+from channelshim.composition.plan import is_python27
+from channelshim.composition.settings import read_settings
 from channelshim.errors import ConfigurationError
+from channelshim.python27.finding import AppFiles
 
 DOCTOR_FILES: Final = 10_000
 """Files that `channelshim doctor` reads."""
@@ -89,12 +101,15 @@ def report(app_dir: Path) -> tuple[str, int]:
     """
     try:
         config, warnings = _read(app_dir)
+        settings = read_settings({}, os.environ)
     except ConfigurationError as error:
         return str(error), UNREADABLE
-    findings = [
-        *_libraries(config),
-        *_sources(app_dir),
-    ]
+    readers = None
+    if is_python27(settings, config):
+        # The base of a setting's globs.
+        readers = AppFiles([str(app_dir)], settings.python3_files)
+    sources, remarks, refused = _sources(app_dir, readers)
+    findings = [*_libraries(config), *sources]
     lines = [
         f"{app_dir}: runtime {config.runtime}, "
         + (
@@ -107,16 +122,25 @@ def report(app_dir: Path) -> tuple[str, int]:
     lines += _table(findings)
     if warnings:
         lines += ["", *warnings]
+    if remarks:
+        lines += ["", *remarks]
     needs = [each for each in findings if each.status in (INSTALL, MISSING)]
-    lines += ["", _verdict(needs)]
-    return "\n".join(lines), SOMETHING_MISSING if needs else OK
+    lines += ["", _verdict(needs, refused)]
+    return "\n".join(lines), SOMETHING_MISSING if needs or refused else OK
 
 
-def _verdict(needs: list[Finding]) -> str:
-    if not needs:
+def _verdict(needs: list[Finding], refused: int) -> str:
+    """Return the last line.
+
+    Args:
+        needs: what must be installed, or is missing.
+        refused: how many files cannot be loaded.
+    """
+    if not needs and not refused:
         return "Nothing is missing."
     install = sum(each.status == INSTALL for each in needs)
-    return f"{install} to install, {len(needs) - install} missing here."
+    files = f", {refused} of the files refused" if refused else ""
+    return f"{install} to install, {len(needs) - install} missing here{files}."
 
 
 def _read(app_dir: Path) -> tuple[AppConfig, list[str]]:
@@ -148,28 +172,63 @@ def _libraries(config: AppConfig) -> Iterator[Finding]:
             yield Finding(f"library {library.name}", WORKS)
 
 
-def _sources(app_dir: Path) -> list[Finding]:
-    """Return a row for each imported module that is not the app's own."""
+def _sources(
+    app_dir: Path, files: AppFiles | None
+) -> tuple[list[Finding], list[str], int]:
+    """Read the app's files.
+
+    Args:
+        app_dir: the app's folder.
+        files: for files in Python 2.7, which of them are not; None for Python 3.
+
+    Returns:
+        a row for each imported module that is not the app's own; lines about single
+        files; how many files cannot be loaded.
+    """
     appengine.install()
     places: defaultdict[str, set[str]] = defaultdict(set)
-    python2_files = []
-    own = {path.stem for path in app_dir.glob("*.py")}
-    own |= {path.parent.name for path in app_dir.glob("*/__init__.py")}
+    remarks: list[str] = []
+    python2_files, python3_files, refused = [], [], 0
     for path in _python_files(app_dir):
         name = str(path.relative_to(app_dir))
-        source = path.read_bytes()
-        modules = _imports(source)
-        if modules is None:
+        modules, reading = _read_file(path, files)
+        remarks += lines_of(name, reading)
+        refused += bool(reading.refusals)
+        if reading.is_python3:
+            python3_files.append(name)
+        elif files is None and reading.tree is None:
             python2_files.append(name)
-            modules = _imports_by_words(source.decode("latin-1"))
         for module in modules:
-            if module.partition(".")[0] not in own:
+            if not _is_own(module.partition(".")[0], app_dir, path.parent):
                 places[module].add(name)
-    rows = [_module(name, tuple(sorted(used))) for name, used in places.items()]
+    row = _module if files is None else _module27
+    rows = [row(name, tuple(sorted(used))) for name, used in places.items()]
     found = sorted((row for row in rows if row is not None), key=lambda row: row.name)
+    if python3_files:
+        remarks.append(f"Python 3, left as it is: {_first_of(python3_files)}")
     if python2_files:
         found.append(_python2("Python 2 syntax", tuple(python2_files)))
-    return found
+    return found, remarks, refused
+
+
+def _read_file(path: Path, files: AppFiles | None) -> tuple[set[str], Reading]:
+    """Return the modules that a file imports, and what it says."""
+    source = path.read_bytes()
+    if files is None:
+        reading = Reading(_tree_of(source))
+    else:
+        reading = read_source(source, path, files)
+    if reading.tree is None:
+        return _imports_by_words(source.decode("latin-1")), reading
+    return _imports_of(reading.tree), reading
+
+
+def _is_own(name: str, app_dir: Path, folder: Path) -> bool:
+    """Tell whether a file in a folder of the app may mean a file of the app."""
+    return any(
+        (place / f"{name}.py").is_file() or (place / name / "__init__.py").is_file()
+        for place in (app_dir, app_dir / "lib", folder)
+    )
 
 
 def _python_files(app_dir: Path) -> Iterator[Path]:
@@ -190,12 +249,15 @@ def _python_files(app_dir: Path) -> Iterator[Path]:
                 yield path
 
 
-def _imports(source: bytes) -> set[str] | None:
-    """Return the modules that a file imports, or None when Python 3 cannot read it."""
+def _tree_of(source: bytes) -> ast.Module | None:
+    """Return a file's syntax, or None when Python 3 cannot read it."""
     try:
-        tree = ast.parse(source)
+        return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _imports_of(tree: ast.AST) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -245,10 +307,24 @@ def _module(name: str, places: tuple[str, ...]) -> Finding | None:
     )
 
 
+def _module27(name: str, places: tuple[str, ...]) -> Finding | None:
+    """Return the row of a module that a file in Python 2.7 imports."""
+    top = name.partition(".")[0]
+    if reason := why_not(top):
+        return Finding(name, MISSING, reason, places)
+    if package := package_for(name):
+        return Finding(name, INSTALL, f"pip install '{package}'", places)
+    hint = hint_of_gone(name)
+    if hint is not None:
+        return Finding(name, PARTLY, hint, places)
+    if is_known(name) or (is_known(top) and top in _PYTHON2_MODULES):
+        return None
+    return _module(name, places)
+
+
 def _python2(name: str, places: tuple[str, ...]) -> Finding:
-    if _is_there("channelshim.python27"):
-        return Finding(name, WORKS, "Python 2, translated while loading", places)
-    return Finding(name, MISSING, "Python 2: not translated in this release", places)
+    why = "Python 2, which app.yaml's runtime denies: `runtime: python27` runs it"
+    return Finding(name, MISSING, why, places)
 
 
 def _is_there(module: str) -> bool:
@@ -263,7 +339,10 @@ def _table(findings: list[Finding]) -> list[str]:
     width = max([len(each.name) for each in rows.values()], default=0)
     lines = []
     for each in rows.values():
-        used = ", ".join(each.places[:3]) + (", ..." if len(each.places) > 3 else "")
-        line = f"{each.name:<{width}}  {each.status:<7}  {used}"
+        line = f"{each.name:<{width}}  {each.status:<7}  {_first_of(each.places)}"
         lines.append(line.rstrip() + (f"  ({each.why})" if each.why else ""))
     return lines
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -42,7 +42,7 @@ class _OldFlags(click.Command):
             if HANDOVER_VARIABLE not in os.environ:
                 terminal.warn(line, ctx.info_name or "")
 
-        switches = frozenset(each.name for each in SETTINGS if each.type is bool)
+        switches = frozenset(each.name for each in SETTINGS if each.is_switch)
         return super().parse_args(ctx, translate(args, switches, warn))
 
 
@@ -52,7 +52,7 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     if dashed not in names:
         names.append(dashed)
     # None means "not said": the variable or the default holds then.
-    if setting.type is bool:
+    if setting.is_switch:
         return click.option(
             *names,
             setting.name,
@@ -146,7 +146,7 @@ def _doctor(app_dir: str) -> None:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def _test(arguments: tuple[str, ...]) -> None:
-    """Run a legacy test suite, pytest or unittest, with the shim in place."""
+    """Run a legacy test suite: [pytest|unittest|python SCRIPT] [--python27] ARGS."""
     from channelshim.cli.testing import main as run_tests
 
     sys.exit(run_tests(list(arguments)))

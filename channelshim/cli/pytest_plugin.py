@@ -13,15 +13,38 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option and the setting."""
+    """Add the options and the setting."""
     sentence = "run a legacy App Engine suite, with google.appengine.api.channel"
     parser.addoption("--channelshim", action="store_true", help=sentence)
     parser.addini("channelshim", sentence, type="bool", default=False)
+    parser.addoption(
+        "--python27",
+        action="store_true",
+        dest="channelshim_python27",
+        help="with --channelshim: read the files as Python 2.7 (else: by app.yaml)",
+    )
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Install the shim before a conftest.py is imported, which may be Python 2.7."""
+    _install(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install the shim before any test module is imported."""
-    if config.getoption("--channelshim") or config.getini("channelshim"):
-        from channelshim.cli.testing import install
+    """Install the shim where a conftest.py has named this plugin."""
+    _install(config)
 
-        install()
+
+def _install(config: pytest.Config) -> None:
+    options = config.known_args_namespace
+    if not (options.channelshim or config.getini("channelshim")):
+        return
+    import pytest
+
+    from channelshim.cli.testing import install
+    from channelshim.errors import ConfigurationError
+
+    try:
+        install(python27=options.channelshim_python27 or None)
+    except ConfigurationError as error:
+        raise pytest.UsageError(str(error)) from None

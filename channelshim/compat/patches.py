@@ -13,6 +13,7 @@ from channelshim.compat import (
     legacy_str_uses,
     legacy_unittest,
     ndb_tuning,
+    tracebacks,
     upload_guard,
 )
 
@@ -46,6 +47,12 @@ PATCHES: Final[tuple[Patch, ...]] = (
         "webapp2",
         legacy_modules.patch_webapp2,
         "request bodies format as text, responses take bytes, odd paths match",
+        _ALWAYS,
+    ),
+    Patch(
+        "webapp2",
+        tracebacks.patch_webapp2,
+        "errors show the app's own frames, and what to write where text meets bytes",
         _ALWAYS,
     ),
     Patch(

@@ -65,7 +65,7 @@ def wrap(wsgi_app: WSGIApplication, arguments: Arguments) -> Gateway:
     _check_callable(wsgi_app, "wrap")
     installation = install(None, arguments)
     app = installation.plan.app
-    scripts = Scripts(app.directory, wsgi_app)
+    scripts = Scripts(app.directory, wsgi_app, installation.dialect)
     # Under our own server all that is done: what is wrapped here is a part of its app.
     is_part = installation.is_served
     if not is_part and app.config is not None and app.config.handlers:
@@ -83,7 +83,7 @@ def application(app_dir: Folder, arguments: Arguments) -> Gateway:
     installation = _install(Path(app_dir), arguments, needs_app_yaml=True)
     plan = installation.plan
     assert plan.app.config is not None
-    scripts = Scripts(plan.app.directory)
+    scripts = Scripts(plan.app.directory, dialect=installation.dialect)
     loading.load_app(scripts, plan.app.config, plan.application, exposure_of(plan).host)
     return Gateway(installation, scripts)
 
@@ -136,14 +136,16 @@ def _serve(
     plan = installation.plan
     instance = installation.open()
     exposure = serving.exposure_of(plan, listener)
-    scripts = Scripts(plan.app.directory, wsgi_app)
+    dialect = installation.dialect
+    scripts = Scripts(plan.app.directory, wsgi_app, dialect)
     config = plan.app.config
     if config is not None and wsgi_app is None:
         loading.load_app(scripts, config, plan.application, exposure.host)
     elif config is not None and config.handlers:
         loading.adopt_app(scripts, config)
         loading.settle(scripts, config, wrapper)
-    app_server = instance.serve(exposure, wsgi_app, scripts=scripts)
+    program = None if wsgi_app is None else dialect.program(wsgi_app)
+    app_server = instance.serve(exposure, program, scripts=scripts)
     serving.Serving(instance, app_server, listener, say).run()
 
 
@@ -185,7 +187,7 @@ def serve_folder(
         installation.take_over()
         instance = installation.open()
         exposure = serving.exposure_of(plan, listener)
-        scripts = Scripts(app.directory)
+        scripts = Scripts(app.directory, dialect=installation.dialect)
         assert app.config is not None
         loading.load_app(scripts, app.config, plan.application, exposure.host)
         app_server = instance.serve(exposure, scripts=scripts)

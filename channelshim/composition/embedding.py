@@ -45,6 +45,9 @@ class Gateway:
     ) -> None:
         self.scripts = scripts
         self.wsgi_app = wsgi_app
+        self._program: WSGIApplication | None = (
+            None if wsgi_app is None else installation.dialect.program(wsgi_app)
+        )
         self._installation = installation
         self._lock = threading.Lock()
         self._server: AppServer | None = None
@@ -62,9 +65,9 @@ class Gateway:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer one request (PEP 3333); 503 while another process has the store."""
-        if guard.is_inside(environ) and self.wsgi_app is not None:
+        if guard.is_inside(environ) and self._program is not None:
             # The app is served by another door, or is wrapped around what was wrapped.
-            return self.wsgi_app(environ, start_response)
+            return self._program(environ, start_response)
         opened = self._opened
         if opened is None:
             try:
@@ -81,7 +84,7 @@ class Gateway:
             if self.wsgi_app is not None and config is not None and config.handlers:
                 loading.settle(self.scripts, config, self)
             self._server = instance.serve(
-                exposure_of(plan), self.wsgi_app, scripts=self.scripts
+                exposure_of(plan), self._program, scripts=self.scripts
             )
         return self._server
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from channelshim import appengine
+from channelshim.appserver.dialects import PYTHON3, Dialect, python27_of
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.compat import api_proxy
 from channelshim.composition.clock import SystemClock
@@ -51,6 +52,8 @@ class Installation:
         plan: as given.
         is_served: whether our own server has the connections.
         is_ended: whether its services were taken away.
+        dialect: what the app's files are written in; imports of Python 2.7 are
+            translated from here on.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -64,6 +67,13 @@ class Installation:
         self._login = DevelopmentLogin(_Cookies(self), self._remember)
         appengine.install(plan.application.application_id)
         settings = plan.settings
+        self.dialect: Dialect = PYTHON3
+        if plan.is_python27:
+            self.dialect = python27_of(
+                plan.app.directory,
+                python3_files=settings.python3_files,
+                cache=settings.python27_cache,
+            )
         needs = registry.Needs(
             plan.application.application_id,
             plan.app.directory,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from channelshim.appserver.proxies import Network, parse_networks
+from channelshim.appyaml.config import AppConfig
 from channelshim.composition.place import store_directory
 from channelshim.composition.policy import signing_secrets
 from channelshim.composition.reading import App, application_id_of
@@ -29,6 +30,7 @@ class Plan:
     Attributes:
         settings: as read.
         app: its folder.
+        is_python27: whether its files are Python 2.7 source.
         application: what is the same for each of its requests.
         store_directory: of its data, absolute.
         clears_store: whether its entities are deleted when the store is opened.
@@ -38,11 +40,19 @@ class Plan:
 
     settings: Settings
     app: App
+    is_python27: bool
     application: Application
     store_directory: Path
     clears_store: bool
     proxies: tuple[Network, ...]
     secrets: Sequence[bytes]
+
+
+def is_python27(settings: Settings, config: AppConfig | None) -> bool:
+    """Tell whether an app's files are Python 2.7, by setting or app.yaml's runtime."""
+    if settings.python27 == "auto":
+        return config is not None and config.is_python2
+    return settings.python27 == "yes"
 
 
 def make_plan(settings: Settings, app: App, handover: Handover | None = None) -> Plan:
@@ -72,6 +82,7 @@ def make_plan(settings: Settings, app: App, handover: Handover | None = None) ->
     return Plan(
         settings=settings,
         app=app,
+        is_python27=is_python27(settings, config),
         application=Application(
             application_id,
             version=(config.version if config else "") or "1",

@@ -13,11 +13,12 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from channelshim.appserver.dialects import PYTHON3
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.threads import Kept, Threads
 
@@ -43,6 +44,8 @@ class Watcher:
         directory: the app's folder.
         ignored: folders below it whose files need no reload: static ones, the store.
         is_app_broken: whether the app failed to load: any Python file may fix it.
+        loaded_files: tells the paths of the files whose code was loaded; one in a zip
+            begins with the zip's.
         on_change: called once, in the watcher's thread, with the path that changed.
         threads: keeps the thread running; None for one of its own.
     """
@@ -54,6 +57,7 @@ class Watcher:
         on_change: Callable[[str], None],
         *,
         is_app_broken: bool = False,
+        loaded_files: Callable[[], Iterable[str]] = PYTHON3.files,
         threads: Threads | None = None,
     ) -> None:
         self._threads = threads or Threads()
@@ -62,6 +66,7 @@ class Watcher:
         self._ignored = [path.resolve() for path in ignored]
         self._on_change = on_change
         self._is_app_broken = is_app_broken
+        self._loaded_files = loaded_files
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -103,14 +108,21 @@ class Watcher:
             return False
         if any(path.is_relative_to(folder) for folder in self._ignored):
             return False
-        if path.suffix == ".py":
-            return self._is_app_broken or _is_loaded(path)
-        return path.suffix in _SUFFIXES
+        if path.suffix in _SUFFIXES:
+            return True
+        if path.suffix == ".py" and self._is_app_broken:
+            return True
+        return self._is_loaded(path)
 
-
-def _is_loaded(path: Path) -> bool:
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    return any(file is not None and Path(file) == path for file in files)
+    def _is_loaded(self, path: Path) -> bool:
+        """Tell whether a file, or what is in a zip, was loaded under any name."""
+        own, inside = os.path.join(self._directory, ""), os.path.join(path, "")
+        files = (file for file in self._loaded_files() if file.startswith(own))
+        return any(
+            # The path may be that of a link.
+            file.startswith(inside) or os.path.realpath(file) == str(path)
+            for file in files
+        )
 
 
 @dataclass(frozen=True, slots=True)

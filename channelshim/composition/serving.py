@@ -129,6 +129,7 @@ class Serving:
             self._unwatched(),
             self._note_change,
             is_app_broken=is_app_broken,
+            loaded_files=app_server.loaded_files,
             threads=instance.threads,
         )
 

@@ -117,6 +117,21 @@ class Settings:
         "NAME=VALUE for the app's os.environ, above app.yaml's env_variables.",
         _APP,
     )
+    python27: Literal["auto", "yes", "no"] = _setting(
+        "auto",
+        "Read the app's files as Python 2.7; auto asks app.yaml's runtime.",
+        _APP,
+    )
+    python3_files: tuple[str, ...] = _setting(
+        (),
+        "Globs, from the app's folder, of files that are Python 3 all the same.",
+        _APP,
+    )
+    python27_cache: str = _setting(
+        "",
+        "Folder for translated code; empty: the user's cache folder; no keeps none.",
+        _APP,
+    )
     require_inbound_services: bool = _setting(
         False,
         "Report presence only if app.yaml's inbound_services say channel_presence.",
@@ -284,6 +299,11 @@ class Setting:
     high: float
     why_idle: str
 
+    @property
+    def is_switch(self) -> bool:
+        """Whether yes and no, in all their spellings, are among its values."""
+        return self.type is bool or "yes" in self.choices
+
 
 def _describe(field: dataclasses.Field[Any], annotation: Any) -> Setting:
     kind = typing.get_origin(annotation) or annotation
@@ -420,6 +440,11 @@ def bounds(setting: Setting) -> str:
 
 def _parse_text(setting: Setting, value: Any, source: str) -> str:
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if setting.is_switch and str(value).strip().lower() not in setting.choices:
+        try:
+            return "yes" if _parse_bool(value, source) else "no"
+        except ConfigurationError:
+            pass
     if not isinstance(text, str):
         raise ConfigurationError(f"{source} must be text, not {value!r}")
     if not setting.choices:

@@ -30,11 +30,18 @@ def not_found_text(path: str, config: AppConfig | None) -> str:
     return f"404 Not Found: {path}\n\nNo handler answers. These were tried:\n{tried}"
 
 
-def error_html(*, has_traceback: bool) -> str:
-    """Return the page of a 500, inside of an except block."""
+def error_html(error: BaseException | None, hint: str = "") -> str:
+    """Return the page of a 500.
+
+    Args:
+        error: whose traceback is shown; None shows none.
+        hint: what to do about it; "" for nothing.
+    """
     rest = ""
-    if has_traceback:
-        rest = f"<pre>{escape(traceback.format_exc())}</pre>"
+    if error is not None:
+        rest = f"<pre>{escape(''.join(traceback.format_exception(error)))}</pre>"
+        if hint:
+            rest = f"<p>{escape(hint)}</p>\n{rest}"
     return _PAGE.format(title="500 Internal Server Error", rest=rest)
 
 

@@ -1,0 +1,103 @@
+"""Tracebacks of the app: without our translator's frames, with a hint where one helps.
+
+The app's lines are its own: translated code keeps file, line and text.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import re
+import traceback
+from html import escape
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+_logger: Final = logging.getLogger("channelshim.compat")
+
+_TRANSLATOR: Final = os.path.join(Path(__file__).parent.parent / "python27", "")
+_IMPORTING: Final = ("<frozen importlib", "<frozen zipimport")
+
+_BYTES: Final = re.compile(r"\b(NativeStr|LegacyStr|bytes|bytes-like)\b")
+_TEXT: Final = re.compile(r"\b(str|string)\b")
+_WANTS_BYTES: Final = re.compile(
+    r"bytes-like object is required|bytes-like object, str|expected a bytes-like"
+)
+
+
+def hide_translator(error: BaseException) -> None:
+    """Take the frames of python27/ out of an exception's traceback, and its causes'."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = _without_translator(each.__traceback__)
+        waiting += [each.__cause__, each.__context__]
+
+
+def _without_translator(trace: TracebackType | None) -> TracebackType | None:
+    entries = []
+    while trace is not None:
+        entries.append(trace)
+        trace = trace.tb_next
+    names = [entry.tb_frame.f_code.co_filename for entry in entries]
+    if not any(name.startswith(_TRANSLATOR) for name in names):
+        return entries[0] if entries else None
+    kept = [
+        entry
+        for entry, name in zip(entries, names, strict=True)
+        if not name.startswith((_TRANSLATOR, *_IMPORTING))
+        and not name.endswith("/importlib/__init__.py")
+    ]
+    if not kept:
+        return None
+    for entry, following in pairwise(kept):
+        entry.tb_next = following
+    kept[-1].tb_next = None
+    return kept[0]
+
+
+def hint(error: BaseException) -> str:
+    """Return what to write where text has met bytes; "" for any other error.
+
+    Python 2.7 turned one into the other, as long as all was ASCII.
+
+    Args:
+        error: as the app raised it.
+    """
+    message = str(error)
+    if not isinstance(error, TypeError) or not _BYTES.search(message):
+        return ""
+    if not _TEXT.search(message):
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}, line {frames[-1].lineno}: " if frames else ""
+    what = "write .encode('utf-8') behind the text"
+    if not _WANTS_BYTES.search(message):
+        what = "write .decode('utf-8') behind the bytes"
+    return f"{place}text meets bytes here: {what} (docs/reference/python27.md)"
+
+
+def patch_webapp2(webapp2: Any) -> None:
+    """Have webapp2's own page and log of an error show the app's frames, and a hint."""
+    plain = webapp2.WSGIApplication._internal_error
+
+    @functools.wraps(plain)
+    def internal_error(application: Any, exception: BaseException) -> Any:
+        hide_translator(exception)
+        response = plain(application, exception)
+        what_to_do = hint(exception)
+        if what_to_do:
+            _logger.error("%s", what_to_do)
+            if application.debug:
+                shown = f"<p>{escape(what_to_do)}</p>\n<pre>"
+                response.text = response.text.replace("<pre>", shown, 1)
+        return response
+
+    webapp2.WSGIApplication._internal_error = internal_error

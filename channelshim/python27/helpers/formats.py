@@ -1,0 +1,247 @@
+"""Formats: `%` and `format`, with 2.7's floats, bytes and objects."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from channelshim.python27.helpers.text import float_text, str27
+from channelshim.python27.strings import STRINGS, NativeStr, to_text
+
+_PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
+
+
+class _Float(float):
+    """A float that a format without a specification writes with 12 digits."""
+
+    def __format__(self, specification: str) -> str:
+        return format(float(self), specification) if specification else str(self)
+
+    def __str__(self) -> str:
+        return float_text(self)
+
+
+class _Textual:
+    """A value that formats by its text, as every object of 2.7 did."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __format__(self, specification: str) -> str:
+        return format(to_text(str27(self._value)), specification)
+
+    def __repr__(self) -> str:
+        return repr(self._value)
+
+    def __str__(self) -> str:
+        return to_text(str27(self._value))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._value, name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._value[key]
+
+
+def _formatted(value: Any) -> Any:
+    kind = type(value)
+    if kind is str or kind is int:
+        return value
+    if kind is float:
+        return _Float(value)
+    if kind.__format__ is object.__format__:  # type: ignore[comparison-overlap]
+        return _Textual(value)  # type: ignore[unreachable]
+    return value
+
+
+def format27(value: Any, *args: Any, **named: Any) -> Any:
+    """Do `value.format(…)`."""
+    if isinstance(value, type) and issubclass(value, STRINGS):
+        value, args = args[0], args[1:]
+    if not isinstance(value, STRINGS):
+        return value.format(*args, **named)
+    args = tuple(map(_formatted, args))
+    named = {key: _formatted(item) for key, item in named.items()}
+    return to_text(value).format(*args, **named)
+
+
+def format_builtin(value: Any, specification: Any = "") -> str:
+    """Do as Python 2.7's `format(value, specification)`."""
+    return format(_formatted(value), to_text(specification))
+
+
+# --- %
+
+
+def s(value: Any) -> Any:
+    """Return what `%s` of a native literal writes for a value."""
+    if type(value) is str:
+        return value
+    kind = type(value)
+    if kind in _PLAIN_TYPES:
+        return value
+    if kind is float:
+        return float_text(value)
+    if isinstance(value, bytes):
+        return to_text(value)
+    return value
+
+
+def u(value: Any) -> Any:
+    """Return what `%s` of a unicode literal writes for a value."""
+    if type(value) is str:
+        return value
+    kind = type(value)
+    if kind in _PLAIN_TYPES:
+        return value
+    method = getattr(kind, "__unicode__", None)
+    if method is not None:
+        return to_text(method(value))
+    return s(value)
+
+
+def _any(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def wrapped(value: Any) -> Any:
+        if type(value) is str:
+            return value
+        if isinstance(value, tuple):
+            return tuple(map(each, value))
+        if isinstance(value, dict):
+            return value
+        return each(value)
+
+    return wrapped
+
+
+class _Values:
+    """A mapping whose values at some keys are as `%s` writes them."""
+
+    __slots__ = ("_each", "_keys", "_mapping")
+
+    def __init__(self, mapping: Any, keys: Any, each: Callable[[Any], Any]) -> None:
+        self._mapping = mapping
+        self._keys = keys
+        self._each = each
+
+    def __getitem__(self, key: Any) -> Any:
+        value = self._mapping[key]
+        return self._each(value) if key in self._keys else value
+
+
+def _map(
+    each: Callable[[Any], Any], of_float: Callable[[float], Any] = float_text
+) -> Callable[[Any, Any], Any]:
+    """Return what prepares a mapping for a format, by what it does to each value.
+
+    Args:
+        each: to any value at `%s`.
+        of_float: to a float there, the commonest that is neither text nor int.
+    """
+
+    def wrapped(mapping: Any, keys: Any) -> Any:
+        if type(mapping) is dict:
+            changed = None
+            for key in keys:
+                # A missing key is the format's own error.
+                value: Any = mapping.get(key)
+                kind = type(value)
+                if kind is str or kind in _PLAIN_TYPES:
+                    continue
+                if changed is None:
+                    changed = mapping.copy()
+                changed[key] = of_float(value) if kind is float else each(value)
+            return mapping if changed is None else changed
+        if isinstance(mapping, (tuple, *STRINGS)) or not hasattr(
+            mapping, "__getitem__"
+        ):
+            return mapping
+        return _Values(
+            mapping,
+            keys,
+            lambda value: of_float(value) if type(value) is float else each(value),
+        )
+
+    return wrapped
+
+
+_CONVERSION: Final = re.compile(
+    r"%(?:\((?P<key>(?:[^()]|\([^()]*\))*)\))?[-#0 +]*"
+    r"(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d*))?[hlL]?(?P<kind>.)",
+    re.DOTALL,
+)
+
+
+@functools.lru_cache(maxsize=1024)
+def _conversions(
+    template: str,
+) -> tuple[tuple[bool, ...], tuple[str, ...], bool]:
+    """Return which positional values are at a %s, the keys that are, and whether any
+    of these is at another conversion too.
+    """
+    places: list[bool] = []
+    keys: dict[str, None] = {}
+    others = set()
+    for found in _CONVERSION.finditer(template):
+        if found["kind"] == "%":
+            continue
+        if found["key"] is not None:
+            if found["kind"] == "s":
+                keys[found["key"]] = None
+            else:
+                others.add(found["key"])
+            continue
+        places.extend(False for part in ("width", "precision") if found[part] == "*")
+        places.append(found["kind"] == "s")
+    return tuple(places), tuple(keys), not others.isdisjoint(keys)
+
+
+def mod(left: Any, right: Any) -> Any:
+    """Return `left % right`; the left side is most often text."""
+    if type(left) is not str:
+        if isinstance(left, NativeStr):
+            left = to_text(left)
+        if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
+            return left % right
+    places, keys, is_both = _conversions(left)
+    if keys and not isinstance(right, tuple):
+        right = (s_both_map if is_both else s_map)(right, keys)
+    elif isinstance(right, tuple):
+        if len(right) == len(places):
+            right = tuple(
+                s(value) if at_s else _number(value)
+                for value, at_s in zip(right, places, strict=True)
+            )
+    elif places and not isinstance(right, dict):
+        right = s(right) if places[-1] else _number(right)
+    return left % right
+
+
+def _number(value: Any) -> Any:
+    """Return a value for another conversion than %s: %c takes a byte too."""
+    return to_text(value) if isinstance(value, bytes) and len(value) == 1 else value
+
+
+s_any: Final = _any(s)
+u_any: Final = _any(u)
+s_map: Final = _map(s)
+u_map: Final = _map(u)
+# For keys at another conversion too, which takes no text for a number.
+s_both_map: Final = _map(s, _Float)
+u_both_map: Final = _map(u, _Float)
+
+
+TABLE: Final[dict[str, Any]] = {
+    "_p27_format": format27,
+    "_p27_s": s,
+    "_p27_u": u,
+    "_p27_s_any": s_any,
+    "_p27_u_any": u_any,
+    "_p27_s_map": s_map,
+    "_p27_u_map": u_map,
+    "_p27_s_both_map": s_both_map,
+    "_p27_u_both_map": u_both_map,
+    "_p27_mod": mod,
+    "format": format_builtin,
+}

@@ -1,0 +1,107 @@
+"""`'...' % values` with a literal on the left: what 2.7's str() made of each value.
+
+Python 3 formats `%s` with its own str(), which has 17 digits for a float and no
+`__unicode__`. The places of `%s` are known when a literal is read, so only the values
+at these places are handed to a helper.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any, Final
+
+from channelshim.python27.lowering_base import (
+    call_at,
+    choice_at,
+    class_is_at,
+    constant_at,
+)
+from channelshim.python27.nodes import LOAD, make_at
+
+_PLACE: Final = re.compile(
+    r"%(\((?:[^()]|\([^()]*\))*\))?[#0\- +]*(\*|\d+)?(?:\.(\*|\d*))?[hlL]?(.)?",
+    re.DOTALL,
+)
+
+_TEXT_HELPERS: Final = frozenset(
+    ("_p27_str", "_p27_unicode", "_p27_repr", "_p27_join", "_p27_s", "_p27_u")
+)
+
+
+def wrap_values(literal: ast.Constant, values: Any) -> Any:
+    """Return the lowered right side with its values at `%s` handed to helpers."""
+    text: str = literal.value  # type: ignore[assignment]
+    places = [match for match in _PLACE.finditer(text) if match[4] != "%"]
+    if not any(match[4] == "s" for match in places):
+        return values
+    prefix = "_p27_u" if literal.kind == "u" else "_p27_s"
+    keys = [match[1][1:-1] for match in places if match[1] and match[4] == "s"]
+    if any(match[1] for match in places):
+        others = {match[1][1:-1] for match in places if match[1] and match[4] != "s"}
+        if not others.isdisjoint(keys):
+            return _map_at(f"{prefix}_both_map", values, keys)
+        return _wrap_named(prefix, values, keys)
+    return _wrap_in_order(prefix, values, places)
+
+
+def _wrap_named(prefix: str, values: Any, keys: list[str]) -> Any:
+    if not keys:
+        return values
+    is_literal = values.__class__ is ast.Dict and all(
+        key.__class__ is ast.Constant for key in values.keys
+    )
+    if is_literal:
+        for number, key in enumerate(values.keys):
+            if key.value in keys:
+                values.values[number] = _wrap(prefix, values.values[number])
+        return values
+    return _map_at(f"{prefix}_map", values, keys)
+
+
+def _map_at(helper_name: str, values: Any, keys: list[str]) -> Any:
+    names = [constant_at(values, key) for key in dict.fromkeys(keys)]
+    tuple_fields = {"elts": names, "ctx": LOAD}
+    arguments = [values, make_at(ast.Tuple, values, tuple_fields)]
+    return call_at(values, helper_name, arguments)
+
+
+def _wrap_in_order(prefix: str, values: Any, places: list[re.Match[str]]) -> Any:
+    if values.__class__ is not ast.Tuple:
+        if _is_plain(values):
+            return values
+        return _unless_text(values, f"{prefix}_any")
+    number = 0
+    for match in places:
+        # A star takes a value of its own.
+        number += (match[2] == "*") + (match[3] == "*")
+        if match[4] == "s" and number < len(values.elts):
+            values.elts[number] = _wrap(prefix, values.elts[number])
+        number += 1
+    return values
+
+
+def _wrap(prefix: str, value: Any) -> Any:
+    if _is_plain(value):
+        return value
+    return _unless_text(value, prefix)
+
+
+def _unless_text(value: Any, helper_name: str) -> Any:
+    """Return a helper's call; a name that holds text does without it."""
+    helper = call_at(value, helper_name, [value])
+    if value.__class__ is not ast.Name:
+        return helper
+    test = class_is_at(value, value, "_p27_text")
+    return choice_at(value, test, value, helper)
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether Python 3's str() of a value is 2.7's."""
+    if value.__class__ is ast.Constant:
+        return value.value.__class__ in (str, int, bool, type(None))
+    return (
+        value.__class__ is ast.Call
+        and value.func.__class__ is ast.Name
+        and value.func.id in _TEXT_HELPERS
+    )

@@ -1,0 +1,136 @@
+"""Installed libraries of today, mended where they meet an app of Python 2.7.
+
+An app of the day has names in its source that these libraries dropped since, and its
+templates hold values that 2.7 wrote in its own way. Each library is mended when it is
+first imported, and only in a process with 2.7 mode.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, Final
+
+from channelshim.compat.import_hooks import after_import
+from channelshim.python27.helpers import attributes, exceptions
+from channelshim.python27.helpers.text import float_text
+from channelshim.python27.strings import to_text
+
+_DECORATORS: Final = {
+    "contextfunction": "jinja2.utils.pass_context",
+    "contextfilter": "jinja2.utils.pass_context",
+    "evalcontextfunction": "jinja2.utils.pass_eval_context",
+    "evalcontextfilter": "jinja2.utils.pass_eval_context",
+    "environmentfunction": "jinja2.utils.pass_environment",
+    "environmentfilter": "jinja2.utils.pass_environment",
+}
+_MARKUP: Final = {"Markup": "markupsafe.Markup", "escape": "markupsafe.escape"}
+_SOFT: Final = {"soft_unicode": "markupsafe.soft_str"}
+
+NAMES: Final[dict[str, Mapping[str, str]]] = {
+    "flask": _MARKUP,
+    "jinja2": {**_DECORATORS, **_MARKUP},
+    "jinja2.filters": {**_DECORATORS, **_MARKUP, **_SOFT},
+    "jinja2.utils": {**_DECORATORS, **_MARKUP, **_SOFT},
+    "markupsafe": _SOFT,
+}
+"""Names that a library dropped, and where the same thing is today."""
+
+
+def install(shadow: Callable[[str], ModuleType]) -> None:
+    """Have these libraries mended when the app, or another library, imports them.
+
+    Args:
+        shadow: returns 2.7's module of a name, `json` for example.
+    """
+    for name, names in NAMES.items():
+        after_import(name, _adding(names))
+    after_import("jinja2.environment", _mend_environment)
+    after_import("jinja2.parser", _mend_parser)
+
+    def use_json(module: Any) -> None:
+        # Its own name for it is new; an app knows the old one.
+        module.json = module._json = shadow("json")
+
+    after_import("webapp2_extras.json", use_json)
+
+
+def _adding(names: Mapping[str, str]) -> Callable[[ModuleType], None]:
+    def add(module: ModuleType) -> None:
+        for old, path in names.items():
+            home, _, new = path.rpartition(".")
+            if not hasattr(module, old):
+                setattr(module, old, getattr(importlib.import_module(home), new))
+
+    return add
+
+
+# --- jinja2
+
+_READ_AS_27: Final = frozenset(
+    "keys values items iterkeys itervalues iteritems viewkeys viewvalues viewitems "
+    "has_key encode decode".split()
+)
+
+
+def _mend_environment(module: Any) -> None:
+    """Let templates use a dict's methods of 2.7, and write floats as 2.7 did."""
+    kind = module.Environment
+    plain_init, plain_getattr = kind.__init__, kind.getattr
+
+    def init(self: Any, *args: Any, **named: Any) -> None:
+        plain_init(self, *args, **named)
+        self.finalize = _finalizer(self)
+
+    def get_attribute(self: Any, obj: Any, attribute: str) -> Any:
+        if attribute in _READ_AS_27:
+            try:
+                return attributes.attr(obj, attribute)
+            except AttributeError:
+                pass
+        elif attribute == "message" and isinstance(obj, BaseException):
+            return exceptions.message(obj)
+        return plain_getattr(self, obj, attribute)
+
+    kind.__init__, kind.getattr = init, get_attribute
+
+
+def _finalizer(environment: Any) -> Any:
+    """Return what an environment does to each value before it becomes text."""
+    own = environment.finalize
+    native = sys.modules.get("jinja2.nativetypes")
+    if native is not None and isinstance(environment, native.NativeEnvironment):
+        return own
+    if own is None:
+        return _finalized
+    if hasattr(own, "jinja_pass_arg"):
+        # It asks for the context, which this function is not given.
+        return own
+    return lambda value: _finalized(own(value))
+
+
+def _finalized(value: Any) -> Any:
+    if type(value) is float:
+        return float_text(value)
+    return to_text(value) if isinstance(value, bytes) else value
+
+
+def _mend_parser(module: Any) -> None:
+    """Accept `{% macro m(a='x', b) %}`: the defaults go to the last arguments."""
+    kind = module.Parser
+    plain = kind.parse_signature
+
+    def parse_signature(self: Any, node: Any) -> None:
+        def fail(message: str, *place: Any) -> None:
+            if "non-default argument" not in message:
+                kind.fail(self, message, *place)
+
+        self.fail = fail
+        try:
+            plain(self, node)
+        finally:
+            del self.fail
+
+    kind.parse_signature = parse_signature

@@ -1,0 +1,146 @@
+"""array: arrays of characters too, and strings for what they hold."""
+
+from __future__ import annotations
+
+import array as real
+from typing import Any
+
+from channelshim.python27.helpers.files import plain_file
+from channelshim.python27.strings import STRINGS, NativeStr, native, to_bytes, to_text
+
+__all__ = ["array", "ArrayType"]
+
+
+class array(real.array):  # type: ignore[type-arg]
+    """An array of numbers, or of characters."""
+
+    __slots__ = ("_is_text",)
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        pass
+
+    def __new__(cls, typecode: Any, initializer: Any = (), **named: Any) -> Any:
+        code = to_text(typecode)
+        is_text = code == "c"
+        if isinstance(initializer, array) and initializer._is_text and not is_text:  # type: ignore[attr-defined]
+            raise TypeError("cannot use a character array to initialize another kind")
+        if isinstance(initializer, STRINGS) and code != "u":
+            initializer = to_bytes(initializer)
+        elif is_text:
+            initializer = b"".join(map(to_bytes, initializer))
+        elif code == "u":
+            if isinstance(initializer, (list, tuple)):
+                initializer = "".join(map(to_text, initializer))
+            elif isinstance(initializer, STRINGS):
+                initializer = to_text(initializer)
+        made = super().__new__(cls, "B" if is_text else code, initializer)
+        made._is_text = is_text  # type: ignore[attr-defined]
+        return made
+
+    @property
+    def typecode(self) -> str:  # type: ignore[override]
+        """The letter of the kind of its items."""
+        return "c" if self._is_text else super().typecode  # type: ignore[attr-defined]
+
+    def tostring(self) -> NativeStr:
+        """Return its items as a string of bytes."""
+        return NativeStr(self.tobytes())
+
+    def fromstring(self, string: Any) -> None:
+        """Add the items that a string holds."""
+        self.frombytes(to_bytes(string))
+
+    def read(self, f: Any, n: int) -> None:
+        """Add items from a file."""
+        self.fromfile(f, n)
+
+    def write(self, f: Any) -> None:
+        """Write its items into a file."""
+        self.tofile(f)
+
+    def extend(self, iterable: Any) -> None:
+        """Add items."""
+        if self._is_text and not isinstance(iterable, real.array):  # type: ignore[attr-defined]
+            iterable = to_bytes("".join(map(to_text, iterable)))
+        super().extend(iterable)
+
+    def _item(self, value: Any) -> Any:
+        if not self._is_text or not isinstance(value, STRINGS):  # type: ignore[attr-defined]
+            return value
+        raw = to_bytes(value)
+        return raw[0] if len(raw) == 1 else value
+
+    def count(self, value: Any) -> int:
+        """Return how often an item is there."""
+        return super().count(self._item(value))
+
+    def index(self, value: Any, *where: Any) -> int:
+        """Return where an item is first."""
+        return super().index(self._item(value), *where)
+
+    def remove(self, value: Any) -> None:
+        """Remove an item."""
+        super().remove(self._item(value))
+
+    def insert(self, i: int, value: Any) -> None:
+        """Put an item at a place."""
+        super().insert(i, self._item(value))
+
+    def pop(self, i: int = -1) -> Any:
+        """Remove an item, and return it."""
+        item = super().pop(i)
+        return native(bytes((item,))) if self._is_text else item  # type: ignore[attr-defined]
+
+    def __contains__(self, value: object) -> bool:
+        return super().__contains__(self._item(value))
+
+    def __repr__(self) -> str:
+        if not self._is_text:  # type: ignore[attr-defined]
+            return super().__repr__()
+        return f"array('c', {NativeStr(self.tobytes())!r})" if self else "array('c')"
+
+    def fromfile(self, f: Any, n: int) -> None:
+        """Add items from a file."""
+        super().fromfile(plain_file(f), n)
+
+    def tofile(self, f: Any) -> None:
+        """Write its items into a file."""
+        f.write(self.tostring())
+
+    def __getitem__(self, place: Any) -> Any:
+        item = super().__getitem__(place)
+        if not self._is_text:  # type: ignore[attr-defined]
+            return array(self.typecode, item) if isinstance(place, slice) else item
+        if isinstance(place, slice):
+            return array("c", bytes(item))
+        return NativeStr((item,))
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        if self._is_text and isinstance(value, STRINGS):  # type: ignore[attr-defined]
+            value = (
+                real.array("B", to_bytes(value))
+                if isinstance(place, slice)
+                else self._item(value)
+            )
+        super().__setitem__(place, value)
+
+    def __getslice__(self, i: int, j: int) -> Any:
+        return self[max(i, 0) : max(j, 0)]
+
+    def __setslice__(self, i: int, j: int, value: Any) -> None:
+        self[max(i, 0) : max(j, 0)] = value
+
+    def __delslice__(self, i: int, j: int) -> None:
+        del self[max(i, 0) : max(j, 0)]
+
+    def append(self, value: Any) -> None:
+        """Add an item."""
+        super().append(self._item(value))
+
+    def __iter__(self) -> Any:
+        if self._is_text:  # type: ignore[attr-defined]
+            return iter([NativeStr((item,)) for item in self.tobytes()])
+        return super().__iter__()
+
+
+ArrayType = array

@@ -1,0 +1,28 @@
+"""xmlrpclib: calls as strings of either kind."""
+
+from __future__ import annotations
+
+import xmlrpc.client
+from typing import Any
+
+from channelshim.python27.helpers.text import taking_text
+from channelshim.python27.stdlib.wrapping import text_of
+
+__all__ = ["Binary", "loads", "StringTypes", "True", "False", "boolean", "Boolean"]
+
+StringTypes = (str, bytes)
+globals().update({"True": True, "False": False})
+Boolean = bool
+
+
+def boolean(value: Any, _truefalse: Any = (False, True)) -> bool:
+    """Return a truth value."""
+    return bool(value)
+
+
+Binary = taking_text(xmlrpc.client.Binary)
+
+
+def loads(data: Any, use_datetime: Any = 0) -> Any:
+    """Return the values and the method's name of a call."""
+    return xmlrpc.client.loads(text_of(data), bool(use_datetime))

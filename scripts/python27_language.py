@@ -1,0 +1,44 @@
+"""Write down what Python 2.7 prints for the long programs of the language tests.
+
+    python scripts/python27_language.py
+
+Needs CPython 2.7 (on the PATH or under pyenv). Beside each program
+tests/python27/language/NAME.txt it writes NAME.expected.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.lanes import find_python27  # noqa: E402
+
+TESTS = ROOT / "tests" / "python27"
+
+
+def main() -> int:
+    """Write the files."""
+    python27 = find_python27()
+    if python27 is None:
+        print("no Python 2.7 on the PATH or under pyenv", file=sys.stderr)
+        return 1
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(TESTS / "rows"),
+        "PYTHONIOENCODING": "utf-8",
+    }
+    for program in sorted((TESTS / "language").glob("*.txt")):
+        command = [python27, "-B", "-W", "ignore", str(program)]
+        printed = subprocess.check_output(command, env=environment)
+        program.with_suffix(".expected").write_bytes(printed)
+        print(f"{program.relative_to(ROOT)}: {len(printed.splitlines())} lines")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

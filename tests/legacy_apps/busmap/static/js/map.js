@@ -1,0 +1,2 @@
+var buses = {};
+function move(bus) { buses[bus.id] = bus; document.title = bus.id; }

@@ -1,0 +1,2 @@
+raise ImportError, "not finished: \
+%s" % __name__

@@ -1,0 +1,2 @@
+NAME = "IST"
+MINUTES = 0530 / 2 + 158

@@ -1,0 +1,88 @@
+"""A WSGI program of Python 2.7 on a server of Python 3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.python27.app import App
+
+CALL = """
+    import io
+    from channelshim.python27.wsgi import bridge
+    main = import_app('main')
+    environ = {'PATH_INFO': '/\\xc3\\xa9', 'HTTP_X': '\\xff', 'QUERY_STRING': 'a=1',
+               'wsgi.input': io.BytesIO(b'body\\xff')}
+    written = []
+    def start_response(status, headers, exc_info=None):
+        print(repr(status), headers)
+        return written.append
+    program = bridge(main.program)
+    chunks = program(environ, start_response)
+    print(list(chunks), written)
+    if hasattr(chunks, 'close'): chunks.close()
+    print(environ['PATH_INFO'].encode('latin-1'))
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    return App(tmp_path)
+
+
+def test_a_function_that_gives_native_strings(app: App) -> None:
+    app.write(
+        {
+            "main.py": """
+                def program(environ, start_response):
+                    write = start_response('200 OK', [('X-Name', u'é'.encode('utf-8'))])
+                    write('é')
+                    write(chr(255))
+                    body = environ['wsgi.input'].read()
+                    assert len(body) == 5 and body[4] == '\\xff'
+                    assert environ['PATH_INFO'] == '/é', environ
+                    return ['text é', u'unicode', chr(200), environ['HTTP_X']]
+            """
+        }
+    )
+    assert app.run(CALL).splitlines() == [
+        "'200 OK' [('X-Name', 'Ã©')]",
+        "[b'text \\xc3\\xa9', b'unicode', b'\\xc8', b'\\xff'] "
+        "[b'\\xc3\\xa9', b'\\xff']",
+        "b'/\\xc3\\xa9'",
+    ]
+
+
+def test_an_object_with_a_call_and_a_body_to_close(app: App) -> None:
+    app.write(
+        {
+            "main.py": """
+                class Answer:
+                    def __iter__(self): return iter(['a', 'b'])
+                    def close(self): print 'closed'
+                class Program(object):
+                    def __call__(self, environ, start_response):
+                        start_response('404 Not Found', [])
+                        return Answer()
+                program = Program()
+            """
+        }
+    )
+    assert app.run(CALL).splitlines() == [
+        "'404 Not Found' []",
+        "[b'a', b'b'] []",
+        "closed",
+        "b'/\\xc3\\xa9'",
+    ]
+
+
+def test_an_installed_framework_is_left_alone(app: App) -> None:
+    app.write({"main.py": "import webapp2\nprogram = webapp2.WSGIApplication([])"})
+    code = """
+        from channelshim.python27.wsgi import bridge
+        main = import_app('main')
+        assert bridge(main.program) is main.program
+        print('ok')
+    """
+    assert app.run(code) == "ok\n"
