@@ -33,7 +33,7 @@ class Target(object):
         if name != "original":
             import channelshim.cli.testing
 
-            channelshim.cli.testing.install()
+            channelshim.cli.testing.install(python27=False)
         from google.appengine.api import apiproxy_stub_map, channel
         from google.appengine.api.channel import channel_service_stub
         from google.appengine.ext import testbed
