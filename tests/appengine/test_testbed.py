@@ -12,7 +12,7 @@ import pytest
 from channelshim.cli import testing
 from channelshim.compat.legacy_unittest import _OLD_ASSERTIONS
 
-testing.install()
+testing.install(python27=False)
 
 from google.appengine.api import apiproxy_stub_map, channel, users, xmpp  # noqa: E402
 from google.appengine.api.channel import (  # noqa: E402

@@ -11,7 +11,7 @@ import pytest
 
 from channelshim.cli.testing import install
 
-install()
+install(python27=False)
 
 from google.appengine.api import datastore_errors, memcache, urlfetch  # noqa: E402
 from google.appengine.ext import db, ndb, testbed  # noqa: E402

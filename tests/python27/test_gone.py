@@ -11,7 +11,7 @@ import pytest
 from channelshim.cli import testing
 from channelshim.python27 import gone
 
-testing.install()
+testing.install(python27=False)
 
 
 @pytest.fixture(autouse=True)
