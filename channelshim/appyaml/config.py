@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-RUNTIMES_PYTHON2: Final = frozenset({"python", "python27"})
+PYTHON3: Final = "python3"
+"""How the runtimes begin that are no Python 2; any other one is run as python27."""
 
 SCRIPT: Final = "script"
 STATIC_DIR: Final = "static_dir"
@@ -145,7 +146,7 @@ class AppConfig:
     @property
     def is_python2(self) -> bool:
         """Return whether the app's files are Python 2.7 source."""
-        return self.runtime in RUNTIMES_PYTHON2
+        return not self.runtime.startswith(PYTHON3)
 
     @property
     def static_directories(self) -> tuple[str, ...]:

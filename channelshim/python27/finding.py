@@ -118,7 +118,8 @@ class AppFiles:
         for entry in path:
             if isinstance(entry, str) and self.owns(entry):
                 source = _find_in(name, entry or os.getcwd())
-                if source is not None:
+                # An app's folder may hold what is none of its: installed packages, us.
+                if source is not None and self.owns(source.path):
                     return source
         return None
 

@@ -50,6 +50,7 @@ libraries:
     assert read.static_directories == ("static",)
     assert read.is_threadsafe
     assert read.is_python2
+    assert not parse("runtime: python39\nhandlers: []\n").is_python2
     assert read.warnings == ()
 
 

@@ -465,3 +465,18 @@ def test_fourteen_thousand_lines_load_from_the_cache(app: App) -> None:
     assert app.run(code) == "ok\n"
     assert app.run(code) == "ok\n"
     assert len([path for path in app.cache.glob("*/*") if path.is_file()]) == 10
+
+
+def test_what_lies_in_the_app_s_folder_and_is_installed_stays_so(
+    tmp_path: Path,
+) -> None:
+    app = App(tmp_path)
+    site = "venv/site-packages"
+    app.write(
+        {
+            "main.py": f"import sys\nsys.path.insert(0, '{app.folder}/venv')\n"
+            f"sys.path.insert(0, '{app.folder}/{site}')\nimport modern\n",
+            f"{site}/modern.py": "import os\nassert 3 / 2 == 1.5\nprint('as it is')\n",
+        }
+    )
+    assert app.run() == "as it is\n"
