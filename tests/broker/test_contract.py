@@ -547,7 +547,7 @@ def test_ids_of_a_process_that_died_are_handed_over_and_known(
     broker.release("b")
     assert broker.told == [("disconnected", "b")]
     assert open_broker(journal=Journal()).adopted == []
-    assert "nobody is told" in caplog.text
+    assert "the app is not told" in caplog.text
 
 
 # --- Attaching ------------------------------------------------------------------------
