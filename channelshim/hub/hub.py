@@ -31,12 +31,12 @@ from channelshim.hub.connections import (
     Subscriber,
     write_each,
 )
+from channelshim.hub.graces import Graces
 from channelshim.hub.heartbeat import Heartbeat
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.page_log import PageLog
 from channelshim.hub.passes import CallSoon, Passes
 from channelshim.hub.positions import Positions
-from channelshim.protocol.presence import PresenceBook
 
 RETURN_SECONDS: Final = 5.0
 """How long pages of an earlier process may take to come back to this one: they retry
@@ -88,7 +88,6 @@ class Hub:
         self._return_seconds = max(grace_seconds, RETURN_SECONDS)
         self._maximum_connections = maximum_connections
         self._maximum_per_client = maximum_connections_per_client
-        self._loop: asyncio.AbstractEventLoop | None = None
         # Of every client id that is connected, in grace or awaited.
         self._subscribers: dict[str, Subscriber] = {}
         # Those for which the broker has not answered yet; None while it is asked.
@@ -98,9 +97,7 @@ class Hub:
         self._written = 0
         # Texts of the write in hand: nobody knows whether they were written.
         self._unwritten = 0
-        self._presence = PresenceBook(grace_seconds)
-        self._presence_timer: asyncio.TimerHandle | None = None
-        self._armed_for = 0.0
+        self._graces = Graces(clock, grace_seconds, self._forget)
         self._positions = Positions()
         self._heartbeat = Heartbeat(
             clock,
@@ -136,18 +133,16 @@ class Hub:
             call_soon: has a function called on the loop, from any thread; raises
                 RuntimeError when the loop is closed. None means the loop's own.
         """
-        self._loop = loop
+        self._graces.start(loop)
         self._passes.start(loop, call_soon)
         self._heartbeat.start(loop)
         self._broker.start(self._passes.wake, self._tell, self._adopt, self._lost)
 
     def _adopt(self, client_ids: Sequence[str]) -> None:
         """Wait for the pages that another process has left connected."""
-        until = self._clock.monotonic() + self._return_seconds
         for client_id in client_ids:
             self._subscribers.setdefault(client_id, Subscriber())
-            self._presence.awaited(client_id, until)
-        self._arm_presence()
+        self._graces.awaited(client_ids, self._return_seconds)
 
     def _lost(self) -> None:
         """Send every page to another process: messages may pass this one by."""
@@ -179,8 +174,7 @@ class Hub:
         self.deliver()
         self._is_stopped = True
         self._heartbeat.stop()
-        if self._presence_timer is not None:
-            self._presence_timer.cancel()
+        self._graces.stop()
         for attachment in self._arriving.values():
             if attachment is not None:
                 attachment.cancel()
@@ -221,7 +215,7 @@ class Hub:
             subscriber = self._subscribers[client_id] = Subscriber()
         if after is None:
             after = self.position(client_id, connection.nonce, token_number)
-        self._presence.opened(client_id)
+        self._graces.opened(client_id)
         self._count += 1
         subscriber.arriving += 1
         self._arriving[connection] = None
@@ -273,8 +267,7 @@ class Hub:
         else:
             return
         self._count -= 1
-        self._presence.closed(client_id, self._clock.monotonic())
-        self._arm_presence()
+        self._graces.closed(client_id)
 
     def check_room(self, count: int, count_of_client: int) -> None:
         """Refuse one that would be too many beside count, as attach does."""
@@ -397,8 +390,7 @@ class Hub:
     ) -> None:
         """Count a poller as connected for so long; nonce is its token's."""
         self._page_log.polled(client_id, nonce, transport)
-        until = self._clock.monotonic() + seconds
-        self._presence.leased(client_id, nonce, until)
+        self._graces.leased(client_id, nonce, seconds)
         subscriber = self._subscribers.get(client_id)
         if subscriber is None:
             subscriber = self._subscribers[client_id] = Subscriber()
@@ -406,12 +398,10 @@ class Hub:
             self._broker.attach(
                 client_id, subscriber, None, subscriber.note_known, _leave_unknown
             )
-        self._arm_presence()
 
     def release(self, client_id: str, nonce: bytes) -> None:
         """End a poller's lease: the page says that it goes."""
-        self._presence.released(client_id, nonce, self._clock.monotonic())
-        self._arm_presence()
+        self._graces.released(client_id, nonce)
         self._page_log.left(client_id, nonce)
 
     def position(self, client_id: str, nonce: bytes, token_number: int) -> int:
@@ -425,28 +415,12 @@ class Hub:
         if client_id in self._subscribers:
             self._positions.note(client_id, nonce, number)
 
-    # --- Presence and timers ------------------------------------------------------
-
-    def _arm_presence(self) -> None:
-        deadline = self._presence.next_deadline()
-        if deadline is None or self._loop is None or self._is_stopped:
-            return
-        if self._presence_timer is not None:
-            if self._armed_for <= deadline:
-                return
-            self._presence_timer.cancel()
-        self._armed_for = deadline
-        delay = max(0.0, deadline - self._clock.monotonic())
-        self._presence_timer = self._loop.call_later(delay, self._presence_due)
-
-    def _presence_due(self) -> None:
-        self._presence_timer = None
-        for client_id in self._presence.due(self._clock.monotonic()):
-            self._positions.forget(client_id)
-            self._subscribers.pop(client_id, None)
-            self._broker.release(client_id)
-            self._page_log.gone(client_id)
-        self._arm_presence()
+    def _forget(self, client_id: str) -> None:
+        """Let a client id go: its grace has ended."""
+        self._positions.forget(client_id)
+        self._subscribers.pop(client_id, None)
+        self._broker.release(client_id)
+        self._page_log.gone(client_id)
 
 
 def _leave_unknown(error: BrokerError) -> None:

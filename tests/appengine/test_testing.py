@@ -21,6 +21,8 @@ BROKEN = (
     "import unittest\nclass T(unittest.TestCase):\n    def test_it(self): self.fail()\n"
 )
 
+OLD_NAME = "test_old.py"
+
 SMALL = "from google.appengine.api import channel\ndef test_it(): assert channel\n"
 
 
@@ -117,7 +119,7 @@ def old_suite(tmp_path: Path) -> Path:
     (tmp_path / "app.yaml").write_text("runtime: python27\n")
     (tmp_path / "scores.py").write_text("def half(x): return x / 2\n")
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_old.py").write_text(OLD)
+    (tmp_path / "tests" / OLD_NAME).write_text(OLD)
     (tmp_path / "tests" / "__init__.py").write_text("")
     return tmp_path
 
@@ -127,7 +129,7 @@ def old_suite(tmp_path: Path) -> Path:
     [
         ("channelshim", "test", "-q"),
         ("channelshim", "test", "unittest"),
-        ("channelshim", "test", "python", "tests/test_old.py", "a b"),
+        ("channelshim", "test", "python", "tests/" + OLD_NAME, "a b"),
         ("pytest", "-q", "-p", "channelshim.cli.pytest_plugin", "--channelshim"),
     ],
 )

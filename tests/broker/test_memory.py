@@ -7,6 +7,7 @@ from typing import NoReturn
 import pytest
 
 from channelshim.broker.memory import MemoryBroker
+from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.broker import Replay
 from channelshim.errors import BrokerError
 from tests.stepped_clock import SteppedClock
@@ -98,3 +99,17 @@ def test_when_comparing_fails_each_message_is_looked_at_by_itself(
     assert texts == ("to all",)
     assert [receiver.client_id for receiver in receivers] == ids
     assert "please report it" in caplog.text
+
+
+def test_what_is_known_and_kept_is_counted() -> None:
+    status = StatusRegistry()
+    broker = MemoryBroker(SteppedClock(), window_seconds=60.0)
+    broker.report_to(status)
+    broker.expect("a")
+    broker.publish("a", "x" * 1000)
+    broker.collect()
+    broker.settle()
+
+    counters = status.counters()
+    assert counters["broker.client_ids"] == 1
+    assert counters["broker.window_bytes"] > 1000

@@ -1,5 +1,5 @@
 import os
 
 print("Content-Type: text/plain")
-print()
+print("")
 print("cgi " + os.environ["PATH_INFO"])
