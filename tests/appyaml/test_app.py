@@ -360,3 +360,8 @@ def test_reference_says_of_each_key_what_it_means_under_each_door() -> None:
     known = {name.removeprefix("_take_") for name in takers} - {"builtin"}
     known |= set(app._TEXT_KEYS) | handlers._KNOWN
     assert known - documented == set()
+
+
+def test_policy_for_ids_is_read() -> None:
+    assert parse("auto_id_policy: legacy\n").auto_id_policy == "legacy"
+    assert parse("threadsafe: true\n").auto_id_policy != "legacy"
