@@ -364,4 +364,5 @@ def test_reference_says_of_each_key_what_it_means_under_each_door() -> None:
 
 def test_policy_for_ids_is_read() -> None:
     assert parse("auto_id_policy: legacy\n").auto_id_policy == "legacy"
-    assert parse("threadsafe: true\n").auto_id_policy != "legacy"
+    included = {"more.yaml": "auto_id_policy: legacy\n"}
+    assert parse("includes: [more.yaml]\n", included).auto_id_policy != "legacy"
