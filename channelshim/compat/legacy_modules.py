@@ -6,6 +6,8 @@ Each function takes the freshly imported module.
 from __future__ import annotations
 
 import html
+import os
+from collections.abc import MutableMapping
 from types import ModuleType
 from typing import Any
 
@@ -95,3 +97,16 @@ def patch_cgi(cgi: ModuleType) -> None:
             return html.escape(s, quote=quote)
 
         cgi.escape = escape  # type: ignore[attr-defined]
+
+
+def patch_cgi_forms(cgi: Any) -> None:
+    """Have forms ask the request's os.environ.
+
+    The one that cgi found when it was imported is a default of its functions, and may
+    be of a time before there were requests.
+    """
+    for function in (cgi.FieldStorage.__init__, cgi.parse, cgi.print_environ):
+        function.__defaults__ = tuple(
+            os.environ if isinstance(default, MutableMapping) else default
+            for default in function.__defaults__
+        )

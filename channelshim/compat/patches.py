@@ -62,6 +62,7 @@ PATCHES: Final[tuple[Patch, ...]] = (
         _ALWAYS,
     ),
     Patch("cgi", legacy_modules.patch_cgi, "cgi.escape, dropped in 3.8", _ALWAYS),
+    Patch("cgi", legacy_modules.patch_cgi_forms, "forms of the request", _ALWAYS),
     Patch(
         "unittest.case",
         legacy_unittest.patch_unittest,

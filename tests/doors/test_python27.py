@@ -69,6 +69,8 @@ if 'import' in os.environ['QUERY_STRING']:
 print 'Content-Type: text/plain'
 print
 print 3 / 2, os.environ['PATH_INFO'], repr(sys.stdin.read()),
+import cgi
+print cgi.FieldStorage().getfirst('a', ''),
 """
 
 APP_YAML = """\
@@ -112,7 +114,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_whole_app_is_translated(server: Servers, folder: Path) -> None:
     started = server(folder)
     assert get(started.url) == "ü 3 helper11.5 ours 'zip'\n"
-    assert get(started.url + "cgi/%C3%BC") == "1 /cgi/ü ''"
+    assert get(started.url + "cgi/%C3%BC?a=%C3%A4") == "1 /cgi/ü '' ä"
     with urllib.request.urlopen(started.url + "bare/%C3%BC", b"\xfe") as answer:
         assert answer.read() == "/bare/ü '\\xfe'".encode() + b"\xff"
 
@@ -234,3 +236,20 @@ def run_program(program: str, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_form_of_a_cgi_script_in_python3_is_the_request_s(
+    server: Servers, tmp_path: Path
+) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "app.yaml").write_text(
+        "runtime: python39\nhandlers:\n- url: /.*\n  script: form.py\n"
+    )
+    (folder / "form.py").write_text(
+        "import cgi\nprint('Content-Type: text/plain')\nprint()\n"
+        "print(cgi.FieldStorage().getfirst('a'), end='')\n"
+    )
+    started = server(folder)
+    assert get(started.url + "?a=b%20c") == "b c"
+    assert get(started.url + "?a=d") == "d"

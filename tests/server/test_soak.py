@@ -29,7 +29,7 @@ PAGES = 18
 SEND_BUFFER_BYTES = 65536
 
 YAML = (
-    "runtime: python27\nthreadsafe: true\nhandlers:\n- url: /.*\n  script: soak.app\n"
+    "runtime: python39\nthreadsafe: true\nhandlers:\n- url: /.*\n  script: soak.app\n"
 )
 
 APP = """
