@@ -63,6 +63,8 @@ class Exposure:
             a server on loopback speaks http alone.
         show_tracebacks: whether a 500 shows the app's traceback, to requests from
             this machine only.
+        server_name: for SERVER_NAME, as the old server told the app its `--host`; ""
+            leaves what the WSGI server says.
     """
 
     host: str = "localhost"
@@ -71,6 +73,7 @@ class Exposure:
     allows_dev_login: bool = False
     enforces_secure: bool = False
     show_tracebacks: bool = False
+    server_name: str = ""
 
 
 class AppServer:
@@ -122,6 +125,8 @@ class AppServer:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         environ = guard.clean(environ)
+        if self._exposure.server_name:
+            environ["SERVER_NAME"] = self._exposure.server_name
         settle_client(environ, self._exposure.trusted_proxies)
         if refusal := self.host_refusal(str(environ.get("HTTP_HOST", ""))):
             return answer(start_response, HTTPStatus.BAD_REQUEST, refusal + "\n")

@@ -54,6 +54,7 @@ def exposure_of(plan: Plan, listener: socket.socket) -> Exposure:
         allows_dev_login=settings.allow_dev_login,
         enforces_secure=settings.enforce_secure,
         show_tracebacks=is_loopback,
+        server_name=settings.host,
     )
 
 

@@ -46,6 +46,9 @@ def app(environ, start_response):
     path = environ['PATH_INFO']
     if path == '/only' and environ.get('QUERY_STRING') == 'raise':
         raise ValueError('on purpose')
+    if environ.get('QUERY_STRING') == 'server':
+        start_response('200 OK', [('Content-Type', 'text/plain')])
+        return [os.environ['SERVER_NAME'].encode()]
     start_response('200 OK', [('Content-Type', 'text/plain')])
     names = sorted(name for name in environ if name.startswith('HTTP_'))
     said = (path, os.environ['USER_EMAIL'], os.environ['USER_ID'],
@@ -201,6 +204,15 @@ def test_traceback_is_shown_on_loopback_only(
     here = {"REMOTE_ADDR": "127.0.0.1"}
     shown = client.get("/only?raise", status=500, extra_environ=here)
     assert "ValueError: on purpose" in shown.text
+
+
+@pytest.mark.parametrize(("name", "seen"), [("", "127.0.0.1"), ("box", "box")])
+def test_app_sees_the_host_that_was_asked_for(
+    tmp_path: pathlib.Path, name: str, seen: str
+) -> None:
+    app = TestApp(make_server(tmp_path, exposure=Exposure(server_name=name)))
+    answer = app.get("/only?server", extra_environ={"SERVER_NAME": "127.0.0.1"})
+    assert answer.text == seen
 
 
 def test_foreign_host_is_refused(
