@@ -13,6 +13,16 @@ from channelshim.contracts.broker import Subscriber
 from channelshim.contracts.overview import KnownId
 from channelshim.protocol.window import Chunk
 
+WINDOW_MESSAGES: Final = 1024
+"""Messages kept per client id."""
+
+WINDOW_BYTES: Final = 1 << 20
+"""Bytes of text kept per client id: 32 of the longest messages."""
+
+WINDOW_TOTAL_BYTES: Final = 256 << 20
+"""Bytes of text kept over all client ids."""
+
+
 _TEXT_BYTES: Final = 320
 """What a kept text costs beside its own bytes: its object, its chunk, its tuples."""
 

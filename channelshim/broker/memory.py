@@ -17,9 +17,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from channelshim import limits
 from channelshim.broker import snapshot
-from channelshim.broker.kept import Kept, Known
+from channelshim.broker.kept import (
+    WINDOW_BYTES,
+    WINDOW_MESSAGES,
+    WINDOW_TOTAL_BYTES,
+    Kept,
+    Known,
+)
 from channelshim.broker.runs import Run, parts_of
 from channelshim.contracts.broker import Delivery, Replay, Subscriber, Windows
 from channelshim.contracts.clock import Clock
@@ -70,9 +75,9 @@ class MemoryBroker:
         windows: Windows | None = None,
         journal: Journal | None = None,
         window_seconds: float,
-        window_messages: int = limits.WINDOW_MESSAGES,
-        window_bytes: int = limits.WINDOW_BYTES,
-        window_total_bytes: int = limits.WINDOW_TOTAL_BYTES,
+        window_messages: int = WINDOW_MESSAGES,
+        window_bytes: int = WINDOW_BYTES,
+        window_total_bytes: int = WINDOW_TOTAL_BYTES,
     ) -> None:
         self._clock = clock
         self._windows = windows

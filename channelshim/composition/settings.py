@@ -16,7 +16,10 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from channelshim import limits
+from channelshim.broker.kept import WINDOW_BYTES, WINDOW_MESSAGES, WINDOW_TOTAL_BYTES
 from channelshim.errors import ConfigurationError
+from channelshim.hub.heartbeat import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS
+from channelshim.hub.passes import PASS_PAUSE_SECONDS
 
 PREFIX: Final = "CHANNELSHIM_"
 
@@ -209,7 +212,7 @@ class Settings:
         high=86400,
     )
     ping_interval_seconds: float = _setting(
-        limits.PING_INTERVAL_SECONDS,
+        PING_INTERVAL_SECONDS,
         "Time between heartbeats of a WebSocket.",
         _CHANNELS,
         unit="seconds",
@@ -217,7 +220,7 @@ class Settings:
         high=86400,
     )
     ping_timeout_seconds: float = _setting(
-        limits.PING_TIMEOUT_SECONDS,
+        PING_TIMEOUT_SECONDS,
         "Time after a heartbeat without an answer until the peer counts as dead.",
         _CHANNELS,
         unit="seconds",
@@ -225,28 +228,28 @@ class Settings:
         high=86400,
     )
     window_messages: int = _setting(
-        limits.WINDOW_MESSAGES,
+        WINDOW_MESSAGES,
         "Messages kept per client id for pages that come back.",
         _CHANNELS,
         unit="messages",
         low=1,
     )
     window_bytes: int = _setting(
-        limits.WINDOW_BYTES,
+        WINDOW_BYTES,
         "Bytes of messages kept per client id.",
         _CHANNELS,
         unit="bytes",
         low=1,
     )
     window_total_bytes: int = _setting(
-        limits.WINDOW_TOTAL_BYTES,
+        WINDOW_TOTAL_BYTES,
         "Bytes of messages kept over all client ids.",
         _CHANNELS,
         unit="bytes",
         low=1,
     )
     pause_seconds: float = _setting(
-        limits.PASS_PAUSE_SECONDS,
+        PASS_PAUSE_SECONDS,
         "Longest wait of a delivery for handlers that run, which joins writes.",
         _CHANNELS,
         unit="seconds",

@@ -8,11 +8,18 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
-from channelshim import limits
 from channelshim.contracts.broker import Replay
 from channelshim.protocol import frames
+
+MAXIMUM_CONNECTIONS_PER_CLIENT: Final = 256
+
+MAXIMUM_CONNECTIONS: Final = 100_000
+
+PASS_SWITCH_SECONDS: Final = 0.02
+"""sys.setswitchinterval during a pass over many connections."""
+
 
 _CACHED_TEXTS = 1024
 _CACHED_BYTES = 4 << 20
@@ -183,7 +190,7 @@ def write_each(
     # Handlers that compute would take the interpreter away again and again, each for
     # as long as all the others want it too.
     usual = sys.getswitchinterval()
-    sys.setswitchinterval(max(usual, limits.PASS_SWITCH_SECONDS))
+    sys.setswitchinterval(max(usual, PASS_SWITCH_SECONDS))
     try:
         _write_each(connections, frames)
     finally:

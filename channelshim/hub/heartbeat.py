@@ -17,6 +17,11 @@ from channelshim.hub.connections import Connection
 
 _logger: Final = logging.getLogger("channelshim.hub")
 
+PING_INTERVAL_SECONDS: Final = 20.0
+"""Below the 30 to 60 s after which proxies cut idle connections."""
+
+PING_TIMEOUT_SECONDS: Final = 20.0
+
 
 class Heartbeat:
     """Pings connections, and ends those that are dead or whose token ends. Loop thread.

@@ -25,6 +25,8 @@ from channelshim.contracts.presence import Tell
 from channelshim.contracts.status import Status
 from channelshim.errors import BrokerError, RemoteProtocolError
 from channelshim.hub.connections import (
+    MAXIMUM_CONNECTIONS,
+    MAXIMUM_CONNECTIONS_PER_CLIENT,
     Connection,
     FrameCache,
     Sender,
@@ -32,10 +34,14 @@ from channelshim.hub.connections import (
     write_each,
 )
 from channelshim.hub.graces import Graces
-from channelshim.hub.heartbeat import Heartbeat
+from channelshim.hub.heartbeat import (
+    PING_INTERVAL_SECONDS,
+    PING_TIMEOUT_SECONDS,
+    Heartbeat,
+)
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.page_log import PageLog
-from channelshim.hub.passes import CallSoon, Passes
+from channelshim.hub.passes import PASS_PAUSE_SECONDS, CallSoon, Passes
 from channelshim.hub.positions import Positions
 
 RETURN_SECONDS: Final = 5.0
@@ -71,11 +77,11 @@ class Hub:
         sender: Sender = write_each,
         pacing: Pacing | None = None,
         grace_seconds: float = limits.GRACE_SECONDS,
-        ping_interval_seconds: float = limits.PING_INTERVAL_SECONDS,
-        ping_timeout_seconds: float = limits.PING_TIMEOUT_SECONDS,
-        pause_seconds: float = limits.PASS_PAUSE_SECONDS,
-        maximum_connections: int = limits.MAXIMUM_CONNECTIONS,
-        maximum_connections_per_client: int = limits.MAXIMUM_CONNECTIONS_PER_CLIENT,
+        ping_interval_seconds: float = PING_INTERVAL_SECONDS,
+        ping_timeout_seconds: float = PING_TIMEOUT_SECONDS,
+        pause_seconds: float = PASS_PAUSE_SECONDS,
+        maximum_connections: int = MAXIMUM_CONNECTIONS,
+        maximum_connections_per_client: int = MAXIMUM_CONNECTIONS_PER_CLIENT,
     ) -> None:
         self.frames: FrameCache = FrameCache()
         self._send = sender

@@ -12,8 +12,8 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from channelshim import limits
 from channelshim.hub.connections import Connection
+from channelshim.protocol.presence import MAXIMUM_TOKEN_POSITIONS
 
 _logger: Final = logging.getLogger("channelshim.hub")
 
@@ -56,7 +56,7 @@ class PageLog:
         known = self._pollers.setdefault(client_id, {})
         if nonce in known:
             return
-        if len(known) >= limits.MAXIMUM_TOKEN_POSITIONS:
+        if len(known) >= MAXIMUM_TOKEN_POSITIONS:
             self.left(client_id, next(iter(known)))
         known[nonce] = self._number(client_id, transport_name), transport_name
 

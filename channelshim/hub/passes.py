@@ -12,6 +12,9 @@ from channelshim.hub.pacing import Handler, Pacing
 
 _logger: Final = logging.getLogger("channelshim.hub")
 
+PASS_PAUSE_SECONDS: Final = 0.05
+"""Longest time for which a pass waits for handlers that run."""
+
 CallSoon = Callable[[Callable[[], None]], object]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channelshim import limits
+from channelshim.protocol.presence import MAXIMUM_TOKEN_POSITIONS
 
 
 class Positions:
@@ -19,7 +19,7 @@ class Positions:
         """Remember a number; an earlier, higher one stays."""
         numbers = self._numbers.setdefault(client_id, {})
         numbers[nonce] = max(number, numbers.pop(nonce, 0))
-        if len(numbers) > limits.MAXIMUM_TOKEN_POSITIONS:
+        if len(numbers) > MAXIMUM_TOKEN_POSITIONS:
             del numbers[next(iter(numbers))]
 
     def of(self, client_id: str, nonce: bytes) -> int:

@@ -23,10 +23,27 @@ from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.presence import Change, Tell
 from channelshim.contracts.status import Status
 from channelshim.hub.journal import PresenceJournal, Step
-from channelshim.kernel.threads import Kept, Threads
+from channelshim.kernel.threads import (
+    MAXIMUM_GIVEN_UP,
+    THREAD_RETRY_SECONDS,
+    Kept,
+    Threads,
+)
 from channelshim.protocol.tokens import client_id_bytes
 
 _logger: Final = logging.getLogger("channelshim.hub")
+
+PRESENCE_RUNNERS: Final = 4
+"""Threads that make presence POSTs; one id's POSTs never overlap."""
+
+PRESENCE_GATHER_SECONDS: Final = 0.005
+"""After so long without another change of presence, those before go on together."""
+
+PRESENCE_BURST_SECONDS: Final = 0.25
+"""How long changes are gathered at most while more and more come."""
+
+PRESENCE_PATIENCE_SECONDS: Final = 0.01
+"""How long an id waits for a runner before another one is woken."""
 
 _STEP_OF: Final = {Change.CONNECTED: Step.CONNECTED, Change.DISCONNECTED: Step.GONE}
 
@@ -65,7 +82,7 @@ class PresenceReports:
         journal: PresenceJournal | None,
         told: Tell,
         *,
-        runners: int = limits.PRESENCE_RUNNERS,
+        runners: int = PRESENCE_RUNNERS,
         is_posting: bool = True,
         threads: Threads | None = None,
         deadline_seconds: float = limits.PRESENCE_DEADLINE_SECONDS,
@@ -151,7 +168,7 @@ class PresenceReports:
         while not self._is_stopping or self._changes or self._taken:
             # Changes are left here after a failure, when the event is cleared already.
             is_left = self._ready or self._taken or self._changes
-            waiting = limits.PRESENCE_PATIENCE_SECONDS if is_left else None
+            waiting = PRESENCE_PATIENCE_SECONDS if is_left else None
             if self._has_changes.wait(waiting):
                 self._gather()
             # Cleared before the changes are taken: one that comes later sets it again.
@@ -183,13 +200,13 @@ class PresenceReports:
         While many pages connect at once, each is let in before the app is told of any:
         the POSTs cost as much as the connections do.
         """
-        deadline = time.monotonic() + limits.PRESENCE_BURST_SECONDS
+        deadline = time.monotonic() + PRESENCE_BURST_SECONDS
         gathered = 0
         while len(self._changes) > gathered and time.monotonic() < deadline:
             if self._is_stopping:
                 return
             gathered = len(self._changes)
-            time.sleep(limits.PRESENCE_GATHER_SECONDS)
+            time.sleep(PRESENCE_GATHER_SECONDS)
 
     def _wake_runner(self) -> None:
         with self._lock:
@@ -205,7 +222,7 @@ class PresenceReports:
             if runner is not None:
                 running.append(runner)
             elif not self._is_stopping:
-                time.sleep(limits.THREAD_RETRY_SECONDS)
+                time.sleep(THREAD_RETRY_SECONDS)
         self._posting_threads = running
 
     def _give_up_late(self) -> None:
@@ -214,7 +231,7 @@ class PresenceReports:
         for runner, begun in self._posting.items():
             if begun > latest or runner in self._given_up:
                 continue
-            if len(self._given_up) >= limits.MAXIMUM_GIVEN_UP:
+            if len(self._given_up) >= MAXIMUM_GIVEN_UP:
                 return
             self._given_up.add(runner)
             _logger.error(

@@ -15,7 +15,7 @@ from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.tasks import Task, Tasks
 from channelshim.errors import StorageError
-from channelshim.kernel.threads import Kept, Threads
+from channelshim.kernel.threads import MAXIMUM_GIVEN_UP, Kept, Threads
 
 TASK_LEASE_SECONDS: Final = 15 * 60.0
 """App Engine gave a task 10 minutes; a live process frees its tasks itself."""
@@ -195,7 +195,7 @@ class TaskRunner:
                 left = begun + self._deadline_seconds - now
                 if left > 0:
                     until_late = min(until_late, left)
-                elif len(self._given_up) + len(late) < limits.MAXIMUM_GIVEN_UP:
+                elif len(self._given_up) + len(late) < MAXIMUM_GIVEN_UP:
                     late.append((runner, task))
         for runner, task in late:
             self._threads.start("task-instead", self._run_all)

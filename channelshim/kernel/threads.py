@@ -19,6 +19,12 @@ from channelshim.contracts.status import Status
 
 _logger: Final = logging.getLogger("channelshim.kernel")
 
+THREAD_RETRY_SECONDS: Final = 0.5
+"""After so long a thread is asked for again that the system would not give."""
+
+MAXIMUM_GIVEN_UP: Final = 64
+"""Threads whose handler never returns, and that others have taken the place of."""
+
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0
 """A fault that stays must not take a processor, nor fill the log."""

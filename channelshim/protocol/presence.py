@@ -10,8 +10,10 @@ the owner asks `due` when the earliest has passed.
 from __future__ import annotations
 
 import heapq
+from typing import Final
 
-from channelshim import limits
+MAXIMUM_TOKEN_POSITIONS: Final = 64
+"""Tokens per client id whose last written number is remembered, newest kept."""
 
 
 class _Presence:
@@ -90,7 +92,7 @@ class PresenceBook:
         leases = presence.leases
         if leases is None:
             leases = presence.leases = {}
-        if key not in leases and len(leases) >= limits.MAXIMUM_TOKEN_POSITIONS:
+        if key not in leases and len(leases) >= MAXIMUM_TOKEN_POSITIONS:
             # The dict is bounded: the earliest lease is folded into `until`, so that
             # its poller is not dropped early.
             first = min(leases, key=leases.__getitem__)

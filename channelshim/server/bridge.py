@@ -16,7 +16,7 @@ from channelshim.hub.pacing import Pacing
 from channelshim.server.environ import environ_of
 from channelshim.server.exchange import CallSoon, Exchange, WhenSafe
 from channelshim.server.executor import Executor
-from channelshim.server.request_body import Receive, Scope, read_body
+from channelshim.server.request_body import BODY_SECONDS, Receive, Scope, read_body
 from channelshim.server.response_bytes import answer_bytes
 from channelshim.server.response_events import Headers, Send, send_whole, whole_events
 
@@ -45,7 +45,7 @@ class WsgiBridge:
         pacing: Pacing | None = None,
         when_safe: WhenSafe | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
-        body_seconds: float = limits.BODY_SECONDS,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._executor = executor
         self._maximum_body_bytes = maximum_body_bytes

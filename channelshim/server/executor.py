@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, Protocol
 
-from channelshim import limits
 from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
 from channelshim.runtime.file_pieces import FilePieces
@@ -17,6 +16,9 @@ from channelshim.server.exchange import Exchange, Head
 from channelshim.server.workers import Workers
 
 _logger: Final = logging.getLogger("channelshim.server")
+
+RESPONSE_PIECES: Final = 8
+"""Pieces of a streamed response that may wait for the reader."""
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
@@ -157,7 +159,7 @@ class _Run:
         """Hand a piece over once there is room; return False when nobody wants it."""
         room = self._room
         if room is None:
-            room = self._room = threading.Semaphore(limits.RESPONSE_PIECES)
+            room = self._room = threading.Semaphore(RESPONSE_PIECES)
         room.acquire()
         if self._is_abandoned:
             return False

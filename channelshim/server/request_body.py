@@ -12,10 +12,14 @@ import sys
 import tempfile
 from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from channelshim.appserver import form_bounds
 from channelshim.errors import RemoteProtocolError
+
+BODY_SECONDS: Final = 30.0
+"""Longest wait for the next piece of a body."""
+
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Any]

@@ -23,8 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from channelshim import limits
-from channelshim.kernel.threads import Threads
+from channelshim.kernel.threads import THREAD_RETRY_SECONDS, Threads
 
 MAXIMUM_WAITING_REQUESTS: Final = 1000
 """Requests that wait for a worker thread; more are told to try again."""
@@ -144,7 +143,7 @@ class Workers:
                 self._started -= 1
             _logger.error("requests wait: %s", error)
             if not self._is_timed:
-                self._time(limits.THREAD_RETRY_SECONDS)
+                self._time(THREAD_RETRY_SECONDS)
 
     def _work(self) -> None:
         alarm = threading.Lock()

@@ -26,6 +26,24 @@ from channelshim.protocol.window import parse_after
 
 _logger: Final = logging.getLogger("channelshim.transports")
 
+PATH_POLL: Final = "/_ah/channel/poll"
+
+POLL_MAXIMUM_WAIT_SECONDS: Final = 25.0
+"""Below the 30 s after which the strictest common proxies cut."""
+
+POLL_RETRY_MILLISECONDS: Final = 0
+"""Pause before the next poll after a held one."""
+
+POLL_BUSY_RETRY_MILLISECONDS: Final = 1000
+"""Pause when the server answered at once because no thread may be spent."""
+
+POLL_PRESENCE_MARGIN_SECONDS: Final = 10.0
+"""A poller counts as connected for max(grace, retry + this) after its last poll."""
+
+POLL_HIDDEN_SECONDS: Final = 75.0
+"""The same for a page that says it is hidden: browsers wake such timers once a
+minute."""
+
 _NO_CACHE = ("Cache-Control", "no-cache")
 
 _ANSWER_SECONDS: Final = 10.0
@@ -214,9 +232,9 @@ class Poller:
             del self._waiting[waiter.nonce]
 
     def _lease(self, claims: TokenClaims, query: Mapping[str, str], retry: int) -> None:
-        seconds = retry / 1000 + limits.POLL_PRESENCE_MARGIN_SECONDS
+        seconds = retry / 1000 + POLL_PRESENCE_MARGIN_SECONDS
         if query.get("hidden") == "1":
-            seconds = max(seconds, limits.POLL_HIDDEN_SECONDS)
+            seconds = max(seconds, POLL_HIDDEN_SECONDS)
         seconds = max(seconds, self._grace_seconds)
         self._hub.lease(claims.client_id, claims.nonce, seconds)
 
@@ -260,8 +278,8 @@ class Poller:
                 return replay
 
 
-_NOW = limits.POLL_RETRY_MILLISECONDS
-_BUSY = limits.POLL_BUSY_RETRY_MILLISECONDS
+_NOW = POLL_RETRY_MILLISECONDS
+_BUSY = POLL_BUSY_RETRY_MILLISECONDS
 
 
 class _Waiter(Connection):
@@ -345,7 +363,7 @@ def _seconds(text: str | None) -> float:
     # NaN compares false with everything.
     if not 0.0 <= seconds:
         return 0.0
-    return min(seconds, limits.POLL_MAXIMUM_WAIT_SECONDS)
+    return min(seconds, POLL_MAXIMUM_WAIT_SECONDS)
 
 
 def _answer(number: int, texts: tuple[str, ...], retry: int) -> Reply:

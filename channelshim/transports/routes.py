@@ -20,11 +20,11 @@ from urllib.parse import parse_qsl
 from channelshim import limits
 from channelshim.transports import handshake
 from channelshim.transports.origins import Origins
-from channelshim.transports.polling import Poller, Reply, method_not_allowed
+from channelshim.transports.polling import PATH_POLL, Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
 
 PATHS: Final = frozenset(
-    {limits.PATH_JSAPI, handshake.PATH_SOCKET, limits.PATH_POLL, limits.PATH_DEV}
+    {limits.PATH_JSAPI, handshake.PATH_SOCKET, PATH_POLL, limits.PATH_DEV}
 )
 """What is answered here; every other path is the app's."""
 
@@ -52,7 +52,7 @@ class Request:
     @property
     def is_poll(self) -> bool:
         """Return whether the answer may be held."""
-        return self.path == limits.PATH_POLL
+        return self.path == PATH_POLL
 
 
 class Routes:

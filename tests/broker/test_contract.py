@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from channelshim import limits
+from channelshim.broker.kept import WINDOW_MESSAGES
 from channelshim.broker.memory import MemoryBroker
 from channelshim.contracts.broker import Delivery, Replay
 from channelshim.contracts.presence import Change
@@ -672,7 +672,7 @@ def test_threads_that_send_at_once_lose_nothing_and_keep_their_order(
 ) -> None:
     broker.attach("a")
     number = broker.expect("a")
-    count = min(200, limits.WINDOW_MESSAGES // 4)
+    count = min(200, WINDOW_MESSAGES // 4)
 
     def send(name: str) -> None:
         for one in range(count):

@@ -11,6 +11,7 @@ from channelshim import limits
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.connections import FrameCache
 from channelshim.hub.pacing import Pacing
+from channelshim.protocol.presence import MAXIMUM_TOKEN_POSITIONS
 from tests.hub.parts import House, Page
 
 pytestmark = pytest.mark.usefixtures("brokers")
@@ -87,10 +88,10 @@ def test_a_token_that_was_written_to_already_goes_on_from_there(house: House) ->
 
 def test_remembered_tokens_are_bounded_newest_kept(house: House) -> None:
     house.attach(Page("a"))
-    for number in range(limits.MAXIMUM_TOKEN_POSITIONS + 5):
+    for number in range(MAXIMUM_TOKEN_POSITIONS + 5):
         house.hub.note_position("a", b"%d" % number, number + 1)
     assert house.hub.position("a", b"0", 0) == 0
-    last = limits.MAXIMUM_TOKEN_POSITIONS + 4
+    last = MAXIMUM_TOKEN_POSITIONS + 4
     assert house.hub.position("a", b"%d" % last, 0) == last + 1
 
 

@@ -288,7 +288,7 @@ def test_pages_that_come_one_after_the_other_are_told_of_together(
     wait_until: Wait,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "PRESENCE_BURST_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(reports_module, "PRESENCE_BURST_SECONDS", PATIENCE_SECONDS)
     keep_coming(monkeypatch, reports, 20)
     reports.tell("a", Change.CONNECTED)
     wait_until(lambda: len(app.posts) == 21)
@@ -301,7 +301,7 @@ def test_pages_that_never_cease_to_come_do_not_keep_the_app_from_being_told(
     wait_until: Wait,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "PRESENCE_BURST_SECONDS", 0.02)
+    monkeypatch.setattr(reports_module, "PRESENCE_BURST_SECONDS", 0.02)
     keep_coming(monkeypatch, reports, 1_000_000)
     reports.tell("a", Change.CONNECTED)
     wait_until(lambda: app.of("a") == ["connected"])
@@ -409,7 +409,7 @@ def test_presence_goes_on_when_the_system_has_threads_again(
         return works(self, name, loop)
 
     monkeypatch.setattr(Threads, "start", refuse)
-    monkeypatch.setattr(limits, "THREAD_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(reports_module, "THREAD_RETRY_SECONDS", 0.001)
     for number in range(4):
         reports.tell(str(number), Change.CONNECTED)
     wait_until(lambda: len(app.posts) == 4)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from channelshim import limits
-from channelshim.protocol.presence import PresenceBook
+from channelshim.protocol.presence import MAXIMUM_TOKEN_POSITIONS, PresenceBook
 
 
 def test_only_the_first_connection_makes_an_id_connected() -> None:
@@ -96,12 +95,12 @@ def test_a_poller_that_leaves_has_the_grace_and_others_keep_the_id() -> None:
 
 def test_the_leases_of_one_id_are_bounded_and_none_is_cut_short() -> None:
     book = PresenceBook(2.0)
-    count = 10 * limits.MAXIMUM_TOKEN_POSITIONS
+    count = 10 * MAXIMUM_TOKEN_POSITIONS
     for number in range(count):
         book.leased("a", b"%d" % number, 1000.0 - number)
     leases = book._present["a"].leases
     assert leases is not None
-    assert len(leases) <= limits.MAXIMUM_TOKEN_POSITIONS
+    assert len(leases) <= MAXIMUM_TOKEN_POSITIONS
     assert book.due(999.0) == []
     assert book.due(1000.0) == ["a"]
 

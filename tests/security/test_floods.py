@@ -25,8 +25,8 @@ WaitUntil = Callable[..., Any]
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 SOON = """
-from channelshim import limits
-limits.MAXIMUM_CONNECTIONS_PER_CLIENT = 12
+from channelshim.hub import connections
+connections.MAXIMUM_CONNECTIONS_PER_CLIENT = 12
 from channelshim.server import http_protocol, serve
 from channelshim.transports import websocket
 http_protocol.READER_SECONDS = 0.5

@@ -16,11 +16,12 @@ from tests.servers import Server
 SOON = """
 from functools import partialmethod
 from channelshim import limits
-limits.BODY_SECONDS = 0.5
 limits.MAXIMUM_BODY_BYTES = 1 << 20
-limits.POLL_PRESENCE_MARGIN_SECONDS = 0.5
+from channelshim.server import request_body
+request_body.BODY_SECONDS = 0.5
 from channelshim.server.workers import Workers
-from channelshim.transports import ring_sender
+from channelshim.transports import polling, ring_sender
+polling.POLL_PRESENCE_MARGIN_SECONDS = 0.5
 Workers.__init__ = partialmethod(Workers.__init__, maximum_waiting=4)
 # Every text goes the way of those that are owed to many.
 ring_sender.LEAST_CONNECTIONS = 1

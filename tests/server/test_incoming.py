@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelshim import limits
+from channelshim.hub.heartbeat import PING_INTERVAL_SECONDS
 from channelshim.transports import incoming
 from channelshim.transports.incoming import Incoming, IncomingFrame
 from tests.server.plain_site import masked
@@ -97,7 +98,7 @@ def test_no_more_is_read_than_a_rate_allows(steps: list[tuple[int, float]]) -> N
 def test_page_that_answers_pings_is_read_for_ever() -> None:
     page = Page()
     for _ in range(10_000):
-        page.now += limits.PING_INTERVAL_SECONDS
+        page.now += PING_INTERVAL_SECONDS
         assert page.feed(masked(PONG)) == []
     assert page.incoming.failure == 0
     assert page.clock_readings < 20

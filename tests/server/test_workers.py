@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import pytest
 
-from channelshim import limits
 from channelshim.kernel.threads import Kept, Threads
 from channelshim.server import workers as workers_module
 from channelshim.server.workers import Workers
@@ -89,10 +88,6 @@ def test_too_many_that_wait_are_refused() -> None:
 POLICIES = """
 import asyncio, os, sys, threading
 from channelshim.server.workers import Workers
-from channelshim import limits
-from channelshim.server import workers as workers_module
-from channelshim.server.workers import Workers
-from channelshim.kernel.threads import Kept, Threads
 
 async def main():
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -218,7 +213,7 @@ def test_worker_that_fails_by_itself_is_begun_anew(
 def test_request_waits_until_the_system_has_a_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "THREAD_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(workers_module, "THREAD_RETRY_SECONDS", 0.001)
     start = Threads.start
     left = iter(range(3))
 
