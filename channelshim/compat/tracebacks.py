@@ -5,10 +5,13 @@ The app's lines are its own: translated code keeps file, line and text.
 
 from __future__ import annotations
 
+import ast
 import functools
+import importlib.util
 import logging
 import os
 import re
+import sys
 import traceback
 from html import escape
 from itertools import pairwise
@@ -64,13 +67,18 @@ def _without_translator(trace: TracebackType | None) -> TracebackType | None:
 
 
 def hint(error: BaseException) -> str:
-    """Return what to write where text has met bytes; "" for any other error.
+    """Return what to write where text has met bytes, or Python 3 a file read as 2.7.
 
-    Python 2.7 turned one into the other, as long as all was ASCII.
+    Python 2.7 turned text and bytes into one another, as long as all was ASCII.
 
     Args:
         error: as the app raised it.
+
+    Returns:
+        "" for any other error.
     """
+    if isinstance(error, ModuleNotFoundError):
+        return _import_hint(error)
     message = str(error)
     if not isinstance(error, TypeError) or not _BYTES.search(message):
         return ""
@@ -82,6 +90,40 @@ def hint(error: BaseException) -> str:
     if not _WANTS_BYTES.search(message):
         what = "write .decode('utf-8') behind the bytes"
     return f"{place}text meets bytes here: {what} (docs/reference/python27.md)"
+
+
+def _import_hint(error: ModuleNotFoundError) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or "channelshim.python27" not in sys.modules:
+        return ""
+    modules = _imported(frames[-1].line or "")
+    if not any(map(_is_in_library, modules)):
+        return ""
+    return (
+        f"{frames[-1].filename} is read as Python 2.7, which has no {modules[0]}: if it "
+        'is Python 3, write "# channelshim: python3" in its first line, or start with '
+        "--python27=no for all files (docs/reference/python27.md)"
+    )
+
+
+def _imported(line: str) -> list[str]:
+    try:
+        (node,) = ast.parse(line.strip()).body
+    except (SyntaxError, ValueError):
+        return []
+    if isinstance(node, ast.ImportFrom):
+        return [node.module] if node.module and not node.level else []
+    return [each.name for each in node.names] if isinstance(node, ast.Import) else []
+
+
+def _is_in_library(name: str) -> bool:
+    """Return whether the standard library of today has such a module."""
+    if name.partition(".")[0] not in sys.stdlib_module_names:
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def patch_webapp2(webapp2: Any) -> None:

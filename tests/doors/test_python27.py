@@ -145,6 +145,19 @@ def test_text_that_meets_bytes_is_told_what_to_write(
     assert "write .decode('utf-8') behind the bytes" in started.output
 
 
+def test_python3_that_is_read_as_python27_is_told_what_to_write(
+    server: Servers, folder: Path
+) -> None:
+    (folder / "main.py").write_text("from urllib.parse import quote\napp = quote\n")
+    sentence = r"no urllib\.parse: if it is Python 3, write \"# channelshim: python3\""
+    with pytest.raises(AssertionError, match=sentence):
+        server(folder)
+    (folder / "main.py").write_text("import nowhere\n")
+    with pytest.raises(AssertionError) as caught:
+        server(folder)
+    assert "read as Python 2.7" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [("--python27=no", "helper.py"), ("--python3_files=he*.py", "helper.py")],
