@@ -99,9 +99,10 @@ def _import_hint(error: ModuleNotFoundError) -> str:
     modules = _imported(frames[-1].line or "")
     if not any(map(_is_in_library, modules)):
         return ""
+    name = frames[-1].filename
     return (
-        f"{frames[-1].filename} is read as Python 2.7, which has no {modules[0]}: if it "
-        'is Python 3, write "# channelshim: python3" in its first line, or start with '
+        f"{name} is read as Python 2.7, which has no {modules[0]}: if it is "
+        'Python 3, write "# channelshim: python3" in its first line, or start with '
         "--python27=no for all files (docs/reference/python27.md)"
     )
 

@@ -148,6 +148,8 @@ def test_text_that_meets_bytes_is_told_what_to_write(
 def test_python3_that_is_read_as_python27_is_told_what_to_write(
     server: Servers, folder: Path
 ) -> None:
+    only_main = "runtime: python27\nhandlers:\n- url: /.*\n  script: main.app\n"
+    (folder / "app.yaml").write_text(only_main)
     (folder / "main.py").write_text("from urllib.parse import quote\napp = quote\n")
     sentence = r"no urllib\.parse: if it is Python 3, write \"# channelshim: python3\""
     with pytest.raises(AssertionError, match=sentence):
