@@ -26,6 +26,7 @@ from channelshim.python27.parser_simple import is_locals
 _GONE_MODULES: Final = frozenset("Tkinter bsddb compiler dl parser".split())
 
 _SEQUENCES: Final = (ast.Tuple, ast.List)
+_TEXT_METHODS: Final = ("__str__", "__repr__")
 _IN: Final[ast.cmpop] = ast.In()
 
 
@@ -75,6 +76,9 @@ class Lowerer(FunctionLowerer):
         targets = node.targets = [self.target(target) for target in node.targets]
         if any(isinstance(target, _SEQUENCES) for target in targets):
             value = self.spread_error(value)
+        if any(getattr(target, "attr", "") in _TEXT_METHODS for target in targets):
+            # As classes are mended when they are made: cls.__str__ = ... comes later.
+            value = call_at(node, "_p27_text_answer", [value])
         node.value = value
         return node
 

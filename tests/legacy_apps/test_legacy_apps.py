@@ -59,7 +59,6 @@ SERVERS = {"ours": served_by_ours, "original": served_by_original}
 FAILING = {
     "auction": "BlobProperty refuses text",
     "cafe": "text is encoded with question marks",
-    "halfway": "__str__ may give bytes",
     "parlour": "standard input of a CGI script is text, whatever it holds",
     "workshop": "the trace of a refused client id",
     "zipped": "a slice of db.Blob is plain bytes",

@@ -154,6 +154,11 @@ def _text_answer(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def text_answer(value: Any) -> Any:
+    """Return what is put into `__str__` of a class that is made already."""
+    return _text_answer(value) if isinstance(value, FunctionType) else value
+
+
 # --- comparisons
 
 
@@ -296,4 +301,7 @@ def make(name: str, bases: Any, namespace: Any) -> Any:
     return _statement.made_by(_kind_of_bases(bases), name, bases, dict(namespace), {})
 
 
-TABLE: Final[dict[str, Any]] = {"_p27_class": _statement}
+TABLE: Final[dict[str, Any]] = {
+    "_p27_class": _statement,
+    "_p27_text_answer": text_answer,
+}
