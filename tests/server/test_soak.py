@@ -34,7 +34,7 @@ YAML = (
 
 APP = """
 import json
-from urlparse import parse_qs
+from urllib.parse import parse_qs
 from google.appengine.api import channel
 
 def app(environ, start_response):
