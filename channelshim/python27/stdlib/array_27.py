@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import array as real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from channelshim.python27.helpers.files import plain_file
 from channelshim.python27.strings import STRINGS, NativeStr, native, to_bytes, to_text
@@ -11,7 +11,13 @@ from channelshim.python27.strings import STRINGS, NativeStr, native, to_bytes, t
 __all__ = ["array", "ArrayType"]
 
 
-class array(real.array):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Array = real.array[Any]
+else:
+    _Array = real.array
+
+
+class array(_Array):
     """An array of numbers, or of characters."""
 
     __slots__ = ("_is_text",)

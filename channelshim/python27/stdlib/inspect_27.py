@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections import namedtuple
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["getargspec", "ArgSpec", "getmoduleinfo", "formatargspec", "ismethod"]
 
-ArgSpec = namedtuple("ArgSpec", "args varargs keywords defaults")
+
+class ArgSpec(NamedTuple):
+    """The arguments of a function."""
+
+    args: Any
+    varargs: Any
+    keywords: Any
+    defaults: Any
 
 
 def getargspec(func: Any) -> ArgSpec:

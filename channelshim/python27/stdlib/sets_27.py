@@ -53,7 +53,7 @@ def _copied(self: Any, memo: Any) -> Any:
     return type(self)(items)
 
 
-class Set(set):  # type: ignore[type-arg]
+class Set(set[Any]):
     """A set that changes."""
 
     def __init__(self, iterable: Any = None) -> None:
@@ -90,7 +90,7 @@ class Set(set):  # type: ignore[type-arg]
         set.discard(self, _frozen(element))
 
 
-class ImmutableSet(frozenset):  # type: ignore[type-arg]
+class ImmutableSet(frozenset[Any]):
     """A set that never changes."""
 
     def __new__(cls, iterable: Any = None) -> Any:
