@@ -25,7 +25,9 @@ def getargspec(func: Any) -> ArgSpec:
     if not isinstance(func, FunctionType):
         raise TypeError(f"{func!r} is not a Python function")
     spec = inspect.getfullargspec(func)
-    return ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
+    # A parameter that is unpacked has a name that getfullargspec puts first.
+    names = list(func.__code__.co_varnames[: func.__code__.co_argcount])
+    return ArgSpec(names, spec.varargs, spec.varkw, spec.defaults)
 
 
 def formatargspec(

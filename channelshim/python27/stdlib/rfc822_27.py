@@ -113,12 +113,14 @@ class Message:
                 self.headers.append(line)
                 self.dict[name] = text[len(name) + 1 :].strip()
                 continue
-            self.status = "Non-header line where header expected"
+            self.status = (
+                "Non-header line where header expected" if self.dict else "No headers"
+            )
             if self.seekable:
                 self.fp.seek(-len(line), 1)
             break
-        if not self.headers and not self.status:
-            self.status = "No headers" if not self.dict else ""
+        else:
+            self.status = "EOF in headers"
 
     def isheader(self, line: Any) -> Any:
         """Return a header line's name in small letters."""
@@ -218,7 +220,7 @@ class Message:
     def __setitem__(self, name: Any, value: Any) -> None:
         del self[name]
         self.dict[name.lower()] = value
-        self.headers += [f"{name}: {line}\n" for line in value.split("\n")]
+        self.headers += [f"{line}\n" for line in f"{name}: {value}".split("\n")]
 
     def __delitem__(self, name: Any) -> None:
         if name.lower() not in self.dict:

@@ -70,7 +70,7 @@ class Set(set[Any]):
     __str__ = _text_of
     __deepcopy__ = _copied
 
-    def as_immutable(self) -> Any:
+    def __as_immutable__(self) -> Any:
         """Return a set that never changes."""
         return ImmutableSet(self)
 

@@ -85,11 +85,10 @@ class UserDict(collections.UserDict[Any, Any]):
                 continue
             if isinstance(other, collections.UserDict):
                 self.data.update(other.data)
-            elif type(self).__setitem__ is collections.UserDict.__setitem__:
+            elif isinstance(other, dict) or not hasattr(other, "items"):
                 self.data.update(other)
             else:
-                pairs = other.items() if hasattr(other, "keys") else other
-                for key, value in pairs:
+                for key, value in other.items():
                     self[key] = value
         if named:
             self.data.update(named)
