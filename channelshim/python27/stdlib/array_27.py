@@ -137,11 +137,19 @@ class array(_Array):
     def __add__(self, other: Any) -> array:
         return self._own(super().__add__(other))
 
+    def __iadd__(self, other: Any) -> array:
+        super().__iadd__(other)
+        return self
+
     def __mul__(self, times: int) -> array:
         return self._own(super().__mul__(times))
 
     def __rmul__(self, times: int) -> array:
         return self * times
+
+    def __imul__(self, times: int) -> array:
+        super().__imul__(times)
+        return self
 
     def __getslice__(self, i: int, j: int) -> Any:
         return self[max(i, 0) : max(j, 0)]

@@ -37,6 +37,16 @@ def _shared(name: str) -> Any:
     return method
 
 
+def _ordering(name: str) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, (set, frozenset)):
+            raise TypeError("Binary operation only permitted between sets")
+        return getattr(set if isinstance(self, set) else frozenset, name)(self, other)
+
+    method.__name__ = name
+    return method
+
+
 def _text_of(self: Any) -> str:
     return f"{type(self).__name__}({sorted(self, key=repr)!r})"
 
@@ -114,3 +124,5 @@ for _kind in (Set, ImmutableSet):
         *("__or__", "__and__", "__sub__", "__xor__"),
     ):
         setattr(_kind, _name, _shared(_name))
+    for _name in ("__lt__", "__le__", "__gt__", "__ge__"):
+        setattr(_kind, _name, _ordering(_name))
