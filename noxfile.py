@@ -31,6 +31,7 @@ SLOW_LANES = (
     "sdk",
     "redis",
     "postgres",
+    "library",
     "slow",
     "explore",
     "bench",
