@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,6 +28,10 @@ hypothesis.settings.load_profile("channelshim")
 # A shell that runs a suite in the background has it ignore Ctrl-C, and so would every
 # program that it starts; what is caught here is the default there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_home = tempfile.TemporaryDirectory()
+# A server that names no store keeps its data there, not among the user's own.
+os.environ["XDG_DATA_HOME"] = _home.name
 
 _lanes_run: Counter[str] = Counter()
 _lanes_skipped: Counter[str] = Counter()

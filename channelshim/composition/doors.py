@@ -24,11 +24,8 @@ from channelshim.composition.reading import (
     read_app,
     read_folder,
 )
-from channelshim.composition.settings import (
-    Settings,
-    idle_sentences,
-    read_settings,
-)
+from channelshim.composition.setting_values import idle_sentences, read_settings
+from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -204,7 +201,13 @@ def serve_folder(
         exposure = serving.exposure_of(installation.plan, listener)
         app_server = instance.serve(exposure, page, is_app_broken=True)
     serving.Serving(
-        instance, app_server, listener, say, command=command, is_app_broken=is_broken
+        instance,
+        app_server,
+        listener,
+        say,
+        command=command,
+        is_app_broken=is_broken,
+        is_reload=handover is not None,
     ).run()
 
 

@@ -19,7 +19,7 @@ from channelshim.composition.clock import SystemClock
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
-from channelshim.composition.settings import read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.contracts.identity import User
 from channelshim.errors import ConfigurationError
 from channelshim.services import registry

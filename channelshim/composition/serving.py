@@ -20,6 +20,7 @@ from channelshim.composition.policy import is_on_loopback, worker_count
 from channelshim.composition.reloading import Command, Handover, Watcher
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
+from channelshim.runtime import interrupts
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
@@ -70,6 +71,7 @@ class Serving:
             changed; None leaves changes alone.
         is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
+        is_reload: whether the person at the terminal knows the address already.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Serving:
         *,
         command: Command | None = None,
         is_app_broken: bool = False,
+        is_reload: bool = False,
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -88,6 +91,7 @@ class Serving:
         self._say = say
         self._command = command
         self._is_app_broken = is_app_broken
+        self._is_reload = is_reload
         self._address = address_of(plan, listener)
         self._changed = ""
         # A duplicate: closing the server's own must not close what the next one
@@ -142,6 +146,7 @@ class Serving:
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        interrupts.raise_if_interrupted()
         self._server.run()
         self._sender.close()
         self._watcher.stop()
@@ -161,9 +166,15 @@ class Serving:
         self._front.start(loop, call_soon)
         if not self._is_app_broken:
             self._front.start_jobs()
-        name = self._plan.application.application_id
-        self._say(f"{name} is running at http://{self._address}/")
-        self._say("Press Ctrl-C to stop.")
+        name = self._plan.app.directory.resolve().name
+        address = f"http://{self._address}/"
+        if self._is_app_broken:
+            self._say(f"{name} does not start; {address} shows why.")
+            return
+        self._say(f"{name} is running at {address}")
+        if not self._is_reload:
+            self._say("Press Ctrl-C to stop.")
+            self._say(f"Its data is in {self._plan.store_directory}")
 
     def _stopping(self) -> None:
         if self._kept is not None and not self._changed:
