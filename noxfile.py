@@ -32,6 +32,7 @@ SLOW_LANES = (
     "sdk",
     "redis",
     "postgres",
+    "library",
     "slow",
     "explore",
     "bench",

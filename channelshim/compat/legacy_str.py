@@ -48,7 +48,8 @@ class LegacyStr(bytes):
     def __mul__(self, times: Any) -> LegacyStr:
         return type(self)(bytes.__mul__(self, times))
 
-    __rmul__ = __mul__
+    def __rmul__(self, times: Any) -> LegacyStr:
+        return type(self)(bytes.__mul__(self, times))
 
     def __mod__(self, values: Any) -> Any:
         return str(self) % values

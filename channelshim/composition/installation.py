@@ -62,8 +62,8 @@ class Installation:
         self._instance: Instance | None = None
         self._embedded: tuple[Front, LoopThread] | None = None
         self._wrapped: list[Wrapped] = []
-        self.is_served = False
-        self.is_ended = False
+        self.is_served: bool = False
+        self.is_ended: bool = False
         self._login = DevelopmentLogin(_Cookies(self), self._remember)
         appengine.install(plan.application.application_id)
         settings = plan.settings

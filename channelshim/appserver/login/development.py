@@ -187,7 +187,7 @@ class DevelopmentLogin:
         self, signer: Signer, remember: Callable[[User], None] | None = None
     ) -> None:
         reader = _CookieReader(signer)
-        self.user = reader.user
+        self.user: Callable[[WSGIEnvironment], User | None] = reader.user
         self._pages = webapp2.WSGIApplication(
             [(limits.PATH_LOGIN, LoginPage), (limits.PATH_LOGOUT, LogoutPage)]
         )

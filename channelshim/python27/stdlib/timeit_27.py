@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 import itertools
-import time
+from collections.abc import Callable
+from time import time as default_timer
 from typing import Any
 
 from channelshim.python27 import compiling
 
 __all__ = ["Timer", "timeit", "repeat", "default_timer", "_set_importer"]
 
-default_timer = time.time
 _TEMPLATE = """
 def inner(_it, _timer, _extra):
     %(setup)s
@@ -37,7 +37,7 @@ class Timer:
     def __init__(
         self, stmt: Any = "pass", setup: Any = "pass", timer: Any = None
     ) -> None:
-        self.timer = timer or default_timer
+        self.timer: Callable[[], float] = timer or default_timer
         names: dict[str, Any] = {}
         if _importer is not None:
             names["__builtins__"] = _importer.builtins_for(is_python3=False)
@@ -54,7 +54,7 @@ class Timer:
         }
         code = compiling.compile_text(_TEMPLATE % parts, "<timeit-src>")
         exec(code, names)
-        self.inner = names["inner"]
+        self.inner: Callable[..., float] = names["inner"]
 
     def print_exc(self, file: Any = None) -> None:
         """Print an exception of the statement."""
