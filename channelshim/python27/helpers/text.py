@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any, Final
 
+from channelshim.compat.legacy_str import LegacyStr
 from channelshim.python27.helpers import classes
 from channelshim.python27.strings import (
     STRINGS,
@@ -100,11 +101,11 @@ def repr27(value: Any) -> str:
 
 
 def type27(value: Any, *rest: Any) -> Any:
-    """Return `type(value)`, where every kind of bytes is `str`; or make a class."""
+    """Return `type(value)`, where bytes of either kind are `str`; or make a class."""
     if rest:
         return classes.make(to_text(value), *rest)
     kind = type(value)
-    if issubclass(kind, bytes):
+    if kind is bytes or issubclass(kind, LegacyStr):
         return str
     return ModuleType if issubclass(kind, ModuleType) else kind
 
