@@ -40,13 +40,16 @@ GIVES: Final[dict[str, tuple[str, ...]]] = {
     f"{_SDK}.ext.blobstore.blobstore": (
         "BlobReader.read",
         "BlobReader.readline",
+        "BlobInfo.md5_hash",
+        "FileInfo.md5_hash",
         "fetch_data",
     ),
     f"{_SDK}.ext.deferred.deferred": ("serialize",),
     f"{_SDK}.ext.ndb.key": ("Key.serialized", "Key.urlsafe"),
     f"{_SDK}.ext.ndb.polymodel": ("PolyModel._class_key",),
     f"{_SDK}.ext.ndb.query": ("Query.group_by", "Query.projection"),
-    "webapp2": ("Request.get", "Request.get_all"),
+    # get() asks get_all().
+    "webapp2": ("Request.get_all",),
     "webapp2_extras.json": ("b64encode",),
     "webapp2_extras.securecookie": ("SecureCookieSerializer.serialize",),
     "webapp2_extras.xsrf": ("XSRFToken.generate_token_string",),
@@ -143,7 +146,6 @@ TAKES: Final[dict[str, dict[str, _Kept]]] = {
     f"{_SDK}.ext.ndb.query": {"gql": ()},
     "webapp2": {
         "RequestHandler.redirect": (),
-        "Request.get": (),
         "Request.get_all": (),
         "Response._set_status": (),
         "redirect": (),

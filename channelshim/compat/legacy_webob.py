@@ -46,6 +46,9 @@ def _mend_charset(kind: Any) -> None:
         request._charset = None
 
     def decoded(request: Any) -> Any:
+        if ";" not in request.environ.get("CONTENT_TYPE", ""):
+            # As most are, and webapp2 asks for each argument.
+            return request
         if request.charset == "UTF-8":
             return request
         request.make_body_seekable()

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from channelshim.compat.import_hooks import after_import
-from channelshim.python27 import messages
+from channelshim.python27 import messages, web_files
 from channelshim.python27.helpers import attributes, exceptions
 from channelshim.python27.helpers.text import float_text
 from channelshim.python27.strings import to_text
@@ -49,6 +49,7 @@ def install(shadow: Callable[[str], ModuleType], builtins27: dict[str, Any]) -> 
         builtins27: those with which translated code runs.
     """
     messages.install(builtins27)
+    web_files.install(builtins27)
     for name, names in NAMES.items():
         after_import(name, _adding(names))
     after_import("jinja2.environment", _mend_environment)
