@@ -147,11 +147,24 @@ TAKES: Final[dict[str, dict[str, _Kept]]] = {
     "webapp2": {
         "RequestHandler.redirect": (),
         "Request.get_all": (),
-        "Response._set_status": (),
+        "Response.status": (),
+        "import_string": (),
         "redirect": (),
     },
+    "webob.response": {
+        "Response.charset": (),
+        "Response.content_disposition": (),
+        "Response.content_encoding": (),
+        "Response.content_language": (),
+        "Response.content_type": (),
+        "Response.etag": (),
+        "Response.location": (),
+        "Response.set_cookie": (),
+        "Response.delete_cookie": (),
+    },
 }
-"""Module to functions, each with the arguments that stay bytes, by place or name."""
+"""Module to functions, and properties that are set, each with the arguments that stay
+bytes, by place or name."""
 
 
 TAKES_MESSAGES: Final[dict[str, tuple[str, ...]]] = {
@@ -193,7 +206,8 @@ def take_messages(paths: tuple[str, ...], module: Any) -> None:
 
 def _change(name: str, module: Any) -> None:
     for path, kept in TAKES.get(name, {}).items():
-        _replace(module, path, functools.partial(_taking_text, kept=frozenset(kept)))
+        take = functools.partial(_taking_text, kept=frozenset(kept))
+        _replace(module, path, take, sets=True)
     for path in GIVES.get(name, ()):
         _replace(module, path, _giving_text)
 
@@ -209,16 +223,19 @@ def member_at(module: Any, path: str) -> tuple[Any, str, Any]:
     return owner, name, inspect.getattr_static(owner, name)
 
 
-def _replace(module: Any, path: str, change: Callable[[Any], Any]) -> None:
+def _replace(
+    module: Any, path: str, change: Callable[[Any], Any], *, sets: bool = False
+) -> None:
+    """Change a function, or what a property is read with, or set with."""
     try:
         owner, name, member = member_at(module, path)
     except AttributeError:
         # tests/compat/test_text_rows.py asks for every row with the pinned versions.
         return
     if isinstance(member, property):
-        changed: Any = property(
-            change(member.fget), member.fset, member.fdel, member.__doc__
-        )
+        get, put = member.fget, member.fset
+        get, put = (get, change(put)) if sets else (change(get), put)
+        changed: Any = property(get, put, member.fdel, member.__doc__)
     elif isinstance(member, (staticmethod, classmethod)):
         changed = type(member)(change(member.__func__))
     else:

@@ -110,6 +110,20 @@ def type27(value: Any, *rest: Any) -> Any:
     return ModuleType if issubclass(kind, ModuleType) else kind
 
 
+def keywords27(mapping: Any) -> Any:
+    """Return what follows `**` in a call, with names that are bytes as text."""
+    if type(mapping) is dict:
+        for name in mapping:
+            if type(name) is not str:
+                break
+        else:
+            return mapping
+    elif not hasattr(mapping, "keys"):
+        # The call says what is wrong with it.
+        return mapping
+    return {_as_text(name): mapping[name] for name in mapping.keys()}  # noqa: SIM118
+
+
 def join27(separator: Any, parts: Any) -> Any:
     """Do `separator.join(parts)`."""
     if type(separator) is str:
@@ -295,6 +309,7 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_repr": repr27,
     "_p27_type": type27,
     "_p27_join": join27,
+    "_p27_keywords": keywords27,
     "_p27_native": NativeStr,
     "_p27_in": in27,
     "_p27_text_method": text_method,

@@ -179,6 +179,7 @@ def environment():
     bed.init_blobstore_stub()
     bed.init_app_identity_stub()
     bed.init_channel_stub()
+    bed.init_capability_stub()
     bed._register_stub("urlfetch", Web("urlfetch"))
 
     def from_body(text):
