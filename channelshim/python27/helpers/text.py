@@ -121,7 +121,7 @@ def keywords27(mapping: Any) -> Any:
     elif not hasattr(mapping, "keys"):
         # The call says what is wrong with it.
         return mapping
-    return {_as_text(name): mapping[name] for name in mapping.keys()}  # noqa: SIM118
+    return {_as_text(name): mapping[name] for name in mapping.keys()}
 
 
 def join27(separator: Any, parts: Any) -> Any:
