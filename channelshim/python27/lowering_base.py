@@ -67,6 +67,8 @@ class LowererBase:
         self.no_walrus = 0
         self.in_generator_expression = 0
         self.in_comprehension = 0
+        # Loops, `with`s, `try`s and handlers around, which Python counts.
+        self.blocks = 0
         self.class_name = ""
         self.numbers = self.numbers_in(scope)
         self._temporaries = 0
