@@ -499,6 +499,24 @@ def test_loading_leaves_nothing_of_the_translator_behind(app: App) -> None:
     assert app.run(code).splitlines()[-2:] == ["[]", "[]"]
 
 
+def test_os_path_is_a_module_to_import_from(app: App) -> None:
+    app.write(
+        {
+            "main.py": """
+                import os, os.path as path
+                from os.path import join, walk
+                def local():
+                    from os.path import *
+                    return basename('a/b')
+                print join('a', 'b'), walk is os.path.walk, path is os.path, local()
+                print __import__('os.path') is os
+                print __import__('os.path', {}, {}, ['join']) is path
+            """
+        }
+    )
+    assert app.run() == "a/b True True b\nTrue\nTrue\n"
+
+
 def test_a_start_from_the_cache_loads_no_translator(app: App) -> None:
     app.write({"main.py": "import os\nprint os.sep, sorted([2, None])"})
     assert app.run() == "/ [None, 2]\n"
