@@ -155,26 +155,26 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     if handover is None:
         for sentence in idle_sentences(arguments, os.environ):
             _logger.warning("%s", sentence)
-    _serve_app(
-        path, settings, command if settings.automatic_restart else None, handover
-    )
+    _serve_app(path, settings, command, handover)
 
 
 def _serve_app(
     path: Path,
     settings: Settings,
-    command: Command | None,
+    command: Command,
     handover: Handover | None,
 ) -> None:
     # Only now: reading settings and refusing a typing error need none of this.
     from channelshim.cli import terminal
     from channelshim.composition import doors
+    from channelshim.composition.ending import Ending
 
     def complain(error: ConfigurationError) -> str:
         terminal.complain(str(error), report=getattr(error, "report", ""))
         return _sentence(error)
 
-    doors.serve_folder(path, settings, command, handover, terminal.say, complain)
+    left = doors.serve_folder(path, settings, command, handover, terminal.say, complain)
+    Ending(left).begin()
 
 
 def _sentence(error: ChannelShimError) -> str:

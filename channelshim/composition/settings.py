@@ -100,6 +100,14 @@ class Settings:
         low=0,
         high=1000,
     )
+    request_deadline_seconds: float = _setting(
+        0,
+        "Time after which a handler is told to end, and soon has a 500; 0 for never.",
+        _SERVER,
+        unit="seconds",
+        low=0,
+        high=86400,
+    )
     # --- The app ---
     application: str = _setting(
         "",
@@ -111,6 +119,14 @@ class Settings:
         True,
         "Run tasks when they are due; no keeps them in the store until it is yes.",
         _APP,
+    )
+    task_deadline_seconds: float = _setting(
+        limits.TASK_DEADLINE_SECONDS,
+        "Time after which a task or a cron job is told to end; 0 for never.",
+        _APP,
+        unit="seconds",
+        low=0,
+        high=86400,
     )
     env_var: Mapping[str, str] = _setting(
         dict,

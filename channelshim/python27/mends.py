@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from channelshim.compat.import_hooks import after_import
-from channelshim.python27 import messages, web_files
 from channelshim.compat.tracebacks import hide_translator
+from channelshim.python27 import messages, web_files
 from channelshim.python27.helpers import attributes, exceptions
 from channelshim.python27.helpers.text import float_text
 from channelshim.python27.strings import to_text
