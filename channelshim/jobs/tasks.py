@@ -16,6 +16,7 @@ from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.tasks import Task, Tasks
 from channelshim.errors import StorageError
 from channelshim.kernel.threads import MAXIMUM_GIVEN_UP, Kept, Threads
+from channelshim.runtime.log_text import one_line
 
 TASK_LEASE_SECONDS: Final = 15 * 60.0
 """App Engine gave a task 10 minutes; a live process frees its tasks itself."""
@@ -314,7 +315,7 @@ class TaskRunner:
                 task.name,
                 task.queue,
                 task.retries + 1,
-                task.path,
+                one_line(task.path),
                 status,
             )
             self._tasks.finish(task, now)
@@ -324,7 +325,7 @@ class TaskRunner:
             "task %s of queue %s: %s answered %s; again in %.1f s",
             task.name,
             task.queue,
-            task.path,
+            one_line(task.path),
             status,
             wait,
         )
