@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from channelshim.composition.settings import (
+    PREFIX,
     SETTINGS,
     Setting,
     Settings,
@@ -51,6 +52,11 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     names = [f"--{setting.name}"]
     if dashed not in names:
         names.append(dashed)
+    if setting.is_secret:
+        # Known, so that whoever gives it is told what to do instead.
+        return click.option(
+            *names, setting.name, hidden=True, callback=_refuse_secret, default=None
+        )
     # None means "not said": the variable or the default holds then.
     if setting.is_switch:
         return click.option(
@@ -73,6 +79,16 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     return click.option(
         *names, setting.name, help=setting.help, default=None, metavar="VALUE"
     )
+
+
+def _refuse_secret(_: click.Context, option: click.Parameter, value: Any) -> None:
+    if value is not None:
+        name = str(option.name)
+        raise ConfigurationError(
+            f"--{name} would show to every user of this machine, in its list of "
+            f"processes: set {PREFIX}{name.upper()}, or write the secrets into a file "
+            f"for --{name}_file, one a line"
+        )
 
 
 def _take_texts(_: click.Context, __: Any, values: tuple[str, ...]) -> str | None:
