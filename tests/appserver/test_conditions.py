@@ -25,7 +25,7 @@ DATE = "Sun, 09 Sep 2001 01:46:40 GMT"
 BEFORE = "Sun, 09 Sep 2001 01:46:39 GMT"
 
 
-def status(file: FileState = FILE, **headers: str) -> str:
+def status(file: FileState = FILE, /, **headers: str) -> str:
     return select({f"HTTP_{name}": text for name, text in headers.items()}, file).status
 
 
