@@ -19,6 +19,10 @@ ANY_NAME: Final = "*"
 
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
 _SHOWN_HOST: Final = 64
+_LONGEST_HOST: Final = 270
+"""Characters of the longest name (RFC 1035, 2.3.4) and a port, and a few more: what is
+remembered comes from outside."""
+
 _LOCALHOST: Final = re.compile(r"(.+\.)?localhost\.?")
 
 
@@ -44,7 +48,7 @@ class HostRule:
                 browser and serves no page of another site.
             peer: address of who has connected, a proxy included.
         """
-        if not host or ANY_NAME in self.names or is_local_or_named(host, self.names):
+        if not host or is_local_or_named(host, self.names) or ANY_NAME in self.names:
             return ""
         if self.takes_addresses and _address(_name(host).strip("[]")) is not None:
             return ""
@@ -67,11 +71,19 @@ def is_local_or_named(host: str, names: Collection[str]) -> bool:
         host: the header; "" when there is none, which names nothing.
         names: lower case, without port.
     """
+    if _is_local(host[:_LONGEST_HOST]):
+        # What is cut off is longer than any name.
+        return len(host) <= _LONGEST_HOST
     name = _name(host)
-    return name != "" and (
-        (name in names and name != ANY_NAME)
-        or _LOCALHOST.fullmatch(name) is not None
-        or is_loopback_address(name.strip("[]"))
+    return name in names and name != ANY_NAME
+
+
+@functools.lru_cache(256)
+def _is_local(host: str) -> bool:
+    # Nearly all requests of a development server name the same host.
+    name = _name(host)
+    return _LOCALHOST.fullmatch(name) is not None or is_loopback_address(
+        name.strip("[]")
     )
 
 
