@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 
 from channelshim.composition.setting_values import bounds
-from channelshim.composition.settings import GROUPS, SETTINGS, Setting
+from channelshim.composition.settings import GROUPS, PREFIX, SETTINGS, Setting
+from channelshim.errors import ConfigurationError
 
 _EPILOG: Final = (
     "A flag may have dashes in place of underscores. Each setting can also come from a "
@@ -37,6 +38,9 @@ class SettingOption(click.Option):
         if setting.type in (tuple, dict):
             take = _take_pairs if setting.type is dict else _take_texts
             facts.update(multiple=True, callback=take)
+        if setting.is_secret:
+            # Known, so that whoever gives it is told what to do instead.
+            facts.update(hidden=True, callback=_refuse_secret)
         super().__init__([*names, setting.name], metavar=_metavar(setting), **facts)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
@@ -109,6 +113,16 @@ def _sentence(setting: Setting) -> str:
     if is_number and not (math.isinf(setting.low) and math.isinf(setting.high)):
         facts.append(bounds(setting))
     return f"{setting.help}  [{'; '.join(facts)}]" if facts else setting.help
+
+
+def _refuse_secret(_: click.Context, option: click.Parameter, value: Any) -> None:
+    if value is not None:
+        name = str(option.name)
+        raise ConfigurationError(
+            f"--{name} would show to every user of this machine, in its list of "
+            f"processes: set {PREFIX}{name.upper()}, or write the secrets into a file "
+            f"for --{name}_file, one a line"
+        )
 
 
 def _take_texts(_: click.Context, __: Any, values: tuple[str, ...]) -> str | None:

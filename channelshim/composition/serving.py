@@ -14,11 +14,12 @@ from typing import Final
 
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer, Exposure
+from channelshim.composition import rules
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
-from channelshim.composition.policy import is_on_loopback, worker_count
+from channelshim.composition.policy import worker_count
 from channelshim.composition.reloading import (
     MAXIMUM_CATCH_UPS,
     Command,
@@ -48,26 +49,18 @@ _HANGUP: Final = "SIGHUP"
 
 def address_of(plan: Plan, listener: socket.socket) -> str:
     """Return host and port for an address of ours."""
-    host = "[::1]" if plan.settings.host == "::1" else plan.settings.host
-    return f"{host}:{listener.getsockname()[1]}"
+    host = plan.settings.host
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{listener.getsockname()[1]}"
 
 
 def exposure_of(plan: Plan, listener: socket.socket) -> Exposure:
-    """Return what the door of our own server allows."""
-    settings = plan.settings
-    is_loopback = is_on_loopback(listener)
-    return Exposure(
+    """Return what the door of our own server enforces."""
+    return rules.exposure_of(
+        plan,
+        rules.door_of(listener),
         host=address_of(plan, listener),
-        allowed_hosts=(
-            frozenset(settings.allowed_hosts)
-            if is_loopback
-            else settings.allowed_hosts or None
-        ),
-        trusted_proxies=plan.proxies,
-        allows_dev_login=settings.allow_dev_login,
-        enforces_secure=settings.enforce_secure,
-        show_tracebacks=is_loopback,
-        server_name=settings.host,
+        server_name=plan.settings.host,
     )
 
 
@@ -138,7 +131,8 @@ class Serving:
             instance.tokens,
             instance.clock,
             lambda origin, host: (
-                not host_refusal(host) and origins.allows(origin, host)
+                # Here it depends on no peer.
+                not host_refusal(host, "") and origins.allows(origin, host)
             ),
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,

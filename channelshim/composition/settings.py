@@ -50,6 +50,7 @@ def _setting(
         "low": low,
         "high": high,
         "why_idle": why_idle,
+        "is_secret": is_secret,
     }
     if default is dict:
         return dataclasses.field(
@@ -193,7 +194,7 @@ class Settings:
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (),
-        "Host names besides this machine's own that a server on loopback answers for.",
+        "Host names, besides this machine's own, that are answered; * means all.",
         _ACCESS,
     )
     trusted_proxies: tuple[str, ...] = _setting(
@@ -214,6 +215,11 @@ class Settings:
         "Secrets that sign tokens and cookies, oldest first; empty: the store's own.",
         _ACCESS,
         is_secret=True,
+    )
+    signing_secrets_file: str = _setting(
+        "",
+        "File with the same, one secret a line.",
+        _ACCESS,
     )
     # --- Channels ---
     grace_seconds: float = _setting(
@@ -302,6 +308,8 @@ class Setting:
         low: the least number that is taken.
         high: the largest.
         why_idle: why it has no effect yet, for whoever sets it; "" for one that has.
+        is_secret: whether it may not stand on a command line, which every user of the
+            machine can read.
     """
 
     name: str
@@ -314,6 +322,7 @@ class Setting:
     low: float
     high: float
     why_idle: str
+    is_secret: bool
 
     @property
     def is_switch(self) -> bool:
