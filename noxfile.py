@@ -26,6 +26,7 @@ FAST_REQUIREMENTS = (
 )
 
 SLOW_LANES = (
+    "repository",
     "browser",
     "original",
     "sdk",

@@ -67,6 +67,8 @@ class LowererBase:
         self.no_walrus: int = 0
         self.in_generator_expression: int = 0
         self.in_comprehension: int = 0
+        # Loops, `with`s, `try`s and handlers around, which Python counts.
+        self.blocks: int = 0
         self.class_name: str = ""
         self.numbers: Numbers = self.numbers_in(scope)
         self._temporaries = 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import subprocess
-import tempfile
 from types import ModuleType
 from typing import Any
 
@@ -105,6 +103,8 @@ class _Pipe(file):
 
 def popen(cmd: Any, mode: Any = "r", bufsize: int = -1) -> Any:
     """Return a pipe to or from a shell's command."""
+    import subprocess
+
     reads = to_text(mode).startswith("r")
     command = subprocess.Popen(
         to_text(cmd),
@@ -146,11 +146,15 @@ def popen4(cmd: Any, mode: Any = "t", bufsize: int = -1) -> Any:
 
 def tmpfile() -> file:
     """Return a file without a name."""
+    import tempfile
+
     return over(tempfile.TemporaryFile(), "<tmpfile>", "w+b")
 
 
 def tempnam(dir: Any = None, prefix: Any = None) -> str:
     """Return a name that no file has."""
+    import tempfile
+
     return os.path.join(
         dir or tempfile.gettempdir(), (prefix or "tmp") + os.urandom(6).hex()
     )

@@ -9,8 +9,9 @@ from time import time as default_timer
 from typing import Any
 
 from channelshim.python27 import compiling
+from channelshim.python27.stdlib import process
 
-__all__ = ["Timer", "timeit", "repeat", "default_timer", "_set_importer"]
+__all__ = ["Timer", "timeit", "repeat", "default_timer"]
 
 _TEMPLATE = """
 def inner(_it, _timer, _extra):
@@ -22,14 +23,6 @@ def inner(_it, _timer, _extra):
     return _t1 - _t0
 """
 
-_importer: Any = None
-
-
-def _set_importer(importer: Any) -> None:
-    """Say whose builtins statements run with."""
-    global _importer
-    _importer = importer
-
 
 class Timer:
     """Times a statement."""
@@ -39,8 +32,8 @@ class Timer:
     ) -> None:
         self.timer: Callable[[], float] = timer or default_timer
         names: dict[str, Any] = {}
-        if _importer is not None:
-            names["__builtins__"] = _importer.builtins_for(is_python3=False)
+        if process.importer is not None:
+            names["__builtins__"] = process.importer.builtins_for(is_python3=False)
         for value in (stmt, setup):
             if not isinstance(value, (str, bytes)) and not callable(value):
                 raise ValueError("stmt is neither a string nor callable")
