@@ -48,8 +48,10 @@ def install(
             _importer = make_importer(AppFiles(), cache)
             import_hooks.add_finder(Finder(_importer))
             gone.install()
-            mends.install(_importer.shadows.get)
             legacy_str.set_kind(NativeStr)
+            mends.install(
+                _importer.shadows.get, _importer.builtins_for(is_python3=False)
+            )
         _importer.files.add_root(os.fspath(app_dir))
         _importer.files.python3_files.extend(python3_files)
         _importer.forget_places()

@@ -90,7 +90,10 @@ class CallLowerer(LowererBase):
                 arguments[number] = self.expr(argument)
         for keyword in keywords:
             keyword.value = self.expr(keyword.value)
-            if keyword.arg in ("True", "False"):
+            if keyword.arg is None:
+                # A key may be bytes there.
+                keyword.value = call_at(node, "_p27_keywords", [keyword.value])
+            elif keyword.arg in ("True", "False"):
                 keyword.arg = self.true_name(keyword.arg)
         function = node.func
         if function.__class__ is ast.Attribute:

@@ -136,7 +136,7 @@ def coerce(left: Any, right: Any) -> tuple[Any, Any]:
         pair = method(right, left)
         if pair is not NotImplemented and pair is not None:
             return pair[1], pair[0]
-    if type(left) is type(right):
+    if type(left) is type(right) and not isinstance(left, (str, bytes)):
         return left, right
     raise TypeError("number coercion failed")
 

@@ -18,7 +18,8 @@ from channelshim.python27.helpers.classes import COMPARISONS
 from channelshim.python27.strings import STRINGS, to_bytes
 
 _NATIVE: Final = frozenset((int, str, float, bool, tuple, list))
-_NEVER_ORDERED: Final = (complex, datetime.date, datetime.time, datetime.timedelta)
+_NEVER_ORDERED: Final = (datetime.date, datetime.time, datetime.timedelta)
+_NUMBERS: Final = (int, float, complex)
 
 
 def _is_own(value: Any, name: str) -> bool:
@@ -29,12 +30,11 @@ def _is_own(value: Any, name: str) -> bool:
 def _refuses(left: Any, right: Any) -> bool:
     """Tell whether 2.7 too raised TypeError for these two."""
     if isinstance(left, complex) or isinstance(right, complex):
-        return True
+        # Beside other types a complex number stands where every number does.
+        return isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS)
     for one, other in ((left, right), (right, left)):
         if isinstance(one, _NEVER_ORDERED):
             return not hasattr(other, "__cmp__") and not hasattr(other, "timetuple")
-        if isinstance(one, (set, frozenset)):
-            return True
     return False
 
 
@@ -147,7 +147,7 @@ def default_order(left: Any, right: Any) -> int:
 
 def _rank(value: Any) -> str:
     """Return the name that decides between types; numbers come before all."""
-    if isinstance(value, (int, float)):
+    if isinstance(value, _NUMBERS):
         return ""
     if isinstance(value, STRINGS):
         return "str"
@@ -254,7 +254,7 @@ def _sort_by_cmp(items: list[Any], cmp: Any, reverse: bool) -> bool:
     """
     before = list(items)
     try:
-        items.sort(key=functools.cmp_to_key(cmp), reverse=reverse)
+        list.sort(items, key=functools.cmp_to_key(cmp), reverse=reverse)
     except TypeError:
         items[:] = before
         return False
@@ -271,19 +271,19 @@ def _sort(items: list[Any], cmp: Any, key: Any, reverse: Any) -> None:
     if cmp is not None:
         by_cmp = functools.cmp_to_key(cmp)
         if key is None:
-            items.sort(key=by_cmp, reverse=reverse)
+            list.sort(items, key=by_cmp, reverse=reverse)
         else:
-            items.sort(key=lambda item: by_cmp(key(item)), reverse=reverse)
+            list.sort(items, key=lambda item: by_cmp(key(item)), reverse=reverse)
         return
     before = list(items)
     try:
-        items.sort(key=key, reverse=reverse)
+        list.sort(items, key=key, reverse=reverse)
     except TypeError:
         items[:] = before
         if key is None:
-            items.sort(key=_Ordered, reverse=reverse)
+            list.sort(items, key=_Ordered, reverse=reverse)
         else:
-            items.sort(key=lambda item: _Ordered(key(item)), reverse=reverse)
+            list.sort(items, key=lambda item: _Ordered(key(item)), reverse=reverse)
 
 
 def sort(owner: Any, *args: Any, **named: Any) -> Any:

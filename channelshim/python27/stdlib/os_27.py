@@ -7,7 +7,7 @@ import posixpath
 from types import ModuleType
 from typing import Any
 
-from channelshim.python27.helpers import files
+from channelshim.python27.helpers.files import fdopen as fdopen
 from channelshim.python27.helpers.files import file, over
 from channelshim.python27.strings import NativeStr, native, to_bytes, to_text
 
@@ -18,7 +18,6 @@ __all__ = [
 ]
 
 error = OSError
-fdopen = files.fdopen
 
 
 class _Path(ModuleType):
@@ -55,7 +54,7 @@ def _join(a: Any, *parts: Any) -> Any:
         return os.path.join(to_text(a), *map(to_text, parts))
 
 
-path = _Path("posixpath" if os.path is posixpath else os.path.__name__)
+path: ModuleType = _Path("posixpath" if os.path is posixpath else os.path.__name__)
 path.__dict__.update(walk=walk, join=_join)
 path.__dict__["supports_unicode_filenames"] = True
 

@@ -24,7 +24,7 @@ __all__ = [
 
 HIGHEST_PROTOCOL: Final = 2
 format_version = "2.0"
-compatible_formats = ["1.0", "1.1", "1.2", "1.3", "2.0"]
+compatible_formats: list[str] = ["1.0", "1.1", "1.2", "1.3", "2.0"]
 
 
 class UnpickleableError(pickle.PicklingError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import itertools
-import time
+from collections.abc import Callable
+from time import time as default_timer
 from typing import Any
 
 from channelshim.python27 import compiling
@@ -12,7 +13,6 @@ from channelshim.python27.stdlib import process
 
 __all__ = ["Timer", "timeit", "repeat", "default_timer"]
 
-default_timer = time.time
 _TEMPLATE = """
 def inner(_it, _timer, _extra):
     %(setup)s
@@ -30,7 +30,7 @@ class Timer:
     def __init__(
         self, stmt: Any = "pass", setup: Any = "pass", timer: Any = None
     ) -> None:
-        self.timer = timer or default_timer
+        self.timer: Callable[[], float] = timer or default_timer
         names: dict[str, Any] = {}
         if process.importer is not None:
             names["__builtins__"] = process.importer.builtins_for(is_python3=False)
@@ -47,7 +47,7 @@ class Timer:
         }
         code = compiling.compile_text(_TEMPLATE % parts, "<timeit-src>")
         exec(code, names)
-        self.inner = names["inner"]
+        self.inner: Callable[..., float] = names["inner"]
 
     def print_exc(self, file: Any = None) -> None:
         """Print an exception of the statement."""
