@@ -134,7 +134,7 @@ def _values(setting: Any) -> str:
     if setting.choices:
         return ", ".join(f"`{choice}`" for choice in setting.choices)
     if setting.type in (int, float):
-        from channelshim.composition.settings import bounds
+        from channelshim.composition.setting_values import bounds
 
         return bounds(setting)
     kinds = {bool: "yes, no", tuple: "texts", dict: "NAME=VALUE"}

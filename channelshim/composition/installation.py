@@ -19,7 +19,7 @@ from channelshim.composition.clock import SystemClock
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
-from channelshim.composition.settings import read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
 from channelshim.protocol.cookies import CookieClaims
@@ -63,8 +63,8 @@ class Installation:
         self._instance: Instance | None = None
         self._embedded: tuple[Front, LoopThread] | None = None
         self._wrapped: list[Wrapped] = []
-        self.is_served = False
-        self.is_ended = False
+        self.is_served: bool = False
+        self.is_ended: bool = False
         self._login = DevelopmentLogin(_Cookies(self), _Logins(self))
         appengine.install(plan.application.application_id)
         settings = plan.settings

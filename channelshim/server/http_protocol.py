@@ -38,6 +38,10 @@ _SLICE_BYTES = 4 << 10
 """What is parsed before anybody looks whether requests wait: about a hundred of the
 smallest ones."""
 
+_TRY_AGAIN: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
 _VERSIONS = frozenset({"1.0", "1.1"})
 
 Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
@@ -140,6 +144,7 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_feeding = False
+        self._is_deaf = False
         self._begun: tuple[RequestResponseCycle, Any] | None = None
         self._header_bytes = 0
         self._hosts = 0
@@ -172,6 +177,34 @@ class HttpProtocol(HttpToolsProtocol):
         self._upgrading = None
         self.pipeline.clear()
         super().connection_lost(exc)
+
+    def give_up(self) -> bool:
+        """End the connection at the end of a stop.
+
+        Returns:
+            whether its peer is told to try again: nothing of an answer was sent.
+        """
+        cycle = self._in_hand
+        is_unanswered = cycle is not None and not cycle.response_started
+        if not is_unanswered or self.transport.is_closing():
+            sockets.reset(self.transport)
+            return False
+        assert cycle is not None
+        # Whatever the app still answers is dropped.
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self.transport.write(_TRY_AGAIN)
+        self._end_writing()
+        return True
+
+    def _end_writing(self) -> None:
+        """Close, but drop what still comes: unread, it would take the answer along."""
+        joined: Any = self.transport
+        joined.flush()
+        self._is_deaf = True
+        self._flow.is_held = False
+        self.flow.resume_reading()
+        joined.write_eof()
 
     def sweep(self, now: float) -> None:
         """End the connection when its peer is too slow; called now and then.
@@ -230,6 +263,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, as far as requests need not wait."""
+        if self._is_deaf:
+            return
         self._unset_keepalive_if_required()
         if self._unparsed or self._upgrading is not None:
             # A read that was under way when reading was paused.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from channelshim.composition import policy
-from channelshim.composition.settings import read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
 from channelshim.server.serve import bind
 from tests.doors.test_refusals import refusal

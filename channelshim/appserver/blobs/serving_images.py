@@ -53,6 +53,8 @@ def answer_image(
     finally:
         scope.close()
     headers: list[tuple[str, str]] = []
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("Retry-After", "1"))
     if status is HTTPStatus.OK:
         headers.append(("Cache-Control", "public, max-age=600, no-transform"))
     body = answer(start_response, status, data, headers, kind)

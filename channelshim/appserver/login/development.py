@@ -270,7 +270,7 @@ class DevelopmentLogin:
         clock: Callable[[], float] = time.time,
     ) -> None:
         own_cookies = _Cookies(signer, logins, clock)
-        self.user = own_cookies.user
+        self.user: Callable[[WSGIEnvironment], User | None] = own_cookies.user
         self._pages = webapp2.WSGIApplication(
             [(limits.PATH_LOGIN, LoginPage), (limits.PATH_LOGOUT, LogoutPage)]
         )
