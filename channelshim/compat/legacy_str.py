@@ -74,10 +74,9 @@ class LegacyStr(bytes):
         return _in_kind(self, other) >= other
 
     def __hash__(self) -> int:
-        # Python 2.7 had one hash for equal ASCII text and bytes; so has Python 3
-        # (str and bytes hash alike when ASCII, PEP 456), which makes dict look-ups by
-        # body find text keys.
-        return bytes.__hash__(self)
+        # It equals its text, and finds it in a dictionary. Bytes and text that are
+        # ASCII have one hash anyway (PEP 456), so bytes find those, too.
+        return bytes.__hash__(self) if self.isascii() else hash(str(self))
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):

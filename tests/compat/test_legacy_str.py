@@ -70,6 +70,7 @@ def test_it_compares_and_hashes_as_text_and_as_bytes() -> None:
     plain: Any = LegacyStr(b"key")
     assert {"key": 1}[plain] == 1
     assert {b"key": 1}[plain] == 1
+    assert {TEXT: 1}[BODY] == {BODY: 1}[TEXT] == 1
 
 
 def test_what_it_cannot_be_added_to_is_a_type_error() -> None:
