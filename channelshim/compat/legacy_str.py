@@ -48,7 +48,8 @@ class LegacyStr(bytes):
     def __mul__(self, times: Any) -> LegacyStr:
         return legacy_str(bytes.__mul__(self, times))
 
-    __rmul__ = __mul__
+    def __rmul__(self, times: Any) -> LegacyStr:
+        return self.__mul__(times)
 
     def __mod__(self, values: Any) -> Any:
         return str(self) % values
