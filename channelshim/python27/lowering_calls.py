@@ -160,6 +160,10 @@ class CallLowerer(LowererBase):
     def _type_call(self, node: Any) -> Any:
         return call_at(node, "_p27_type", node.args, node.keywords)
 
+    def _cmp_call(self, node: Any) -> Any:
+        # The builtin is no plain function: see helpers.as_builtin.
+        return call_at(node, "_p27_cmp", node.args, node.keywords)
+
     def _isinstance_call(self, node: Any) -> Any:
         if len(node.args) == 2 and not _has_star(node.args):
             node.args[1] = self._types(node.args[1])
@@ -317,6 +321,7 @@ _FUNCTIONS: Final[dict[str, Any]] = {
     "bytes": CallLowerer._str_call,
     "unicode": CallLowerer._unicode_call,
     "type": CallLowerer._type_call,
+    "cmp": CallLowerer._cmp_call,
     "isinstance": CallLowerer._isinstance_call,
     "issubclass": CallLowerer._isinstance_call,
     "getattr": CallLowerer._getattr_call,

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from channelshim.compat.import_hooks import after_import
+from channelshim.compat.tracebacks import hide_translator
 from channelshim.python27 import messages, web_files
 from channelshim.python27.helpers import attributes, exceptions
 from channelshim.python27.helpers.text import float_text
@@ -54,6 +55,7 @@ def install(shadow: Callable[[str], ModuleType], builtins27: dict[str, Any]) -> 
         after_import(name, _adding(names))
     after_import("jinja2.environment", _mend_environment)
     after_import("jinja2.parser", _mend_parser)
+    after_import("logging", _mend_logging)
 
     def use_json(module: Any) -> None:
         # Its own name for it is new; an app knows the old one.
@@ -158,3 +160,20 @@ def _mend_parser(module: Any) -> None:
             del self.fail
 
     kind.parse_signature = parse_signature
+
+
+# --- logging
+
+
+def _mend_logging(module: Any) -> None:
+    """Log an exception of the app by the app's own lines."""
+    kind = module.Formatter
+    plain = kind.formatException
+
+    def format_exception(self: Any, ei: Any) -> Any:
+        if ei[1] is not None:
+            hide_translator(ei[1])
+            ei = (ei[0], ei[1], ei[1].__traceback__)
+        return plain(self, ei)
+
+    kind.formatException = format_exception

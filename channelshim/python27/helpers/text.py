@@ -289,7 +289,7 @@ def taking_text(real: type) -> type:
             return isinstance(value, real)
 
         def __subclasscheck__(cls, kind: type) -> bool:
-            return issubclass(kind, real)
+            return kind is cls or issubclass(kind, real)
 
         def __call__(cls, *args: Any, **named: Any) -> Any:
             if args and isinstance(args[0], STRINGS):
