@@ -59,9 +59,18 @@ def install() -> None:
 
 
 def _add_inner_messages(module: Any) -> None:
-    from channelshim.compat.legacy_messages import fill_module
+    """Have `datastore_pb.Query_Filter` found; nobody who does not ask pays for it."""
 
-    fill_module(module, module.datastore_v3_pb2)
+    def find(name: str) -> Any:
+        from channelshim.compat.legacy_messages import fill_module
+
+        if not name.startswith("_"):
+            fill_module(module, module.datastore_v3_pb2)
+            if name in module.__dict__:
+                return module.__dict__[name]
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+    module.__getattr__ = find
 
 
 def _import_on_demand(module: Any) -> None:

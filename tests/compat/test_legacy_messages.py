@@ -162,6 +162,8 @@ def test_the_sdks_own_module_of_queries_has_the_names_of_the_first() -> None:
 
     assert datastore_pb.Query_Filter.EQUAL == datastore_pb.Query.Filter.EQUAL
     assert datastore_pb.Query_Order.Direction_Name(2) == "DESCENDING"
+    assert not hasattr(datastore_pb, "Query_Nothing")
+    assert not hasattr(datastore_pb, "_Query")
     assert not issubclass(datastore_pb.Query, LegacyMessage)
     assert isinstance(wrapped(datastore_pb.Query()), datastore_pb.Query)
 
