@@ -137,6 +137,7 @@ def legacy_name(raw: bytes) -> LegacyStr:
             "__hash__": bytes.__hash__,
             "__class__": property(lambda self: of),
             "decode": bytes.decode,
+            "__reduce_ex__": lambda self, protocol: (legacy_str, (bytes(self),)),
         }
         kind = _name_kinds[of] = type(of.__name__, (of,), members)
     return kind(raw)

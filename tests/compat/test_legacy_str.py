@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
 import jinja2
 import pytest
 
-from channelshim.compat.legacy_str import LegacyStr
+from channelshim.compat.legacy_str import LegacyStr, legacy_name
 
 TEXT = "Grüße, 中文 😀"
 BODY: Any = LegacyStr(TEXT.encode())
@@ -127,3 +128,16 @@ def test_it_is_a_template_and_is_encoded() -> None:
     body: Any = LegacyStr("%s: é".encode())
     assert body % "ann" == "ann: é"
     assert body.encode("latin-1") == b"%s: \xe9"
+
+
+def test_an_identifier_is_one_too() -> None:
+    name: Any = legacy_name(b"name")
+    assert issubclass(type(name), LegacyStr)
+    assert name.__class__ is LegacyStr
+    assert {"name": 1}[name] == {name: 1}["name"] == {b"name": 1}[name] == 1
+    assert f"{name}: {name + '!'}, {name.decode()}" == "name: name!, name"
+    for copied in (pickle.loads(pickle.dumps(name)), copy.deepcopy(name)):
+        assert copied == name
+        assert type(copied) is LegacyStr
+    beyond: Any = legacy_name("é".encode())
+    assert {"é": 1}[beyond] == 1
