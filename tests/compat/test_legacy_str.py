@@ -132,7 +132,8 @@ def test_it_is_a_template_and_is_encoded() -> None:
 
 def test_an_identifier_is_one_too() -> None:
     name: Any = legacy_name(b"name")
-    assert issubclass(type(name), LegacyStr)
+    kind: Any = type(name)
+    assert issubclass(kind, LegacyStr)
     assert name.__class__ is LegacyStr
     assert {"name": 1}[name] == {name: 1}["name"] == {b"name": 1}[name] == 1
     assert f"{name}: {name + '!'}, {name.decode()}" == "name: name!, name"
