@@ -33,14 +33,14 @@ class SettingOption(click.Option):
         )
         # None means "not given": the variable or the default holds then.
         facts: dict[str, Any] = {"default": None, "help": _sentence(setting)}
-        if setting.is_switch:
-            facts.update(is_flag=False, flag_value="yes")
-        if setting.type in (tuple, dict):
-            take = _take_pairs if setting.type is dict else _take_texts
-            facts.update(multiple=True, callback=take)
         if setting.is_secret:
             # Known, so that whoever gives it is told what to do instead.
             facts.update(hidden=True, callback=_refuse_secret)
+        elif setting.is_switch:
+            facts.update(is_flag=False, flag_value="yes")
+        elif setting.type in (tuple, dict):
+            take = _take_pairs if setting.type is dict else _take_texts
+            facts.update(multiple=True, callback=take)
         super().__init__([*names, setting.name], metavar=_metavar(setting), **facts)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
