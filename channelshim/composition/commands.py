@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from google.appengine.api import apiproxy_stub_map
-
 from channelshim.appserver import loading
 from channelshim.appserver.application import Exposure
 from channelshim.appserver.scripts import Scripts
@@ -27,7 +25,7 @@ from channelshim.composition.reading import read_folder
 from channelshim.composition.settings import Settings
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.errors import ConfigurationError
-from channelshim.services.forwarding import FORWARDED, ForwardingStub
+from channelshim.services.forwarding import forward
 
 MAIL_ADDRESS: Final = "0.1.0.20"
 """Where App Engine's requests for incoming mail came from."""
@@ -74,9 +72,7 @@ class Opened:
             self.installation.plan.store_directory
         )
         if self.control is not None:
-            for service in FORWARDED:
-                stub = ForwardingStub(service, self.control.ask)
-                apiproxy_stub_map.apiproxy.ReplaceStub(service, stub)
+            forward(self.control.ask)
 
     def enter(self) -> None:
         """Make the app's modules and environment those of this process."""

@@ -67,6 +67,17 @@ def _message(name: Any) -> Any:
     return message_factory.GetMessageClass(found)()
 
 
+def forward(ask: Ask) -> None:
+    """Have this process's calls of FORWARDED services answered by another.
+
+    Args:
+        ask: composition.control.Control.ask.
+    """
+    for service in FORWARDED:
+        stub = ForwardingStub(service, ask)
+        apiproxy_stub_map.apiproxy.ReplaceStub(service, stub)
+
+
 class ForwardingStub(EagerStub):
     """A service whose calls another process answers.
 
