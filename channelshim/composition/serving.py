@@ -21,11 +21,13 @@ from channelshim.composition.reloading import Command, Handover, Watcher
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
 from channelshim.server.serve import Application, Listener, Server, make_bridge
+from channelshim.transports.acceptor import Acceptor
+from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
 from channelshim.transports.routes import Routes
+from channelshim.transports.send_budget import SendBudget
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
-from channelshim.transports.websocket import Acceptor
 
 SWITCH_SECONDS: Final = 0.001
 """sys.setswitchinterval while serving: handlers that compute hold the interpreter for
@@ -106,6 +108,9 @@ class Serving:
         )
         host_refusal = app_server.host_refusal
         origins = Origins(settings.allowed_origins)
+        table = ConnectionTable(
+            SendBudget(settings.send_buffer_total_bytes, instance.clock.monotonic)
+        )
         acceptor = Acceptor(
             self._front.hub,
             instance.tokens,
@@ -113,15 +118,16 @@ class Serving:
             lambda origin, host: (
                 not host_refusal(host) and origins.allows(origin, host)
             ),
+            table=table,
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
-            send_buffer_total_bytes=settings.send_buffer_total_bytes,
         )
         routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
-        bridge.report_to(instance.status)
-        acceptor.report_to(instance.status)
+        for part in (bridge, acceptor, table):
+            part.report_to(instance.status)
         self._server = Server(
             [Listener(listener, Application(bridge, routes), acceptor)],
+            table=table,
             on_started=self._started,
             on_stopping=self._stopping,
         )

@@ -13,7 +13,7 @@ from channelshim.server.response_bytes import BODILESS
 from channelshim.server.response_events import Headers, Send, header_bytes, send_whole
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from channelshim.server.uvicorn_names import RequestResponseCycle
 
 CallSoon = Callable[[Callable[[], None]], object]
 WhenSafe = Callable[[Callable[[], None]], None]
