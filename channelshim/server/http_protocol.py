@@ -18,13 +18,15 @@ from channelshim.transports.connection_table import ConnectionTable
 MAXIMUM_HEADER_BYTES: Final = 64 << 10
 """Request line and headers together."""
 
-SLICE_BYTES: Final = 4 << 10
-"""What is parsed without a look at what it was: the bound of a head is noticed so much
-late."""
-
-TURN_BYTES: Final = 16 << 10
+TURN_BYTES: Final = 4 << 10
 """What is parsed of one connection in a turn of the loop: in the smallest chunks it
-takes a millisecond."""
+takes half a millisecond, and an answer takes three turns."""
+
+BODY_TURN_BYTES: Final = 64 << 10
+"""The same of a body that is not in chunks."""
+
+_SLICE_COST = 256
+"""What a slice counts at least: the smallest cost as much."""
 
 _HEAD_END = b"\r\n\r\n"
 
@@ -63,6 +65,7 @@ class HttpProtocol(HttpConnection):
         self._body_left = 0
         # Answered before its body has come, it may not go on with another request.
         self._keeps_alive = False
+        self._is_chunked = False
         self._is_upgrade = False
 
     # --- Reading --------------------------------------------------------------------
@@ -70,13 +73,14 @@ class HttpProtocol(HttpConnection):
     def data_received(self, data: bytes) -> None:
         """Feed the parser, as far as what comes is its peer's turn."""
         if self._is_lingering:
+            self._drop_slowly()
             return
         self._is_idle = False
         if self._unparsed or self._is_in_hand():
             # The former by a read that was under way when reading was paused.
             self._keep(self._unparsed[self._parsed_bytes :] + data)
         elif (
-            len(data) <= SLICE_BYTES
+            len(data) <= TURN_BYTES
             and not self._is_in_body
             and data.count(_HEAD_END) <= 1
         ):
@@ -90,22 +94,27 @@ class HttpProtocol(HttpConnection):
 
     def _parse(self, data: bytes, at: int) -> None:
         """Parse data from there on, until its turn is over."""
-        end = min(len(data), at + TURN_BYTES)
         view = memoryview(data)
+        left = TURN_BYTES
         self._is_feeding = True
-        while at < end and not (
-            self._is_in_hand() or self._is_lingering or self._is_upgrade
+        while (
+            left > 0
+            and at < len(data)
+            and not (self._is_in_hand() or self._is_lingering or self._is_upgrade)
         ):
-            at += self._feed(view[at : self._slice_end(data, at)])
+            end = self._slice_end(data, at, left)
+            taken = self._feed(view[at:end])
+            left -= max(taken, _SLICE_COST)
+            at += taken
         self._is_feeding = False
         self._go_on(data, at)
 
-    def _slice_end(self, data: bytes, at: int) -> int:
+    def _slice_end(self, data: bytes, at: int, most: int) -> int:
         """Return the end of a slice that goes beyond no request."""
-        end = min(at + SLICE_BYTES, len(data))
         if self._is_in_body and self._body_left > 0:
-            return min(at + self._body_left, end)
+            return min(at + self._body_left, at + BODY_TURN_BYTES, len(data))
         # So end heads, and bodies in chunks.
+        end = min(at + most, len(data))
         found = data.find(_HEAD_END, at, end)
         return end if found < 0 else found + len(_HEAD_END)
 
@@ -120,6 +129,8 @@ class HttpProtocol(HttpConnection):
             return
         if begun is not None:
             self._start_asgi_task(*begun)
+        elif self._is_in_body and not self._charge_body():
+            return
         if at < len(data):
             self._keep(data, at)
             if not self._is_in_hand():
@@ -143,6 +154,8 @@ class HttpProtocol(HttpConnection):
             taken: int = upgrade.args[0]
             # One to another protocol is a request as any.
             self._is_upgrade = self._should_upgrade()
+            if self._has_skipped_body():
+                self._read_skipped_body()
             return taken
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadersTooLong):
@@ -193,6 +206,8 @@ class HttpProtocol(HttpConnection):
         self._hosts = 0
         self._requests += 1
         self._body_left = 0
+        self._is_chunked = False
+        self._charged_bytes = self._body_bytes
         self._is_in_head = True
         super().on_message_begin()
 
@@ -217,6 +232,7 @@ class HttpProtocol(HttpConnection):
             # is, which no app takes for what it asked for.
             if value.strip().lower() != b"chunked":
                 raise _UnknownCoding
+            self._is_chunked = True
         super().on_header(name, value)
 
     def _count(self, size: int) -> None:
@@ -236,17 +252,15 @@ class HttpProtocol(HttpConnection):
         return str(self.parser.get_http_version()) == "1.0"
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of a body, within the bound for all that are being received."""
+        """Take a piece of a body."""
         self._body_bytes += len(body)
         self._body_left -= len(body)
-        if self._begun is not None:
-            # It came with its head.
-            super().on_body(body)
-        elif self.table.bodies.take(self, len(body)):
-            super().on_body(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the request is whole."""
+        if self._has_skipped_body():
+            return
         self._is_in_body = False
         self.table.bodies.give_back(self)
         super().on_message_complete()
@@ -267,6 +281,24 @@ class HttpProtocol(HttpConnection):
             {word.strip() for word in line.split(b",")} for line in words.values()
         )
         return b"upgrade" in connection and b"websocket" in upgrade
+
+    def _has_skipped_body(self) -> bool:
+        """Return whether the parser takes a body for bytes of another protocol."""
+        has_body = self._body_left > 0 or self._is_chunked
+        return has_body and self.parser.should_upgrade() and not self._should_upgrade()
+
+    def _read_skipped_body(self) -> None:
+        """Have the body read by a parser that has seen no upgrade."""
+        framing = b"Content-Length: %d" % self._body_left
+        if self._is_chunked:
+            framing = b"Transfer-Encoding: chunked"
+        self.parser = httptools.HttpRequestParser(_BodyAlone(self))
+        self.parser.feed_data(b"POST / HTTP/1.1\r\nHost: a\r\n" + framing + _HEAD_END)
+
+    def on_skipped_body_complete(self) -> None:
+        """Have the next request read as any."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.on_message_complete()
 
     def _upgrade(self, rest: bytes) -> None:
         """Hand the connection over, or refuse."""
@@ -299,6 +331,14 @@ class HttpProtocol(HttpConnection):
         self._unparsed = b""
         self.parser = None  # type: ignore[assignment]
         self.cycle = None  # type: ignore[assignment]
+
+class _BodyAlone:
+    """What a parser finds, but for the head that it was given by us."""
+
+    def __init__(self, protocol: HttpProtocol) -> None:
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_skipped_body_complete
+
 
 class _HeadersTooLong(Exception):
     """More header bytes than MAXIMUM_HEADER_BYTES."""

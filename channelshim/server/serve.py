@@ -297,8 +297,10 @@ class Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for page in self._pages():
-            page.abort()
+        for each in self._table:
+            each.abandon()
+        # The loop must have seen them go before it is closed.
+        await _until(lambda: not len(self._table), INTERRUPT_SECONDS)
 
     @contextlib.contextmanager
     def _signals(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:

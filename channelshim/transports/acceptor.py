@@ -70,7 +70,9 @@ class Acceptor:
         # Those included that have left and are not gone yet; and of each client id.
         self._count = 0
         self._transports: Counter[str] = Counter()
+        # Those that are to be cut, and how many more may be at once.
         self._ending: deque[asyncio.Transport] = deque()
+        self._resets_left = RESETS_AT_ONCE
         self.sender: RingSender | None = sender
         self.reader_bytes: int = send_buffer_bytes
         self.watched_bytes: int = min(send_buffer_bytes, READER_BEHIND_BYTES)
@@ -134,18 +136,21 @@ class Acceptor:
             protocol.data_received(rest)
 
     def reset(self, transport: asyncio.Transport) -> None:
-        """End a connection soon: when many end at once, the others do not wait."""
-        if not self._ending:
-            asyncio.get_running_loop().call_soon(self._reset_some)
-        self._ending.append(transport)
+        """End a connection, now or soon: when many end, the others do not wait."""
+        if self._resets_left == RESETS_AT_ONCE:
+            loop = asyncio.get_running_loop()
+            loop.call_later(RESET_PAUSE_SECONDS, self._reset_more)
+        if self._resets_left:
+            self._resets_left -= 1
+            sockets.reset(transport)
+        else:
+            self._ending.append(transport)
 
-    def _reset_some(self) -> None:
+    def _reset_more(self) -> None:
+        self._resets_left = RESETS_AT_ONCE
         ending = self._ending
         for _ in range(min(RESETS_AT_ONCE, len(ending))):
-            sockets.reset(ending.popleft())
-        if ending:
-            loop = asyncio.get_running_loop()
-            loop.call_later(RESET_PAUSE_SECONDS, self._reset_some)
+            self.reset(ending.popleft())
 
     def forget(self, protocol: WebSocketProtocol) -> None:
         """Count a connection no more: its transport is gone."""

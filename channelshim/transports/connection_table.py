@@ -44,6 +44,8 @@ _LEAST_KEPT = 32
 _AT_ONCE_SHARE = 32
 """The share of all connections that goes when there are too many."""
 
+_NOT_SEEN: Final = float("inf")
+
 _ROUND_BEATS = 16
 """In so many beats each attached page is looked at."""
 
@@ -141,22 +143,27 @@ class Watched(ABC):
 
     @abstractmethod
     def drop(self) -> None:
-        """End it at once, and wait for nobody."""
+        """Reset it: what the kernel has for the peer is lost too."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Close it at once; what the kernel has still goes out."""
 
 
 class _Note:
     """What was seen of a connection.
 
     Attributes:
-        state: at the last visit.
+        state: at the last visit, or when it came.
         progress: when that was last enough.
-        since: when that was, or when the state began; monotonic seconds.
+        since: when that was, or when the state was first seen; monotonic seconds,
+            _NOT_SEEN before the first visit.
     """
 
     __slots__ = ("progress", "since", "state")
 
-    def __init__(self, state: State, progress: int, now: float) -> None:
-        self.set(state, progress, now)
+    def __init__(self, state: State) -> None:
+        self.set(state, 0, _NOT_SEEN)
 
     def set(self, state: State, progress: int, now: float) -> None:
         """Begin to count from now."""
@@ -236,7 +243,7 @@ class ConnectionTable:
         """
         # A body may be in a file, and so may an answer.
         taken = len(self) + len(self.bodies) + self._counts[State.ANSWER]
-        self._visited[connection] = _Note(state, connection.progress(), self._now)
+        self._visited[connection] = _Note(state)
         self._counts[state] += 1
         if taken >= self._maximum:
             self._make_room(connection)
@@ -306,7 +313,7 @@ class ConnectionTable:
         if state is State.OPEN:
             self.settle(connection)
             return
-        if state is not note.state:
+        if state is not note.state or note.since == _NOT_SEEN:
             self._counts[note.state] -= 1
             self._counts[state] += 1
             note.set(state, connection.progress(), now)

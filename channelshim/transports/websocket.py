@@ -16,10 +16,14 @@ from channelshim.kernel import sockets
 from channelshim.kernel.io_uring import send_word
 from channelshim.protocol import frames
 from channelshim.transports.connection_table import State, Watched
-from channelshim.transports.incoming import Incoming
+from channelshim.transports.incoming import INCOMING_BURST_BYTES, Incoming
 
 if TYPE_CHECKING:
     from channelshim.transports.acceptor import Acceptor
+
+TURN_BYTES: Final = 1 << 10
+"""What is read of one page in a turn of the loop: in the smallest frames it takes half
+a millisecond."""
 
 _logger: Final = logging.getLogger("channelshim.transports")
 
@@ -46,6 +50,7 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
         "_switching",
         "_written_behind",
         "_transport",
+        "_unread",
     )
 
     def __init__(
@@ -64,6 +69,8 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
         self._is_closing = False
         # Nothing is read any more.
         self._is_over = False
+        # What waits for another turn.
+        self._unread = b""
         self._is_behind = False
         # What was written while its reader was behind.
         self._written_behind = 0
@@ -162,6 +169,28 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
         self._awaits_answer = False
         if self._is_over:
             return
+        if len(data) <= TURN_BYTES and not self._unread:
+            self._read(data)
+        elif len(self._unread) + len(data) > INCOMING_BURST_BYTES:
+            self._fail(limits.CLOSE_POLICY)
+        else:
+            if not self._unread:
+                asyncio.get_running_loop().call_soon(self._read_on)
+            self._unread += data
+            self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        """Read the next of what waits, and then from the transport again."""
+        data, self._unread = self._unread[:TURN_BYTES], self._unread[TURN_BYTES:]
+        if self._is_over:
+            return
+        self._read(data)
+        if self._unread:
+            asyncio.get_running_loop().call_soon(self._read_on)
+        elif not (self._is_over or self._transport.is_closing()):
+            self._transport.resume_reading()
+
+    def _read(self, data: bytes) -> None:
         for frame in self._incoming.feed(data, asyncio.get_running_loop().time):
             if frame.opcode == frames.OPCODE_PING and not self._is_closing:
                 self.write(frames.pong_frame(frame.payload))
@@ -209,6 +238,10 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
             self.cut()
         else:
             self.drop()
+
+    def abandon(self) -> None:
+        """See Watched.abandon."""
+        self._transport.abort()
 
     # --- Reader: what the budget asks ---------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import socket
@@ -9,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from channelshim.server.serve import Application, Listener, Server, bind, make_b
 from channelshim.transports import connection_table
 from channelshim.transports.acceptor import Acceptor
 from channelshim.transports.connection_table import SECONDS, ConnectionTable, State
+from channelshim.transports.send_budget import SendBudget
 from tests.broker.delayed import DelayedBroker
 from tests.conftest import await_condition
 from tests.hub.parts import RecordedReports
@@ -47,9 +50,12 @@ class Site:
         status: where they are counted.
         gate: /wait waits for it.
         silence: set, the broker answers nothing.
+        loop: of the server.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, sends: SendBudget | None = None, ping_seconds: float = SOON
+    ) -> None:
         self.gate = threading.Event()
         self.silence = threading.Event()
         clock = SystemClock()
@@ -60,11 +66,11 @@ class Site:
             self.broker,
             clock,
             RecordedReports().tell,
-            ping_interval_seconds=SOON,
-            ping_timeout_seconds=SOON,
+            ping_interval_seconds=ping_seconds,
+            ping_timeout_seconds=ping_seconds,
         )
         self.tokens = TokenSigner([b"s" * 32])
-        self.table = ConnectionTable()
+        self.table = ConnectionTable(sends)
         self.status = StatusRegistry()
         self.table.report_to(self.status)
         acceptor = Acceptor(
@@ -81,7 +87,7 @@ class Site:
         is_started = threading.Event()
 
         def started(loop: Any, call_soon: Any) -> None:
-            self._loop = loop
+            self.loop = loop
             self.hub.start(loop, call_soon)
             is_started.set()
 
@@ -98,7 +104,7 @@ class Site:
 
     def _later(self, call: Callable[[], None]) -> None:
         if not self.silence.is_set():
-            self._loop.call_soon_threadsafe(call)
+            self.loop.call_soon_threadsafe(call)
 
     def _app(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -111,10 +117,10 @@ class Site:
         """Return how many connections the server says it has in that state."""
         return int(self.status.counters()[f"transports.connections.{state.value}"])
 
-    def token(self) -> str:
-        """Return a token of the only client id."""
-        number = self.broker.expect("ann")
-        return self.tokens.sign(TokenClaims("ann", 1 << 33, number, b"n" * 8))
+    def token(self, client_id: str = "ann") -> str:
+        """Return a new token."""
+        number = self.broker.expect(client_id)
+        return self.tokens.sign(TokenClaims(client_id, 1 << 33, number, b"n" * 8))
 
     def send_much(self) -> None:
         """Send more than the kernel takes."""
@@ -371,3 +377,113 @@ def test_dripping_body_is_refused_however_often_it_drips(site: Site) -> None:
             pass
         assert until_end(peer).startswith(b"HTTP/1.1 408 ")
         peer.close()
+
+
+# --- What waits for all of them -------------------------------------------------------
+
+TOTAL_BYTES = 8 << 20
+
+
+@pytest.fixture
+def small_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Return a server whose slow readers may hold TOTAL_BYTES, for as long as it is."""
+    monkeypatch.setattr(connection_table, "BEAT_SECONDS", 0.05)
+    running = Site(SendBudget(TOTAL_BYTES, time.monotonic), 3600.0)
+    yield running
+    running.stop()
+
+
+class MostBytes(threading.Thread):
+    """Looks again and again how much waits in the transports.
+
+    Attributes:
+        most: seen.
+    """
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self.most = 0
+        self._site = site
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        while not self._is_over.wait(0.002):
+            asked = asyncio.run_coroutine_threadsafe(self._look(), self._site.loop)
+            self.most = max(self.most, asked.result(PATIENCE_SECONDS))
+
+    async def _look(self) -> int:
+        table: Iterable[Any] = self._site.table
+        return sum(each.waiting_bytes() for each in table)
+
+    def __enter__(self) -> MostBytes:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self.join()
+
+
+def test_replays_that_nobody_reads_hold_a_piece_each(
+    small_site: Site, wait_until: WaitUntil
+) -> None:
+    site, client = small_site, small_site.client
+    token = site.token()
+    with client.raw(client.handshake(token)) as peer:
+        first = until(peer, b"}").rpartition(b'"id": ')[2].decode("ascii")
+        site.send_much()
+        wait_until(lambda: site.broker.inner.kept_bytes > 800_000)
+        owed = client.handshake(f"{token}&after={first.rstrip('}')}")
+        with ExitStack() as stack, MostBytes(site) as waiting:
+            for _ in range(30):
+                peer = stack.enter_context(client.raw(owed, receive_buffer=4096))
+                assert peer.recv(12) == b"HTTP/1.1 101"
+            # The first is one too; the others are owed 27 MB.
+            wait_until(lambda: site.count(State.BEHIND) == 31)
+        assert waiting.most < TOTAL_BYTES * 1.1
+
+
+def test_bursts_to_those_that_do_not_read_hold_no_more_than_the_bound(
+    small_site: Site, wait_until: WaitUntil
+) -> None:
+    site, client = small_site, small_site.client
+    ids = [f"id {number}" for number in range(60)]
+    with ExitStack() as stack, MostBytes(site) as waiting:
+        for client_id in ids:
+            sent = client.handshake(site.token(client_id))
+            peer = stack.enter_context(client.raw(sent, receive_buffer=4096))
+            until(peer, b"}")
+        for number, client_id in enumerate(ids, start=1):
+            for _ in range(10):
+                site.broker.publish(client_id, os.urandom(16_000).hex())
+            # What one pass writes to them together is in memory while it is made.
+            wait_until(lambda: site.hub.written == 10 * number)  # noqa: B023
+        # All but those that hold the rest had to go.
+        wait_until(lambda: len(site.table) <= 32)
+    # The bound, and one burst.
+    assert waiting.most < TOTAL_BYTES * 1.1
+
+
+def test_answers_that_nobody_reads_count_too(
+    small_site: Site, wait_until: WaitUntil
+) -> None:
+    site = small_site
+    with ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(unread_answer(site))
+        # One alone may exceed the bound.
+        wait_until(lambda: site.count(State.ANSWER) == 1)
+        wait_until(lambda: len(site.table) == 1)
+
+
+def test_many_drips_hold_out_nobody(site: Site, wait_until: WaitUntil) -> None:
+    most = site.table.bodies._maximum_bodies = 5
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n"
+    with ExitStack() as stack:
+        peers = [stack.enter_context(raw(site, head)) for _ in range(20)]
+        for peer in peers:
+            peer.sendall(b"x")
+        wait_until(lambda: site.count(State.REFUSED) >= 20 - most)
+        assert len(site.table.bodies) <= most
+        status, body = site.client.ask("/here", b"x" * 90_000)
+        assert (status, body) == (200, b"/here")

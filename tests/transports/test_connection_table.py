@@ -41,6 +41,9 @@ class Peer(Watched):
     def drop(self) -> None:
         self.is_dropped = True
 
+    def abandon(self) -> None:
+        raise AssertionError("only the end of all does that")
+
 
 BOUNDED = [state for state in State if state is not State.OPEN]
 
@@ -97,6 +100,16 @@ def test_who_does_less_than_its_part_may_not(state: State) -> None:
         now = beats(table, now, SECONDS[state] * 0.3)
         peer.done += LEAST[state] // 4
     assert peer.ended is state
+
+
+def test_who_comes_before_the_first_beat_has_its_time_too() -> None:
+    table = ConnectionTable()
+    peer = Peer()
+    table.add(peer)
+    now = beats(table, 1_000_000.0, SECONDS[State.HEAD])
+    assert peer.ended is None
+    beats(table, now, 3)
+    assert peer.ended is State.HEAD
 
 
 def test_another_state_begins_anew() -> None:
