@@ -332,6 +332,7 @@ class HttpProtocol(HttpConnection):
         self.parser = None  # type: ignore[assignment]
         self.cycle = None  # type: ignore[assignment]
 
+
 class _BodyAlone:
     """What a parser finds, but for the head that it was given by us."""
 

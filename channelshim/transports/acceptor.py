@@ -180,5 +180,3 @@ class Acceptor:
             protocol.close(error.close_code, error.description)
         except RemoteProtocolError as error:
             protocol.close(error.close_code, error.reason)
-
-

@@ -36,9 +36,7 @@ def test_a_version_without_a_name_is_refused_in_one_sentence(
         owner = getattr(owner, part)
     monkeypatch.delattr(owner, last)
 
-    with pytest.raises(
-        ConfigurationError, match=f"lack {name}.*pip install"
-    ) as caught:
+    with pytest.raises(ConfigurationError, match=f"lack {name}.*pip install") as caught:
         make_protocol()
 
     assert uvicorn.__version__ in str(caught.value)
