@@ -17,6 +17,11 @@ from channelshim.transports.connection_table import ConnectionTable, State, Watc
 _DROP_PAUSE_SECONDS = 0.01
 """Between two reads of what is dropped: 25 MB/s."""
 
+_TRY_AGAIN: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
+
 BAD_REQUEST: Final = "400 Bad Request"
 
 
@@ -99,6 +104,21 @@ class HttpConnection(HttpToolsProtocol, Watched):
         is_full = self._is_in_body and len(self.cycle.body) > HIGH_WATER_LIMIT
         if not (is_full or self.transport.is_closing()):
             self.flow.resume_reading()
+
+    def give_up(self) -> bool:
+        """End the connection at the end of a stop.
+
+        Returns:
+            whether its peer is told to try again: nothing of an answer was sent.
+        """
+        cycle = self.cycle
+        is_sent = cycle is None or cycle.response_started
+        if is_sent or self._is_lingering or self.transport.is_closing():
+            self.drop()
+            return False
+        # Whatever the app still answers is dropped.
+        self._refuse_with(_TRY_AGAIN)
+        return True
 
     # --- Refusing ---------------------------------------------------------------------
 

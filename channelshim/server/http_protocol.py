@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 import httptools
 
+from channelshim.server import request_line
 from channelshim.server.bridge import AsgiApp
 from channelshim.server.http_connection import BAD_REQUEST, HttpConnection
 from channelshim.server.uvicorn_names import RequestResponseCycle, check_names
@@ -29,6 +30,8 @@ _SLICE_COST = 256
 """What a slice counts at least: the smallest cost as much."""
 
 _HEAD_END = b"\r\n\r\n"
+
+_VERSIONS = frozenset({"1.0", "1.1"})
 
 Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
 
@@ -57,6 +60,7 @@ class HttpProtocol(HttpConnection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_feeding = False
+        self._is_deaf = False
         self._begun: tuple[RequestResponseCycle, Any] | None = None
         self._header_bytes = 0
         self._hosts = 0
@@ -67,6 +71,7 @@ class HttpProtocol(HttpConnection):
         self._keeps_alive = False
         self._is_chunked = False
         self._is_upgrade = False
+        self._is_between_requests = True
 
     # --- Reading --------------------------------------------------------------------
 
@@ -148,10 +153,15 @@ class HttpProtocol(HttpConnection):
 
     def _feed(self, piece: bytes | memoryview) -> int:
         """Parse a piece; return how much of it was taken."""
+        data = piece
+        if self._is_between_requests:
+            whole = bytes(piece)
+            if not whole.isascii():
+                data = request_line.quoted(whole)
         try:
-            self.parser.feed_data(piece)
+            self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            taken: int = upgrade.args[0]
+            taken: int = upgrade.args[0] - len(data) + len(piece)
             # One to another protocol is a request as any.
             self._is_upgrade = self._should_upgrade()
             if self._has_skipped_body():
@@ -160,8 +170,15 @@ class HttpProtocol(HttpConnection):
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadersTooLong):
                 self._refuse("431 Request Header Fields Too Large")
-            elif isinstance(error.__context__, _UnknownCoding):
+            elif isinstance(error.__context__, _UnknownCoding) or (
+                isinstance(error, httptools.HttpParserInvalidMethodError)
+                # Else the line that data begins with is another one.
+                and not self._is_in_hand()
+                and request_line.has_a_method(bytes(data))
+            ):
                 self._refuse("501 Not Implemented")
+            elif isinstance(error.__context__, _UnknownVersion):
+                self._refuse("505 HTTP Version Not Supported")
             else:
                 self._refuse(BAD_REQUEST)
         return len(piece)
@@ -209,6 +226,7 @@ class HttpProtocol(HttpConnection):
         self._is_chunked = False
         self._charged_bytes = self._body_bytes
         self._is_in_head = True
+        self._is_between_requests = False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -243,13 +261,13 @@ class HttpProtocol(HttpConnection):
     def on_headers_complete(self) -> None:
         """Note that the head is complete; refuse one without a host, or with two."""
         self._is_in_head = False
-        if self._hosts > 1 or not (self._hosts or self._is_before_hosts()):
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise _UnknownVersion
+        if self._hosts > 1 or not (self._hosts or version == "1.0"):
             raise _NotOneHost
         super().on_headers_complete()
         self._is_in_body = True
-
-    def _is_before_hosts(self) -> bool:
-        return str(self.parser.get_http_version()) == "1.0"
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
@@ -262,6 +280,7 @@ class HttpProtocol(HttpConnection):
         if self._has_skipped_body():
             return
         self._is_in_body = False
+        self._is_between_requests = True
         self.table.bodies.give_back(self)
         super().on_message_complete()
         if self._keeps_alive:
@@ -347,6 +366,10 @@ class _HeadersTooLong(Exception):
 
 class _UnknownCoding(Exception):
     """A body in another coding than chunks (RFC 9112, 6.1)."""
+
+
+class _UnknownVersion(Exception):
+    """A version with other rules than those of HTTP/1 (RFC 9110, 2.5)."""
 
 
 class _NotOneHost(Exception):
