@@ -38,7 +38,7 @@ BEAT_SECONDS: Final = 1.0
 """Between two visits of each connection."""
 
 _KEPT_SHARE = 8
-_LEAST_KEPT = 32
+_LEAST_KEPT = 64
 """Descriptors for others: this share of all, so many at least."""
 
 _AT_ONCE_SHARE = 32
@@ -241,8 +241,10 @@ class ConnectionTable:
 
         Others may be dropped for it, or it may be itself.
         """
-        # A body may be in a file, and so may an answer.
-        taken = len(self) + len(self.bodies) + self._counts[State.ANSWER]
+        # Others than pages and polls may have a file open too, of a body or an answer.
+        counts = self._counts
+        files = len(self._visited) - counts[State.HANDLER] - counts[State.IDLE]
+        taken = len(self) + files
         self._visited[connection] = _Note(state)
         self._counts[state] += 1
         if taken >= self._maximum:
@@ -262,7 +264,7 @@ class ConnectionTable:
         self.add(new, State.UPGRADE)
 
     def settle(self, connection: Watched) -> None:
-        """Leave an attached page to its heartbeat, until `hasten`."""
+        """Leave an attached page to its heartbeat, until `hasten`. Idempotent."""
         note = self._visited.pop(connection, None)
         if note is not None:
             self._counts[note.state] -= 1

@@ -94,6 +94,7 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
         hello = frames.text_frame(frames.hello_text(number))
         first = self._switching + hello + owed
         self._switching = b""
+        self._acceptor.table.settle(self)
         self._put(first)
 
     def expire(self) -> None:
