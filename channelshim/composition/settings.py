@@ -277,14 +277,14 @@ class Settings:
     )
     send_buffer_bytes: int = _setting(
         1 << 20,
-        "Bytes waiting for one slow reader before it is told to come back.",
+        "Bytes waiting for one slow page before it is told to come back.",
         _CHANNELS,
         unit="bytes",
         low=1,
     )
     send_buffer_total_bytes: int = _setting(
         256 << 20,
-        "Bytes waiting for all slow readers together, shared out equally.",
+        "Bytes waiting for all slow readers, of HTTP too; over it the slowest are cut.",
         _CHANNELS,
         unit="bytes",
         low=1,
