@@ -24,11 +24,8 @@ from channelshim.composition.reading import (
     read_app,
     read_folder,
 )
-from channelshim.composition.settings import (
-    Settings,
-    idle_sentences,
-    read_settings,
-)
+from channelshim.composition.setting_values import idle_sentences, read_settings
+from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -216,6 +213,7 @@ def serve_folder(
         say,
         command=command,
         is_app_broken=is_broken,
+        is_reload=handover is not None,
         before=before,
         catch_ups=handover.catch_ups if handover else 0,
     ).run()

@@ -19,9 +19,9 @@ from channelshim.contracts.dispatcher import (
     InternalRequest,
     InternalResponse,
 )
-from channelshim.contracts.identity import Login, User
+from channelshim.contracts.identity import Login
 from channelshim.contracts.index_definitions import Values
-from channelshim.contracts.store import Account, Store
+from channelshim.contracts.store import Store
 from channelshim.jobs.jobs import Jobs
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
@@ -110,8 +110,10 @@ class Instance:
             is_cleared=plan.clears_store,
         )
         try:
-            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS))
-            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES))
+            # An app's own: others may have been given the same secrets.
+            own = plan.application.application_id
+            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS), own)
+            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES), own)
         except BaseException:
             self.store.close()
             raise
@@ -188,10 +190,6 @@ class Instance:
 
     def _secrets(self, purpose: str) -> Sequence[bytes]:
         return self.plan.secrets or self.store.secrets.get(purpose)
-
-    def remember(self, user: User) -> None:
-        """Keep the account of somebody who logs in now."""
-        self.store.accounts.remember(Account(user, self.clock.time()))
 
 
 def _values_of(body: bytes) -> Values:

@@ -14,11 +14,12 @@ from typing import Final
 
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer, Exposure
+from channelshim.composition import rules
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
-from channelshim.composition.policy import is_on_loopback, worker_count
+from channelshim.composition.policy import worker_count
 from channelshim.composition.reloading import (
     MAXIMUM_CATCH_UPS,
     Command,
@@ -28,6 +29,7 @@ from channelshim.composition.reloading import (
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
 from channelshim.kernel.terminals import has_controlling_terminal
+from channelshim.runtime import interrupts
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.server.stopping import StopSignals
 from channelshim.transports.origins import Origins
@@ -47,26 +49,18 @@ _HANGUP: Final = "SIGHUP"
 
 def address_of(plan: Plan, listener: socket.socket) -> str:
     """Return host and port for an address of ours."""
-    host = "[::1]" if plan.settings.host == "::1" else plan.settings.host
-    return f"{host}:{listener.getsockname()[1]}"
+    host = plan.settings.host
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{listener.getsockname()[1]}"
 
 
 def exposure_of(plan: Plan, listener: socket.socket) -> Exposure:
-    """Return what the door of our own server allows."""
-    settings = plan.settings
-    is_loopback = is_on_loopback(listener)
-    return Exposure(
+    """Return what the door of our own server enforces."""
+    return rules.exposure_of(
+        plan,
+        rules.door_of(listener),
         host=address_of(plan, listener),
-        allowed_hosts=(
-            frozenset(settings.allowed_hosts)
-            if is_loopback
-            else settings.allowed_hosts or None
-        ),
-        trusted_proxies=plan.proxies,
-        allows_dev_login=settings.allow_dev_login,
-        enforces_secure=settings.enforce_secure,
-        show_tracebacks=is_loopback,
-        server_name=settings.host,
+        server_name=plan.settings.host,
     )
 
 
@@ -83,6 +77,7 @@ class Serving:
             `automatic_restart` says so; None never.
         is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
+        is_reload: whether the person at the terminal knows the address already.
         before: how the app's files looked before any was read; see Watcher.
         catch_ups: see Handover.
     """
@@ -96,6 +91,7 @@ class Serving:
         *,
         command: Command | None = None,
         is_app_broken: bool = False,
+        is_reload: bool = False,
         before: FileTimes | None = None,
         catch_ups: int = 0,
     ) -> None:
@@ -105,6 +101,7 @@ class Serving:
         self._say = say
         self._command = command
         self._is_app_broken = is_app_broken
+        self._is_reload = is_reload
         self._catch_ups = catch_ups
         # Now: of a terminal that was closed it can no longer be told.
         self._has_terminal = has_controlling_terminal()
@@ -134,7 +131,8 @@ class Serving:
             instance.tokens,
             instance.clock,
             lambda origin, host: (
-                not host_refusal(host) and origins.allows(origin, host)
+                # Here it depends on no peer.
+                not host_refusal(host, "") and origins.allows(origin, host)
             ),
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
@@ -178,6 +176,7 @@ class Serving:
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        interrupts.raise_if_interrupted()
         self._server.run()
         self._sender.close()
         self._watcher.stop()
@@ -219,9 +218,15 @@ class Serving:
         self._front.start(loop, call_soon)
         if not self._is_app_broken:
             self._front.start_jobs()
-        name = self._plan.application.application_id
-        self._say(f"{name} is running at http://{self._address}/")
-        self._say("Press Ctrl-C to stop.")
+        name = self._plan.app.directory.resolve().name
+        address = f"http://{self._address}/"
+        if self._is_app_broken:
+            self._say(f"{name} does not start; {address} shows why.")
+            return
+        self._say(f"{name} is running at {address}")
+        if not self._is_reload:
+            self._say("Press Ctrl-C to stop.")
+            self._say(f"Its data is in {self._plan.store_directory}")
 
     def _stopping(self) -> None:
         if self._kept is not None and not self._changed:

@@ -18,6 +18,7 @@ from channelshim.contracts.tasks import Task, Tasks
 from channelshim.errors import StorageError
 from channelshim.kernel.deadlines import OVERDUE_SECONDS, Deadlines
 from channelshim.kernel.threads import Kept, Threads
+from channelshim.runtime.log_text import one_line
 
 TASK_LEASE_SECONDS: Final = 15 * 60.0
 """After which other processes may run the tasks of one that has died."""
@@ -341,7 +342,7 @@ class TaskRunner:
                 task.name,
                 task.queue,
                 task.retries + 1,
-                task.path,
+                one_line(task.path),
                 status,
             )
             self._tasks.finish(task, now)
@@ -351,7 +352,7 @@ class TaskRunner:
             "task %s of queue %s: %s answered %s; again in %.1f s",
             task.name,
             task.queue,
-            task.path,
+            one_line(task.path),
             status,
             wait,
         )

@@ -143,6 +143,7 @@ def _request(scope: Scope) -> Request:
         _header(scope, b"host") or "",
         _header(scope, b"origin"),
         scope["query_string"].decode("latin-1"),
+        (scope.get("client") or ("", 0))[0],
     )
 
 

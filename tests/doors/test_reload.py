@@ -34,6 +34,7 @@ def page_of(url: str) -> str:
         return ""
 
 
+@pytest.mark.sample
 def test_a_change_is_served_and_an_error_is_shown_until_mended(
     server: Servers, tmp_path: Path, wait_until: Callable[..., Any]
 ) -> None:

@@ -64,6 +64,7 @@ class Tables:
     cache: dict[tuple[str, bytes], Entry] = field(default_factory=dict)
     secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    ended_logins: dict[str, float] = field(default_factory=dict)
     connected: dict[str, None] = field(default_factory=dict)
     windows: dict[str, bytes] = field(default_factory=dict)
 
@@ -641,6 +642,16 @@ class DictAccounts:
     def all(self) -> Sequence[Account]:
         every = self._store.read().accounts.values()
         return sorted(every, key=lambda one: (-one.seen_at, one.user.email))
+
+    def end_login(self, number: str, expires_at: float, now: float) -> None:
+        with self._store.write() as tables:
+            ended = {**tables.ended_logins, number: expires_at}
+            tables.ended_logins = {
+                each: ends_at for each, ends_at in ended.items() if ends_at > now
+            }
+
+    def ended_logins(self) -> Collection[str]:
+        return set(self._store.read().ended_logins)
 
 
 class DictSecrets:
