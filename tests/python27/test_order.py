@@ -85,9 +85,7 @@ def test_a_returned_cmp_is_the_plain_one(left: Any, right: Any, last: Any) -> No
         assert returned_tuples(left, right, last) == plain_cmp(*pair)
 
 
-@pytest.mark.parametrize(
-    ("left", "right"), [(1j, 2), (datetime.date(2012, 1, 1), "a")]
-)
+@pytest.mark.parametrize(("left", "right"), [(1j, 2), (datetime.date(2012, 1, 1), "a")])
 def test_what_27_refused_is_refused_and_shown_once(left: Any, right: Any) -> None:
     with pytest.raises(TypeError, match="not supported") as caught:
         conditions(left, right)
