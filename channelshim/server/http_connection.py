@@ -13,6 +13,7 @@ from channelshim.server.uvicorn_names import (
     HttpToolsProtocol,
 )
 from channelshim.transports.connection_table import ConnectionTable, State, Watched
+from channelshim.transports.polling import PATH_POLL
 
 _DROP_PAUSE_SECONDS = 0.01
 """Between two reads of what is dropped: 25 MB/s."""
@@ -207,7 +208,8 @@ class HttpConnection(HttpToolsProtocol, Watched):
         if self._is_in_body:
             return State.BODY
         if not (cycle is None or cycle.response_complete):
-            return State.HANDLER
+            is_poll = cycle.scope["path"] == PATH_POLL
+            return State.POLL if is_poll else State.HANDLER
         return State.IDLE if self._is_idle else State.HEAD
 
     def progress(self) -> int:

@@ -38,7 +38,7 @@ BEAT_SECONDS: Final = 1.0
 """Between two visits of each connection."""
 
 _KEPT_SHARE = 8
-_LEAST_KEPT = 64
+_LEAST_KEPT = 96
 """Descriptors for others: this share of all, so many at least."""
 
 _AT_ONCE_SHARE = 32
@@ -61,6 +61,9 @@ class State(enum.Enum):
 
     HANDLER = "handler"
     """We owe an answer, or its next piece."""
+
+    POLL = "poll"
+    """A poll is held."""
 
     ANSWER = "answer"
     """The peer has not taken what is written."""
@@ -91,6 +94,8 @@ SECONDS: Final[dict[State, float]] = {
     State.BODY: 30.0,
     # App Engine's longest, for requests of basic and manual scaling.
     State.HANDLER: 24 * 3600.0,
+    # They are answered by themselves after POLL_MAXIMUM_WAIT_SECONDS.
+    State.POLL: 60.0,
     State.ANSWER: 20.0,
     # Browsers keep theirs about as long.
     State.IDLE: 60.0,
@@ -243,7 +248,7 @@ class ConnectionTable:
         """
         # Others than pages and polls may have a file open too, of a body or an answer.
         counts = self._counts
-        files = len(self._visited) - counts[State.HANDLER] - counts[State.IDLE]
+        files = len(self._visited) - counts[State.POLL] - counts[State.IDLE]
         taken = len(self) + files
         self._visited[connection] = _Note(state)
         self._counts[state] += 1

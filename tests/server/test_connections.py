@@ -108,7 +108,7 @@ class Site:
 
     def _app(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path == "/wait":
+        if path in ("/wait", "/_ah/channel/poll"):
             assert self.gate.wait(PATIENCE_SECONDS)
         start_response("200 OK", [])
         return [b"x" * (20 << 20) if path == "/big" else path.encode()]
@@ -195,6 +195,10 @@ def endless_body(site: Site) -> socket.socket:
 
 def waiting_handler(site: Site) -> socket.socket:
     return raw(site, get("/wait"))
+
+
+def held_poll(site: Site) -> socket.socket:
+    return raw(site, get("/_ah/channel/poll"))
 
 
 def request_behind_a_handler(site: Site) -> socket.socket:
@@ -286,6 +290,7 @@ WAYS: list[tuple[Callable[[Site], socket.socket], State]] = [
     (promised_body, State.BODY),
     (endless_body, State.BODY),
     (waiting_handler, State.HANDLER),
+    (held_poll, State.POLL),
     (request_behind_a_handler, State.HANDLER),
     (upgrade_behind_a_handler, State.HANDLER),
     (unread_answer, State.ANSWER),

@@ -168,12 +168,12 @@ def test_upgrade_is_one_step() -> None:
 
 
 def test_those_who_ask_for_nothing_go_when_there_are_too_many() -> None:
-    # 64 are for others, and a head may become an answer from a file.
-    table = ConnectionTable(descriptors=69)
-    states = [State.HANDLER, State.HEAD, State.IDLE, State.OPEN]
+    # 96 are for others, and a head may become an answer from a file.
+    table = ConnectionTable(descriptors=101)
+    states = [State.POLL, State.HEAD, State.IDLE, State.OPEN]
     peers = [Peer(state) for state in states]
     for peer in peers:
-        table.add(peer)
+        table.add(peer, State.UPGRADE if peer.now is State.OPEN else peer.now)
     table.beat(1.0)
     new = Peer()
     table.add(new)
@@ -182,10 +182,10 @@ def test_those_who_ask_for_nothing_go_when_there_are_too_many() -> None:
 
 
 def test_new_one_goes_when_all_are_of_use() -> None:
-    table = ConnectionTable(descriptors=66)
-    peers = [Peer(State.HANDLER), Peer(State.OPEN)]
+    table = ConnectionTable(descriptors=98)
+    peers = [Peer(State.POLL), Peer(State.OPEN)]
     for peer in peers:
-        table.add(peer)
+        table.add(peer, State.POLL)
     table.beat(1.0)
     new = Peer()
     table.add(new)
@@ -194,7 +194,7 @@ def test_new_one_goes_when_all_are_of_use() -> None:
 
 
 def test_answer_may_hold_a_file() -> None:
-    table = ConnectionTable(descriptors=66)
+    table = ConnectionTable(descriptors=98)
     slow = Peer(State.ANSWER)
     table.add(slow, State.ANSWER)
     table.add(Peer(State.HANDLER), State.HANDLER)
