@@ -103,7 +103,7 @@ class Settings:
     )
     request_deadline_seconds: float = _setting(
         0,
-        "Time after which a handler is told to end, and soon has a 500; 0 for never.",
+        "Time after which our server ends a handler and answers 500; 0 for never.",
         _SERVER,
         unit="seconds",
         low=0,
