@@ -401,6 +401,7 @@ SHARED_BY_THE_PROCESS = {
     "appengine/ext/webapp/django_settings.py": "Django has one configuration",
     "appengine/ext/webapp/template.py": "Google's register_template_library",
     "appserver/guard.py": "names that were looked at; a bounded memory",
+    "appserver/proxies.py": "names that were looked at; a bounded memory",
     "appserver/response_rules.py": "headers that were looked at; a bounded memory",
     "runtime/variables.py": "names that were looked at; a bounded memory",
     "server/environ.py": "names that were spelled; a bounded memory",

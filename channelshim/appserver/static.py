@@ -15,7 +15,12 @@ from paste.fileapp import FileApp
 
 from channelshim.appyaml import config
 from channelshim.appyaml.config import AppConfig, Handler
-from channelshim.runtime.file_pieces import FilePieces
+from channelshim.runtime.file_pieces import (
+    FileFacts,
+    FilePieces,
+    identity_of,
+    is_readable_from_cache,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -91,17 +96,34 @@ def serve_file(
     *,
     handler: Handler,
     default_expiration_seconds: int | None = None,
+    is_for_all: bool = False,
 ) -> Iterable[bytes]:
-    """Answer with a file: conditional, in ranges, with the handler's headers."""
+    """Answer with a file: conditional, in ranges, with the handler's headers.
+
+    Args:
+        path: absolute.
+        environ: of the request.
+        start_response: of the request.
+        handler: whose file.
+        default_expiration_seconds: of the app; None for none.
+        is_for_all: whether everybody gets this file at this address, so that a server
+            may send it again; see FilePieces.
+    """
     environ = dict(environ)
     # Paste gives this the rest of the file where a range asks for less.
     environ.pop("wsgi.file_wrapper", None)
-    size = os.path.getsize(path)
+    # Looked at before anything is said of it.
+    found = os.stat(path)
+    size = found.st_size
+    is_plain = is_for_all and environ["REQUEST_METHOD"] == "GET"
     asked_range = _settle_range(environ, size)
     _settle_date(environ, os.path.getmtime(path))
     headers = _headers(path, handler, default_expiration_seconds)
+    started = ""
 
     def start(status: str, paste_headers: list[tuple[str, str]], *rest: Any) -> Any:
+        nonlocal started
+        started = status
         own_names = {name.lower() for name, _ in headers}
         merged = [
             (name, value)
@@ -123,7 +145,21 @@ def serve_file(
     if size == 0:
         return _serve_empty(environ, start)
     answer: Iterable[bytes] = FileApp(path)(environ, start)
-    return answer if isinstance(answer, list) else FilePieces(answer)
+    is_whole = started.startswith("200")
+    if isinstance(answer, list) and not (is_plain and is_whole):
+        return answer
+    facts = FileFacts(path, identity_of(found)) if is_plain and is_whole else None
+    return _pieces(answer, facts)
+
+
+def _pieces(answer: Any, facts: FileFacts | None) -> FilePieces:
+    """Return what Paste has opened, or read."""
+    if facts is not None and not is_readable_from_cache(facts.path):
+        facts = None
+    if isinstance(answer, list):
+        return FilePieces(answer, None, sum(map(len, answer)), facts)
+    file, size = getattr(answer, "file", None), getattr(answer, "size", None)
+    return FilePieces(answer, file if size else None, size or 0, facts)
 
 
 def _serve_empty(

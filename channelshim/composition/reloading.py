@@ -21,6 +21,7 @@ from typing import Final, NoReturn
 from channelshim.appserver.dialects import PYTHON3
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.threads import Kept, Threads
+from channelshim.runtime import log_lines
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
@@ -199,6 +200,7 @@ class Command:
                 os.path.abspath(handover.store_directory),
             ]
         )
+        log_lines.flush()
         sys.stdout.flush()
         sys.stderr.flush()
         try:

@@ -98,10 +98,11 @@ class Serving:
         self._front = Front(instance, sender=self._sender, pacing=pacing)
         threads = worker_count(settings, plan.app.config)
         bridge = make_bridge(
-            AccessLog(app_server),
+            app_server,
             threads,
             instance.threads,
             pacing=pacing,
+            log=AccessLog().note,
             when_safe=instance.broker.when_safe,
         )
         host_refusal = app_server.host_refusal

@@ -138,6 +138,7 @@ class _Run:
         exchange = self._exchange
         iterable = self._app(exchange.environ, self._start_response)
         if isinstance(iterable, FilePieces):
+            iterable.load()
             return partial(exchange.take_file, self._head, iterable)
         try:
             if isinstance(iterable, (list, tuple)):

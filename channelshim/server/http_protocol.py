@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
+import logging
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, cast
 
 import httptools
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from channelshim.errors import ConfigurationError
 from channelshim.kernel import sockets
-from channelshim.server.bridge import AsgiApp
+from channelshim.server.response import Connection
 from channelshim.transports import handshake
 from channelshim.transports.websocket import Acceptor
 
@@ -37,7 +37,9 @@ _SLICE_BYTES = 4 << 10
 """What is parsed before anybody looks whether requests wait: about a hundred of the
 smallest ones."""
 
-Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
+_logger: Final = logging.getLogger("channelshim.server")
+
+Begin = Callable[[Connection, RequestResponseCycle], None]
 
 
 class JoinedWrites:
@@ -71,6 +73,10 @@ class JoinedWrites:
             self._loop.call_soon(self.flush)
         self._held.append(data)
         self.written_bytes += len(data)
+
+    def count(self, size: int) -> None:
+        """Note that so many bytes were written to the socket past this."""
+        self.written_bytes += size
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait, those of this turn included."""
@@ -130,14 +136,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     # Filled in by `for_server`: uvicorn makes protocols from a class.
     acceptor: ClassVar[Acceptor | None]
-    begin: ClassVar[
-        staticmethod[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
-    ]
+    begin: ClassVar[staticmethod[[Connection, RequestResponseCycle], None]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_feeding = False
-        self._begun: tuple[RequestResponseCycle, Any] | None = None
+        self._begun: RequestResponseCycle | None = None
         self._header_bytes = 0
         self._hosts = 0
         self._is_in_head = True
@@ -249,7 +253,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._is_feeding = False
             if self._begun is not None:
                 begun, self._begun = self._begun, None
-                self._start_asgi_task(*begun)
+                self.begin(self, begun)
         self._hold_or_upgrade()
 
     def _feed(self, piece: bytes, data: bytes, start: int) -> bool:
@@ -303,18 +307,28 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Answer a request, by a task only if it needs one.
+        """Answer a request; uvicorn would run an ASGI application.
 
-        Decided when all that came with its head is read: most bodies have come whole.
+        Begun when all that came with its head is read: most bodies have come whole.
         """
         self._in_hand = cycle
         if self._is_feeding:
-            self._begun = (cycle, app)
+            self._begun = cycle
             return
-        is_whole = not (cycle.more_body or cycle.waiting_for_100_continue)
-        start = super()._start_asgi_task
-        if not (is_whole and self.begin(cycle, partial(start, cycle))):
-            start(cycle, app)
+        self.begin(self, cycle)
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine as a task that the server's stop cancels."""
+        task = self.loop.create_task(self._logged(coroutine))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _logged(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coroutine
+        except Exception:
+            _logger.exception("an answer failed")
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """Start to count."""
@@ -405,8 +419,7 @@ def for_server(acceptor: Acceptor | None, begin: Begin) -> type[HttpProtocol]:
 
     Args:
         acceptor: takes WebSockets; None refuses them.
-        begin: answers a request that is here whole without a task, or returns False;
-            also takes what starts a task for it.
+        begin: answers a request whose head is here.
     """
     _check_uvicorn()
     bound = {"acceptor": acceptor, "begin": staticmethod(begin)}

@@ -1,0 +1,161 @@
+"""Files to sockets: by the kernel where it can, in pieces otherwise.
+
+Theory. The kernel copies from the file's cache to the socket (`sendfile`), which is
+several times as fast as reading and writing, and Python holds none of the bytes. The
+socket is the transport's, which does not know of it: so nothing else may be on its way.
+It is used only when the transport's buffer is empty, and meanwhile nobody else writes
+to the connection, since the next answer begins after this one is complete. A reader who
+falls behind is told to the protocol, as its transport would.
+
+`sendfile` waits for the disk, and the loop with it. So a part is sent only once the
+kernel says that its ends are in its cache; a thread reads it before otherwise. The
+cache may lose it in between, or have a hole: then the loop waits for one part, a
+megabyte, once.
+
+Explored by tests/server/test_files.py against the plain way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Final
+
+from channelshim.kernel import sockets
+from channelshim.runtime.file_pieces import FilePieces, read_cached
+from channelshim.server.response import Response
+from channelshim.server.response_bytes import Headers
+
+PART_BYTES: Final = 1 << 20
+"""Sent in one call: some 0.2 ms of the loop."""
+
+
+class FileSender:
+    """Sends one answer whose body is a file.
+
+    Args:
+        response: of the request.
+        file: the body; closed by the caller.
+    """
+
+    def __init__(self, response: Response, file: FilePieces) -> None:
+        self._response = response
+        self._connection = response.connection
+        self._pieces = file
+        self._file = self._offset = -1
+        # None in the plain way.
+        self._socket: socket.socket | None = None
+
+    def begin(self, status: int, headers: Headers) -> bool:
+        """Send the head; return False when there is nothing more to send.
+
+        Args:
+            status: the code.
+            headers: the file's length among them.
+        """
+        place = self._pieces.place()
+        if place is None or not _is_direct(self._response):
+            return self._response.begin_pieces(status, headers)
+        self._file, self._offset = place
+        # The loop lets nobody else watch a transport's own descriptor.
+        number = os.dup(sockets.descriptor(self._connection.transport))
+        self._socket = socket.socket(fileno=number)
+        return self._response.begin_pieces(status, headers, self._send_head)
+
+    def _send_head(self, head: bytes) -> None:
+        """Send the head, together with the first bytes of the file."""
+        assert self._socket is not None
+        sent = 0
+        try:
+            flags = socket.MSG_DONTWAIT | getattr(socket, "MSG_MORE", 0)
+            sent = self._socket.send(head, flags)
+        except OSError:
+            # The transport finds out what it is.
+            pass
+        self._connection.transport.count(sent)
+        if sent < len(head):
+            self._connection.transport.write(head[sent:])
+            self.close()
+
+    async def send(self) -> None:
+        """Send the file, and end the answer."""
+        self._response.cycle.flow.resume_reading()
+        if self._socket is None:
+            await self._send_pieces()
+        else:
+            await self._send_directly(self._socket)
+
+    async def _send_pieces(self) -> None:
+        """Send it as any other answer in pieces; a thread waits for its disk."""
+        response = self._response
+        loop = asyncio.get_running_loop()
+        while not response.is_gone:
+            await response.drain()
+            piece = await loop.run_in_executor(None, next, self._pieces, b"")
+            if not piece:
+                response.end_pieces()
+                return
+            if not response.send_piece(piece):
+                return
+
+    async def _send_directly(self, peer: socket.socket) -> None:
+        response = self._response
+        loop = asyncio.get_running_loop()
+        end = self._offset + self._pieces.length
+        while self._offset < end and not response.is_gone:
+            size = min(PART_BYTES, end - self._offset)
+            if not self._is_cached(size):
+                await loop.run_in_executor(None, self._read, size)
+            try:
+                count = os.sendfile(peer.fileno(), self._file, self._offset, size)
+            except BlockingIOError:
+                await self._wait(peer)
+                continue
+            except OSError:
+                # The peer has hung up; the transport hears of it too.
+                response.break_off()
+                return
+            if count == 0:
+                response.break_off("its file became shorter")
+                return
+            self._offset += count
+            self._connection.transport.count(count)
+            response.note_sent(count)
+            await asyncio.sleep(0)
+        if not response.is_gone:
+            response.end_pieces()
+
+    def _is_cached(self, size: int) -> bool:
+        last = self._offset + size - 1
+        return all(read_cached(self._file, 1, at) for at in (self._offset, last))
+
+    def _read(self, size: int) -> None:
+        """Have the kernel read a part. In a thread."""
+        os.pread(self._file, size, self._offset)
+
+    async def _wait(self, peer: socket.socket) -> None:
+        """Wait until the socket takes more, or the peer is gone."""
+        loop, number = asyncio.get_running_loop(), peer.fileno()
+        self._connection.pause_writing()
+        loop.add_writer(number, self._connection.resume_writing)
+        try:
+            await self._response.drain()
+        finally:
+            loop.remove_writer(number)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def _is_direct(response: Response) -> bool:
+    transport = response.connection.transport
+    return (
+        hasattr(os, "sendfile")
+        and response.method != "HEAD"
+        and transport.get_write_buffer_size() == 0
+        and not response.is_gone
+    )
