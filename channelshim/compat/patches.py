@@ -12,6 +12,7 @@ from channelshim.compat import (
     legacy_modules,
     legacy_str_uses,
     legacy_unittest,
+    ndb_marks,
     ndb_tuning,
     tracebacks,
     upload_guard,
@@ -19,6 +20,7 @@ from channelshim.compat import (
 
 _ALWAYS: Final = "as long as code of Python 2.7 runs here"
 _SDK: Final = "until the SDK does so itself"
+_MARKS: Final = "a put looks for ndb's marks in os.environ a hundred times"
 _BYTES: Final = "takes bytes that are text where 2.7 had one type"
 
 
@@ -83,6 +85,10 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch(f"{_GOOGLE}.api.datastore", legacy_str_uses.patch_datastore, _BYTES, _ALWAYS),
     Patch(f"{_GOOGLE}.ext.db", legacy_str_uses.patch_db, _BYTES, _ALWAYS),
     Patch(f"{_GOOGLE}.ext.ndb.key", legacy_str_uses.patch_ndb_key, _BYTES, _ALWAYS),
+    Patch(f"{_GOOGLE}.api.datastore", ndb_marks.find_connection, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.api.full_app_id", ndb_marks.find_application_id, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.ext.ndb.tasklets", ndb_marks.find_context, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.ext.ndb.eventloop", ndb_marks.find_event_loop, _MARKS, _SDK),
     Patch(
         f"{_GOOGLE}.ext.ndb.utils",
         ndb_tuning.stop_walking_stacks,
