@@ -98,7 +98,7 @@ class Response:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             parts = self._whole(status, (), NO_ANSWER)
         self._begin(status)
-        self._write(b"".join(parts))
+        self._write_now(b"".join(parts))
         self._complete()
 
     def send_made(self, status: int, lines: bytes, body: bytes) -> None:
@@ -115,7 +115,7 @@ class Response:
         parts += (lines, b"content-length: %d\r\n" % len(body), self._end_of_head())
         parts.append(body)
         self._begin(status)
-        self._write(b"".join(parts))
+        self._write_now(b"".join(parts))
         self._complete()
 
     def _whole(self, status: int, headers: Headers, body: bytes) -> list[bytes]:
@@ -238,6 +238,10 @@ class Response:
     def _write(self, data: bytes) -> None:
         if not self.cycle.disconnected:
             self.connection.transport.write(data)
+
+    def _write_now(self, data: bytes) -> None:
+        if not self.cycle.disconnected:
+            self.connection.transport.write_now(data)
 
     def _complete(self) -> None:
         cycle = self.cycle

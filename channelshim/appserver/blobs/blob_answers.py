@@ -39,7 +39,7 @@ def put_blob(environ: WSGIEnvironment, answer: Collected) -> Iterable[bytes] | N
         None when they name none. Headers for the platform are gone in any case.
     """
     # Most answers have no name as long as either.
-    if not any(len(name) in _LENGTHS for name, _ in answer.headers):
+    if not [name for name, _ in answer.headers if len(name) in _LENGTHS]:
         return None
     blob_headers: dict[str, str] = {}
     other_headers: Headers = []
