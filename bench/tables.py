@@ -63,7 +63,7 @@ def _figure_line(row: Row) -> tuple[str, ...]:
     is_ratio = figure.against is not None
     beside = "-"
     if is_ratio:
-        beside = _TITLES.get(figure.against, "original")
+        beside = _TITLES.get(str(figure.against), "original")
         if figure.against == "channelshim":
             beside = "its hello" if figure in ANSWERS else "idle"
     return (

@@ -104,45 +104,53 @@ class FileSender:
         loop = asyncio.get_running_loop()
         end = self._offset + self._pieces.length
         while self._offset < end and not response.is_gone:
-            size = min(PART_BYTES, end - self._offset)
-            if not self._is_cached(size):
-                await loop.run_in_executor(None, self._read, size)
-            try:
-                count = os.sendfile(peer.fileno(), self._file, self._offset, size)
-            except BlockingIOError:
-                await self._wait(peer)
-                continue
-            except OSError:
-                # The peer has hung up; the transport hears of it too.
-                response.break_off()
-                return
-            if count == 0:
-                response.break_off("its file became shorter")
-                return
-            self._offset += count
-            self._connection.transport.count(count)
-            response.note_sent(count)
-            await asyncio.sleep(0)
+            part_end = min(self._offset + PART_BYTES, end)
+            if not self._is_cached(part_end):
+                await loop.run_in_executor(None, self._read, part_end)
+            await self._send_part(peer.fileno(), part_end)
         if not response.is_gone:
             response.end_pieces()
 
-    def _is_cached(self, size: int) -> bool:
-        last = self._offset + size - 1
-        return all(read_cached(self._file, 1, at) for at in (self._offset, last))
-
-    def _read(self, size: int) -> None:
-        """Have the kernel read a part. In a thread."""
-        os.pread(self._file, size, self._offset)
-
-    async def _wait(self, peer: socket.socket) -> None:
-        """Wait until the socket takes more, or the peer is gone."""
-        loop, number = asyncio.get_running_loop(), peer.fileno()
+    async def _send_part(self, peer: int, end: int) -> None:
+        """Send up to an offset, each time that the socket takes more."""
+        loop = asyncio.get_running_loop()
         self._connection.pause_writing()
-        loop.add_writer(number, self._connection.resume_writing)
+        loop.add_writer(peer, self._send_some, peer, end)
         try:
+            self._send_some(peer, end)
+            # Resumed at the end, or when the peer has hung up.
             await self._response.drain()
         finally:
-            loop.remove_writer(number)
+            loop.remove_writer(peer)
+
+    def _send_some(self, peer: int, end: int) -> None:
+        if self._offset == end or self._response.is_gone:
+            self._connection.resume_writing()
+            return
+        try:
+            count = os.sendfile(peer, self._file, self._offset, end - self._offset)
+        except BlockingIOError:
+            return
+        except OSError:
+            # The peer has hung up; the transport hears of it too.
+            count = -1
+        if count <= 0:
+            self._response.break_off("" if count else "its file became shorter")
+            self._connection.resume_writing()
+            return
+        self._offset += count
+        self._connection.transport.count(count)
+        self._response.note_sent(count)
+        if self._offset == end:
+            self._connection.resume_writing()
+
+    def _is_cached(self, end: int) -> bool:
+        ends = (self._offset, end - 1)
+        return all(read_cached(self._file, 1, at) for at in ends)
+
+    def _read(self, end: int) -> None:
+        """Have the kernel read a part. In a thread."""
+        os.pread(self._file, end - self._offset, self._offset)
 
     def close(self) -> None:
         """Let go of the socket."""
