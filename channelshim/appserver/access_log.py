@@ -12,13 +12,13 @@ from channelshim import limits
 from channelshim.appserver import guard
 from channelshim.protocol import tokens
 from channelshim.runtime.log_lines import LineHandler
+from channelshim.runtime.log_text import CONTROLS
 
 LOGGER_NAME: Final = "channelshim.access"
 
 LOGGED_URI_LENGTH: Final = 2048
 """Characters of a request's path and query in the access log."""
 
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _PLAIN: Final = re.compile(r"[!#$&-\[\]-~]*")
 """Characters that stand for themselves in a log, without "%", quotes and backslash."""
@@ -61,7 +61,7 @@ def describe(address: str, method: str, target: str, status: int) -> str:
     """Return the line of a request; see `AccessLog.note`."""
     if not _is_plain(target):
         target = _cleaned(target)
-    return f'{address or "-"} "{_CONTROLS.sub("?", method)} {target}" {status}'
+    return f'{address or "-"} "{CONTROLS.sub("?", method)} {target}" {status}'
 
 
 def _is_plain(target: str) -> bool:
@@ -86,7 +86,7 @@ def _cleaned(target: str) -> str:
         path = f"{limits.PREFIX_UPLOAD}..."
     if tokens.PATTERN.search(unquote(path)):
         path = tokens.PATTERN.sub("...", unquote(path, "latin-1"))
-    uri = _CONTROLS.sub("?", path + mark + query).replace('"', "%22")
+    uri = CONTROLS.sub("?", path + mark + query).replace('"', "%22")
     if len(uri) > LOGGED_URI_LENGTH:
         return f"{uri[:LOGGED_URI_LENGTH]}..."
     return uri

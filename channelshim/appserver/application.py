@@ -6,7 +6,7 @@ import logging
 import pathlib
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -20,6 +20,7 @@ from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
 from channelshim.appserver.failures import answer_error, guarded
+from channelshim.appserver.hosts import LOCAL_NAMES_HERE, HostRule
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.login.rule import LoginRule
 from channelshim.appserver.page_reports import PageReports
@@ -35,6 +36,7 @@ from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
 from channelshim.pages.errors import not_found_text
 from channelshim.runtime.environment import RequestScope
+from channelshim.runtime.log_text import one_line
 from channelshim.runtime.variables import (
     SERVER_SOFTWARE,
     Application,
@@ -48,10 +50,6 @@ if TYPE_CHECKING:
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
-_MOST_HOSTS: Final = 128
-"""Hosts that are remembered to be served here, and characters of each: it is untrusted,
-and the same for most requests."""
-
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
@@ -59,8 +57,7 @@ class Exposure:
 
     Attributes:
         host: Host header of the platform's own requests, with the port.
-        allowed_hosts: names besides loopback's that Host may say, lower case; None
-            allows all.
+        hosts: what Host may say.
         trusted_proxies: from proxies.parse_networks; whose forwarded headers count.
         allows_dev_login: whether a login that asks for no proof, and its cookie, is
             for everybody; otherwise guard.why_no_dev_login decides.
@@ -70,15 +67,17 @@ class Exposure:
             this machine only.
         server_name: for SERVER_NAME, as the old server told the app its `--host`; ""
             leaves what the WSGI server says.
+        private: how the real paths begin of files that are never served: the store's.
     """
 
     host: str = "localhost"
-    allowed_hosts: Collection[str] | None = None
+    hosts: HostRule = LOCAL_NAMES_HERE
     trusted_proxies: tuple[Network, ...] = ()
     allows_dev_login: bool = False
     enforces_secure: bool = False
     show_tracebacks: bool = False
     server_name: str = ""
+    private: tuple[str, ...] = ()
 
 
 class AppServer:
@@ -119,7 +118,6 @@ class AppServer:
         self._scripts = scripts or Scripts(self._root, wsgi_app)
         self._wsgi_app = wsgi_app
         self._access_log = AccessLog()
-        self._good_hosts: set[str] = set()
         self._serial = None if self._config.is_threadsafe else threading.Lock()
 
     def __call__(
@@ -134,13 +132,13 @@ class AppServer:
         environ = guard.clean(environ)
         if self._exposure.server_name:
             environ["SERVER_NAME"] = self._exposure.server_name
+        # Who has connected, before a proxy's word for who has asked.
+        peer = str(environ.get("REMOTE_ADDR", ""))
         settle_client(environ, self._exposure.trusted_proxies)
-        if refusal := self.host_refusal(str(environ.get("HTTP_HOST", ""))):
+        if refusal := self.host_refusal(str(environ.get("HTTP_HOST", "")), peer):
             return answer(start_response, HTTPStatus.BAD_REQUEST, refusal + "\n")
         user = self._login.user(environ)
-        no_login = self._login_rule.refusal(
-            environ, user, self._exposure.allowed_hosts or ()
-        )
+        no_login = self._login_rule.refusal(environ, user, self._exposure.hosts.names)
         if no_login:
             user = None
         if guard.is_reserved(environ) and not (
@@ -168,14 +166,14 @@ class AppServer:
         """Yield the path of every file whose code was loaded; see Dialect.files."""
         return self._scripts.files()
 
-    def host_refusal(self, host: str) -> str:
-        """Return why the host of a Host header is not served here, or ""."""
-        if host in self._good_hosts:
-            return ""
-        refusal = guard.host_refusal(host, self._exposure.allowed_hosts)
-        if not refusal and max(len(self._good_hosts), len(host)) < _MOST_HOSTS:
-            self._good_hosts.add(host)
-        return refusal
+    def host_refusal(self, host: str, peer: str) -> str:
+        """Return why the host of a Host header is not served here, or "".
+
+        Args:
+            host: the header; "" when there is none.
+            peer: address of who has connected, a proxy included.
+        """
+        return self._exposure.hosts.refusal(host, peer)
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""
@@ -190,7 +188,8 @@ class AppServer:
             return response
         except BaseException:
             # In the middle of its answer; all before is an error page.
-            _logger.exception("%s %s failed", request.method, request.path)
+            path = one_line(request.path)
+            _logger.exception("%s %s failed", one_line(request.method), path)
             return InternalResponse(500, (), b"")
 
     def _serve_platform(
@@ -305,7 +304,9 @@ class AppServer:
             is_first: whether no handler before it matches, which could have the file
                 tomorrow.
         """
-        path = static.find_file(self._root, self._config, handler, match)
+        path = static.find_file(
+            self._root, self._config, handler, match, private=self._exposure.private
+        )
         if path is None:
             if handler.has_fall_through:
                 return None
@@ -330,8 +331,9 @@ class AppServer:
         script = handler.target
         if "\\" in script:
             script = static.expand(script, match)
-            if not self._scripts.is_own(script):
-                return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
+        is_file = script.endswith(".py") and self._wsgi_app is None
+        if (is_file or "\\" in handler.target) and not self._scripts.is_own(script):
+            return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
         return self._run(script, environ, start_response, user)
 
     def _run(

@@ -14,6 +14,7 @@ from channelshim.appserver.responses import answer
 from channelshim.appyaml.config import AppConfig
 from channelshim.compat.tracebacks import hide_translator, hint
 from channelshim.pages.errors import error_html
+from channelshim.runtime.log_text import one_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -53,8 +54,8 @@ def guarded(
         hide_translator(error)
         _logger.error(
             "%s %s failed",
-            environ["REQUEST_METHOD"],
-            environ.get("PATH_INFO"),
+            one_line(environ["REQUEST_METHOD"]),
+            one_line(environ.get("PATH_INFO", "")),
             exc_info=error,
         )
         return fail(environ, start_response, sys.exc_info() if has_started else None)

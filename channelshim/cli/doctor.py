@@ -28,7 +28,7 @@ from channelshim.cli.doctor_python27 import (
     why_not,
 )
 from channelshim.composition.plan import is_python27
-from channelshim.composition.settings import read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
 from channelshim.python27.finding import AppFiles
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from channelshim import limits
+from channelshim.compat import old_modules
 from channelshim.compat.import_hooks import (
     after_import,
     answer_for,
@@ -48,6 +49,7 @@ def install(
         environ.setdefault("APPLICATION_ID", f"dev~{application_id}")
     answer_for(aliases)
     answer_last_for(FALLBACKS)
+    old_modules.install()
     if _installed:
         return
     for hidden, importer in HIDDEN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +11,11 @@ from channelshim.compat import (
     access_tokens,
     background_threads,
     legacy_modules,
+    legacy_str_models,
     legacy_str_uses,
+    legacy_text,
     legacy_unittest,
+    legacy_webob,
     ndb_marks,
     ndb_tuning,
     tracebacks,
@@ -22,6 +26,7 @@ _ALWAYS: Final = "as long as code of Python 2.7 runs here"
 _SDK: Final = "until the SDK does so itself"
 _MARKS: Final = "a put looks for ndb's marks in os.environ a hundred times"
 _BYTES: Final = "takes bytes that are text where 2.7 had one type"
+_MESSAGES: Final = "takes the messages of entity_pb and its like"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch(
         "webapp2",
         legacy_modules.patch_webapp2,
-        "request bodies format as text, responses take bytes, odd paths match",
+        "responses take bytes, odd paths match",
         _ALWAYS,
     ),
     Patch(
@@ -78,7 +83,7 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch(f"{_GOOGLE}.api.urlfetch", legacy_str_uses.patch_urlfetch, _BYTES, _ALWAYS),
     Patch(
         f"{_GOOGLE}.api.datastore_types",
-        legacy_str_uses.patch_datastore_types,
+        legacy_str_models.patch_datastore_types,
         _BYTES,
         _ALWAYS,
     ),
@@ -89,6 +94,42 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch(f"{_GOOGLE}.api.full_app_id", ndb_marks.find_application_id, _MARKS, _SDK),
     Patch(f"{_GOOGLE}.ext.ndb.tasklets", ndb_marks.find_context, _MARKS, _SDK),
     Patch(f"{_GOOGLE}.ext.ndb.eventloop", ndb_marks.find_event_loop, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.api.mail", legacy_str_uses.patch_mail, _BYTES, _ALWAYS),
+    Patch(
+        f"{_GOOGLE}.api.apiproxy_stub_map",
+        legacy_str_uses.patch_calls,
+        _BYTES,
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.datastore_errors",
+        legacy_str_uses.patch_datastore_errors,
+        "sentences of errors",
+        _ALWAYS,
+    ),
+    Patch("webob.headers", legacy_webob.patch_headers, _BYTES, _ALWAYS),
+    Patch("webob.request", legacy_webob.patch_request, _BYTES, _ALWAYS),
+    Patch("webob.response", legacy_webob.patch_response, _BYTES, _ALWAYS),
+    *(
+        Patch(module, function, _BYTES, _ALWAYS)
+        for module, function in legacy_text.changes()
+    ),
+    Patch(
+        "google.protobuf.message",
+        legacy_str_uses.patch_protobuf,
+        "entity.Encode()",
+        _ALWAYS,
+    ),
+    # Before what compares how entities are made.
+    Patch(
+        f"{_GOOGLE}.ext.ndb.model",
+        functools.partial(legacy_text.take_messages, ("Model._from_pb",)),
+        _MESSAGES,
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.model", legacy_str_models.patch_ndb_model, _BYTES, _ALWAYS
+    ),
     Patch(
         f"{_GOOGLE}.ext.ndb.utils",
         ndb_tuning.stop_walking_stacks,
@@ -137,6 +178,10 @@ PATCHES: Final[tuple[Patch, ...]] = (
         "an access token where there is no metadata server to ask",
         _SDK,
     ),
+    *(
+        Patch(module, function, _MESSAGES, _ALWAYS)
+        for module, function in legacy_text.message_changes()
+    ),
     # The package has names of its own for what its module defines.
     Patch(
         f"{_BACKGROUND}.background_thread",
@@ -151,7 +196,7 @@ PATCHES: Final[tuple[Patch, ...]] = (
         _SDK,
     ),
 )
-"""Applied in this order. Two patches of one module are independent of each other."""
+"""Applied in this order."""
 
 HIDDEN: Final = (("google.api_core", f"{_GOOGLE}.api.taskqueue.cloudtask"),)
 """(module, importer): see import_hooks.hide_while_importing."""

@@ -24,11 +24,8 @@ from channelshim.composition.reading import (
     read_app,
     read_folder,
 )
-from channelshim.composition.settings import (
-    Settings,
-    idle_sentences,
-    read_settings,
-)
+from channelshim.composition.setting_values import idle_sentences, read_settings
+from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -156,7 +153,7 @@ def serve_folder(
     handover: Handover | None,
     say: Callable[[str], None],
     complain: Callable[[ConfigurationError], str],
-) -> None:
+) -> float:
     """Serve the app in a folder, as the command does.
 
     After a reload the pages are still there: an app that cannot be loaded any more is
@@ -165,17 +162,23 @@ def serve_folder(
     Args:
         path: the folder.
         settings: as read.
-        command: executed again when a file of the app changes; None never.
+        command: executed again for a reload; see Serving.
         handover: from the process image before; None for a first start.
         say: prints a line for the person at the terminal.
         complain: prints an error, and returns what the page shows of it.
+
+    Returns:
+        the seconds that threads of the app may still take.
 
     Raises:
         ConfigurationError, StorageError: as `serve`.
     """
     from channelshim.composition import serving
+    from channelshim.composition.file_times import file_times
     from channelshim.server.serve import bind
 
+    is_watched = command is not None and settings.automatic_restart
+    before = file_times(path) if is_watched else None
     # The port first: a taken one should not cost an import of the app.
     listener = handover.listener if handover else bind(settings.host, settings.port)
     refuse_open_login(settings, listener)
@@ -203,8 +206,16 @@ def serve_folder(
         instance = installation.open()
         exposure = serving.exposure_of(installation.plan, listener)
         app_server = instance.serve(exposure, page, is_app_broken=True)
-    serving.Serving(
-        instance, app_server, listener, say, command=command, is_app_broken=is_broken
+    return serving.Serving(
+        instance,
+        app_server,
+        listener,
+        say,
+        command=command,
+        is_app_broken=is_broken,
+        is_reload=handover is not None,
+        before=before,
+        catch_ups=handover.catch_ups if handover else 0,
     ).run()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -13,14 +14,24 @@ from typing import Final
 
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import AppServer, Exposure
+from channelshim.composition import rules
+from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
-from channelshim.composition.policy import is_on_loopback, worker_count
-from channelshim.composition.reloading import Command, Handover, Watcher
+from channelshim.composition.policy import worker_count
+from channelshim.composition.reloading import (
+    MAXIMUM_CATCH_UPS,
+    Command,
+    Handover,
+    Watcher,
+)
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
+from channelshim.kernel.terminals import has_controlling_terminal
+from channelshim.runtime import interrupts
 from channelshim.server.serve import Application, Listener, Server, make_bridge
+from channelshim.server.stopping import StopSignals
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
 from channelshim.transports.routes import Routes
@@ -33,28 +44,23 @@ SWITCH_SECONDS: Final = 0.001
 (docs/explanation/performance.md)."""
 
 
+_HANGUP: Final = "SIGHUP"
+
+
 def address_of(plan: Plan, listener: socket.socket) -> str:
     """Return host and port for an address of ours."""
-    host = "[::1]" if plan.settings.host == "::1" else plan.settings.host
-    return f"{host}:{listener.getsockname()[1]}"
+    host = plan.settings.host
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{listener.getsockname()[1]}"
 
 
 def exposure_of(plan: Plan, listener: socket.socket) -> Exposure:
-    """Return what the door of our own server allows."""
-    settings = plan.settings
-    is_loopback = is_on_loopback(listener)
-    return Exposure(
+    """Return what the door of our own server enforces."""
+    return rules.exposure_of(
+        plan,
+        rules.door_of(listener),
         host=address_of(plan, listener),
-        allowed_hosts=(
-            frozenset(settings.allowed_hosts)
-            if is_loopback
-            else settings.allowed_hosts or None
-        ),
-        trusted_proxies=plan.proxies,
-        allows_dev_login=settings.allow_dev_login,
-        enforces_secure=settings.enforce_secure,
-        show_tracebacks=is_loopback,
-        server_name=settings.host,
+        server_name=plan.settings.host,
     )
 
 
@@ -66,10 +72,14 @@ class Serving:
         app_server: of the instance, its app loaded.
         listener: from server.serve.bind; closed at the end.
         say: prints a line for the person at the terminal.
-        command: executed again, in this process's place, when a file of the app has
-            changed; None leaves changes alone.
+        command: executed again, in this process's place, for a reload: at SIGHUP
+            without a terminal, and when a file of the app has changed, where
+            `automatic_restart` says so; None never.
         is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
+        is_reload: whether the person at the terminal knows the address already.
+        before: how the app's files looked before any was read; see Watcher.
+        catch_ups: see Handover.
     """
 
     def __init__(
@@ -81,6 +91,9 @@ class Serving:
         *,
         command: Command | None = None,
         is_app_broken: bool = False,
+        is_reload: bool = False,
+        before: FileTimes | None = None,
+        catch_ups: int = 0,
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -88,7 +101,12 @@ class Serving:
         self._say = say
         self._command = command
         self._is_app_broken = is_app_broken
+        self._is_reload = is_reload
+        self._catch_ups = catch_ups
+        # Now: of a terminal that was closed it can no longer be told.
+        self._has_terminal = has_controlling_terminal()
         self._address = address_of(plan, listener)
+        # Why it reloads: a file, or a signal.
         self._changed = ""
         # A duplicate: closing the server's own must not close what the next one
         # inherits.
@@ -103,6 +121,8 @@ class Serving:
             instance.threads,
             pacing=pacing,
             log=AccessLog().note,
+            deadlines=instance.deadlines,
+            deadline_seconds=settings.request_deadline_seconds,
             when_safe=instance.broker.when_safe,
         )
         host_refusal = app_server.host_refusal
@@ -112,7 +132,8 @@ class Serving:
             instance.tokens,
             instance.clock,
             lambda origin, host: (
-                not host_refusal(host) and origins.allows(origin, host)
+                # Here it depends on no peer.
+                not host_refusal(host, "") and origins.allows(origin, host)
             ),
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
@@ -125,6 +146,7 @@ class Serving:
             [Listener(listener, Application(bridge, routes), acceptor)],
             on_started=self._started,
             on_stopping=self._stopping,
+            threads=instance.threads,
         )
         self._watcher = Watcher(
             plan.app.directory,
@@ -132,39 +154,80 @@ class Serving:
             self._note_change,
             is_app_broken=is_app_broken,
             loaded_files=app_server.loaded_files,
+            before=before if catch_ups < MAXIMUM_CATCH_UPS else None,
             threads=instance.threads,
         )
 
-    def run(self) -> None:
-        """Serve until Ctrl-C, SIGTERM or a change, then give everything back."""
-        if self._command is not None:
+    def run(self) -> float:
+        """Serve until Ctrl-C, SIGTERM or a change, then give everything back.
+
+        Returns:
+            the seconds that are left of the stop's bound, for threads of the app.
+        """
+        with StopSignals(self._signalled, self._hung_up) as signals:
+            self._serve()
+            if self._changed and signals.number is None:
+                self._reload()
+        return self._server.seconds_left
+
+    def _serve(self) -> None:
+        if self._command is not None and self._plan.settings.automatic_restart:
             self._watcher.start()
         sys.setswitchinterval(SWITCH_SECONDS)
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        interrupts.raise_if_interrupted()
         self._server.run()
         self._sender.close()
         self._watcher.stop()
-        # Tasks in hand get what requests get; one that is cut off runs again.
-        waits = self._server.is_terminated
-        self._front.close(STOP_SECONDS if waits else INTERRUPT_SECONDS)
-        if self._changed and self._command is not None and self._kept is not None:
+        # Tasks have what is left of the time that requests had; one that is cut off
+        # runs again.
+        self._front.close(self._server.seconds_left)
+
+    def _reload(self) -> None:
+        if self._command is None or self._kept is None:
+            return
+        reason = self._changed
+        if reason != _HANGUP:
             root = self._plan.app.directory.resolve()
-            self._say(f"{os.path.relpath(self._changed, root)} has changed: reloading.")
-            application_id = self._plan.application.application_id
-            self._command.replace_process(
-                Handover(self._kept, application_id, self._plan.store_directory)
+            reason = f"{os.path.relpath(reason, root)} has changed"
+        self._say(f"{reason}: reloading.")
+        self._command.replace_process(
+            Handover(
+                self._kept,
+                self._plan.application.application_id,
+                self._plan.store_directory,
+                self._catch_ups + 1 if self._watcher.has_missed else 0,
             )
+        )
+
+    def _signalled(self, number: int) -> None:
+        is_interrupt = number == signal.SIGINT
+        self._server.stop(INTERRUPT_SECONDS if is_interrupt else STOP_SECONDS)
+
+    def _hung_up(self) -> bool:
+        """Reload, unless a terminal was closed; see StopSignals."""
+        if self._has_terminal or self._command is None:
+            return False
+        if not self._changed:
+            self._note_change(_HANGUP)
+        return True
 
     def _started(self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
         self._sender.open()
         self._front.start(loop, call_soon)
         if not self._is_app_broken:
             self._front.start_jobs()
-        name = self._plan.application.application_id
-        self._say(f"{name} is running at http://{self._address}/")
-        self._say("Press Ctrl-C to stop.")
+        name = self._plan.app.directory.resolve().name
+        address = f"http://{self._address}/"
+        if self._is_app_broken:
+            self._say(f"{name} does not start; {address} shows why.")
+            return
+        self._say(f"{name} is running at {address}")
+        if not self._is_reload:
+            self._say("Press Ctrl-C to stop.")
+            self._say(f"Its data is in {self._plan.store_directory}")
 
     def _stopping(self) -> None:
         if self._kept is not None and not self._changed:

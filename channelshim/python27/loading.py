@@ -106,11 +106,12 @@ class Importer:
         """
         if self.files.is_python3(path) or compiling.says_python3(raw):
             return compile(raw, path, "exec", dont_inherit=True), True
-        key = self._cache.key(raw, path, "exec") if self._cache else ""
+        key = self._cache.key(raw) if self._cache else ""
         if self._cache is not None:
             for suffix, is_python3 in (("", False), (".3", True)):
                 code = self._cache.load(key + suffix)
                 if code is not None:
+                    code = compiling.with_path(code, path)
                     return compiling.with_native_strings(code, is_python3), is_python3
         code, is_python3 = compiling.compile_file(raw, path)
         if self._cache is not None:
@@ -200,7 +201,7 @@ class Importer:
         if top in self.private:
             return self._load_private(name)
         if top in table.BUILT_IN:
-            return self.shadows.get(top) if top in self.shadows else _real(name)
+            return self._load_shadowed(name) if top in self.shadows else _real(name)
         if (rest == "" or top not in sys.modules) and self._own_source(top) is not None:
             if self.is_in_conflict(top):
                 return self._load_private(name)
@@ -223,6 +224,10 @@ class Importer:
             return self.shadows.get(name)
         parent, _, last = name.rpartition(".")
         above = self.load(parent)
+        own = vars(above).get(last)
+        if isinstance(own, ModuleType):
+            # os.path is no shadow of its own.
+            return own
         real_parent = getattr(above, "_shadow_real", above)
         if real_parent is None:
             raise no_module(name)

@@ -24,7 +24,7 @@ from channelshim.python27.lowering_base import (
     name_at,
     store_at,
 )
-from channelshim.python27.lowering_formats import wrap_values
+from channelshim.python27.lowering_formats import formatted
 from channelshim.python27.nodes import make_at
 
 _FLOOR_DIVISION: Final = ast.FloorDiv()
@@ -243,12 +243,25 @@ class OperatorLowerer(LowererBase):
 
     # %
 
+    def _once(self, value: Any) -> tuple[ast.NamedExpr, ast.Name] | None:
+        """Return an expression with a name for a moment, and the name; or None.
+
+        One name is enough for a function: nothing is evaluated between its assignment
+        and its use. Not so in a generator expression, which may run in another thread.
+        """
+        is_seen = self.shows_locals or self.scope.kind != "function"
+        if is_seen or self.no_walrus or self.in_generator_expression:
+            return None
+        target = store_at(value, "_p27_value")
+        fields = {"target": target, "value": value}
+        return make_at(ast.NamedExpr, value, fields), name_at(value, "_p27_value")
+
     def remainder(self, node: Any) -> Any:
         """Return `a % b`: a remainder, or text being formatted."""
         left, right = node.left, node.right
         if left.__class__ is ast.Constant:
             if left.value.__class__ is str:
-                node.right = wrap_values(left, right)
+                return formatted(node, self._once)
             return node
         if self.number(left) or self.number(right) == "int":
             return node

@@ -124,19 +124,3 @@ def read_cached(descriptor: int, length: int, offset: int = 0) -> bytes | None:
     except OSError:
         return None
     return bytes(data) if count == length else None
-
-
-def is_readable_from_cache(path: str) -> bool:
-    """Return whether `read_cached` can read a file, which is in the cache now.
-
-    In a thread that may wait for a disk.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        os.pread(descriptor, 1, 0)
-        return read_cached(descriptor, 1) is not None
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ that writes each line at once.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any, Final
 
 from channelshim.runtime.environment import is_in_request
+from channelshim.runtime.log_text import block
 
 BATCH_SECONDS: Final = 0.1
 """How long a note may wait: a person who looks at the log does not see it."""
@@ -33,6 +35,9 @@ MOST_NOTES: Final = 50_000
 """Notes that wait when nobody reads what is written; later ones are counted, not kept.
 
 Written at once they would hold up the thread that answers everybody."""
+
+FLUSH_SECONDS: Final = 0.5
+"""How long an end at once may wait for the log."""
 
 Describe = Callable[..., str]
 Note = tuple[float, Describe, tuple[Any, ...]]
@@ -43,7 +48,8 @@ class LineHandler(logging.StreamHandler[IO[str]]):
 
     Args:
         formatter: makes the text of a record; what is around its message must depend
-            on level, name and time alone.
+            on level, name and time alone, and the message be as log_text.block leaves
+            it.
         filters: may add to a record, and let each one pass.
         name: of the logger whose records the notes would be, at INFO.
         takes_notes: False has each line written at once, as a terminal needs it.
@@ -142,11 +148,13 @@ class LineHandler(logging.StreamHandler[IO[str]]):
 
     def _write_on(self) -> None:
         while True:
-            self._has_notes.wait()
-            time.sleep(BATCH_SECONDS)
-            # Cleared before anything is taken: what comes later signals again.
-            self._has_notes.clear()
-            self.flush()
+            # Whatever is raised here, nobody else writes what is noted later.
+            with contextlib.suppress(BaseException):
+                self._has_notes.wait()
+                time.sleep(BATCH_SECONDS)
+                # Cleared before anything is taken: what comes later signals again.
+                self._has_notes.clear()
+                self.flush()
 
     def _write_notes(self) -> None:
         """Write the notes that are here. Within the lock."""
@@ -171,6 +179,9 @@ class LineHandler(logging.StreamHandler[IO[str]]):
             message = describe(*facts)
         except Exception as error:
             message = f"a line of the log could not be made: {error!r}"
+        if not message.isprintable():
+            # Most are, and are left as they are.
+            message = block(message)
         before, behind, end = self._around
         if not behind:
             return f"{before}{message}{end}"
@@ -196,9 +207,19 @@ class LineHandler(logging.StreamHandler[IO[str]]):
 
 
 def flush() -> None:
-    """Write all that the log still holds: before the process is ended at once."""
+    """Write all that the log still holds: before the process is ended at once.
+
+    Whoever reads the log may have stopped: then it is given up after FLUSH_SECONDS.
+    """
+    with contextlib.suppress(RuntimeError):
+        writer = threading.Thread(target=_flush_all, name="log-flush", daemon=True)
+        writer.start()
+        writer.join(FLUSH_SECONDS)
+
+
+def _flush_all() -> None:
     for handler in logging.getLogger().handlers:
         handler.flush()
 
 
-_MESSAGE: Final = "\0message\0"
+_MESSAGE: Final = "<message of a note>"

@@ -19,7 +19,7 @@ from channelshim.server.exchange import Exchange, Head
 from channelshim.server.executor import Executor
 from channelshim.server.remembered_files import RememberedFile, RememberedFiles
 from channelshim.server.request_body import BODY_SECONDS, Scope, read_body
-from channelshim.server.response import Connection, Response
+from channelshim.server.response import TEXT_HEADERS, Connection, Response
 from channelshim.server.response_bytes import Headers
 
 if TYPE_CHECKING:
@@ -191,7 +191,8 @@ class WsgiBridge:
     def _refuse(
         self, response: Response, status: int, sentence: str, headers: Headers = ()
     ) -> None:
-        response.send_whole(status, headers, sentence.encode("ascii"))
+        complete = (*TEXT_HEADERS, *headers)
+        response.send_whole(status, complete, sentence.encode("ascii"))
         self.log(response)
 
 

@@ -26,7 +26,8 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
     environ["PATH_INFO"] = path.decode("latin-1")
     environ["QUERY_STRING"] = scope["query_string"].decode("latin-1")
     environ["SERVER_PROTOCOL"] = f"HTTP/{scope['http_version']}"
-    environ["CONTENT_LENGTH"] = str(length)
+    if length or scope["method"] not in _BODILESS:
+        environ["CONTENT_LENGTH"] = str(length)
     environ["wsgi.input"] = body
     # A test may replace it, and so may an app.
     environ["wsgi.errors"] = sys.stderr
@@ -36,7 +37,8 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
             key = _key(raw_name)
         if not key:
             continue
-        value = raw_value.decode("latin-1")
+        # The parser leaves white space behind a value (RFC 9112, 5).
+        value = raw_value.decode("latin-1").rstrip(" \t")
         if key in environ and key != "CONTENT_TYPE":
             separator = "; " if key == "HTTP_COOKIE" else ","
             value = environ[key] + separator + value
@@ -67,6 +69,9 @@ def _of_connection(
         "webob.is_body_seekable": True,
     }
 
+
+_BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+"""Methods that come without a body, and then without its length, as a rule."""
 
 _keys: dict[bytes, str] = {}
 _MOST_KEYS = 512

@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol
 
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.server.file_sender import FileSender
-from channelshim.server.response import NO_ANSWER, Response
+from channelshim.server.response import NO_ANSWER, TEXT_HEADERS, Response
 
 Head = tuple[str, list[tuple[str, str]]]
 """The status line and the headers, as the app has said them."""
@@ -108,6 +108,11 @@ class Exchange:
         self._pieces: deque[bytes | bool | None] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
+    @property
+    def is_streamed(self) -> bool:
+        """Return whether a piece of the answer was handed over already."""
+        return self._pieces is not None
+
     # --- What the executor calls --------------------------------------------------
 
     def take_whole(self, head: Head | None, body: bytes) -> None:
@@ -166,7 +171,7 @@ class Exchange:
     def _send_now(self, head: Head | None, body: bytes) -> None:
         try:
             if head is None:
-                self.response.send_whole(_code(head), (), NO_ANSWER)
+                self.response.send_whole(_code(head), TEXT_HEADERS, NO_ANSWER)
             else:
                 self.response.send_whole(_code(head), head[1], body)
             self._around.log(self.response)

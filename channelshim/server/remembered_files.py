@@ -8,10 +8,11 @@ Theory. What is remembered is an answer that the app server itself has given, an
 one that it gives to everybody (`FilePieces.facts`): its file must be found by the first
 handler that matches, without a login, whatever the scheme, and its headers must follow
 from the file's own facts, which `FileFacts.identity` stands for. An app's configuration
-does not change while it is served. So another plain GET of the same path and host gets
-the same status and headers as long as the file has the same identity, and the bytes are
-read from a descriptor that has it. A request that says anything else that an answer may
-depend on goes the app server's way, as do all when the identity is another.
+does not change while it is served. So another plain GET of the same path, by a caller
+whose host was served before, gets the same status and headers as long as the file has
+the same identity, and the bytes are read from a descriptor that has it. A request that
+says anything else that an answer may depend on goes the app server's way, as do all
+when the identity is another.
 
 Nothing here waits for a disk: a file whose bytes are not in the kernel's cache, or on a
 file system that cannot say so, is left to a worker. Only names are looked up, those of
@@ -49,19 +50,22 @@ _DECIDING: Final = frozenset(
 """Headers that an answer may depend on, besides those that begin with "if-"."""
 
 
+Caller = tuple[bytes, str]
+"""The Host header, and the address that has connected: whether the host is served
+depends on these two, whatever is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedFile:
     """A file's answer to a plain GET.
 
     Attributes:
-        host: the Host header that it was given for.
         facts: of the file.
         headers: as the app server has given them.
         lines: those that do not depend on the request, as bytes.
         length: of the file, in bytes.
     """
 
-    host: bytes
     facts: FileFacts
     headers: tuple[tuple[str, str], ...]
     lines: bytes
@@ -101,6 +105,7 @@ class RememberedFiles:
 
     def __init__(self) -> None:
         self._files: dict[bytes, RememberedFile] = {}
+        self._admitted: set[Caller] = set()
 
     def remember(self, response: Response, head: Head, file: FilePieces) -> None:
         """Remember an answer of the app server's, if it is one for everybody.
@@ -113,15 +118,15 @@ class RememberedFiles:
         path = response.cycle.scope["raw_path"]
         if file.facts is None or not head[0].startswith("200 "):
             return
-        host = _plain_host(response)
+        caller = _plain_caller(response)
         headers = tuple(head[1])
-        if host is None or any(name.lower() == "vary" for name, _ in headers):
+        if caller is None or any(name.lower() == "vary" for name, _ in headers):
             return
         try:
             lines = b"".join(head_lines(200, headers, ())[0][1:])
         except BadAnswer:
             return
-        if len(path) > _LONGEST_NAME or len(host) > _LONGEST_NAME:
+        if len(path) > _LONGEST_NAME or len(caller[0]) > _LONGEST_NAME:
             return
         if len(lines) > _LONGEST_LINES:
             return
@@ -129,14 +134,15 @@ class RememberedFiles:
         if len(self._files) >= MOST_FILES:
             # The one that was remembered first.
             del self._files[next(iter(self._files))]
-        self._files[path] = RememberedFile(
-            host, file.facts, headers, lines, file.length
-        )
+        self._files[path] = RememberedFile(file.facts, headers, lines, file.length)
+        if len(self._admitted) >= MOST_FILES:
+            self._admitted.clear()
+        self._admitted.add(caller)
 
     def find(self, response: Response) -> RememberedFile | None:
         """Return the answer to a request, if it is remembered."""
         found = self._files.get(response.cycle.scope["raw_path"])
-        if found is None or _plain_host(response) != found.host:
+        if found is None or _plain_caller(response) not in self._admitted:
             return None
         return found
 
@@ -145,8 +151,8 @@ class RememberedFiles:
         self._files.pop(response.cycle.scope["raw_path"], None)
 
 
-def _plain_host(response: Response) -> bytes | None:
-    """Return the host of a plain GET; None when an answer may depend on more."""
+def _plain_caller(response: Response) -> Caller | None:
+    """Return who makes a plain GET; None when an answer may depend on more."""
     if response.method != "GET":
         return None
     host = b""
@@ -156,4 +162,5 @@ def _plain_host(response: Response) -> bytes | None:
             host = value
         elif name in _DECIDING or name[:3] == b"if-":
             return None
-    return host
+    client = response.cycle.scope["client"]
+    return host, client[0] if client else ""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.server.response_bytes import (
     BODILESS,
     STATUS_LINE,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _logger: Final = logging.getLogger("channelshim.server")
+
+TEXT_HEADERS: Final = (("Content-Type", "text/plain; charset=utf-8"), NO_SNIFFING)
+"""Of a sentence of the server's own."""
 
 NO_ANSWER: Final = b"The app did not answer."
 
@@ -96,7 +100,7 @@ class Response:
         except BadAnswer as error:
             self._log_bad(error)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
-            parts = self._whole(status, (), NO_ANSWER)
+            parts = self._whole(status, TEXT_HEADERS, NO_ANSWER)
         self._begin(status)
         self._write_now(b"".join(parts))
         self._complete()
@@ -166,7 +170,8 @@ class Response:
             head = self._head(status, headers)
         except BadAnswer as error:
             self._log_bad(error)
-            self.send_whole(HTTPStatus.INTERNAL_SERVER_ERROR, (), NO_ANSWER)
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            self.send_whole(status, TEXT_HEADERS, NO_ANSWER)
             return False
         self._begin(status)
         (write or self._write)(head)

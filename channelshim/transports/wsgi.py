@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.broker.safety import wait_until_safe
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
@@ -151,7 +152,9 @@ class WsgiGateway:
             # Raised further, SystemExit would end the server or its worker.
             _logger.exception("a request for channels failed")
             text = b"The server failed; its log says why.\n"
-            reply = Reply(HTTPStatus.INTERNAL_SERVER_ERROR, (), text)
+            kind = ("Content-Type", "text/plain; charset=utf-8")
+            headers = (kind, NO_SNIFFING)
+            reply = Reply(HTTPStatus.INTERNAL_SERVER_ERROR, headers, text)
         if reply is None:
             answer = self._app(environ, start_response)
             wait_until_safe(self._when_safe)
@@ -170,6 +173,7 @@ class WsgiGateway:
             environ.get("HTTP_HOST", ""),
             environ.get("HTTP_ORIGIN"),
             environ.get("QUERY_STRING", ""),
+            str(environ.get("REMOTE_ADDR", "")),
         )
         reply = self._routes.reply_at_once(request)
         if reply is not None:
@@ -204,7 +208,8 @@ def refuse(error: ChannelShimError, start_response: StartResponse) -> list[bytes
     """Answer 503: another process must serve, or messages would be lost."""
     _logger.error("%s; this worker process answers nothing", error)
     text = b"This worker process cannot serve; the server's log says why.\n"
-    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
+    kind = ("Content-Type", "text/plain; charset=utf-8")
+    headers = [kind, ("Content-Length", str(len(text))), NO_SNIFFING]
     start_response("503 Service Unavailable", headers)
     return [text]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from channelshim.python27.finding import standard_folders
 from tests.python27.app import App
 
 
@@ -200,6 +202,27 @@ def test_an_entry_that_cannot_be_trusted_is_not_read(app: App, damage: str) -> N
     assert app.run("import_app('main'); import_app('other')") == "1\nother\n"
 
 
+def test_an_app_that_has_moved_is_read_from_the_cache(app: App, tmp_path: Path) -> None:
+    source = """
+        def deep():
+            return [each for each in (lambda: 1 / 0,)][0]()
+        deep()
+    """
+    app.write({"main.py": source})
+    app.run()
+    entries = {path for path in app.cache.glob("*/*") if path.is_file()}
+    (tmp_path / "other").mkdir()
+    moved = App(tmp_path / "other")
+    moved.cache = app.cache
+    moved.write({"main.py": source})
+    output = moved.run()
+    assert {path for path in app.cache.glob("*/*") if path.is_file()} == entries
+    for name in ("<module>", "deep", "<lambda>"):
+        assert f", in {name}" in output
+    assert str(moved.folder / "main.py") in output
+    assert str(app.folder / "main.py") not in output
+
+
 def test_a_cache_folder_of_others_is_not_used(app: App) -> None:
     app.write({"main.py": "print 3/2"})
     app.cache.mkdir()
@@ -220,8 +243,8 @@ def test_old_entries_are_trimmed(tmp_path: Path) -> None:
     cache = CodeCache(str(tmp_path / "cache"), days=1)
     code = compile("1", "x", "exec")
     for number in range(2):
-        cache.store(cache.key(b"%d" % number, "x", "exec"), code)
-    old, fresh = (cache.key(b"%d" % number, "x", "exec") for number in range(2))
+        cache.store(cache.key(b"%d" % number), code)
+    old, fresh = (cache.key(b"%d" % number) for number in range(2))
     os.utime(tmp_path / "cache" / old[:2] / old[2:], (1, 1))
     cache.trim()
     assert cache.load(old) is None
@@ -459,7 +482,7 @@ def test_walking_through_packages_loads_them(app: App) -> None:
 
 def test_fourteen_thousand_lines_load_from_the_cache(app: App) -> None:
     lines = "\n".join(f"def f{n}(a, b): return a / b, '%s' % a" for n in range(1400))
-    app.write({f"part{n}.py": lines for n in range(10)})
+    app.write({f"part{n}.py": f"N = {n}\n{lines}" for n in range(10)})
     names = [f"part{n}" for n in range(10)]
     code = f"for name in {names}: import_app(name)\nprint('ok')"
     assert app.run(code) == "ok\n"
@@ -480,3 +503,56 @@ def test_what_lies_in_the_app_s_folder_and_is_installed_stays_so(
         }
     )
     assert app.run() == "as it is\n"
+
+
+def test_loading_leaves_nothing_of_the_translator_behind(app: App) -> None:
+    app.write({"main.py": "import other\n" + "print >>None, `1`\n" * 100})
+    app.write({"other.py": "def f((a, b)):\n    if a < b: return a / b\n" * 100})
+    code = """
+        import ast, gc
+        import_app('main')
+        gc.collect()
+        objects = gc.get_objects()
+        print([o for o in objects if isinstance(o, ast.AST) and 'lineno' in vars(o)])
+        names = {'Parser', 'Lowerer', 'Tokenizer', 'Scope', 'Translation'}
+        print([type(o).__name__ for o in objects if type(o).__name__ in names])
+    """
+    assert app.run(code).splitlines()[-2:] == ["[]", "[]"]
+
+
+def test_os_path_is_a_module_to_import_from(app: App) -> None:
+    app.write(
+        {
+            "main.py": """
+                import os, os.path as path
+                from os.path import join, walk
+                def local():
+                    from os.path import *
+                    return basename('a/b')
+                print join('a', 'b'), walk is os.path.walk, path is os.path, local()
+                print __import__('os.path') is os
+                print __import__('os.path', {}, {}, ['join']) is path
+            """
+        }
+    )
+    assert app.run() == "a/b True True b\nTrue\nTrue\n"
+
+
+def test_a_start_from_the_cache_loads_no_translator(app: App) -> None:
+    app.write({"main.py": "import os\nprint os.sep, sorted([2, None])"})
+    assert app.run() == "/ [None, 2]\n"
+    code = """
+        import sys
+        import_app('main')
+        ours = [name for name in sys.modules if name.startswith('channelshim.python27')]
+        print([name for name in ours if name.rpartition('.')[2].startswith(
+            ('parser', 'lowering', 'tokens', 'translation'))])
+        print([name[-6:] for name in ours if name.endswith('_27')])
+    """
+    assert app.run(code).splitlines()[1:] == ["[]", "['sys_27', '.os_27']"]
+
+
+def test_the_standard_library_is_where_sysconfig_says() -> None:
+    names = ("stdlib", "platstdlib")
+    expected = {os.path.realpath(sysconfig.get_path(name)) for name in names}
+    assert set(map(os.path.realpath, standard_folders())) == expected

@@ -153,7 +153,9 @@ def random_request(chance: random.Random, *, is_last: bool) -> Asked:
 
 # --- The model ------------------------------------------------------------------------
 
-NO_ANSWER = (500, [], b"The app did not answer.")
+TEXT = [["Content-Type", "text/plain; charset=utf-8"]]
+TEXT += [["X-Content-Type-Options", "nosniff"]]
+NO_ANSWER = (500, TEXT, b"The app did not answer.")
 HOP_BY_HOP = ("Connection", "Transfer-Encoding")
 UNSENDABLE = ("X-Wide", "X Space", "X-Split", "X-Number")
 
@@ -163,7 +165,7 @@ def expected(asked: Asked) -> tuple[Answer, bool]:
     closes = asked.is_last or asked.version == "1.0"
     if len(asked.body) > MAXIMUM_BODY_BYTES:
         too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        return whole(asked, too_large, [], too_large.phrase.encode(), closes), closes
+        return whole(asked, too_large, TEXT, too_large.phrase.encode(), closes), closes
     pieces = [piece.encode() for piece in asked.pieces]
     pieces.append(asked.body if asked.reads else b"")
     if asked.how == "write":
