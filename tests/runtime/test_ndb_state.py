@@ -156,7 +156,8 @@ def test_what_is_left_at_the_end_is_what_a_flush_of_all_leaves(
         try:
             scope.close()
         except Exception as error:
-            raised += f" at the end {type(error).__name__}"
+            # A failure ends a flush, however far ndb has come with the rest.
+            return f"{raised} at the end {type(error).__name__}", None
         left = in_request(
             lambda: [(each.key.id(), each.text) for each in note.query().fetch()]
         )
