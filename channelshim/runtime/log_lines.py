@@ -23,7 +23,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from channelshim.runtime.environment import is_in_request
 from channelshim.runtime.log_text import block
@@ -39,11 +39,17 @@ Written at once they would hold up the thread that answers everybody."""
 FLUSH_SECONDS: Final = 0.5
 """How long an end at once may wait for the log."""
 
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[IO[str]]
+else:
+    # Python 3.10 takes no parameters for it.
+    _StreamHandler = logging.StreamHandler
+
 Describe = Callable[..., str]
 Note = tuple[float, Describe, tuple[Any, ...]]
 
 
-class LineHandler(logging.StreamHandler[IO[str]]):
+class LineHandler(_StreamHandler):
     """Writes records at once and notes in batches; see the module.
 
     Args:
