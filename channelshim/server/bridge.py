@@ -18,12 +18,12 @@ from channelshim.server.environ import environ_of
 from channelshim.server.exchange import Exchange, Head
 from channelshim.server.executor import Executor
 from channelshim.server.remembered_files import RememberedFile, RememberedFiles
-from channelshim.server.request_body import BODY_SECONDS, Scope, read_body
+from channelshim.server.request_body import Scope, read_body
 from channelshim.server.response import TEXT_HEADERS, Connection, Response
 from channelshim.server.response_bytes import Headers
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from channelshim.server.uvicorn_names import RequestResponseCycle
 
 CallSoon = Callable[[Callable[[], None]], object]
 WhenSafe = Callable[[Callable[[], None]], None]
@@ -40,7 +40,6 @@ class WsgiBridge:
         when_safe: see contracts.Broker; None where no message need be waited for.
         log: told of each request whose answer has begun.
         maximum_body_bytes: a longer body is refused with 413.
-        body_seconds: longest wait for the next piece of a body; then 408.
 
     Attributes:
         call_soon: see exchange.Surroundings.
@@ -57,11 +56,9 @@ class WsgiBridge:
         when_safe: WhenSafe | None = None,
         log: Log | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
-        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._executor = executor
         self._maximum_body_bytes = maximum_body_bytes
-        self._body_seconds = body_seconds
         self._pacing = pacing or Pacing()
         self._log = log
         self._files = RememberedFiles()
@@ -161,7 +158,6 @@ class WsgiBridge:
                 scope,
                 response.cycle.receive,
                 maximum_bytes=self._maximum_body_bytes,
-                seconds=self._body_seconds,
             )
         except RemoteProtocolError as error:
             await response.drain()

@@ -13,16 +13,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from channelshim.appserver.response_rules import NO_SNIFFING
-from channelshim.server.response_bytes import (
-    BODILESS,
-    STATUS_LINE,
-    BadAnswer,
-    Headers,
-    head_lines,
-)
+from channelshim.server.response_bytes import BODILESS, BadAnswer, Headers, head_lines
+from channelshim.server.uvicorn_names import STATUS_LINE
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from channelshim.server.uvicorn_names import RequestResponseCycle
 
 _logger: Final = logging.getLogger("channelshim.server")
 

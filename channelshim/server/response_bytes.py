@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from uvicorn.protocols.http.httptools_impl import (
-    HEADER_RE,
-    HEADER_VALUE_RE,
-)
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE as STATUS_LINE,
-)
+from channelshim.server.uvicorn_names import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE
 
 Headers = Iterable[tuple[str, str]]
 

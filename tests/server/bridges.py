@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.http_protocol import Begin, for_server
+from channelshim.transports.connection_table import ConnectionTable
 from tests.lanes import timeout_factor
 
 PATIENCE_SECONDS = 20.0 * timeout_factor()
@@ -50,7 +51,7 @@ async def listen(protocol: type[asyncio.Protocol], app: Any = nothing) -> Any:
 async def serve(bridge: WsgiBridge, begin: Begin | None = None) -> Any:
     """Return a server whose requests a bridge answers, on the running loop."""
     bridge.start(asyncio.get_running_loop().call_soon_threadsafe)
-    return await listen(for_server(None, begin or bridge.begin))
+    return await listen(for_server(None, begin or bridge.begin, ConnectionTable()))
 
 
 @contextlib.asynccontextmanager
