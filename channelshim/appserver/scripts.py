@@ -222,6 +222,9 @@ class Scripts:
 
     def lazy(self, script: str) -> WSGIApplication:
         """Return an application that loads the script when it is called."""
+        loaded = self._applications.get(script)
+        if loaded is not None:
+            return loaded
 
         def application(environ: Any, start_response: Any) -> Iterable[bytes]:
             return self.load(script)(environ, start_response)

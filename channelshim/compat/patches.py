@@ -16,6 +16,7 @@ from channelshim.compat import (
     legacy_text,
     legacy_unittest,
     legacy_webob,
+    ndb_marks,
     ndb_tuning,
     tracebacks,
     upload_guard,
@@ -23,6 +24,7 @@ from channelshim.compat import (
 
 _ALWAYS: Final = "as long as code of Python 2.7 runs here"
 _SDK: Final = "until the SDK does so itself"
+_MARKS: Final = "a put looks for ndb's marks in os.environ a hundred times"
 _BYTES: Final = "takes bytes that are text where 2.7 had one type"
 _MESSAGES: Final = "takes the messages of entity_pb and its like"
 
@@ -88,6 +90,10 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch(f"{_GOOGLE}.api.datastore", legacy_str_uses.patch_datastore, _BYTES, _ALWAYS),
     Patch(f"{_GOOGLE}.ext.db", legacy_str_uses.patch_db, _BYTES, _ALWAYS),
     Patch(f"{_GOOGLE}.ext.ndb.key", legacy_str_uses.patch_ndb_key, _BYTES, _ALWAYS),
+    Patch(f"{_GOOGLE}.api.datastore", ndb_marks.find_connection, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.api.full_app_id", ndb_marks.find_application_id, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.ext.ndb.tasklets", ndb_marks.find_context, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.ext.ndb.eventloop", ndb_marks.find_event_loop, _MARKS, _SDK),
     Patch(f"{_GOOGLE}.api.mail", legacy_str_uses.patch_mail, _BYTES, _ALWAYS),
     Patch(
         f"{_GOOGLE}.api.apiproxy_stub_map",

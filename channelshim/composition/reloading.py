@@ -22,6 +22,7 @@ from channelshim.appserver.dialects import PYTHON3
 from channelshim.composition.file_times import FileTimes, changed_paths, file_times
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.threads import Kept, Threads
+from channelshim.runtime import log_lines
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
@@ -239,6 +240,7 @@ class Command:
                 handover.catch_ups,
             ]
         )
+        log_lines.flush()
         sys.stdout.flush()
         sys.stderr.flush()
         try:

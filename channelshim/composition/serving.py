@@ -118,10 +118,11 @@ class Serving:
         self._front = Front(instance, sender=self._sender, pacing=pacing)
         threads = worker_count(settings, plan.app.config)
         bridge = make_bridge(
-            AccessLog(app_server),
+            app_server,
             threads,
             instance.threads,
             pacing=pacing,
+            log=AccessLog().note,
             deadlines=instance.deadlines,
             deadline_seconds=settings.request_deadline_seconds,
             when_safe=instance.broker.when_safe,

@@ -6,6 +6,7 @@ google/appengine/api/users.py reads.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,34 +46,54 @@ def request_variables(
         user: who asks, or None.
     """
     variables = dict(application.environment or {})
-    for key, value in environ.items():
-        # Nearly all names are the same in each request.
-        if isinstance(value, str) and (key in _names or _is_name(key)):
-            variables[key] = value
+    variables.update(
+        [
+            # Nearly all names are the same in each request.
+            (key, value)
+            for key, value in environ.items()
+            if isinstance(value, str) and (key in _names or _is_name(key))
+        ]
+    )
     host = environ.get("HTTP_HOST") or "{}:{}".format(
         environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "80")
     )
-    email = user.email if user else ""
     variables.update(
-        APPLICATION_ID=f"dev~{application.application_id}",
-        APPENGINE_RUNTIME="python27",
-        AUTH_DOMAIN=limits.AUTH_DOMAIN,
-        CURRENT_MODULE_ID=application.module,
-        CURRENT_VERSION_ID=f"{application.version}.1",
-        DEFAULT_VERSION_HOSTNAME=host,
-        GAE_ENV="localdev",
-        GAE_RUNTIME="python27",
-        HTTP_HOST=host,
-        INSTANCE_ID="0",
-        SERVER_SOFTWARE=SERVER_SOFTWARE,
-        TZ="UTC",
-        USER_EMAIL=email,
-        USER_ID=user.user_id if user else "",
-        USER_IS_ADMIN="1" if user and user.is_admin else "0",
-        USER_NICKNAME=email.partition("@")[0],
-        USER_ORGANIZATION=email.partition("@")[2],
+        _variables_of(
+            application.application_id, application.module, application.version
+        )
     )
+    variables["DEFAULT_VERSION_HOSTNAME"] = variables["HTTP_HOST"] = host
+    if user is not None:
+        variables.update(
+            USER_EMAIL=user.email,
+            USER_ID=user.user_id,
+            USER_IS_ADMIN="1" if user.is_admin else "0",
+            USER_NICKNAME=user.email.partition("@")[0],
+            USER_ORGANIZATION=user.email.partition("@")[2],
+        )
     return variables
+
+
+@functools.lru_cache(16)
+def _variables_of(application_id: str, module: str, version: str) -> dict[str, str]:
+    """Return what is the same for every request that nobody makes by name."""
+    return {
+        "APPLICATION_ID": f"dev~{application_id}",
+        "APPENGINE_RUNTIME": "python27",
+        "AUTH_DOMAIN": limits.AUTH_DOMAIN,
+        "CURRENT_MODULE_ID": module,
+        "CURRENT_VERSION_ID": f"{version}.1",
+        "GAE_ENV": "localdev",
+        "GAE_RUNTIME": "python27",
+        "INSTANCE_ID": "0",
+        "SERVER_SOFTWARE": SERVER_SOFTWARE,
+        "TZ": "UTC",
+        "USER_EMAIL": "",
+        "USER_ID": "",
+        "USER_IS_ADMIN": "0",
+        "USER_NICKNAME": "",
+        "USER_ORGANIZATION": "",
+    }
 
 
 _names: set[str] = set()
