@@ -27,7 +27,13 @@ from channelshim.appserver.request_urls import absolute_url, request_url
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts
 from channelshim.appserver.turn import Turn
-from channelshim.appyaml.config import STATIC_DIR, STATIC_FILES, AppConfig, Handler
+from channelshim.appyaml.config import (
+    NOTHING,
+    STATIC_DIR,
+    STATIC_FILES,
+    AppConfig,
+    Handler,
+)
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
@@ -35,8 +41,8 @@ from channelshim.contracts.identity import Login, User
 from channelshim.pages.errors import not_found_text
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.variables import (
-    SERVER_SOFTWARE,
     Application,
+    platform_variables,
     request_variables,
 )
 from channelshim.services import shutdown
@@ -282,6 +288,8 @@ class AppServer:
             if handler.has_fall_through:
                 return None
             return answer(start_response, HTTPStatus.NOT_FOUND, "No such file.\n")
+        if handler.target == NOTHING:
+            return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
         script = static.expand(handler.target, match)
         if "\\" in handler.target and not self._scripts.is_own(script):
             return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
@@ -300,9 +308,12 @@ class AppServer:
             scheme = str(environ.get("wsgi.url_scheme", "http"))
             environ["REQUEST_SCHEME"] = scheme
             environ["HTTPS"] = "on" if scheme == "https" else "off"
-            # deferred asks the WSGI environment, not os.environ.
-            environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
-            variables = request_variables(self._application, environ, user)
+            # Apps and deferred ask the WSGI environment as well as os.environ.
+            platform = platform_variables(self._application, environ, user)
+            environ.update(platform)
+            if isinstance(script, str):
+                environ["PATH_TRANSLATED"] = self._scripts.file_of(script)
+            variables = request_variables(self._application, environ, user, platform)
             turn.enter(RequestScope({**variables, **upload_guard.variables(environ)}))
             namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
             if namespace and guard.is_internal(environ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,11 +97,11 @@ def _group() -> None:
 
 
 @_group.command("serve", cls=_OldFlags)
-@click.argument("app_dir", default=".")
+@click.argument("app", nargs=-1)
 @_with_settings
-def _serve(app_dir: str, **settings: Any) -> None:
-    """Serve the app in the folder APP_DIR."""
-    serve(app_dir, settings)
+def _serve(app: tuple[str, ...], **settings: Any) -> None:
+    """Serve the app in the folder APP, or the modules whose YAML files are named."""
+    serve(app, settings)
 
 
 @_group.command("init")
@@ -154,20 +154,27 @@ def _test(arguments: tuple[str, ...]) -> None:
 
 @click.command(cls=_OldFlags, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-@click.argument("app_dir", default=".")
+@click.argument("app", nargs=-1)
 @_with_settings
-def _dev_appserver(app_dir: str, **settings: Any) -> None:
-    """Serve the App Engine app in the folder APP_DIR, as the old command did."""
-    serve(app_dir, settings)
+def _dev_appserver(app: tuple[str, ...], **settings: Any) -> None:
+    """Serve the App Engine app in the folder APP, as the old command did.
+
+    APP may also be an app.yaml, or several such files and dispatch.yaml: modules.
+    """
+    serve(app, settings)
 
 
-def serve(app_dir: str, arguments: dict[str, Any]) -> None:
-    """Serve with settings from the command line; logs go to standard error."""
-    # A path of app.yaml itself was accepted by the old command too.
-    path = Path(app_dir)
+def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
+    """Serve with settings from the command line; logs go to standard error.
+
+    Args:
+        app: a folder, or YAML files; nothing for the folder where this is started.
+        arguments: settings by name.
+    """
+    paths = [Path(each) for each in app] or [Path()]
     # Even while an editor that writes files by renaming them leaves none there.
-    if path.name in ("app.yaml", "app.yml") and not path.is_dir():
-        path = path.parent
+    if len(paths) == 1 and paths[0].name in APP_FILES and not paths[0].is_dir():
+        paths = [paths[0].parent]
     from channelshim.cli import terminal
     from channelshim.composition import reloading
 
@@ -179,12 +186,15 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
         for sentence in idle_sentences(arguments, os.environ):
             _logger.warning("%s", sentence)
     _serve_app(
-        path, settings, command if settings.automatic_restart else None, handover
+        paths, settings, command if settings.automatic_restart else None, handover
     )
 
 
+APP_FILES: Final = ("app.yaml", "app.yml")
+
+
 def _serve_app(
-    path: Path,
+    paths: Sequence[Path],
     settings: Settings,
     command: Command | None,
     handover: Handover | None,
@@ -197,7 +207,7 @@ def _serve_app(
         terminal.complain(str(error), report=getattr(error, "report", ""))
         return _sentence(error)
 
-    doors.serve_folder(path, settings, command, handover, terminal.say, complain)
+    doors.serve_named(paths, settings, command, handover, terminal.say, complain)
 
 
 def _sentence(error: ChannelShimError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from channelshim import limits
@@ -14,7 +14,9 @@ from channelshim.compat.import_hooks import (
     answer_last_for,
     hide_while_importing,
 )
+from channelshim.compat.old_messages import answer_for_messages
 from channelshim.compat.patches import FALLBACKS, HIDDEN, PATCHES, Patch
+from channelshim.compat.refused_modules import HintOf, refuse
 from channelshim.compat.testbed import patch_testbed
 from channelshim.runtime import environment
 from channelshim.runtime.variables import SERVER_SOFTWARE
@@ -26,6 +28,11 @@ def install(
     *,
     aliases: Mapping[str, str],
     make_channel_stub: Callable[[], Any],
+    fallbacks: Mapping[str, str] | None = None,
+    messages: Mapping[str, str] | None = None,
+    hint_of: HintOf = lambda name: None,
+    refused: Sequence[str] = (),
+    placeholders: Sequence[str] = (),
     application_id: str = "",
 ) -> None:
     """Apply every patch now, or when its module is imported. Idempotent.
@@ -35,6 +42,11 @@ def install(
     Args:
         aliases: Google's dotted name to the module that answers for it.
         make_channel_stub: makes what a testbed's init_channel_stub registers.
+        fallbacks: the same as aliases, for names that nobody else has.
+        messages: old names of modules of protocol buffers, to today's.
+        hint_of: names that can be imported and not called; see refused_modules.
+        refused: those among them that are modules of a package.
+        placeholders: packages that are there for a module in them.
         application_id: APPLICATION_ID outside of requests, where nobody has set it;
             "" leaves it alone.
     """
@@ -47,7 +59,9 @@ def install(
     if application_id:
         environ.setdefault("APPLICATION_ID", f"dev~{application_id}")
     answer_for(aliases)
-    answer_last_for(FALLBACKS)
+    answer_last_for({**FALLBACKS, **(fallbacks or {})})
+    answer_for_messages(messages or {})
+    refuse(hint_of, listed=refused, placeholders=placeholders)
     if _installed:
         return
     for hidden, importer in HIDDEN:

@@ -106,6 +106,9 @@ class Watcher:
             return False
         if any(part.startswith(".") or part == "__pycache__" for part in parts):
             return False
+        if parts == ("index.yaml",):
+            # The datastore reads it again by itself, and may have written it.
+            return False
         if any(path.is_relative_to(folder) for folder in self._ignored):
             return False
         if path.suffix in _SUFFIXES:
@@ -134,11 +137,13 @@ class Handover:
         application_id: of the app. It and the data stay what they are while the
             command runs, whatever app.yaml says by now, as in the original.
         store_directory: the folder of its data, absolute.
+        others: the listening sockets of further modules.
     """
 
     listener: socket.socket
     application_id: str
     store_directory: Path
+    others: tuple[socket.socket, ...] = ()
 
 
 def take_over() -> Handover | None:
@@ -146,11 +151,20 @@ def take_over() -> Handover | None:
     text = os.environ.pop(HANDOVER_VARIABLE, None)
     if text is None:
         return None
-    number, application_id, store_directory = json.loads(text)
+    number, application_id, store_directory, *others = json.loads(text)
+    return Handover(
+        _inherited(number),
+        application_id,
+        Path(store_directory),
+        tuple(_inherited(other) for other in others),
+    )
+
+
+def _inherited(number: int) -> socket.socket:
     listener = socket.socket(fileno=number)
     listener.set_inheritable(False)
     listener.setblocking(False)
-    return Handover(listener, application_id, Path(store_directory))
+    return listener
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +204,14 @@ class Command:
         Raises:
             ConfigurationError: the folder or the interpreter has gone.
         """
-        listener = handover.listener
-        listener.set_inheritable(True)
+        for listener in (handover.listener, *handover.others):
+            listener.set_inheritable(True)
         os.environ[HANDOVER_VARIABLE] = json.dumps(
             [
-                listener.fileno(),
+                handover.listener.fileno(),
                 handover.application_id,
                 os.path.abspath(handover.store_directory),
+                *(other.fileno() for other in handover.others),
             ]
         )
         sys.stdout.flush()

@@ -7,12 +7,12 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from channelshim.appserver.access_log import AccessLog
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import Exposure
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
@@ -27,6 +27,9 @@ from channelshim.transports.routes import Routes
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import Acceptor
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 SWITCH_SECONDS: Final = 0.001
 """sys.setswitchinterval while serving: handlers that compute hold the interpreter for
 5 ms at a time by default, and the loop's first message would wait as long
@@ -39,12 +42,20 @@ def address_of(plan: Plan, listener: socket.socket) -> str:
     return f"{host}:{listener.getsockname()[1]}"
 
 
-def exposure_of(plan: Plan, listener: socket.socket) -> Exposure:
-    """Return what the door of our own server allows."""
+def exposure_of(
+    plan: Plan, listener: socket.socket, own: socket.socket | None = None
+) -> Exposure:
+    """Return what the door of our own server allows.
+
+    Args:
+        plan: of the app.
+        listener: the first one, whose address decides.
+        own: where a further module listens; None for the first one.
+    """
     settings = plan.settings
     is_loopback = is_on_loopback(listener)
     return Exposure(
-        host=address_of(plan, listener),
+        host=address_of(plan, own or listener),
         allowed_hosts=(
             frozenset(settings.allowed_hosts)
             if is_loopback
@@ -58,29 +69,46 @@ def exposure_of(plan: Plan, listener: socket.socket) -> Exposure:
     )
 
 
+class Served(Protocol):
+    """What answers for the app: one AppServer, or several modules."""
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request from outside."""
+
+    def host_refusal(self, host: str) -> str:
+        """See AppServer.host_refusal."""
+
+    def loaded_files(self) -> Iterator[str]:
+        """See AppServer.loaded_files."""
+
+
 class Serving:
     """One instance behind our own server.
 
     Args:
         instance: with its store open.
         app_server: of the instance, its app loaded.
-        listener: from server.serve.bind; closed at the end.
+        listeners: from server.serve.bind, the app's own first; closed at the end.
         say: prints a line for the person at the terminal.
         command: executed again, in this process's place, when a file of the app has
             changed; None leaves changes alone.
         is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
+        names: what the listeners behind the first one are.
     """
 
     def __init__(
         self,
         instance: Instance,
-        app_server: AppServer,
-        listener: socket.socket,
+        app_server: Served,
+        listeners: Sequence[socket.socket],
         say: Callable[[str], None],
         *,
         command: Command | None = None,
         is_app_broken: bool = False,
+        names: Sequence[str] = (),
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -88,11 +116,12 @@ class Serving:
         self._say = say
         self._command = command
         self._is_app_broken = is_app_broken
-        self._address = address_of(plan, listener)
+        self._addresses = [address_of(plan, each) for each in listeners]
+        self._names = names
         self._changed = ""
         # A duplicate: closing the server's own must not close what the next one
         # inherits.
-        self._kept = listener.dup() if command is not None else None
+        self._kept = [each.dup() for each in listeners if command is not None]
         self._sender = RingSender()
         pacing = Pacing()
         self._front = Front(instance, sender=self._sender, pacing=pacing)
@@ -120,8 +149,9 @@ class Serving:
         routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
         bridge.report_to(instance.status)
         acceptor.report_to(instance.status)
+        application = Application(bridge, routes)
         self._server = Server(
-            [Listener(listener, Application(bridge, routes), acceptor)],
+            [Listener(each, application, acceptor) for each in listeners],
             on_started=self._started,
             on_stopping=self._stopping,
         )
@@ -148,12 +178,17 @@ class Serving:
         # Tasks in hand get what requests get; one that is cut off runs again.
         waits = self._server.is_terminated
         self._front.close(STOP_SECONDS if waits else INTERRUPT_SECONDS)
-        if self._changed and self._command is not None and self._kept is not None:
+        if self._changed and self._command is not None and self._kept:
             root = self._plan.app.directory.resolve()
             self._say(f"{os.path.relpath(self._changed, root)} has changed: reloading.")
             application_id = self._plan.application.application_id
             self._command.replace_process(
-                Handover(self._kept, application_id, self._plan.store_directory)
+                Handover(
+                    self._kept[0],
+                    application_id,
+                    self._plan.store_directory,
+                    tuple(self._kept[1:]),
+                )
             )
 
     def _started(self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
@@ -162,13 +197,16 @@ class Serving:
         if not self._is_app_broken:
             self._front.start_jobs()
         name = self._plan.application.application_id
-        self._say(f"{name} is running at http://{self._address}/")
+        self._say(f"{name} is running at http://{self._addresses[0]}/")
+        for module, address in zip(self._names, self._addresses[1:], strict=False):
+            self._say(f"{module} is running at http://{address}/")
         self._say("Press Ctrl-C to stop.")
 
     def _stopping(self) -> None:
-        if self._kept is not None and not self._changed:
+        if not self._changed:
             # The end: nobody should wait for a next one.
-            self._kept.close()
+            for listener in self._kept:
+                listener.close()
         self._front.stop()
 
     def _note_change(self, path: str) -> None:

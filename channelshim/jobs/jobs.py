@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from channelshim import limits
@@ -52,7 +53,8 @@ class Jobs:
         self._runner: TaskRunner | None = None
         self._scheduler: CronScheduler | None = None
         self._dispatcher: Dispatcher | None = None
-        self._says_stop = False
+        # Modules whose instances are told of their end.
+        self._stopped: list[str] = []
 
     def report_to(self, status: Status) -> None:
         """Register the tasks that wait and run, and those that do not end."""
@@ -82,6 +84,7 @@ class Jobs:
         *,
         runs_cron: bool,
         runs_tasks: bool = True,
+        modules: Sequence[AppConfig] = (),
     ) -> None:
         """Begin to run tasks, and cron jobs if asked; tell the app of its start.
 
@@ -90,6 +93,7 @@ class Jobs:
             config: app.yaml, or None.
             runs_cron: off in the old server.
             runs_tasks: False leaves them in the store.
+            modules: the app.yaml of further modules.
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
             _logger.warning("%s", warning)
@@ -112,17 +116,21 @@ class Jobs:
             _logger.info("cron.yaml is not run; --cron=yes runs it")
         if config is None:
             return
-        self._says_stop = config.has_instances
         self._dispatcher = dispatcher
-        if config.has_instances:
-            self._tell_instance(limits.PATH_START)
-        if "warmup" in config.inbound_services:
-            self._tell_instance(limits.PATH_WARMUP)
+        for each in (config, *modules):
+            if each.has_instances:
+                self._stopped.append(each.module)
+                self._tell_instance(limits.PATH_START, each.module)
+            if "warmup" in each.inbound_services:
+                self._tell_instance(limits.PATH_WARMUP, each.module)
 
-    def _tell_instance(self, path: str) -> threading.Thread:
+    def _tell_instance(self, path: str, module: str) -> threading.Thread:
         """Make a request of an instance's life, whatever it answers."""
         request = InternalRequest(
-            "GET", path, remote_address=limits.INSTANCE_REMOTE_ADDRESS
+            "GET",
+            path,
+            remote_address=limits.INSTANCE_REMOTE_ADDRESS,
+            target=module,
         )
         assert self._dispatcher is not None
         thread = threading.Thread(
@@ -136,9 +144,10 @@ class Jobs:
 
         An instance that stays is told of its end first, and gets as long.
         """
-        if self._says_stop:
-            self._says_stop = False
-            self._tell_instance(limits.PATH_STOP).join(timeout_seconds)
+        stopped, self._stopped = self._stopped, []
+        told = [self._tell_instance(limits.PATH_STOP, module) for module in stopped]
+        for thread in told:
+            thread.join(timeout_seconds)
         if self._scheduler is not None:
             self._scheduler.stop(timeout_seconds)
         if self._runner is not None and not self._runner.stop(timeout_seconds):

@@ -23,6 +23,9 @@ TASK_LEASE_SECONDS: Final = 15 * 60.0
 TASK_RUNNERS: Final = 8
 """Tasks that run at once: one slow task holds up nobody."""
 
+MAXIMUM_LAST_ANSWERS: Final = 10_000
+"""Failed tasks whose last answer is remembered for their next try."""
+
 _logger: Final = logging.getLogger("channelshim.tasks")
 
 _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
@@ -101,6 +104,8 @@ class TaskRunner:
         self._threads = threads or Threads()
         self._deadline_seconds = deadline_seconds
         self._running: Counter[str] = Counter()
+        # By queue and name, until the next try.
+        self._last_answers: dict[tuple[str, str], int] = {}
         # Since when each runner has its task: monotonic seconds.
         self._begun: dict[int, tuple[float, Task]] = {}
         self._given_up: set[int] = set()
@@ -301,7 +306,14 @@ class TaskRunner:
             _logger.error("task %s of %s: %s", task.name, task.queue, error)
 
     def _run(self, task: Task) -> None:
-        status = self._dispatcher.dispatch(task_request(task)).status
+        queue = self._queues.get(task.queue)
+        key = task.queue, task.name
+        request = task_request(
+            task,
+            queue.target if queue is not None else "",
+            self._last_answers.pop(key, None),
+        )
+        status = self._dispatcher.dispatch(request).status
         now = self._clock.time()
         if 200 <= status < 300:
             self._tasks.finish(task, now)
@@ -328,6 +340,8 @@ class TaskRunner:
             status,
             wait,
         )
+        if len(self._last_answers) < MAXIMUM_LAST_ANSWERS:
+            self._last_answers[key] = status
         self._tasks.give_back(task, self._worker_id, now + wait)
 
 
@@ -338,8 +352,18 @@ def retry_parameters(task: Task, queue: Queue | None) -> RetryParameters:
     return RetryParameters.of(task.retry)
 
 
-def task_request(task: Task) -> InternalRequest:
-    """Return the request of a task, with the headers that apps read."""
+def task_request(
+    task: Task, target: str = "", previous_status: int | None = None
+) -> InternalRequest:
+    """Return the request of a task, with the headers that apps read.
+
+    Args:
+        task: to be run.
+        target: of its queue; "" for the host that the task names.
+        previous_status: what its last try was answered; None before the first, and
+            after a restart.
+    """
+    host = next((value for name, value in task.headers if name.lower() == "host"), "")
     own = [
         (name, value)
         for name, value in task.headers
@@ -349,18 +373,23 @@ def task_request(task: Task) -> InternalRequest:
         (value for name, value in task.headers if name.lower() == "content-type"), ""
     )
     retries = str(task.retries)
+    before = []
+    if previous_status is not None:
+        before = [("X-AppEngine-TaskPreviousResponse", str(previous_status))]
     return InternalRequest(
         method=task.method,
         path=task.path,
         body=task.body,
         content_type=content_type,
         remote_address=limits.TASK_REMOTE_ADDRESS,
+        target=target or host,
         headers=(
             *own,
             ("X-AppEngine-QueueName", task.queue),
             ("X-AppEngine-TaskName", task.name),
             ("X-AppEngine-TaskRetryCount", retries),
             ("X-AppEngine-TaskExecutionCount", retries),
+            *before,
             ("X-AppEngine-TaskETA", f"{task.eta:.6f}"),
             ("User-Agent", "AppEngine-Google; (+http://code.google.com/appengine)"),
         ),

@@ -11,7 +11,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final
 
 from channelshim.compat import import_hooks, legacy_str
-from channelshim.python27 import gone, mends, names
+from channelshim.python27 import mends, names
 from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles
 from channelshim.python27.loading import Finder, Importer
@@ -55,7 +55,6 @@ def install(
             cache = CodeCache(cache_dir) if use_cache else None
             _importer = make_importer(AppFiles(), cache)
             import_hooks.add_finder(Finder(_importer))
-            gone.install()
             mends.install(_importer.shadows.get)
             legacy_str.set_kind(NativeStr)
         _importer.files.add_root(os.fspath(app_dir))

@@ -6,9 +6,11 @@ google/appengine/api/users.py reads.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from channelshim import limits
 from channelshim.contracts.identity import User
@@ -25,17 +27,96 @@ class Application:
         application_id: APPLICATION_ID, without partition; "myapp".
         module: CURRENT_MODULE_ID.
         version: CURRENT_VERSION_ID's first half.
+        minor_version: its other half, another at each start.
+        instance_id: INSTANCE_ID; "0" for an instance that stays, as it was.
+        default_host: DEFAULT_VERSION_HOSTNAME; "" for the host that a request names.
+        runtime: GAE_RUNTIME, as app.yaml names it.
         environment: env_variables of app.yaml.
     """
 
     application_id: str
     module: str = "default"
     version: str = "1"
+    minor_version: str = "1"
+    instance_id: str = "0"
+    default_host: str = ""
+    runtime: str = "python27"
     environment: Mapping[str, str] | None = None
 
 
-def request_variables(
+def platform_variables(
     application: Application, environ: Mapping[str, Any], user: User | None
+) -> dict[str, str]:
+    """Return what the platform itself says of a request, in os.environ and in WSGI's.
+
+    Args:
+        application: the app's facts.
+        environ: the WSGI environment, outside headers already stripped.
+        user: who asks, or None.
+    """
+    host = environ.get("HTTP_HOST") or "{}:{}".format(
+        environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "80")
+    )
+    email = user.email if user else ""
+    application_id = f"dev~{application.application_id}"
+    noise = secrets.token_hex(_LOG_ID_BYTES)
+    variables = {
+        "APPLICATION_ID": application_id,
+        "APPENGINE_RUNTIME": "python27",
+        "AUTH_DOMAIN": limits.AUTH_DOMAIN,
+        "CURRENT_MODULE_ID": application.module,
+        "CURRENT_VERSION_ID": f"{application.version}.{application.minor_version}",
+        "DATACENTER": DATACENTER,
+        "DEFAULT_VERSION_HOSTNAME": application.default_host or host,
+        "GAE_ENV": "localdev",
+        "GAE_RUNTIME": application.runtime,
+        "HTTP_HOST": host,
+        "HTTP_X_APPENGINE_COUNTRY": UNKNOWN_COUNTRY,
+        "INSTANCE_ID": application.instance_id,
+        "REQUEST_ID_HASH": noise[:_HASH_DIGITS].upper(),
+        "REQUEST_LOG_ID": noise,
+        "REQUEST_URI": quote(
+            environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
+            safe=_UNQUOTED,
+            encoding="latin-1",
+        ),
+        "SERVER_SOFTWARE": SERVER_SOFTWARE,
+        "TZ": "UTC",
+        "USER_EMAIL": email,
+        "USER_ID": user.user_id if user else "",
+        "USER_IS_ADMIN": "1" if user and user.is_admin else "0",
+        "USER_NICKNAME": email.partition("@")[0],
+        "USER_ORGANIZATION": email.partition("@")[2],
+    }
+    if application.runtime.startswith(_PYTHON3):
+        variables.update(
+            GAE_APPLICATION=application_id,
+            GAE_INSTANCE=application.instance_id,
+            GAE_SERVICE=application.module,
+            GAE_VERSION=application.version,
+            GOOGLE_CLOUD_PROJECT=application.application_id,
+        )
+    return variables
+
+
+_PYTHON3: Final = "python3"
+_UNQUOTED: Final = "/~:@!$&'()*+,;="
+"""What a path may hold as it is (RFC 3986, 3.3)."""
+_LOG_ID_BYTES: Final = 16
+_HASH_DIGITS: Final = 8
+
+DATACENTER: Final = "us1"
+"""Where the old server said it was."""
+
+UNKNOWN_COUNTRY: Final = "ZZ"
+"""What X-AppEngine-Country says of an address that nobody knows."""
+
+
+def request_variables(
+    application: Application,
+    environ: Mapping[str, Any],
+    user: User | None,
+    platform: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return what os.environ holds on top of the process's own during a request.
 
@@ -43,35 +124,16 @@ def request_variables(
         application: the app's facts.
         environ: the WSGI environment, outside headers already stripped.
         user: who asks, or None.
+        platform: from `platform_variables`, where they are known already.
     """
     variables = dict(application.environment or {})
     for key, value in environ.items():
         # Nearly all names are the same in each request.
         if isinstance(value, str) and (key in _names or _is_name(key)):
             variables[key] = value
-    host = environ.get("HTTP_HOST") or "{}:{}".format(
-        environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "80")
-    )
-    email = user.email if user else ""
-    variables.update(
-        APPLICATION_ID=f"dev~{application.application_id}",
-        APPENGINE_RUNTIME="python27",
-        AUTH_DOMAIN=limits.AUTH_DOMAIN,
-        CURRENT_MODULE_ID=application.module,
-        CURRENT_VERSION_ID=f"{application.version}.1",
-        DEFAULT_VERSION_HOSTNAME=host,
-        GAE_ENV="localdev",
-        GAE_RUNTIME="python27",
-        HTTP_HOST=host,
-        INSTANCE_ID="0",
-        SERVER_SOFTWARE=SERVER_SOFTWARE,
-        TZ="UTC",
-        USER_EMAIL=email,
-        USER_ID=user.user_id if user else "",
-        USER_IS_ADMIN="1" if user and user.is_admin else "0",
-        USER_NICKNAME=email.partition("@")[0],
-        USER_ORGANIZATION=email.partition("@")[2],
-    )
+    if platform is None:
+        platform = platform_variables(application, environ, user)
+    variables.update(platform)
     return variables
 
 
