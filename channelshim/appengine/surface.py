@@ -250,6 +250,14 @@ FALLBACKS: Final = (
     _other("webapp2_extras.config", f"{_OURS}.webapp2_config"),
     _other("webapp2_extras.local_app", f"{_OURS}.webapp2_local_app"),
     Row("webapp2_extras.i18n", WORKS, needs=("babel", "Babel")),
+    *(
+        Row(name, REFUSED, hint, Answer.NOBODY)
+        for name, hint in (
+            ("endpoints", "answer with webapp2 and json"),
+            ("mapreduce", "walk entities in tasks of your own"),
+            ("protorpc", "answer with webapp2 and json"),
+        )
+    ),
     Row(
         "dev_appserver",
         IDLE,
@@ -268,8 +276,11 @@ _ROWS: Final = {row.name: row for row in (*ROWS, *FALLBACKS)}
 
 def find(name: str) -> Row | None:
     """Return the row of a module, its own or that of a package above it; or None."""
+    if name.startswith(f"{_OURS}."):
+        # `from PACKAGE import NAME` asks a package of ours by its own name.
+        name = _GOOGLE + name.removeprefix(_OURS)
     row = _ROWS.get(name)
-    while row is None and name.startswith(_GOOGLE):
+    while row is None and "." in name:
         name = name.rpartition(".")[0]
         row = _ROWS.get(name)
     return row
@@ -303,7 +314,8 @@ def messages() -> dict[str, str]:
 
 def refused() -> list[str]:
     """Return the names of the rows whose names refuse to be called."""
-    return [row.name for row in ROWS if row.answer is Answer.NOBODY]
+    rows = (*ROWS, *FALLBACKS)
+    return [row.name for row in rows if row.answer is Answer.NOBODY]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from channelshim.appyaml import config
 from channelshim.appyaml.config import Handler
 from channelshim.appyaml.nodes import Node
 from channelshim.appyaml.parsing import (
-    HEAD,
+    WITHIN,
     Warn,
     parse_choice,
     parse_pattern,
@@ -105,7 +105,7 @@ def _build(
         auth_fail_action=choices["auth_fail_action"] or "redirect",
         secure=choices["secure"] or "default",
         redirect_status=int(choices["redirect_http_response_code"] or 302),
-        upload=None if upload is None else parse_pattern(upload, "upload", HEAD),
+        upload=None if upload is None else parse_pattern(upload, "upload", WITHIN),
         mime_type=_text(values, "mime_type"),
         expiration_seconds=None
         if expiration is None

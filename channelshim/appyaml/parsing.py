@@ -83,7 +83,11 @@ WHOLE: Final = r"(?:{})\Z"
 """Around a pattern that has to match a whole text."""
 
 HEAD: Final = r"(?:{})"
-"""Around a pattern that has to match a text's head, as `skip_files` and `upload` do."""
+"""Around a pattern that has to match a text's head, as `skip_files` does."""
+
+WITHIN: Final = r"(?s:.*?)(?:{})"
+"""Around a pattern that has to match a piece of a text, as `upload` does: the old
+server did not look at it at all, and many leave out the folder."""
 
 
 def parse_pattern(node: Node, key: str, template: str = WHOLE) -> re.Pattern[str]:

@@ -31,7 +31,7 @@ from channelshim.cli.doctor_python27 import (
 )
 from channelshim.compat.refused_modules import PLACEHOLDER
 from channelshim.composition.plan import is_python27
-from channelshim.composition.reading import find_file, read_app
+from channelshim.composition.reading import ENDINGS, find_file, read_app
 from channelshim.composition.settings import read_settings
 from channelshim.errors import ConfigurationError
 from channelshim.python27.finding import AppFiles
@@ -96,6 +96,8 @@ def report(app_dir: Path) -> tuple[str, int]:
         OK, SOMETHING_MISSING when the app needs what is not here, or UNREADABLE with
         the sentence why.
     """
+    if app_dir.name.endswith(ENDINGS) and app_dir.is_file():
+        app_dir = app_dir.parent
     try:
         config, notices = _read(app_dir)
         settings = read_settings({}, os.environ)

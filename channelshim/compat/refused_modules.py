@@ -106,7 +106,7 @@ class _Finder:
             return ModuleSpec(name, loader, origin=PLACEHOLDER, is_package=True)
         if self.hint_of(name) is None:
             return None
-        return ModuleSpec(name, loader, is_package=True)
+        return ModuleSpec(name, loader, origin=PLACEHOLDER, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         if spec.name in self._placeholders:
@@ -118,7 +118,7 @@ class _Finder:
 
 
 PLACEHOLDER: Final = "placeholder"
-"""The origin of a package that is not there but for a module of ours in it."""
+"""The origin of a module that is not there but by its name."""
 
 _finder: Final = _Finder()
 

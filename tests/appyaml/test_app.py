@@ -90,7 +90,8 @@ handlers:
     assert handler.upload is not None
     assert handler.upload.match("images/a.gif")
     assert handler.upload.match("images/a.gif.txt")
-    assert not handler.upload.match("more/images/a.gif")
+    assert handler.upload.match("more/images/a.gif")
+    assert not handler.upload.match("images/a.png")
     assert handler.mime_type == "image/gif"
     assert handler.expiration_seconds == 600
     assert (handler.login, handler.auth_fail_action) == ("required", "unauthorized")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.contract.sites import Original, Site
-from tests.lanes import timeout_factor
+from tests.lanes import ROOT, timeout_factor
 from tests.servers import Servers
 
 HEAD = "application: shop\nversion: v7\nruntime: python27\nthreadsafe: true\n"
@@ -80,6 +81,15 @@ texts = dict((n, v) for n, v in dict(os.environ).items() if isinstance(v, basest
 print json.dumps({"os": texts, "argv": len(sys.argv), "file": __file__})
 """
 
+PAGE = ROOT / "docs" / "reference" / "request-environment.md"
+
+
+def documented() -> set[str]:
+    """Return the variables that the page's table names."""
+    first = re.findall(r"^\| (.+?) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    return {name for cell in first for name in re.findall(r"`(\w+)`", cell)}
+
+
 OWN = {"GAE_ENV", "GAE_RUNTIME", "CHANNELSHIM_UPLOADED_BLOBS", "REMOTE_PORT"}
 OWN |= {"REQUEST_SCHEME", "GATEWAY_INTERFACE", "CONTENT_LENGTH"}
 OWN |= {"HTTP_ACCEPT_ENCODING", "HTTP_USER_AGENT"}
@@ -133,6 +143,17 @@ def test_request_knows_what_it_knew(ours: Site, app: Path) -> None:
         assert seen[name] != second["os"][name]
     for name in ("INSTANCE_ID", "CURRENT_VERSION_ID"):
         assert seen[name] == second["os"][name]
+
+
+def test_page_names_what_a_request_has(ours: Site) -> None:
+    seen = ours.ask("/form", form={"a": "b"}).json["os"]
+    said = set(seen) - set(os.environ) - {"CHANNELSHIM_UPLOADED_BLOBS", "REMOTE_PORT"}
+    said = {name for name in said if not re.match("CHANNELSHIM_|PYTHON", name)}
+    headers = {name for name in said if name.startswith("HTTP_")}
+    assert said - headers <= documented()
+    of_python3 = {"GAE_APPLICATION", "GAE_INSTANCE", "GAE_SERVICE", "GAE_VERSION"}
+    of_python3 |= {"GOOGLE_CLOUD_PROJECT"}
+    assert documented() - set(seen) == of_python3
 
 
 def test_import_knows_host_and_port(ours: Site) -> None:
@@ -195,6 +216,8 @@ def _compare(own: dict[str, str], theirs: dict[str, str]) -> None:
     """Compare two environments, but for the shell's variables and quirks."""
     names = {name for name in own if name in theirs or re.match("HTTP_|USER_", name)}
     assert set(theirs) - set(own) - QUIRKS == set()
+    headers = {name for name in theirs if name.startswith("HTTP_")}
+    assert set(theirs) - headers - QUIRKS <= documented()
     assert names - set(theirs) - OWN == set()
     for name in set(theirs) - QUIRKS - EACH_TIME:
         assert own[name] == theirs[name], name
