@@ -52,6 +52,17 @@ class AppImportError(ConfigurationError):
         self.report: str = "".join(own.format())
         if help_text := hint(cause):
             self.report += f"{help_text}\n"
+        self._cause = cause
+        self._root = root
+
+    def own_error(self) -> BaseException:
+        """Return what the import raised, its traceback from the app's first line on."""
+        trace = self._cause.__traceback__
+        while trace is not None and not _is_inside(
+            trace.tb_frame.f_code.co_filename, self._root
+        ):
+            trace = trace.tb_next
+        return self._cause.with_traceback(trace or self._cause.__traceback__)
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:

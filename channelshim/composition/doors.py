@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -178,8 +179,10 @@ def serve_named(
     from channelshim.composition import module_serving, serving
     from channelshim.server.serve import bind
 
-    # Flags of ours are no arguments of the app's scripts.
+    # Flags of ours are no arguments of the app's scripts, and their clock was UTC's.
     del sys.argv[1:]
+    os.environ["TZ"] = "UTC"
+    time.tzset()
     # The port first: a taken one should not cost an import of the app.
     listener = handover.listener if handover else bind(settings.host, settings.port)
     refuse_open_login(settings, listener)

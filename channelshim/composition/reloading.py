@@ -176,10 +176,13 @@ class Command:
             relative to: the app's folder takes its place later.
         words: the interpreter, its own options ("-m channelshim" included), and the
             arguments.
+        time_zone: the variable TZ at the start, which the app finds as UTC; None where
+            there is none.
     """
 
     folder: str
     words: tuple[str, ...]
+    time_zone: str | None = None
 
     @classmethod
     def of_this_process(cls) -> Command:
@@ -196,7 +199,8 @@ class Command:
                 "to another one"
             ) from None
         interpreter = os.path.join(folder, sys.executable)
-        return cls(folder, (interpreter, *sys.orig_argv[1:]))
+        words = (interpreter, *sys.orig_argv[1:])
+        return cls(folder, words, os.environ.get("TZ"))
 
     def replace_process(self, handover: Handover) -> NoReturn:
         """Execute the command again, in the folder where it was started.
@@ -214,6 +218,9 @@ class Command:
                 *(other.fileno() for other in handover.others),
             ]
         )
+        os.environ.pop("TZ", None)
+        if self.time_zone is not None:
+            os.environ["TZ"] = self.time_zone
         sys.stdout.flush()
         sys.stderr.flush()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import http.client
 import json
 import os
@@ -414,3 +415,56 @@ def test_app_that_has_moved_to_python_3_runs(
     get(running.port, "/defer")
     wait_until(lambda: json.loads(get(running.port, "/")[1])["done"] == ["done"])
     assert get(running.port, "/_ah/queue/deferred")[0] == 403
+
+
+CLOCK = """\
+import datetime, time
+import webapp2
+
+
+class Page(webapp2.RequestHandler):
+    def get(self):
+        now = datetime.datetime.now() - datetime.datetime.utcnow()
+        self.response.write("%d %s %s" % (
+            round(now.total_seconds() / 3600.0), time.tzname[0],
+            datetime.datetime.fromtimestamp(0)))
+
+
+app = webapp2.WSGIApplication([("/.*", Page)])
+"""
+
+
+def test_clock_of_the_app_is_utcs_and_that_of_the_log_is_local(
+    server: Servers, tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    app = write(tmp_path, app__yaml=MAIN_ONLY, main__py=CLOCK)
+    running = server(app, env={"TZ": "Etc/GMT-9"})
+    utc = (200, "0 UTC 1970-01-01 00:00:00")
+    assert get(running.port, "/") == utc
+    (app / "main.py").write_text(f"# changed\n{CLOCK}")
+    wait_until(lambda: running.output.count("is running at") == 2)
+    assert get(running.port, "/") == utc
+    hour = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9)))
+    before = hour - datetime.timedelta(minutes=30)
+    hours = {hour.strftime("%H:"), before.strftime("%H:")}
+    found = re.findall(r"INFO\s+\S{10} (\d\d:)\d\d:\d\d,", running.output)
+    assert found
+    assert set(found) <= hours
+
+
+def test_script_that_cannot_be_loaded_leaves_the_rest_and_is_told_once(
+    server: Servers, tmp_path: Path
+) -> None:
+    yaml = MAIN_ONLY.replace("- url: /.*", "- url: /bad\n  script: bad.app\n- url: /.*")
+    app = write(
+        tmp_path, app__yaml=yaml, main__py=CLOCK, bad__py="x = 1\nimport nothing_here\n"
+    )
+    running = server(app)
+    assert get(running.port, "/")[0] == 200
+    for _ in range(3):
+        status, page = get(running.port, "/bad")
+        assert status == 500
+        assert "No module named nothing_here" in page
+        assert "channelshim/appserver" not in page
+    assert running.output.count("Traceback") == 1
+    assert running.output.count("GET /bad failed: ") == 3
