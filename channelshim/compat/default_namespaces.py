@@ -31,9 +31,16 @@ def ask_hook(namespace_manager: Any) -> None:
                 namespace_manager.set_namespace(namespace)
         return namespace or ""
 
+    def enable_request_namespace() -> None:
+        if current.get(None) is None and namespace_manager.google_apps_namespace():
+            namespace_manager.set_namespace(namespace_manager.google_apps_namespace())
+
     namespace_manager.get_namespace = get_namespace
+    namespace_manager.enable_request_namespace = enable_request_namespace
 
 
 def copy_from_module(package: Any) -> None:
     """Give the package what its module has by now."""
     package.get_namespace = package.namespace_manager.get_namespace
+    enable = package.namespace_manager.enable_request_namespace
+    package.enable_request_namespace = enable

@@ -142,6 +142,12 @@ def patch_deferred(deferred: Any) -> None:
             except deferred.PermanentTaskFailure:
                 logging.exception("a deferred task has failed for good")
 
+    def main() -> None:
+        from wsgiref.handlers import CGIHandler
+
+        CGIHandler().run(deferred.application)
+
+    deferred.main = main
     TaskHandler.__module__ = deferred.__name__
     deferred.TaskHandler = TaskHandler
 

@@ -18,7 +18,7 @@ import pytest
 from channelshim import appengine
 from channelshim.appengine import surface
 from channelshim.appserver.libraries import PACKAGES
-from tests.lanes import ORIGINAL_SDK, ROOT
+from tests.lanes import ORIGINAL_SDK, ROOT, find_python27
 
 LIST = Path(__file__).parent / "modules_of_sdk.txt"
 
@@ -210,3 +210,74 @@ def test_every_library_of_the_original_is_known() -> None:
     found = re.findall(r"_VersionedLibrary\(\s*'([^']+)'", listed)
     assert len(found) > 10
     assert [name for name in found if name not in PACKAGES] == []
+
+
+NAMES_OF = """\
+import ast, json, os, sys
+root, found = sys.argv[1], {}
+for name in json.load(sys.stdin):
+    path = os.path.join(root, name.replace('.', '/'))
+    path = path + '.py' if os.path.exists(path + '.py') else path + '/__init__.py'
+    body = list(ast.parse(open(path).read()).body)
+    for node in body:
+        if isinstance(node, (ast.If, ast.TryExcept)):
+            body += node.body + node.orelse
+    names = [n.name for n in body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+    for node in body:
+        if isinstance(node, ast.Assign):
+            names += [each.id for each in node.targets if isinstance(each, ast.Name)]
+    found[name] = [each for each in names if not each.startswith('_')]
+json.dump(found, sys.stdout)
+"""
+
+LACKING = {
+    # Rests of Python 2, of generated code, and of Google's own servers.
+    "EnsureAsciiBytes GOOGLE_PACKAGE_PATH PYTHON_VERSION normal_environment "
+    "os_urandom_replacement range set_appengine_imports threading_local",
+    "BlobstoreStubService BlobstoreStubServiceStub proto_python_api_2_stub pywraprpc "
+    "rpcserver NEWLINE_REPLACEMENT",
+    "APP_DEFAULT_GCS_BUCKET_NAME CRYPTO_LIB_INSTALLED D E HEADER1 HEADER2 "
+    "LENGTH_OF_SHA256_HASH LEN_OF_PREFIX MODULUS_BYTES N PADDING PREFIX "
+    "RSA_LIB_INSTALLED SIGNING_KEY_NAME X509_PUBLIC_CERT",
+    # Of the stubs, and of their server.
+    "CRON_QUEUE_NAME MAX_ETA_DELTA_DAYS admin_console_dummy_tasks",
+    "GCS_URLMATCHERS_TO_FETCH_FUNCTIONS urlfetch_to_gcs_stub urlmatcher_for_gcs_stub",
+    # Of what is idle.
+    "LOGFILE MODULE_ID_RE_STRING MODULE_VERSION_RE_STRING cleanup_message flush_time "
+    "log_buffer_age source_location_to_tuple ExceptionRecord",
+    # Errors that nothing raises, and internals of what works.
+    "MissingThreadsafe SimplejsonUnavailableError SearchableMultiQuery template_cache",
+    "get_access_token_uncached make_get_access_token_call",
+}
+"""Names that a module here lacks, in groups."""
+
+
+@pytest.mark.sdk
+def test_modules_have_the_names_that_they_had() -> None:
+    python27 = find_python27()
+    assert python27 is not None
+    rows = {name: surface.find(name) for name in names()}
+    wanted = [
+        name
+        for name, row in rows.items()
+        if row is not None
+        and row.status is not surface.REFUSED
+        and row.answer is not surface.Answer.MESSAGES
+        and not _needs_package(name)
+    ]
+    done = subprocess.run(
+        [python27, "-c", NAMES_OF, str(ORIGINAL_SDK)],
+        input=json.dumps(wanted),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lacking = {each for group in LACKING for each in group.split()}
+    appengine.install()
+    missing = {
+        f"{name}.{each}"
+        for name, had in json.loads(done.stdout).items()
+        for each in had
+        if not hasattr(importlib.import_module(name), each) and each not in lacking
+    }
+    assert missing == set()

@@ -2,6 +2,7 @@
 
 from channelshim.appengine.api.backends.backends import (
     DEV_APPSERVER_BACKENDS,
+    DefaultHostnameError,
     Error,
     InvalidBackendError,
     InvalidInstanceError,
@@ -13,6 +14,7 @@ from channelshim.appengine.api.backends.backends import (
 
 __all__ = [
     "DEV_APPSERVER_BACKENDS",
+    "DefaultHostnameError",
     "Error",
     "InvalidBackendError",
     "InvalidInstanceError",

@@ -23,6 +23,10 @@ class InvalidInstanceError(Error):
     """The backend has no such instance."""
 
 
+class DefaultHostnameError(Error):
+    """Kept for except clauses; never raised here."""
+
+
 def get_backend() -> str | None:
     """Return the backend's name, or None in an instance of no backend."""
     return os.environ.get("BACKEND_ID")

@@ -10,7 +10,11 @@ from typing import Any, TypeVar
 
 from google.appengine.api import lib_config
 
+from channelshim.compat.refused_modules import refusing_name
+
 T = TypeVar("T")
+
+_NAME = "google.appengine.ext.appstats.recording"
 
 
 def _empty(*_: Any, **__: Any) -> Any:
@@ -85,3 +89,9 @@ class _Recorders:
 
 
 recorder_proxy = recorder = _Recorders()
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return refusing_name(f"{_NAME}.{name}", "nothing is recorded")

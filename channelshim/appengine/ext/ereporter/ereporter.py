@@ -6,6 +6,8 @@ import logging
 
 __all__ = ["ExceptionRecordingHandler", "register_logger"]
 
+MAX_SIGNATURE_LENGTH = 256
+
 
 class ExceptionRecordingHandler(logging.Handler):
     """A handler of log records that drops each."""

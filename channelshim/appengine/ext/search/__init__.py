@@ -24,6 +24,10 @@ _WORD_DELIMITERS: Final = re.compile(rf"[{re.escape(string.punctuation)}\s]")
 _SHORTEST_WORD: Final = 3
 
 
+ALL_PROPERTIES: Final[list[list[str]]] = [[]]
+"""What SearchableProperties returns when the texts of all properties count."""
+
+
 class SearchableEntity(datastore.Entity):  # type: ignore[misc]
     """An entity that carries the words of its texts."""
 
@@ -107,7 +111,7 @@ class SearchableModel(db.Model):  # type: ignore[misc]
     @classmethod
     def SearchableProperties(cls) -> list[list[str]]:
         """Return lists of the properties whose texts count; one empty list for all."""
-        return [[]]
+        return ALL_PROPERTIES
 
     class Query(db.Query):  # type: ignore[misc]
         """A query of a searchable model."""
@@ -129,6 +133,9 @@ class SearchableModel(db.Model):  # type: ignore[misc]
         entity = super()._populate_internal_entity(
             *args, **{**named, "_entity_class": SearchableEntity}
         )
+        if not isinstance(entity, SearchableEntity):
+            # One that was read.
+            entity = SearchableEntity(entity)
         wanted = [name for names in self.SearchableProperties() for name in names]
         entity._properties_to_index = wanted or None
         self._entity = entity
