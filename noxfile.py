@@ -26,11 +26,13 @@ FAST_REQUIREMENTS = (
 )
 
 SLOW_LANES = (
+    "repository",
     "browser",
     "original",
     "sdk",
     "redis",
     "postgres",
+    "library",
     "slow",
     "explore",
     "bench",

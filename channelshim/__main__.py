@@ -8,6 +8,6 @@ if __name__ == "__main__":
     # answer our imports; the command `channelshim` has no such entry.
     if sys.path[:1] == [os.getcwd()]:
         del sys.path[0]
-    from channelshim.cli.main import main
+    from channelshim.cli.entry import channelshim
 
-    main()
+    channelshim()

@@ -1,9 +1,9 @@
-"""Write down what Python 2.7 prints for the long programs of the language tests.
+"""Write down what Python 2.7 prints for the long programs of the tests.
 
     python scripts/python27_language.py
 
 Needs CPython 2.7 (on the PATH or under pyenv). Beside each program
-tests/python27/language/NAME.txt it writes NAME.expected.
+tests/python27/language/NAME.txt and library/NAME.txt it writes NAME.expected.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> int:
         "PYTHONPATH": str(TESTS / "rows"),
         "PYTHONIOENCODING": "utf-8",
     }
-    for program in sorted((TESTS / "language").glob("*.txt")):
+    for program in sorted(TESTS.glob("l*/*.txt")):
         command = [python27, "-B", "-W", "ignore", str(program)]
         printed = subprocess.check_output(command, env=environment)
         program.with_suffix(".expected").write_bytes(printed)

@@ -68,6 +68,25 @@ This page is written from `channelshim/cli/old_flags.py` by `scripts/docs`.
 |---|---|
 """
 
+DOORS_HEAD = """\
+# What holds at which door
+
+Requests from outside are held to the same rules however the app is served. The columns
+are the ways to serve it: our own server (`dev_appserver.py`, `channelshim serve`,
+`channelshim.serve()`) where only this machine reaches it, and where others do; and
+`channelshim.wrap()` and `channelshim.application()` under gunicorn, waitress, Paste and
+the like. "This machine" means 127.0.0.0/8 and `::1`. A proxy on this machine counts as
+this machine for `Host`; for the login the client counts that a proxy in
+`trusted_proxies` forwards.
+
+What app.yaml says, door by door, is
+[on its own page](app-yaml.md#what-holds-under-which-door).
+
+This page is written from `channelshim/composition/rules.py` by `scripts/docs`;
+`tests/doors/test_rules.py` tries each cell on servers of every make.
+
+"""
+
 INERT_HEAD = """
 ## Flags without effect
 
@@ -96,7 +115,7 @@ def settings_page() -> str:
     for group in GROUPS:
         rows = [
             f"| `{setting.name}` | `{PREFIX}{setting.name.upper()}` "
-            f"| `--{setting.name.replace('_', '-')}` | {_default(setting.default)} "
+            f"| {_flag(setting)} | {_default(setting.default)} "
             f"| {_values(setting)} | {_cell(setting.help)} |"
             for setting in SETTINGS
             if setting.group == group
@@ -105,12 +124,17 @@ def settings_page() -> str:
     return page
 
 
+def _flag(setting: Any) -> str:
+    # Whoever is logged in on the machine can read a command line.
+    return "" if setting.is_secret else f"`--{setting.name.replace('_', '-')}`"
+
+
 def _values(setting: Any) -> str:
     """Return what a setting takes, as a cell."""
     if setting.choices:
         return ", ".join(f"`{choice}`" for choice in setting.choices)
     if setting.type in (int, float):
-        from channelshim.composition.settings import bounds
+        from channelshim.composition.setting_values import bounds
 
         return bounds(setting)
     kinds = {bool: "yes, no", tuple: "texts", dict: "NAME=VALUE"}
@@ -268,7 +292,24 @@ def _note(
     found[node.name] = ErrorClass(node.name, base, module, docstring)
 
 
+def doors_page() -> str:
+    """Return docs/reference/doors.md."""
+    from channelshim.composition.rules import RULES, Door
+
+    head = ["what", *(door.value for door in Door)]
+    rows = [head, ["---"] * len(head)]
+    for rule in RULES:
+        cells = list(rule.cells)
+        for number in (2, 1):
+            if cells[number] == cells[number - 1]:
+                cells[number] = "the same"
+        rows.append([rule.subject, *cells])
+    lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    return DOORS_HEAD + "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "doors.md": doors_page,
     "settings.md": settings_page,
     "errors.md": errors_page,
     "old-flags.md": old_flags_page,

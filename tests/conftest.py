@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +29,10 @@ hypothesis.settings.load_profile("channelshim")
 # program that it starts; what is caught here is the default there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+_home = tempfile.TemporaryDirectory()
+# A server that names no store keeps its data there, not among the user's own.
+os.environ["XDG_DATA_HOME"] = _home.name
+
 _lanes_run: Counter[str] = Counter()
 _lanes_skipped: Counter[str] = Counter()
 
@@ -39,14 +44,19 @@ _SERVED_ROOMS = frozenset(
 
 _SAMPLE = frozenset(
     {"test_http.py", "test_polling.py", "test_uvicorn.py", "test_wire.py"}
-    | {"test_reload.py", "test_stop.py"}
 )
 """Served tests that run on every Python all the same: sockets differ there too."""
+
+
+_REPOSITORY = frozenset({"test_architecture.py", "test_citations.py", "test_docs.py"})
+"""Files whose tests read the repository and answer alike on every Python."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is too slow for a run on every Python."""
     for item in items:
+        if item.path.name in _REPOSITORY:
+            item.add_marker("repository")
         room = item.path.relative_to(lanes.ROOT / "tests").parts[0]
         if room in _SERVED_ROOMS and item.path.name != "test_python_api.py":
             item.add_marker("served")

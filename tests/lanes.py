@@ -5,8 +5,8 @@ test is skipped with the reason, and the end of the run says so once more. A lan
 is named in CHANNELSHIM_REQUIRE (with commas) fails instead, so that a run which is
 meant to cover everything cannot go quietly blind.
 
-`slow`, `explore` and `bench` need nothing but time: they run when CHANNELSHIM_REQUIRE
-or `-m` names them.
+`library`, `slow`, `explore` and `bench` need nothing but time: they run when
+CHANNELSHIM_REQUIRE or `-m` names them.
 """
 
 from __future__ import annotations
@@ -131,6 +131,7 @@ LANES: dict[str, Callable[[], str | None]] = {
     "redis": _missing_redis,
     "postgres": _missing_postgres,
     "python27": _missing_python27,
+    "library": _only_when_asked,
     "slow": _only_when_asked,
     "explore": _only_when_asked,
     "bench": _only_when_asked,

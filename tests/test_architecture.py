@@ -464,6 +464,60 @@ def test_shared_state_is_found(text: str, tmp_path: Path) -> None:
     assert shared_state(_lay(tmp_path, tree)) == {"hub/parts.py"}
 
 
+SUPERVISOR = "kernel/threads.py"
+"""What starts there begins again after any failure, and is counted."""
+
+STARTERS = frozenset(
+    {"Process", "Thread", "ThreadPoolExecutor", "Timer", "create_task"}
+    | {"ensure_future", "start_new_thread"}
+)
+
+STARTED_BESIDE = {
+    "compat/background_threads.py Thread": "the app starts it, and it is the app's",
+    "server/exchange.py ensure_future": "ends with its answer",
+    "server/serve.py create_task": "the server itself, run by the supervisor",
+    "server/serve.py ensure_future": "ends with its poll",
+    "services/system.py Thread": "the app's; logs whatever it raises, and ends",
+    "transports/polling.py ensure_future": "ends with its poll",
+}
+"""Module and what it starts to why that may be."""
+
+
+def started_beside(package: Path) -> set[str]:
+    """Return where a thread or a task is started without the supervisor."""
+    found = set()
+    for _, path in modules_of(package):
+        name = path.relative_to(package).as_posix()
+        if name == SUPERVISOR or name.startswith("python27/stdlib/"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            starters = [node.func] if isinstance(node, ast.Call) else []
+            starters += node.bases if isinstance(node, ast.ClassDef) else []
+            for starter in starters:
+                last = ast.unparse(starter).rpartition(".")[2]
+                if last in STARTERS:
+                    found.add(f"{name} {last}")
+    return found
+
+
+def test_whatever_lives_on_is_supervised() -> None:
+    assert started_beside(ROOT / PACKAGE) == STARTED_BESIDE.keys()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "threading.Thread(target=f).start()",
+        "def g(loop): loop.create_task(f())",
+        "class A(threading.Thread): ...",
+    ],
+)
+def test_thread_beside_the_supervisor_is_found(line: str, tmp_path: Path) -> None:
+    tree = {"hub/parts.py": line, SUPERVISOR: line}
+    (place,) = started_beside(_lay(tmp_path, tree))
+    assert place.startswith("hub/parts.py ")
+
+
 ROUTING = "transports/routes.py"
 
 

@@ -44,6 +44,7 @@ def test_every_lane_is_a_registered_marker(pytestconfig: pytest.Config) -> None:
     assert set(lanes.LANES) <= markers
 
 
+@pytest.mark.served
 @pytest.mark.parametrize(
     ("required", "outcome"), [("", "1 skipped"), ("browser", "1 error")]
 )
@@ -71,6 +72,7 @@ def test_waiting_ends_at_the_deadline_and_shows_the_answer() -> None:
         await_condition(lambda: 0, seconds=0.01)
 
 
+@pytest.mark.served
 def test_server_that_cannot_start_shows_its_output(
     server: Servers, tmp_path: Any
 ) -> None:
@@ -78,6 +80,7 @@ def test_server_that_cannot_start_shows_its_output(
         server(tmp_path)
 
 
+@pytest.mark.served
 def test_server_prints_where_it_listens(server: Servers) -> None:
     running = server(lanes.ROOT)
     assert running.port > 0
@@ -105,6 +108,7 @@ def test_explored_cases_come_from_the_seed(cases: exploring.Cases) -> None:
     print("tried", tried, cases.random().random())
 
 
+@pytest.mark.served
 def test_the_lane_explore_has_a_new_seed_each_time_and_can_be_repeated() -> None:
     def explore(**environment: str) -> tuple[str, str]:
         """Return the cases that were tried, and the seed that the run's end shows."""

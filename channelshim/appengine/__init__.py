@@ -31,7 +31,6 @@ def install(application_id: str = "") -> None:
     compat.install(
         aliases=OURS,
         fallbacks=surface.fallbacks(),
-        messages=surface.messages(),
         hint_of=surface.hint_of,
         refused=surface.refused(),
         placeholders=surface.PLACEHOLDERS,

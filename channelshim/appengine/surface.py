@@ -35,7 +35,7 @@ class Answer(Enum):
     SDK = "Google's package"
     OURS = "a module of ours by the same path"
     OTHER = "another module"
-    MESSAGES = "the messages of another module, by their old classes"
+    MESSAGES = "the messages of today by their old accessors; see compat.old_modules"
     NOBODY = "names that refuse to be called"
 
 
@@ -80,27 +80,9 @@ def _refused(names: str, hint: str) -> Iterator[Row]:
         yield Row(f"{_GOOGLE}.{name}", REFUSED, hint, Answer.NOBODY)
 
 
-_OLD_MESSAGES: Final = (
-    "messages have their fields as attributes, and Encode(); not set_x() and x()"
-)
-
-
-_MESSAGE_PLACES: Final = {
-    "api.labs.taskqueue.taskqueue_service_pb": (
-        "api.taskqueue.taskqueue_service_bytes_pb2"
-    ),
-    "api.taskqueue.taskqueue_service_pb": "api.taskqueue.taskqueue_service_bytes_pb2",
-    "datastore.datastore_v3_pb": "datastore.datastore_v3_bytes_pb2",
-    "datastore.entity_pb": "datastore.entity_bytes_pb2",
-    "ext.remote_api.remote_api_pb": "ext.remote_api.remote_api_bytes_pb2",
-}
-"""Where the messages of an old module are now, when a 2 behind its name is not all."""
-
-
 def _messages(names: str) -> Iterator[Row]:
     for name in names.split():
-        place = f"{_GOOGLE}.{_MESSAGE_PLACES.get(name, f'{name}2')}"
-        yield Row(f"{_GOOGLE}.{name}", WORKS, _OLD_MESSAGES, Answer.MESSAGES, place)
+        yield Row(f"{_GOOGLE}.{name}", WORKS, "", Answer.MESSAGES)
 
 
 ROWS: Final = (
@@ -121,6 +103,10 @@ ROWS: Final = (
     *_ours("api.xmpp", "nothing is sent", status=IDLE),
     *_ours("api.labs"),
     _other(f"{_GOOGLE}.api.labs.taskqueue", f"{_GOOGLE}.api.taskqueue"),
+    _other(
+        f"{_GOOGLE}.api.labs.taskqueue.taskqueue_service_pb",
+        f"{_GOOGLE}.api.taskqueue.taskqueue_service_pb",
+    ),
     _other(f"{_GOOGLE}.api.search.stub.geo_util", f"{_GOOGLE}.api.search.geo_util"),
     *_ours("dist", "the library that is installed counts", status=IDLE),
     *_ours(
@@ -156,7 +142,6 @@ ROWS: Final = (
         api.blobstore.blobstore_stub_service_pb
         api.capabilities.capability_service_pb
         api.images.images_service_pb
-        api.labs.taskqueue.taskqueue_service_pb
         api.mail_service_pb
         api.mail_stub_service_pb
         api.memcache.memcache_service_pb
@@ -305,11 +290,6 @@ def aliases() -> dict[str, str]:
 def fallbacks() -> dict[str, str]:
     """Return those that are answered where nobody else has them."""
     return {row.name: row.place for row in FALLBACKS if row.answer in _BY_ANOTHER}
-
-
-def messages() -> dict[str, str]:
-    """Return the old names of modules of messages."""
-    return {row.name: row.place for row in ROWS if row.answer is Answer.MESSAGES}
 
 
 def refused() -> list[str]:

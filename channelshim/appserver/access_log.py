@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
@@ -13,6 +12,7 @@ from paste.translogger import TransLogger
 from channelshim import limits
 from channelshim.appserver import guard
 from channelshim.protocol import tokens
+from channelshim.runtime.log_text import CONTROLS
 
 LOGGED_URI_LENGTH: Final = 2048
 """Characters of a request's path and query in the access log."""
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _FORMAT: Final = '%(REMOTE_ADDR)s "%(REQUEST_METHOD)s %(REQUEST_URI)s" %(status)s'
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class AccessLog(TransLogger):  # type: ignore[misc]
@@ -79,12 +78,10 @@ class AccessLog(TransLogger):  # type: ignore[misc]
             for key, value in environ.items()
             if key != "HTTP_X_FORWARDED_FOR"
         }
-        uri = _CONTROLS.sub("?", path + mark + query)
+        uri = CONTROLS.sub("?", path + mark + query)
         if len(uri) > LOGGED_URI_LENGTH:
             uri = f"{uri[:LOGGED_URI_LENGTH]}..."
-        super().write_log(
-            trusted, _CONTROLS.sub("?", method), uri, start, status, bytes
-        )
+        super().write_log(trusted, CONTROLS.sub("?", method), uri, start, status, bytes)
 
 
 def _has_prefix(readings: Iterable[str], prefix: str) -> bool:

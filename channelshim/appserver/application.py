@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import pathlib
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
 from channelshim.appserver.failures import answer_error, guarded
+from channelshim.appserver.hosts import LOCAL_NAMES_HERE, HostRule
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.login.rule import LoginRule
 from channelshim.appserver.page_reports import PageReports
@@ -40,6 +42,7 @@ from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
 from channelshim.pages.errors import not_found_text
 from channelshim.runtime.environment import RequestScope
+from channelshim.runtime.log_text import one_line
 from channelshim.runtime.variables import (
     Application,
     platform_variables,
@@ -60,8 +63,7 @@ class Exposure:
 
     Attributes:
         host: Host header of the platform's own requests, with the port.
-        allowed_hosts: names besides loopback's that Host may say, lower case; None
-            allows all.
+        hosts: what Host may say.
         trusted_proxies: from proxies.parse_networks; whose forwarded headers count.
         allows_dev_login: whether a login that asks for no proof, and its cookie, is
             for everybody; otherwise guard.why_no_dev_login decides.
@@ -71,15 +73,17 @@ class Exposure:
             this machine only.
         server_name: for SERVER_NAME, as the old server told the app its `--host`; ""
             leaves what the WSGI server says.
+        private: a folder of which nothing is ever served, the store's; None for none.
     """
 
     host: str = "localhost"
-    allowed_hosts: Collection[str] | None = None
+    hosts: HostRule = LOCAL_NAMES_HERE
     trusted_proxies: tuple[Network, ...] = ()
     allows_dev_login: bool = False
     enforces_secure: bool = False
     show_tracebacks: bool = False
     server_name: str = ""
+    private: pathlib.Path | None = None
 
 
 class AppServer:
@@ -115,6 +119,10 @@ class AppServer:
         self._application = application
         self._login = login
         self._exposure = exposure or Exposure()
+        private = self._exposure.private
+        self._private = (
+            "" if private is None else os.path.join(os.path.realpath(private), "")
+        )
         self._login_rule = LoginRule(login, is_open=self._exposure.allows_dev_login)
         self._page_reports = page_reports
         self._scripts = scripts or Scripts(self._root, wsgi_app)
@@ -133,13 +141,13 @@ class AppServer:
         environ = guard.clean(environ)
         if self._exposure.server_name:
             environ["SERVER_NAME"] = self._exposure.server_name
+        # Who has connected, before a proxy's word for who has asked.
+        peer = str(environ.get("REMOTE_ADDR", ""))
         settle_client(environ, self._exposure.trusted_proxies)
-        if refusal := self.host_refusal(str(environ.get("HTTP_HOST", ""))):
+        if refusal := self.host_refusal(str(environ.get("HTTP_HOST", "")), peer):
             return answer(start_response, HTTPStatus.BAD_REQUEST, refusal + "\n")
         user = self._login.user(environ)
-        no_login = self._login_rule.refusal(
-            environ, user, self._exposure.allowed_hosts or ()
-        )
+        no_login = self._login_rule.refusal(environ, user, self._exposure.hosts.names)
         if no_login:
             user = None
         if guard.is_reserved(environ) and not (
@@ -167,9 +175,14 @@ class AppServer:
         """Yield the path of every file whose code was loaded; see Dialect.files."""
         return self._scripts.files()
 
-    def host_refusal(self, host: str) -> str:
-        """Return why the host of a Host header is not served here, or ""."""
-        return guard.host_refusal(host, self._exposure.allowed_hosts)
+    def host_refusal(self, host: str, peer: str) -> str:
+        """Return why the host of a Host header is not served here, or "".
+
+        Args:
+            host: the header; "" when there is none.
+            peer: address of who has connected, a proxy included.
+        """
+        return self._exposure.hosts.refusal(host, peer)
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""
@@ -179,7 +192,8 @@ class AppServer:
             return collect(AccessLog(serve), environ)
         except BaseException:
             # In the middle of its answer; all before is an error page.
-            _logger.exception("%s %s failed", request.method, request.path)
+            path = one_line(request.path)
+            _logger.exception("%s %s failed", one_line(request.method), path)
             return InternalResponse(500, (), b"")
 
     def _serve_platform(
@@ -276,7 +290,13 @@ class AppServer:
     ) -> Iterable[bytes] | None:
         """Answer by a handler that matches; None leaves it to the next one."""
         if handler.kind in (STATIC_DIR, STATIC_FILES):
-            path = static.find_file(self._root, self._config, handler, match)
+            path = static.find_file(
+                self._root,
+                self._config,
+                handler,
+                match,
+                private=self._private,
+            )
             if path is not None:
                 return static.serve_file(
                     path,
@@ -291,7 +311,8 @@ class AppServer:
         if handler.target == NOTHING:
             return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
         script = static.expand(handler.target, match)
-        if "\\" in handler.target and not self._scripts.is_own(script):
+        is_file = script.endswith(".py") and self._wsgi_app is None
+        if (is_file or "\\" in handler.target) and not self._scripts.is_own(script):
             return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
         return self._run(script, environ, start_response, user)
 

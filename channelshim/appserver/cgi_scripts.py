@@ -13,12 +13,10 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver import streams
-from channelshim.appserver.dialects import PYTHON3
+from channelshim.appserver.dialects import PYTHON3, Dialect
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-Compile = Callable[[bytes, str], tuple[CodeType, dict[str, Any]]]
 
 _HEADER: Final = re.compile(rb"([\w!#$%&'*+.^`|~-]+):[ \t]*([^\r\n]*)\r?\n")
 
@@ -31,14 +29,12 @@ class CgiScripts:
 
     Args:
         root: the app's folder.
-        compile_source: source and file name to code, and the globals it begins with.
+        dialect: what the app's files are written in.
     """
 
-    def __init__(
-        self, root: pathlib.Path, compile_source: Compile = PYTHON3.compile
-    ) -> None:
+    def __init__(self, root: pathlib.Path, dialect: Dialect = PYTHON3) -> None:
         self._root = root
-        self._compile = compile_source
+        self._dialect = dialect
         self._codes: dict[str, tuple[CodeType, dict[str, Any]]] = {}
         self._modules: dict[str, ModuleType] = {}
         self._lock = threading.Lock()
@@ -58,7 +54,7 @@ class CgiScripts:
             raise FileNotFoundError(script)
         if script not in self._codes:
             path = self._root / script
-            self._codes[script] = self._compile(path.read_bytes(), str(path))
+            self._codes[script] = self._dialect.compile(path.read_bytes(), str(path))
 
         def run(environ: WSGIEnvironment, start_response: Any) -> Iterable[bytes]:
             status, headers, body = parse_output(self._run(script, environ))
@@ -73,7 +69,9 @@ class CgiScripts:
 
     def _run(self, script: str, environ: WSGIEnvironment) -> bytes:
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        output = streams.give(environ["wsgi.input"].read(length))
+        body = environ["wsgi.input"].read(length)
+        names = self._codes[script][1]
+        output = streams.give(self._dialect.script_input(body, names))
         _set_variables(environ, self._root / script)
         try:
             self._execute(script)

@@ -7,12 +7,15 @@ know. See python27/ for how the other one works.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from channelshim.appserver import streams
 
 if TYPE_CHECKING:
     from channelshim.python27.loading import Importer
@@ -38,6 +41,15 @@ class Dialect(Protocol):
 
         Raises:
             SyntaxError: it cannot be read.
+        """
+        ...
+
+    def script_input(self, body: bytes, names: Mapping[str, Any]) -> Any:
+        """Return sys.stdin of a CGI script.
+
+        Args:
+            body: the request's.
+            names: what `compile` gave for the script.
         """
         ...
 
@@ -68,6 +80,10 @@ class Python3:
     def compile(self, source: bytes, path: str) -> tuple[CodeType, dict[str, Any]]:
         """See Dialect."""
         return compile(source, path, "exec", dont_inherit=True), {}
+
+    def script_input(self, body: bytes, names: Mapping[str, Any]) -> Any:
+        """See Dialect."""
+        return streams.text_input(body)
 
     def program(self, application: Any) -> Any:
         """See Dialect."""
@@ -112,6 +128,18 @@ class Python27:
         code, is_python3 = self._importer.code_of(source, path)
         builtins = self._importer.builtins_for(is_python3=is_python3)
         return code, {"__builtins__": builtins}
+
+    def script_input(self, body: bytes, names: Mapping[str, Any]) -> Any:
+        """See Dialect."""
+        if names["__builtins__"] is self._importer.builtins_for(is_python3=True):
+            return streams.text_input(body)
+        from channelshim.python27.helpers.files import over
+
+        raw = io.BytesIO(body)
+        stdin: Any = over(raw, "<stdin>", "rb")
+        # The standard library of today looks for the binary file below.
+        stdin.mode, stdin.buffer = "r", raw
+        return stdin
 
     def program(self, application: Any) -> Any:
         """See Dialect."""

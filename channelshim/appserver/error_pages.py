@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from channelshim.appserver.guard import is_from_loopback
+from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.appserver.static import is_servable
 from channelshim.appyaml.config import AppConfig
 from channelshim.pages.errors import broken_app_html
@@ -50,6 +51,7 @@ def broken_app(reason: str) -> WSGIApplication:
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Length", str(len(page))),
             ("Cache-Control", "no-store"),
+            NO_SNIFFING,
         ]
         start_response(f"{status.value} {status.phrase}", headers)
         return [page]

@@ -15,6 +15,7 @@ from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.config import AppConfig
 from channelshim.compat.tracebacks import hide_translator, hint
 from channelshim.pages.errors import error_html
+from channelshim.runtime.log_text import one_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,7 +53,11 @@ def guarded(
         return serve(environ, start)
     except BaseException as error:
         hide_translator(error)
-        _log(error, str(environ["REQUEST_METHOD"]), str(environ.get("PATH_INFO")))
+        _log(
+            error,
+            one_line(environ["REQUEST_METHOD"]),
+            one_line(environ.get("PATH_INFO", "")),
+        )
         return fail(environ, start_response, sys.exc_info() if has_started else None)
 
 

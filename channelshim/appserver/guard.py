@@ -8,12 +8,12 @@ anything looks at them; tests/appserver/test_attacks.py tries them.
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
+
+from channelshim.appserver import hosts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -36,17 +36,16 @@ cannot be believed or read: REMOTE_ADDR is the proxy's then, and nobody's own.""
 _FORBIDDEN: Final = re.compile(r"HTTP_(X_?APPENGINE|X_?GOOGLE_INTERNAL|PROXY\Z)")
 
 _RESERVED: Final = re.compile(
-    r"/_ah/(channel/(connected|disconnected)(/|\Z)"
-    r"|(queue|background|bounce|cloudtask|cron|mail|start|stop|warmup|xmpp)(/|\Z))"
+    r"/_ah/(channel/(connected|disconnected)"
+    r"|queue|background|bounce|cloudtask|cron|mail|start|stop|warmup|xmpp)"
 )
-"""Paths that only the platform requests: presence, tasks, cron, instances, mail."""
+"""What begins so only the platform requests: presence, tasks, cron, instances, mail.
+
+No end is looked for: an app that routes by the beginning of a path, as `startswith` and
+Django's old patterns do, takes /_ah/channel/disconnectedX for the platform's word."""
 
 _MAXIMUM_UNQUOTING: Final = 3
 """Quoted more often than that, nobody reads a path."""
-
-_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
-_SHOWN_HOST: Final = 64
-_LOCALHOST: Final = re.compile(r"(.+\.)?localhost\.?")
 
 
 def clean(environ: WSGIEnvironment) -> WSGIEnvironment:
@@ -128,64 +127,15 @@ def _canonical(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def is_host_allowed(host: str, allowed_hosts: Collection[str] | None) -> bool:
-    """Return whether a Host header names a host that this server answers for.
-
-    A page on a foreign name that resolves to 127.0.0.1 must not read the developer's
-    app (DNS rebinding).
-
-    Args:
-        host: the header; "" when there is none.
-        allowed_hosts: names without port, lower case; None allows every name, and a
-            loopback name is always allowed otherwise.
-    """
-    if allowed_hosts is None:
-        return True
-    match = _HOST.fullmatch(host.lower())
-    if match is None:
-        return False
-    name = match[1]
-    return (
-        name in allowed_hosts
-        or _LOCALHOST.fullmatch(name) is not None
-        or is_loopback_address(name.strip("[]"))
-    )
-
-
-def host_refusal(host: str, allowed_hosts: Collection[str] | None) -> str:
-    """Return why a Host header is not served here, or ""; see `is_host_allowed`."""
-    if is_host_allowed(host, allowed_hosts):
-        return ""
-    return (
-        f"This server does not answer for the host {host[:_SHOWN_HOST]!a}. Name it "
-        "with allowed_hosts (--allowed-hosts=NAME)."
-    )
-
-
-@functools.lru_cache(1024)
-def is_loopback_address(text: str) -> bool:
-    """Return whether text is an address of this machine's own loopback network.
-
-    Names are not: what they mean is for the resolver to say. An IPv4 address may be
-    mapped into IPv6, as servers on a socket of both kinds see it.
-    """
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    plain = getattr(address, "ipv4_mapped", None) or address
-    return bool(plain.is_loopback)
-
-
 def _is_from_this_machine(environ: WSGIEnvironment) -> bool:
-    return UNKNOWN_CLIENT_KEY not in environ and is_loopback_address(
+    return UNKNOWN_CLIENT_KEY not in environ and hosts.is_loopback_address(
         str(environ.get("REMOTE_ADDR", ""))
     )
 
 
 def is_from_loopback(environ: WSGIEnvironment) -> bool:
     """Return whether the request comes from this machine and names it."""
-    return _is_from_this_machine(environ) and is_host_allowed(
+    return _is_from_this_machine(environ) and hosts.is_local_or_named(
         str(environ.get("HTTP_HOST", "")), ()
     )
 
@@ -216,7 +166,7 @@ def why_no_dev_login(environ: WSGIEnvironment, allowed_hosts: Collection[str]) -
             "Where everybody who reaches this server may be anybody, say "
             "allow_dev_login=True or --allow-dev-login."
         )
-    if not is_host_allowed(str(environ.get("HTTP_HOST", "")), allowed_hosts):
+    if not hosts.is_local_or_named(str(environ.get("HTTP_HOST", "")), allowed_hosts):
         return (
             "The login page asks for no password, so it answers only for localhost "
             "and the names in allowed_hosts (--allowed-hosts=NAME). Where everybody "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,14 @@ def internal_environ(
         host: for the Host header: the server's own, as "localhost:8080".
     """
     path, _, query = request.path.partition("?")
-    name, _, port = host.partition(":")
+    # An IPv6 address has colons of its own: "[::1]:8080".
+    found = re.fullmatch(r"(\[.*\]|[^:]*)(?::(\d+))?", host)
+    name, port = (found[1], found[2]) if found else (host, None)
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": _native(path),
         "QUERY_STRING": _native(query),
-        "CONTENT_LENGTH": str(len(request.body)),
         "CONTENT_TYPE": request.content_type,
         "SERVER_NAME": name,
         "SERVER_PORT": port or "80",
@@ -48,6 +50,8 @@ def internal_environ(
         "webob.is_body_seekable": True,
         guard.INTERNAL_KEY: guard.INTERNAL,
     }
+    if request.body or request.method in ("POST", "PUT", "PATCH"):
+        environ["CONTENT_LENGTH"] = str(len(request.body))
     for header, value in request.headers:
         key = header.upper().replace("-", "_")
         if key == "CONTENT_LENGTH":

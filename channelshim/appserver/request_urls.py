@@ -47,3 +47,26 @@ def safe_destination(text: str, host: str) -> str:
     if not (is_own_url or is_path):
         return "/"
     return quote(text, safe="!#$%&'()*+,/:;=?@[]~")
+
+
+def is_from_another_site(environ: WSGIEnvironment) -> bool:
+    """Return whether a page of another origin has the browser ask.
+
+    Browsers say so themselves, except to addresses that they do not trust (plain http
+    beyond this machine): there the page's own address counts, where it is sent. What is
+    no browser says nothing, and neither does whoever types the address.
+    """
+    site = environ.get("HTTP_SEC_FETCH_SITE")
+    if site is not None:
+        # Another port of this machine is the same site, and another server all the
+        # same.
+        return site not in ("same-origin", "none")
+    page = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER", "")
+    if not page:
+        return False
+    try:
+        return (
+            urlsplit(page).netloc.lower() != str(environ.get("HTTP_HOST", "")).lower()
+        )
+    except ValueError:
+        return True

@@ -11,6 +11,10 @@ from typing import Any, Final
 
 Headers = list[tuple[str, str]]
 
+NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
+"""On every page of ours: what a visitor has sent may stand in it, and a browser that
+guesses could take it for a script."""
+
 _STATUS: Final = re.compile(r"[2-5]\d\d( [\t\x20-\x7e\x80-\xff]*)?", re.A)
 """RFC 9112, 4. A status below 200 announces another answer (RFC 9110, 15.2): a client
 would wait for that one."""
@@ -54,6 +58,7 @@ def check_head(status: Any, headers: Iterable[Any]) -> tuple[str, Headers, str |
         )
     checked: Headers = []
     length = None
+    has_cookie = False
     for header in headers:
         pair = _pair(header)
         name, value = pair
@@ -70,8 +75,34 @@ def check_head(status: Any, headers: Iterable[Any]) -> tuple[str, Headers, str |
             length = value
         elif pair not in _good:
             _check_header(name, value)
+        if len(name) == 10 and name.lower() == "set-cookie":
+            has_cookie = True
         checked.append(pair)
-    return status, checked, length
+    return status, _private(checked) if has_cookie else checked, length
+
+
+def _private(headers: Headers) -> Headers:
+    """Return headers by which no shared cache hands on somebody's cookie.
+
+    Source: what the original's server answers. Differs: D26.
+    """
+    kept: Headers = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "cache-control":
+            kept.append((name, _private_control(value)))
+        elif lower != "expires":
+            kept.append((name, value))
+    return kept
+
+
+def _private_control(value: str) -> str:
+    directives = [each.strip() for each in value.split(",")]
+    kept = [each for each in directives if each and each.lower() != "public"]
+    words = {each.partition("=")[0].lower() for each in kept}
+    if not words & {"private", "no-cache", "no-store"}:
+        kept.append("private")
+    return ", ".join(kept)
 
 
 def _is_good_status(status: str) -> bool:

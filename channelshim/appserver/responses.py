@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.response_rules import (
+    NO_SNIFFING,
     BadResponse,
     Headers,
     check_head,
@@ -50,7 +51,7 @@ def answer(
     )
     body = text.encode("utf-8") if isinstance(text, str) else text
     length = ("Content-Length", str(len(body)))
-    complete = [("Content-Type", content_type), length, *headers]
+    complete = [("Content-Type", content_type), length, NO_SNIFFING, *headers]
     if exc_info is None:
         start_response(line, complete)
     else:

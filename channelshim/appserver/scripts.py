@@ -106,7 +106,7 @@ class Scripts:
         self._root = root.resolve()
         self._stand_in = stand_in
         self._dialect = dialect
-        self._cgi_scripts = CgiScripts(self._root, dialect.compile)
+        self._cgi_scripts = CgiScripts(self._root, dialect)
         self._middleware: Callable[[Any], Any] | None = None
         self._applications: dict[str, WSGIApplication] = {}
         self._files: dict[str, str] = {}

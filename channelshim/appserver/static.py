@@ -1,4 +1,4 @@
-"""Static files: what a handler lets out of the app's folder, through paste.fileapp."""
+"""Static files: what a handler lets out of the app's folder, and how it is sent."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import mimetypes
 import os
 import pathlib
 import re
-import time
-from collections.abc import Callable, Iterable
-from email.utils import formatdate, mktime_tz, parsedate_tz
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Final
 
-from paste.fileapp import FileApp
-
+from channelshim.appserver import conditions
+from channelshim.appserver.conditions import FileState, Selection
 from channelshim.appyaml import config
 from channelshim.appyaml.config import AppConfig, Handler
 from channelshim.runtime.file_pieces import FilePieces
@@ -21,7 +19,20 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
+_PIECE_BYTES: Final = 64 << 10
+_UNKNOWN_TYPE: Final = "application/octet-stream"
+_COMPRESSED: Final = {
+    "gzip": "application/x-gzip",
+    "bzip2": "application/x-bzip2",
+    "compress": "application/x-compress",
+    "xz": "application/x-xz",
+}
+_COMPRESSED_DRAWING: Final = ".svgz"
+"""Browsers show one only if the answer says that it is packed."""
+
+_FRAMING: Final = frozenset({"content-length", "content-range", "transfer-encoding"})
+"""What app.yaml's http_headers cannot know."""
+
 _SHOWN_DOT_NAMES: Final = frozenset({".well-known"})
 """RFC 8615 puts files there for all to read."""
 
@@ -63,11 +74,24 @@ def is_servable(relative: str, app_config: AppConfig) -> bool:
 
 
 def find_file(
-    root: pathlib.Path, app_config: AppConfig, handler: Handler, match: re.Match[str]
+    root: pathlib.Path,
+    app_config: AppConfig,
+    handler: Handler,
+    match: re.Match[str],
+    *,
+    private: str = "",
 ) -> str | None:
     """Return the absolute path of the file for a request, or None for a 404.
 
     Symbolic links are followed: they are the developer's own doing.
+
+    Args:
+        root: the app's folder.
+        app_config: says what is skipped.
+        handler: of the request.
+        match: of its pattern with the request's path.
+        private: real path of a folder of which nothing is served, by whatever name it
+            is reached, with a slash at its end; "" for none.
     """
     relative = relative_path(handler, match)
     if not is_servable(relative, app_config):
@@ -81,6 +105,8 @@ def find_file(
         return None
     if not os.access(path, os.R_OK):
         return None
+    if private and os.path.realpath(path).startswith(private):
+        return None
     return path
 
 
@@ -93,123 +119,104 @@ def serve_file(
     default_expiration_seconds: int | None = None,
 ) -> Iterable[bytes]:
     """Answer with a file: conditional, in ranges, with the handler's headers."""
-    environ = dict(environ)
-    # Paste gives this the rest of the file where a range asks for less.
-    environ.pop("wsgi.file_wrapper", None)
-    size = os.path.getsize(path)
-    asked_range = _settle_range(environ, size)
-    _settle_date(environ, os.path.getmtime(path))
-    headers = _headers(path, handler, default_expiration_seconds)
-
-    def start(status: str, paste_headers: list[tuple[str, str]], *rest: Any) -> Any:
-        own_names = {name.lower() for name, _ in headers}
-        merged = [
-            (name, value)
-            for name, value in paste_headers
-            if name.lower() not in own_names
-        ] + headers
-        if not asked_range or not status.startswith("206"):
-            merged = [item for item in merged if item[0].lower() != "content-range"]
-        if status.startswith("304"):
-            merged = [item for item in merged if item[0].lower() != "content-type"]
-        return start_response(status, merged, *rest)
-
-    if asked_range == "unsatisfiable":
-        start_response(
-            "416 Requested Range Not Satisfiable",
-            [("Content-Range", f"bytes */{size}"), ("Content-Length", "0")],
-        )
+    method = environ["REQUEST_METHOD"]
+    if method not in ("GET", "HEAD"):
+        allowed = [("Allow", "GET, HEAD"), ("Content-Length", "0")]
+        start_response("405 Method Not Allowed", allowed)
         return []
-    if size == 0:
-        return _serve_empty(environ, start)
-    answer: Iterable[bytes] = FileApp(path)(environ, start)
-    return answer if isinstance(answer, list) else FilePieces(answer)
-
-
-def _serve_empty(
-    environ: WSGIEnvironment, start: Callable[..., Any]
-) -> Iterable[bytes]:
-    """Answer with no bytes; paste.fileapp makes a range of minus one byte of them."""
-    if environ["REQUEST_METHOD"].upper() in ("GET", "HEAD"):
-        start("200 OK", [("Content-Length", "0")])
-    else:
-        start(
-            "405 Method Not Allowed", [("Allow", "GET,HEAD"), ("Content-Length", "0")]
-        )
-    return []
-
-
-def _settle_date(environ: WSGIEnvironment, modified: float) -> None:
-    """Drop an If-Modified-Since that is invalid (RFC 9110 13.1.3) or in the future.
-
-    paste.fileapp answers 400 to both; a browser sends the second for a file whose own
-    date lies ahead.
-    """
-    header = environ.pop("HTTP_IF_MODIFIED_SINCE", "")
-    parsed = parsedate_tz(header.split(";")[0])
-    if parsed is None:
-        return
+    file = open(path, "rb")
     try:
-        since = mktime_tz(parsed)
-    except (OverflowError, ValueError):
-        return
-    now = time.time()
-    if since <= now or modified <= now:
-        environ["HTTP_IF_MODIFIED_SINCE"] = formatdate(min(since, now), usegmt=True)
+        facts = os.fstat(file.fileno())
+        state = FileState(facts.st_size, facts.st_mtime)
+        part = conditions.select(environ, state)
+        headers = file_headers(path, state, part, handler, default_expiration_seconds)
+        start_response(part.status, headers)
+        if method == "HEAD" or not part.length:
+            file.close()
+            return []
+        file.seek(part.first)
+        return FilePieces(_Pieces(file, part.length))
+    except BaseException:
+        file.close()
+        raise
 
 
-def _settle_range(environ: WSGIEnvironment, size: int) -> str:
-    """Rewrite the Range header to what paste.fileapp reads rightly: "a-b".
+class _Pieces:
+    """Reads a part of a file; closes it at the end.
 
-    Returns:
-        "" for the whole file, "unsatisfiable", or "part".
+    Args:
+        file: at the first byte.
+        length: bytes to read.
     """
-    header = environ.pop("HTTP_RANGE", "").replace(" ", "")
-    match = _RANGE.match(header)
-    # If-Range needs strong validators; without them the whole file is always right.
-    if match is None or not (match[1] or match[2]) or "HTTP_IF_RANGE" in environ:
-        return ""
-    if match[1]:
-        first = int(match[1])
-        last = min(int(match[2]), size - 1) if match[2] else size - 1
-        if match[2] and int(match[2]) < first:
-            return ""
-    else:
-        first, last = max(0, size - int(match[2])), size - 1
-        if int(match[2]) == 0:
-            return "unsatisfiable"
-    if first >= size:
-        return "unsatisfiable"
-    if last == 0:
-        # Paste takes an upper bound of 0 for none.
-        return _first_byte_only(environ, size)
-    environ["HTTP_RANGE"] = f"bytes={first}-{last}"
-    return "part"
+
+    def __init__(self, file: IO[bytes], length: int) -> None:
+        self._file = file
+        self._left = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = self._file.read(min(_PIECE_BYTES, self._left))
+        if not piece:
+            # All of it, or a file that has become shorter meanwhile.
+            self._file.close()
+            raise StopIteration
+        self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
 
 
-def _first_byte_only(environ: WSGIEnvironment, size: int) -> str:
-    if size == 1:
-        environ["HTTP_RANGE"] = "bytes=0-"
-        return "part"
-    return ""
-
-
-def _headers(
-    path: str, handler: Handler, default_expiration_seconds: int | None
+def file_headers(
+    path: str,
+    state: FileState,
+    part: Selection,
+    handler: Handler,
+    default_expiration_seconds: int | None,
 ) -> list[tuple[str, str]]:
-    guessed = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    """Return the headers of an answer with a file.
+
+    Args:
+        path: of the file.
+        state: of the file.
+        part: what is sent of it.
+        handler: of the request; what its http_headers say wins.
+        default_expiration_seconds: of app.yaml.
+    """
     seconds = handler.expiration_seconds
     if seconds is None:
         seconds = default_expiration_seconds
     scope = "public" if handler.login == "optional" else "private"
-    headers = {
-        # Paste writes "-0000" where RFC 9110 5.6.7 wants "GMT".
-        "Last-Modified": formatdate(os.path.getmtime(path), usegmt=True),
-        "Content-Type": handler.mime_type or guessed,
-        "Cache-Control": f"{scope}, max-age={seconds}" if seconds else "no-cache",
-    }
-    own = {name.lower() for name, _ in handler.http_headers}
-    return [
-        *((name, value) for name, value in headers.items() if name.lower() not in own),
-        *handler.http_headers,
+    headers = [
+        ("Last-Modified", state.date),
+        ("ETag", state.tag),
+        ("Accept-Ranges", "bytes"),
+        ("Cache-Control", f"{scope}, max-age={seconds}" if seconds else "no-cache"),
     ]
+    if part.status != conditions.NOT_MODIFIED:
+        headers.append(("Content-Type", handler.mime_type or content_type_of(path)))
+        headers.append(("Content-Length", str(part.length)))
+        if path.endswith(_COMPRESSED_DRAWING):
+            headers.append(("Content-Encoding", "gzip"))
+    if part.content_range:
+        headers.append(("Content-Range", part.content_range))
+    own = {name.lower() for name, _ in handler.http_headers} - _FRAMING
+    kept = [header for header in headers if header[0].lower() not in own]
+    further = [header for header in handler.http_headers if header[0].lower() in own]
+    return kept + further
+
+
+def content_type_of(path: str) -> str:
+    """Return the type of a file by its name.
+
+    A compressed file is sent as what it is: with a Content-Encoding a browser would
+    unpack the download. Drawings are never downloads: see `file_headers`.
+    """
+    kind, coding = mimetypes.guess_type(path)
+    if path.endswith(_COMPRESSED_DRAWING):
+        return kind or _UNKNOWN_TYPE
+    if coding is not None:
+        return _COMPRESSED.get(coding, _UNKNOWN_TYPE)
+    return kind or _UNKNOWN_TYPE

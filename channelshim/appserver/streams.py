@@ -69,11 +69,18 @@ class ScriptOutput(io.TextIOWrapper):
         return value
 
 
-def give(body: bytes) -> ScriptOutput:
+def text_input(body: bytes) -> Any:
+    """Return the sys.stdin of a script in Python 3."""
+    return io.TextIOWrapper(
+        io.BytesIO(body), encoding="utf-8", errors="surrogateescape"
+    )
+
+
+def give(stdin: Any) -> ScriptOutput:
     """Give the current context its own streams; return what collects the output.
 
     Args:
-        body: what sys.stdin reads.
+        stdin: a file that is sys.stdin.
     """
     if not isinstance(sys.stdout, _Stream):
         sys.stdout = _Stream(sys.stdout)
@@ -81,7 +88,5 @@ def give(body: bytes) -> ScriptOutput:
         sys.stdin = _Stream(sys.stdin)
     output = ScriptOutput()
     sys.stdout.replace(output)
-    sys.stdin.replace(
-        io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", errors="surrogateescape")
-    )
+    sys.stdin.replace(stdin)
     return output

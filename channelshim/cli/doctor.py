@@ -32,7 +32,7 @@ from channelshim.cli.doctor_python27 import (
 from channelshim.compat.refused_modules import PLACEHOLDER
 from channelshim.composition.plan import is_python27
 from channelshim.composition.reading import ENDINGS, find_file, read_app
-from channelshim.composition.settings import read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
 from channelshim.python27.finding import AppFiles
 

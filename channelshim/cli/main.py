@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from channelshim.composition.settings import (
-    SETTINGS,
-    Setting,
-    Settings,
-    idle_sentences,
-    read_settings,
-)
+from channelshim.cli.options import SettingsCommand, with_settings
+from channelshim.composition.setting_values import idle_sentences, read_settings
+from channelshim.composition.settings import SETTINGS, Settings
 from channelshim.errors import ChannelShimError, ConfigurationError
 from channelshim.version import __version__
 
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 _logger: Final = logging.getLogger("channelshim")
 
 
-class _OldFlags(click.Command):
+class _OldFlags(SettingsCommand):
     """A command that also takes the flags of the old dev_appserver.py."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -46,68 +43,49 @@ class _OldFlags(click.Command):
         return super().parse_args(ctx, translate(args, switches, warn))
 
 
-def _option(setting: Setting) -> Callable[[Any], Any]:
-    dashed = "--" + setting.name.replace("_", "-")
-    names = [f"--{setting.name}"]
-    if dashed not in names:
-        names.append(dashed)
-    # None means "not said": the variable or the default holds then.
-    if setting.is_switch:
-        return click.option(
-            *names,
-            setting.name,
-            help=setting.help,
-            flag_value="yes",
-            is_flag=False,
-            default=None,
-        )
-    if setting.type in (tuple, dict):
-        return click.option(
-            *names,
-            setting.name,
-            help=setting.help,
-            metavar="NAME=VALUE" if setting.type is dict else "VALUE,...",
-            multiple=True,
-            callback=_take_pairs if setting.type is dict else _take_texts,
-        )
-    return click.option(
-        *names, setting.name, help=setting.help, default=None, metavar="VALUE"
-    )
+def _print_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not ctx.resilient_parsing:
+        name = ctx.find_root().info_name or "channelshim"
+        whose = "" if name == "channelshim" else f" ({name})"
+        python = ".".join(map(str, sys.version_info[:3]))
+        click.echo(f"channelshim {__version__}{whose}, Python {python}")
+        ctx.exit()
 
 
-def _take_texts(_: click.Context, __: Any, values: tuple[str, ...]) -> str | None:
-    return ",".join(values) if values else None
+_version_option = click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show whose command this is, and the version.",
+)
+
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 
-def _take_pairs(_: click.Context, __: Any, values: tuple[str, ...]) -> Any:
-    # Each is one pair, commas and all.
-    return values or None
-
-
-def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    for setting in reversed(SETTINGS):
-        command = _option(setting)(command)
-    return command
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
-def _group() -> None:
+@click.group(context_settings=_HELP, invoke_without_command=True)
+@_version_option
+@click.pass_context
+def _group(ctx: click.Context) -> None:
     """Run legacy App Engine apps, Channel API included, on today's Python."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
+@with_settings()
 @_group.command("serve", cls=_OldFlags)
 @click.argument("app", nargs=-1)
-@_with_settings
+@_version_option
 def _serve(app: tuple[str, ...], **settings: Any) -> None:
     """Serve the app in the folder APP, or the modules whose YAML files are named."""
     serve(app, settings)
 
 
 @_group.command("init")
-@click.argument("directory")
+@click.argument("directory", default=".")
 def _init(directory: str) -> None:
-    """Write the tutorial's chat app into DIRECTORY."""
+    """Write the tutorial's chat app into DIRECTORY, by default the current one."""
     from channelshim.cli.project import write_tutorial_app
 
     for path in write_tutorial_app(Path(directory)):
@@ -115,9 +93,9 @@ def _init(directory: str) -> None:
     click.echo(f"Now run: dev_appserver.py {directory}")
 
 
-@_group.command("rotate-secrets")
+@with_settings("application", "storage_path", "store_synchronous")
+@_group.command("rotate-secrets", cls=SettingsCommand)
 @click.argument("app_dir", default=".")
-@_with_settings
 def _rotate_secrets(app_dir: str, **settings: Any) -> None:
     """Sign with new secrets from the next start of the app in APP_DIR on.
 
@@ -152,10 +130,10 @@ def _test(arguments: tuple[str, ...]) -> None:
     sys.exit(run_tests(list(arguments)))
 
 
-@click.command(cls=_OldFlags, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@with_settings()
+@click.command(cls=_OldFlags, context_settings=_HELP)
 @click.argument("app", nargs=-1)
-@_with_settings
+@_version_option
 def _dev_appserver(app: tuple[str, ...], **settings: Any) -> None:
     """Serve the App Engine app in the folder APP, as the old command did.
 
@@ -185,9 +163,7 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
     if handover is None:
         for sentence in idle_sentences(arguments, os.environ):
             _logger.warning("%s", sentence)
-    _serve_app(
-        paths, settings, command if settings.automatic_restart else None, handover
-    )
+    _serve_app(paths, settings, command, handover)
 
 
 APP_FILES: Final = ("app.yaml", "app.yml")
@@ -196,18 +172,20 @@ APP_FILES: Final = ("app.yaml", "app.yml")
 def _serve_app(
     paths: Sequence[Path],
     settings: Settings,
-    command: Command | None,
+    command: Command,
     handover: Handover | None,
 ) -> None:
     # Only now: reading settings and refusing a typing error need none of this.
     from channelshim.cli import terminal
     from channelshim.composition import doors
+    from channelshim.composition.ending import Ending
 
     def complain(error: ConfigurationError) -> str:
         terminal.complain(str(error), report=getattr(error, "report", ""))
         return _sentence(error)
 
-    doors.serve_named(paths, settings, command, handover, terminal.say, complain)
+    left = doors.serve_named(paths, settings, command, handover, terminal.say, complain)
+    Ending(left).begin()
 
 
 def _sentence(error: ChannelShimError) -> str:
@@ -232,16 +210,18 @@ def _run(command: click.Command, name: str) -> None:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.NoSuchOption as error:
-        near = "".join(
-            f"; did you mean {flag}?" for flag in (error.possibilities or [])
+        near = difflib.get_close_matches(
+            error.option_name, error.possibilities or [], n=1, cutoff=0
         )
-        _complain(f"there is no flag {error.option_name}{near or ': see --help'}", name)
+        hint = f"; did you mean {near[0]}?" if near else ": see --help"
+        _complain(f"there is no flag {error.option_name}{hint}", name)
         sys.exit(2)
     except click.ClickException as error:
         _complain(error.format_message(), name)
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+    except click.Abort as error:
+        # click's word for Ctrl-C.
+        raise KeyboardInterrupt from error
     except ChannelShimError as error:
         _complain(str(error), name, getattr(error, "report", ""))
         sys.exit(1)

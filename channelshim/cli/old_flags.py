@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from channelshim.composition.settings import FALSE_WORDS, TRUE_WORDS
+from channelshim.composition.setting_values import FALSE_WORDS, TRUE_WORDS
 
 
 @dataclass(frozen=True, slots=True)

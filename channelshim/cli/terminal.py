@@ -73,6 +73,9 @@ def warn(sentence: str, name: str) -> None:
 class LineFormatter(logging.Formatter):
     """Writes a record in one line: level, time, logger, request and message.
 
+    What a record holds may come from outside: it can neither begin a record of its own
+    nor give orders to the terminal.
+
     Args:
         has_colours: whether level and status are coloured, and the rest of the head
             steps back.
@@ -89,7 +92,9 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and the traceback below it."""
-        text = super().format(record)
+        from channelshim.runtime.log_text import block
+
+        text = block(super().format(record))
         if not self._has_colours:
             return text
         colour = _LEVEL_COLOURS.get(record.levelname)

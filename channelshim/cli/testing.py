@@ -16,7 +16,7 @@ from channelshim.appserver.dialects import PYTHON3, Dialect, python27_of
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.plan import is_python27
 from channelshim.composition.reading import find_file, read_app
-from channelshim.composition.settings import read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
 
 _logger: Final = logging.getLogger("channelshim.cli")

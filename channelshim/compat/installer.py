@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from channelshim import limits
+from channelshim.compat import old_modules
 from channelshim.compat.import_hooks import (
     after_import,
     answer_for,
     answer_last_for,
     hide_while_importing,
 )
-from channelshim.compat.old_messages import answer_for_messages
 from channelshim.compat.patches import FALLBACKS, HIDDEN, PATCHES, Patch
 from channelshim.compat.refused_modules import HintOf, refuse
 from channelshim.compat.testbed import patch_testbed
@@ -29,7 +29,6 @@ def install(
     aliases: Mapping[str, str],
     make_channel_stub: Callable[[], Any],
     fallbacks: Mapping[str, str] | None = None,
-    messages: Mapping[str, str] | None = None,
     hint_of: HintOf = lambda name: None,
     refused: Sequence[str] = (),
     placeholders: Sequence[str] = (),
@@ -43,7 +42,6 @@ def install(
         aliases: Google's dotted name to the module that answers for it.
         make_channel_stub: makes what a testbed's init_channel_stub registers.
         fallbacks: the same as aliases, for names that nobody else has.
-        messages: old names of modules of protocol buffers, to today's.
         hint_of: names that can be imported and not called; see refused_modules.
         refused: those among them that are modules of a package.
         placeholders: packages that are there for a module in them.
@@ -60,7 +58,7 @@ def install(
         environ.setdefault("APPLICATION_ID", f"dev~{application_id}")
     answer_for(aliases)
     answer_last_for({**FALLBACKS, **(fallbacks or {})})
-    answer_for_messages(messages or {})
+    old_modules.install()
     refuse(hint_of, listed=refused, placeholders=placeholders)
     if _installed:
         return

@@ -13,24 +13,13 @@ from collections.abc import MutableMapping
 from types import ModuleType
 from typing import Any
 
-from channelshim.compat.legacy_str import LegacyStr, legacy_str
+from channelshim.compat.legacy_str import LegacyStr
 
 _QUOTED_PATH_KEY = "channelshim.quoted_path"
 
 
 def patch_webapp2(webapp2: Any) -> None:
-    """Give webapp2 a request body that formats as text, and byte responses."""
-    plain_body = webapp2.Request.body
-
-    def body(request: Any) -> LegacyStr:
-        return legacy_str(plain_body.__get__(request, type(request)))
-
-    def set_body(request: Any, value: bytes | str) -> None:
-        # Python 2.7 had one type here.
-        encoded = value.encode("utf-8") if isinstance(value, str) else bytes(value)
-        plain_body.__set__(request, encoded)
-
-    webapp2.Request.body = property(body, set_body, plain_body.__delete__)
+    """Have webapp2 match odd paths, and write bytes as they are."""
 
     def url_encoding(request: Any) -> str:
         # Python 2.7 matched the bytes; here a path that is not UTF-8 raised.

@@ -8,7 +8,7 @@ text" in docs/reference/python-api.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 
 class LegacyStr(bytes):
@@ -38,7 +38,7 @@ class LegacyStr(bytes):
     def __add__(self, other: object) -> bytes | str:  # type: ignore[override]
         if isinstance(other, str):
             return str(self) + other
-        return type(self)(bytes.__add__(self, other))  # type: ignore[operator]
+        return legacy_str(bytes.__add__(self, other))  # type: ignore[operator]
 
     def __radd__(self, other: object) -> str:
         if isinstance(other, str):
@@ -46,9 +46,10 @@ class LegacyStr(bytes):
         return NotImplemented
 
     def __mul__(self, times: Any) -> LegacyStr:
-        return type(self)(bytes.__mul__(self, times))
+        return legacy_str(bytes.__mul__(self, times))
 
-    __rmul__ = __mul__
+    def __rmul__(self, times: Any) -> LegacyStr:
+        return type(self)(bytes.__mul__(self, times))
 
     def __mod__(self, values: Any) -> Any:
         return str(self) % values
@@ -86,7 +87,7 @@ class LegacyStr(bytes):
 
     def __getitem__(self, place: Any) -> Any:
         item = bytes.__getitem__(self, place)
-        return type(self)(item) if isinstance(place, slice) else item
+        return legacy_str(item) if isinstance(place, slice) else item
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> LegacyStr:
         """Return the text in another encoding, as 2.7's `str.encode` did."""
@@ -94,6 +95,8 @@ class LegacyStr(bytes):
 
 
 _kind: type[LegacyStr] = LegacyStr
+_alike: list[Any] = []
+"""Classes of others that behave as `_kind` does."""
 
 
 def legacy_str(value: bytes) -> LegacyStr:
@@ -105,6 +108,8 @@ def set_kind(kind: type[LegacyStr]) -> None:
     """Have `legacy_str` give another kind: Python 2.7's whole str, for its source."""
     global _kind
     _kind = kind
+    for each in _alike:
+        behave_as_legacy_str(each)
 
 
 def _in_kind(value: LegacyStr, other: object) -> str | bytes:
@@ -112,9 +117,48 @@ def _in_kind(value: LegacyStr, other: object) -> str | bytes:
     return str(value) if isinstance(other, str) else bytes(value)
 
 
+def kinds() -> frozenset[type[LegacyStr]]:
+    """Return the classes whose objects an app may have, for tables by class."""
+    return frozenset({LegacyStr, _kind})
+
+
+def legacy_name(raw: bytes) -> LegacyStr:
+    """Return an identifier as `legacy_str` does, fast as a dictionary's key.
+
+    Theory: bytes and text that are ASCII have one hash, so bytes' own will do; it is
+    asked for each time that ndb reads or writes a property.
+    """
+    if not raw.isascii():
+        return legacy_str(raw)
+    kind = _name_kinds.get(_kind)
+    if kind is None:
+        of = _kind
+        members = {
+            "__slots__": (),
+            "__hash__": bytes.__hash__,
+            "__class__": property(lambda self: of),
+            "decode": bytes.decode,
+        }
+        kind = _name_kinds[of] = type(of.__name__, (of,), members)
+    return kind(raw)
+
+
+_name_kinds: dict[type[LegacyStr], type[LegacyStr]] = {}
+
+
+def is_legacy_str(value: object) -> bool:
+    """Tell whether bytes are text to an app: a LegacyStr, or what behaves as one."""
+    return isinstance(value, (LegacyStr, *_alike))
+
+
 def as_text(value: Any) -> Any:
     """Return a LegacyStr's text, and anything else as it is."""
     return str(value) if isinstance(value, LegacyStr) else value
+
+
+def as_bytes(value: Any) -> Any:
+    """Return text as the bytes that it was, or is as UTF-8; all else as it is."""
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def _is_text(argument: object) -> bool:
@@ -124,13 +168,16 @@ def _is_text(argument: object) -> bool:
     return isinstance(argument, str)
 
 
-def _in_legacy_str(kind: type[LegacyStr], answer: Any) -> Any:
-    """Return a method's answer with its bytes as LegacyStr."""
-    if type(answer) is bytes:
-        return kind(answer)
-    if isinstance(answer, (list, tuple)):
-        return type(answer)(_in_legacy_str(kind, item) for item in answer)
-    return answer
+def in_legacy_str(value: Any) -> Any:
+    """Return a value with its bytes as LegacyStr, also those in lists and the like."""
+    kind = type(value)
+    if kind is bytes:
+        return legacy_str(value)
+    if kind is list or kind is tuple:
+        return kind(map(in_legacy_str, value))
+    if kind is dict:
+        return {in_legacy_str(key): in_legacy_str(each) for key, each in value.items()}
+    return value
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -147,7 +194,7 @@ def _method(name: str) -> Callable[..., Any]:
             )
             named = {key: as_text(value) for key, value in named.items()}
             return of_text(str(self), *arguments, **named)
-        return _in_legacy_str(type(self), of_bytes(self, *arguments, **named))
+        return in_legacy_str(of_bytes(self, *arguments, **named))
 
     method.__name__ = name
     method.__doc__ = f"Do as `bytes.{name}`, and with text as `str.{name}`."
@@ -161,3 +208,24 @@ for _name in (
     *("strip", "swapcase", "title", "upper", "zfill"),
 ):
     setattr(LegacyStr, _name, _method(_name))
+
+_OWN: Final = frozenset({"__doc__", "__module__", "__slots__", "__firstlineno__"}) | {
+    *("__new__", "__reduce__", "__reduce_ex__", "__static_attributes__")
+}
+"""What makes LegacyStr a class of its own, and no other one like it."""
+
+
+def behave_as_legacy_str(kind: Any) -> None:
+    """Give a class of bytes the methods of what `legacy_str` returns.
+
+    Args:
+        kind: a subclass of bytes that somebody else wrote; what its methods give is
+            no longer of this class.
+    """
+    if kind not in _alike:
+        _alike.append(kind)
+    for each in reversed(_kind.__mro__):
+        if issubclass(each, LegacyStr):
+            for name, member in vars(each).items():
+                if name not in _OWN:
+                    setattr(kind, name, member)

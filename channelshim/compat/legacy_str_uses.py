@@ -10,7 +10,14 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-from channelshim.compat.legacy_str import LegacyStr, as_text, legacy_str
+from channelshim.compat.legacy_str import (
+    LegacyStr,
+    as_text,
+    in_legacy_str,
+    is_legacy_str,
+    kinds,
+    legacy_str,
+)
 
 _MEMCACHE_FLAG: Final = 1 << 4
 """Marks a LegacyStr in memcache, above the bits that Google's client uses."""
@@ -22,7 +29,7 @@ def patch_json(encoder: Any) -> None:
 
     @functools.wraps(plain_default)
     def default(self: Any, o: Any) -> Any:
-        return str(o) if isinstance(o, LegacyStr) else plain_default(self, o)
+        return str(o) if is_legacy_str(o) else plain_default(self, o)
 
     encoder.JSONEncoder.default = default
 
@@ -64,32 +71,6 @@ def patch_urlfetch(urlfetch: Any) -> None:
     urlfetch._URLFetchResult.__init__ = init
 
 
-def patch_datastore_types(types: Any) -> None:
-    """Take a LegacyStr for a property's value, for a key's name and for Text."""
-
-    def pack(name: str, value: LegacyStr, pbvalue: Any) -> None:
-        types.PackString(name, str(value), pbvalue)
-
-    types._VALIDATE_PROPERTY_VALUES[LegacyStr] = types.ValidatePropertyNothing
-    types._PACK_PROPERTY_VALUES[LegacyStr] = pack
-    plain_from_path = types.Key.from_path
-
-    @functools.wraps(plain_from_path)
-    def from_path(*args: Any, **kwds: Any) -> Any:
-        return plain_from_path(*map(as_text, args), **kwds)
-
-    types.Key.from_path = staticmethod(from_path)
-    plain_new = types.Text.__new__
-
-    @functools.wraps(plain_new)
-    def new(cls: Any, arg: Any = None, encoding: str | None = None) -> Any:
-        if encoding is None:
-            arg = as_text(arg)
-        return plain_new(cls, arg, encoding)
-
-    types.Text.__new__ = new
-
-
 def patch_datastore(datastore: Any) -> None:
     """Take a LegacyStr for one name, not for a sequence of numbers."""
     plain = datastore.NormalizeAndTypeCheck
@@ -98,8 +79,8 @@ def patch_datastore(datastore: Any) -> None:
 
 def patch_db(db: Any) -> None:
     """Take a LegacyStr for text in the old models."""
-    db._ALLOWED_PROPERTY_TYPES.add(LegacyStr)
-    db._ALLOWED_EXPANDO_PROPERTY_TYPES.add(LegacyStr)
+    db._ALLOWED_PROPERTY_TYPES.update(kinds())
+    db._ALLOWED_EXPANDO_PROPERTY_TYPES.update(kinds())
     plain_init = db.Model.__init__
 
     @functools.wraps(plain_init)
@@ -128,7 +109,7 @@ def patch_db(db: Any) -> None:
 
 
 def patch_ndb_key(key: Any) -> None:
-    """Take a LegacyStr for an id, and let urlsafe() format as text."""
+    """Take a LegacyStr for an id."""
     plain_parse = key.Key._parse_from_args
 
     def parse(pairs: Any = None, flat: Any = None, *args: Any, **kwds: Any) -> Any:
@@ -139,13 +120,59 @@ def patch_ndb_key(key: Any) -> None:
         return plain_parse(pairs, flat, *args, **kwds)
 
     key.Key._parse_from_args = staticmethod(parse)
-    plain_urlsafe = key.Key.urlsafe
 
-    @functools.wraps(plain_urlsafe)
-    def urlsafe(self: Any) -> LegacyStr:
-        return legacy_str(plain_urlsafe(self))
 
-    key.Key.urlsafe = urlsafe
+_BYTE_SERVICES: Final = frozenset({"app_identity_service", "blobstore", "images"})
+"""Services whose answers are blobs, pictures and signatures."""
+
+
+def patch_calls(apiproxy_stub_map: Any) -> None:
+    """Let blobs, pictures and signatures be text, however their call was made."""
+    kind = apiproxy_stub_map.UserRPC
+    plain = kind.get_result
+
+    @functools.wraps(plain)
+    def get_result(self: Any) -> Any:
+        result = plain(self)
+        return in_legacy_str(result) if self.service in _BYTE_SERVICES else result
+
+    kind.get_result = get_result
+
+
+def patch_protobuf(message: Any) -> None:
+    """Let the SDK's messages be encoded by the name that its first version had."""
+
+    def encode(self: Any) -> Any:
+        return legacy_str(self.SerializeToString())
+
+    message.Message.Encode = encode
+
+
+def patch_datastore_errors(errors: Any) -> None:
+    """Have the sentence about a filter be text."""
+    plain_init = errors.BadFilterError.__init__
+
+    @functools.wraps(plain_init)
+    def init(self: Any, *args: Any) -> None:
+        plain_init(self, *args)
+        self.args = tuple(as_text(in_legacy_str(each)) for each in self.args)
+
+    errors.BadFilterError.__init__ = init
+
+
+def patch_mail(mail: Any) -> None:
+    """Let the parts of a mail that arrived, and of one to be sent, be text."""
+    for kind in (mail.Attachment, mail.EncodedPayload):
+        kind.__init__ = _with_legacy_payload(kind.__init__)
+
+
+def _with_legacy_payload(plain: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(plain)
+    def init(self: Any, *args: Any, **named: Any) -> None:
+        plain(self, *args, **named)
+        self.payload = in_legacy_str(self.payload)
+
+    return init
 
 
 def _first_as_text(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,10 +12,12 @@ from channelshim.compat import (
     background_threads,
     default_namespaces,
     legacy_modules,
+    legacy_str_models,
     legacy_str_uses,
+    legacy_text,
     legacy_unittest,
+    legacy_webob,
     ndb_tuning,
-    old_messages,
     tracebacks,
     upload_guard,
     wsgi_wrapping,
@@ -23,6 +26,7 @@ from channelshim.compat import (
 _ALWAYS: Final = "as long as code of Python 2.7 runs here"
 _SDK: Final = "until the SDK does so itself"
 _BYTES: Final = "takes bytes that are text where 2.7 had one type"
+_MESSAGES: Final = "takes the messages of entity_pb and its like"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch(
         "webapp2",
         legacy_modules.patch_webapp2,
-        "request bodies format as text, responses take bytes, odd paths match",
+        "responses take bytes, odd paths match",
         _ALWAYS,
     ),
     Patch(
@@ -79,13 +83,49 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch(f"{_GOOGLE}.api.urlfetch", legacy_str_uses.patch_urlfetch, _BYTES, _ALWAYS),
     Patch(
         f"{_GOOGLE}.api.datastore_types",
-        legacy_str_uses.patch_datastore_types,
+        legacy_str_models.patch_datastore_types,
         _BYTES,
         _ALWAYS,
     ),
     Patch(f"{_GOOGLE}.api.datastore", legacy_str_uses.patch_datastore, _BYTES, _ALWAYS),
     Patch(f"{_GOOGLE}.ext.db", legacy_str_uses.patch_db, _BYTES, _ALWAYS),
     Patch(f"{_GOOGLE}.ext.ndb.key", legacy_str_uses.patch_ndb_key, _BYTES, _ALWAYS),
+    Patch(f"{_GOOGLE}.api.mail", legacy_str_uses.patch_mail, _BYTES, _ALWAYS),
+    Patch(
+        f"{_GOOGLE}.api.apiproxy_stub_map",
+        legacy_str_uses.patch_calls,
+        _BYTES,
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.datastore_errors",
+        legacy_str_uses.patch_datastore_errors,
+        "sentences of errors",
+        _ALWAYS,
+    ),
+    Patch("webob.headers", legacy_webob.patch_headers, _BYTES, _ALWAYS),
+    Patch("webob.request", legacy_webob.patch_request, _BYTES, _ALWAYS),
+    Patch("webob.response", legacy_webob.patch_response, _BYTES, _ALWAYS),
+    *(
+        Patch(module, function, _BYTES, _ALWAYS)
+        for module, function in legacy_text.changes()
+    ),
+    Patch(
+        "google.protobuf.message",
+        legacy_str_uses.patch_protobuf,
+        "entity.Encode()",
+        _ALWAYS,
+    ),
+    # Before what compares how entities are made.
+    Patch(
+        f"{_GOOGLE}.ext.ndb.model",
+        functools.partial(legacy_text.take_messages, ("Model._from_pb",)),
+        _MESSAGES,
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.model", legacy_str_models.patch_ndb_model, _BYTES, _ALWAYS
+    ),
     Patch(
         f"{_GOOGLE}.ext.ndb.utils",
         ndb_tuning.stop_walking_stacks,
@@ -141,18 +181,6 @@ PATCHES: Final[tuple[Patch, ...]] = (
         _ALWAYS,
     ),
     Patch(
-        f"{_GOOGLE}.datastore.entity_bytes_pb2",
-        old_messages.add_old_methods,
-        "Encode(), by which apps kept entities in memcache",
-        _ALWAYS,
-    ),
-    Patch(
-        f"{_GOOGLE}.datastore.datastore_v3_bytes_pb2",
-        old_messages.add_old_methods,
-        "Encode(), by which apps kept queries and cursors",
-        _ALWAYS,
-    ),
-    Patch(
         f"{_GOOGLE}.api.modules.modules",
         legacy_modules.patch_modules,
         "get_modules() and get_versions() return lists",
@@ -181,6 +209,10 @@ PATCHES: Final[tuple[Patch, ...]] = (
         default_namespaces.ask_hook,
         "namespace_manager_default_namespace_for_request() of appengine_config.py",
         _ALWAYS,
+    ),
+    *(
+        Patch(module, function, _MESSAGES, _ALWAYS)
+        for module, function in legacy_text.message_changes()
     ),
     # A package has names of its own for what its module defines, and may be there.
     Patch(
@@ -214,7 +246,7 @@ PATCHES: Final[tuple[Patch, ...]] = (
         _SDK,
     ),
 )
-"""Applied in this order. Two patches of one module are independent of each other."""
+"""Applied in this order."""
 
 HIDDEN: Final = (("google.api_core", f"{_GOOGLE}.api.taskqueue.cloudtask"),)
 """(module, importer): see import_hooks.hide_while_importing."""

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -50,20 +51,32 @@ def _without_translator(trace: TracebackType | None) -> TracebackType | None:
         entries.append(trace)
         trace = trace.tb_next
     names = [entry.tb_frame.f_code.co_filename for entry in entries]
-    if not any(name.startswith(_TRANSLATOR) for name in names):
-        return entries[0] if entries else None
-    kept = [
-        entry
-        for entry, name in zip(entries, names, strict=True)
-        if not name.startswith((_TRANSLATOR, *_IMPORTING))
-        and not name.endswith("/importlib/__init__.py")
-    ]
+    kept = [entries[number] for number in indices_of_app(names)]
     if not kept:
         return None
     for entry, following in pairwise(kept):
         entry.tb_next = following
     kept[-1].tb_next = None
     return kept[0]
+
+
+def indices_of_app(names: Sequence[str]) -> list[int]:
+    """Return which frames of a traceback are the app's, by their file names.
+
+    Args:
+        names: of all its frames, in order.
+
+    Returns:
+        all of them where the translator has none; else importlib's are left out too.
+    """
+    if not any(name.startswith(_TRANSLATOR) for name in names):
+        return list(range(len(names)))
+    return [
+        number
+        for number, name in enumerate(names)
+        if not name.startswith((_TRANSLATOR, *_IMPORTING))
+        and not name.endswith("/importlib/__init__.py")
+    ]
 
 
 def hint(error: BaseException) -> str:

@@ -27,11 +27,8 @@ from channelshim.composition.reading import (
     read_folder,
     read_named,
 )
-from channelshim.composition.settings import (
-    Settings,
-    idle_sentences,
-    read_settings,
-)
+from channelshim.composition.setting_values import idle_sentences, read_settings
+from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -159,7 +156,7 @@ def serve_named(
     handover: Handover | None,
     say: Callable[[str], None],
     complain: Callable[[ConfigurationError], str],
-) -> None:
+) -> float:
     """Serve the app in a folder, or the modules whose files are named, as the command.
 
     After a reload the pages are still there: an app that cannot be loaded any more is
@@ -168,21 +165,27 @@ def serve_named(
     Args:
         paths: the folder, or YAML files; see reading.read_named.
         settings: as read.
-        command: executed again when a file of the app changes; None never.
+        command: executed again for a reload; see Serving.
         handover: from the process image before; None for a first start.
         say: prints a line for the person at the terminal.
         complain: prints an error, and returns what the page shows of it.
+
+    Returns:
+        the seconds that threads of the app may still take.
 
     Raises:
         ConfigurationError, StorageError: as `serve`.
     """
     from channelshim.composition import module_serving, serving
+    from channelshim.composition.file_times import file_times
     from channelshim.server.serve import bind
 
     # Flags of ours are no arguments of the app's scripts, and their clock was UTC's.
     del sys.argv[1:]
     os.environ["TZ"] = "UTC"
     time.tzset()
+    is_watched = command is not None and settings.automatic_restart
+    before = file_times(_folder_of(paths[0])) if is_watched else None
     # The port first: a taken one should not cost an import of the app.
     listener = handover.listener if handover else bind(settings.host, settings.port)
     refuse_open_login(settings, listener)
@@ -219,7 +222,7 @@ def serve_named(
         instance = installation.open()
         exposure = serving.exposure_of(installation.plan, listener)
         app_server = instance.serve(exposure, page, is_app_broken=True)
-    serving.Serving(
+    return serving.Serving(
         instance,
         app_server,
         listeners,
@@ -227,6 +230,9 @@ def serve_named(
         command=command,
         is_app_broken=is_broken,
         names=names,
+        is_reload=handover is not None,
+        before=before,
+        catch_ups=handover.catch_ups if handover else 0,
     ).run()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from channelshim.appserver import guard, loading
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.scripts import Scripts
+from channelshim.composition import rules
 from channelshim.composition.installation import Installation
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
@@ -106,12 +107,5 @@ class Gateway:
 
 
 def exposure_of(plan: Plan) -> Exposure:
-    """Return what the door of a server that is not ours allows."""
-    settings = plan.settings
-    return Exposure(
-        # Such a server may have any name.
-        allowed_hosts=settings.allowed_hosts or None,
-        trusted_proxies=plan.proxies,
-        allows_dev_login=settings.allow_dev_login,
-        enforces_secure=settings.enforce_secure,
-    )
+    """Return what the door of a server that is not ours enforces."""
+    return rules.exposure_of(plan, rules.Door.EMBEDDED)

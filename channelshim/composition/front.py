@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
@@ -46,6 +47,7 @@ class Front:
             instance.broker.told,
             is_posting=posts_presence(settings, instance.plan.app.config),
             threads=instance.threads,
+            deadlines=instance.deadlines,
         )
         self.hub: Hub = Hub(
             instance.broker,
@@ -97,11 +99,22 @@ class Front:
         self.start_jobs()
 
     def stop(self) -> None:
-        """Tell pages to come back and keep what they will ask for. Loop thread."""
-        self.hub.stop()
+        """Tell pages to come back and keep what they will ask for. Loop thread.
 
-    def close(self, task_seconds: float = INTERRUPT_SECONDS) -> None:
-        """Finish the journal, and close the instance."""
-        self._instance.jobs.stop(task_seconds)
-        self._reports.stop(INTERRUPT_SECONDS)
+        No further task or cron job begins.
+        """
+        self.hub.stop()
+        self._instance.jobs.begin_stop()
+
+    def close(self, seconds: float = INTERRUPT_SECONDS) -> None:
+        """Finish the journal, and close the instance.
+
+        Args:
+            seconds: within which tasks, cron jobs and presence must end. The journal is
+                written in any case.
+        """
+        bound = time.monotonic() + seconds
+        self._instance.jobs.stop(seconds)
+        left = bound - time.monotonic()
+        self._reports.stop(max(left, INTERRUPT_SECONDS))
         self._instance.close()

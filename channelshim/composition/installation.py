@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,10 +20,11 @@ from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.modules import running_module
 from channelshim.composition.plan import Plan
-from channelshim.composition.settings import read_settings
-from channelshim.contracts.identity import User
+from channelshim.composition.setting_values import read_settings
 from channelshim.contracts.modules import RunningModule
+from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
+from channelshim.protocol.cookies import CookieClaims
 from channelshim.services import registry
 from channelshim.services.registry import Backing
 from channelshim.transports.wsgi import LoopThread
@@ -68,9 +69,9 @@ class Installation:
             running_module(config, "")
             for config in (plan.app.config, *(each.config for each in plan.modules))
         )
-        self.is_served = False
-        self.is_ended = False
-        self._login = DevelopmentLogin(_Cookies(self), self._remember)
+        self.is_served: bool = False
+        self.is_ended: bool = False
+        self._login = DevelopmentLogin(_Cookies(self), _Logins(self))
         appengine.install(plan.application.application_id)
         settings = plan.settings
         self.dialect: Dialect = PYTHON3
@@ -202,9 +203,6 @@ class Installation:
             self.is_ended = True
             api_proxy.uninstall()
 
-    def _remember(self, user: User) -> None:
-        self.open().remember(user)
-
     def _is_own(self, service: str) -> bool:
         return self._proxy.is_own(service)
 
@@ -221,11 +219,31 @@ class _Cookies:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def sign(self, email: str, is_admin: bool, user_id: str) -> str:
-        return self._installation.open().cookies.sign(email, is_admin, user_id)
+    def sign(self, claims: CookieClaims) -> str:
+        return self._installation.open().cookies.sign(claims)
 
-    def read(self, value: str) -> User | None:
+    def read(self, value: str) -> CookieClaims | None:
         return self._installation.open().cookies.read(value)
+
+
+class _Logins:
+    """The store's accounts, as late as its cookies.
+
+    See appserver.login.development.Logins.
+    """
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    def remember(self, account: Account) -> None:
+        self._installation.open().store.accounts.remember(account)
+
+    def end_login(self, number: str, expires_at: float, now: float) -> None:
+        accounts = self._installation.open().store.accounts
+        accounts.end_login(number, expires_at, now)
+
+    def ended_logins(self) -> Collection[str]:
+        return self._installation.open().store.accounts.ended_logins()
 
 
 def current() -> Installation | None:

@@ -19,13 +19,15 @@ from channelshim.contracts.dispatcher import (
     InternalRequest,
     InternalResponse,
 )
-from channelshim.contracts.identity import Login, User
+from channelshim.contracts.identity import Login
 from channelshim.contracts.index_definitions import Values
-from channelshim.contracts.store import Account, Store
+from channelshim.contracts.store import Store
 from channelshim.jobs.jobs import Jobs
+from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.protocol.tokens import TokenSigner
+from channelshim.services.deadline import deadline_error
 from channelshim.services.executions import Executions
 from channelshim.services.registry import Backing
 from channelshim.store.sqlite.opening import open_store
@@ -80,6 +82,7 @@ class Instance:
         clock: the time.
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
+        deadlines: has the app's code hear when its time is over.
         store: open; this process holds its lease.
         tokens: signs channel tokens.
         cookies: signs login cookies.
@@ -99,6 +102,7 @@ class Instance:
         self.clock: SystemClock = SystemClock()
         self.status: StatusRegistry = StatusRegistry()
         self.threads: Threads = Threads()
+        self.deadlines: Deadlines = Deadlines(self.threads, deadline_error)
         self.store: Store = open_store(
             plan.store_directory,
             _values_of,
@@ -106,8 +110,10 @@ class Instance:
             is_cleared=plan.clears_store,
         )
         try:
-            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS))
-            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES))
+            # An app's own: others may have been given the same secrets.
+            own = plan.application.application_id
+            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS), own)
+            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES), own)
         except BaseException:
             self.store.close()
             raise
@@ -131,6 +137,8 @@ class Instance:
             self.clock,
             executions,
             self.threads,
+            self.deadlines,
+            settings.task_deadline_seconds,
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)
@@ -188,10 +196,6 @@ class Instance:
 
     def _secrets(self, purpose: str) -> Sequence[bytes]:
         return self.plan.secrets or self.store.secrets.get(purpose)
-
-    def remember(self, user: User) -> None:
-        """Keep the account of somebody who logs in now."""
-        self.store.accounts.remember(Account(user, self.clock.time()))
 
 
 def _values_of(body: bytes) -> Values:

@@ -72,9 +72,9 @@ class ModuleSites:
         """Make a request of the platform's own; see contracts.Dispatcher."""
         return self._find(request.target, request.path).dispatch(request)
 
-    def host_refusal(self, host: str) -> str:
+    def host_refusal(self, host: str, peer: str) -> str:
         """Return why the host of a Host header is not served here, or ""."""
-        return self._default.host_refusal(host)
+        return self._default.host_refusal(host, peer)
 
     def loaded_files(self) -> Iterator[str]:
         """Yield the path of every file whose code was loaded: the modules share it."""

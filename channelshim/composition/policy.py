@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
-from channelshim.appserver import guard
+from channelshim.appserver import hosts
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
@@ -41,7 +42,7 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
 
 def is_on_loopback(listener: socket.socket) -> bool:
     """Return whether only this machine reaches a listening socket."""
-    return guard.is_loopback_address(listener.getsockname()[0])
+    return hosts.is_loopback_address(listener.getsockname()[0])
 
 
 def worker_count(settings: Settings, config: AppConfig | None) -> int:
@@ -71,10 +72,34 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
     """Return what a setting says that signs, oldest first; empty for the store's own.
 
     Raises:
-        ConfigurationError: one is too short.
+        ConfigurationError: one is too short, or the file cannot be read or has none.
     """
-    if any(len(text) < SHORTEST_SECRET for text in settings.signing_secrets):
+    name, texts = "signing_secrets", settings.signing_secrets
+    if settings.signing_secrets_file:
+        if texts:
+            raise ConfigurationError(
+                "signing_secrets and signing_secrets_file are both set: unset one"
+            )
+        name = f"signing_secrets_file {settings.signing_secrets_file}"
+        texts = _lines(settings.signing_secrets_file)
+    if any(len(text) < SHORTEST_SECRET for text in texts):
         raise ConfigurationError(
-            f"each of signing_secrets must have at least {SHORTEST_SECRET} characters"
+            f"{name}: each secret must have at least {SHORTEST_SECRET} characters"
         )
-    return [text.encode("utf-8") for text in settings.signing_secrets]
+    return [text.encode("utf-8") for text in texts]
+
+
+def _lines(path: str) -> tuple[str, ...]:
+    """Return the lines of a file that are not empty; there must be one."""
+    try:
+        text = Path(path).expanduser().read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"signing_secrets_file {path} cannot be read: {error}"
+        ) from None
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not lines:
+        raise ConfigurationError(
+            f"signing_secrets_file {path} is empty: write one secret a line"
+        )
+    return lines

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from channelshim.appserver.dialects import PYTHON3
+from channelshim.composition.file_times import FileTimes, changed_paths, file_times
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.threads import Kept, Threads
 
@@ -36,6 +37,12 @@ _SUFFIXES = frozenset(
 
 _JOIN_SECONDS: Final = 5.0
 
+_LOOK_MILLISECONDS: Final = 200
+
+MAXIMUM_CATCH_UPS: Final = 3
+"""Reloads in a row for changes that were missed: an app may write its own files
+whenever it is loaded."""
+
 
 class Watcher:
     """Watches an app's files in a thread of its own.
@@ -47,6 +54,8 @@ class Watcher:
         loaded_files: tells the paths of the files whose code was loaded; one in a zip
             begins with the zip's.
         on_change: called once, in the watcher's thread, with the path that changed.
+        before: how the files looked before any was read: what has changed between that
+            and the begin of the watch is a change too. None for no such look.
         threads: keeps the thread running; None for one of its own.
     """
 
@@ -58,8 +67,11 @@ class Watcher:
         *,
         is_app_broken: bool = False,
         loaded_files: Callable[[], Iterable[str]] = PYTHON3.files,
+        before: FileTimes | None = None,
         threads: Threads | None = None,
     ) -> None:
+        self._before = before
+        self._missed = ""
         self._threads = threads or Threads()
         self._thread: Kept | None = None
         self._directory = directory.resolve()
@@ -72,6 +84,11 @@ class Watcher:
     def start(self) -> None:
         """Begin to watch; returns at once."""
         self._thread = self._threads.start("watcher", self._watch)
+
+    @property
+    def has_missed(self) -> bool:
+        """Return whether the change came before the watch. Any thread."""
+        return bool(self._missed)
 
     def stop(self) -> None:
         """End the watch, and wait for its thread."""
@@ -88,15 +105,35 @@ class Watcher:
 
         changes = watchfiles.watch(
             self._directory,
-            watch_filter=lambda change, path: self._concerns(path),
+            watch_filter=lambda change, path: self._is_wanted(path),
             debounce=100,
             step=20,
             stop_event=self._stop,
             ignore_permission_denied=True,
+            rust_timeout=_LOOK_MILLISECONDS,
+            yield_on_timeout=True,
         )
         for group in changes:
-            self._on_change(sorted(path for _, path in group)[0])
+            self._look_back()
+            paths = sorted(path for _, path in group)
+            if self._missed or paths:
+                self._on_change(self._missed or paths[0])
+                return
+
+    def _is_wanted(self, path: str) -> bool:
+        # Where files change all the time, nothing else is ever called.
+        self._look_back()
+        return bool(self._missed) or self._concerns(path)
+
+    def _look_back(self) -> None:
+        """Find what has changed before the watch began; once, and then forget it."""
+        before, self._before = self._before, None
+        if before is None:
             return
+        for path in changed_paths(before, file_times(self._directory)):
+            if self._concerns(path):
+                self._missed = path
+                return
 
     def _concerns(self, changed: str) -> bool:
         path = Path(changed)
@@ -137,12 +174,14 @@ class Handover:
         application_id: of the app. It and the data stay what they are while the
             command runs, whatever app.yaml says by now, as in the original.
         store_directory: the folder of its data, absolute.
+        catch_ups: how many reloads in a row were for changes that had been missed.
         others: the listening sockets of further modules.
     """
 
     listener: socket.socket
     application_id: str
     store_directory: Path
+    catch_ups: int = 0
     others: tuple[socket.socket, ...] = ()
 
 
@@ -151,11 +190,12 @@ def take_over() -> Handover | None:
     text = os.environ.pop(HANDOVER_VARIABLE, None)
     if text is None:
         return None
-    number, application_id, store_directory, *others = json.loads(text)
+    number, application_id, store_directory, catch_ups, *others = json.loads(text)
     return Handover(
         _inherited(number),
         application_id,
         Path(store_directory),
+        catch_ups,
         tuple(_inherited(other) for other in others),
     )
 
@@ -215,6 +255,7 @@ class Command:
                 handover.listener.fileno(),
                 handover.application_id,
                 os.path.abspath(handover.store_directory),
+                handover.catch_ups,
                 *(other.fileno() for other in handover.others),
             ]
         )

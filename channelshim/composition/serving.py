@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,14 +14,24 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import Exposure
+from channelshim.composition import rules
+from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
-from channelshim.composition.policy import is_on_loopback, worker_count
-from channelshim.composition.reloading import Command, Handover, Watcher
+from channelshim.composition.policy import worker_count
+from channelshim.composition.reloading import (
+    MAXIMUM_CATCH_UPS,
+    Command,
+    Handover,
+    Watcher,
+)
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
+from channelshim.kernel.terminals import has_controlling_terminal
+from channelshim.runtime import interrupts
 from channelshim.server.serve import Application, Listener, Server, make_bridge
+from channelshim.server.stopping import StopSignals
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
 from channelshim.transports.routes import Routes
@@ -36,36 +47,31 @@ SWITCH_SECONDS: Final = 0.001
 (docs/explanation/performance.md)."""
 
 
+_HANGUP: Final = "SIGHUP"
+
+
 def address_of(plan: Plan, listener: socket.socket) -> str:
     """Return host and port for an address of ours."""
-    host = "[::1]" if plan.settings.host == "::1" else plan.settings.host
-    return f"{host}:{listener.getsockname()[1]}"
+    host = plan.settings.host
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{listener.getsockname()[1]}"
 
 
 def exposure_of(
     plan: Plan, listener: socket.socket, own: socket.socket | None = None
 ) -> Exposure:
-    """Return what the door of our own server allows.
+    """Return what the door of our own server enforces.
 
     Args:
         plan: of the app.
         listener: the first one, whose address decides.
         own: where a further module listens; None for the first one.
     """
-    settings = plan.settings
-    is_loopback = is_on_loopback(listener)
-    return Exposure(
+    return rules.exposure_of(
+        plan,
+        rules.door_of(listener),
         host=address_of(plan, own or listener),
-        allowed_hosts=(
-            frozenset(settings.allowed_hosts)
-            if is_loopback
-            else settings.allowed_hosts or None
-        ),
-        trusted_proxies=plan.proxies,
-        allows_dev_login=settings.allow_dev_login,
-        enforces_secure=settings.enforce_secure,
-        show_tracebacks=is_loopback,
-        server_name=settings.host,
+        server_name=plan.settings.host,
     )
 
 
@@ -77,7 +83,7 @@ class Served(Protocol):
     ) -> Iterable[bytes]:
         """Answer a request from outside."""
 
-    def host_refusal(self, host: str) -> str:
+    def host_refusal(self, host: str, peer: str) -> str:
         """See AppServer.host_refusal."""
 
     def loaded_files(self) -> Iterator[str]:
@@ -92,11 +98,15 @@ class Serving:
         app_server: of the instance, its app loaded.
         listeners: from server.serve.bind, the app's own first; closed at the end.
         say: prints a line for the person at the terminal.
-        command: executed again, in this process's place, when a file of the app has
-            changed; None leaves changes alone.
+        command: executed again, in this process's place, for a reload: at SIGHUP
+            without a terminal, and when a file of the app has changed, where
+            `automatic_restart` says so; None never.
         is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
         names: what the listeners behind the first one are.
+        is_reload: whether the person at the terminal knows the address already.
+        before: how the app's files looked before any was read; see Watcher.
+        catch_ups: see Handover.
     """
 
     def __init__(
@@ -109,6 +119,9 @@ class Serving:
         command: Command | None = None,
         is_app_broken: bool = False,
         names: Sequence[str] = (),
+        is_reload: bool = False,
+        before: FileTimes | None = None,
+        catch_ups: int = 0,
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -118,6 +131,11 @@ class Serving:
         self._is_app_broken = is_app_broken
         self._addresses = [address_of(plan, each) for each in listeners]
         self._names = names
+        self._is_reload = is_reload
+        self._catch_ups = catch_ups
+        # Now: of a terminal that was closed it can no longer be told.
+        self._has_terminal = has_controlling_terminal()
+        # Why it reloads: a file, or a signal.
         self._changed = ""
         # A duplicate: closing the server's own must not close what the next one
         # inherits.
@@ -131,6 +149,8 @@ class Serving:
             threads,
             instance.threads,
             pacing=pacing,
+            deadlines=instance.deadlines,
+            deadline_seconds=settings.request_deadline_seconds,
             when_safe=instance.broker.when_safe,
         )
         host_refusal = app_server.host_refusal
@@ -140,7 +160,8 @@ class Serving:
             instance.tokens,
             instance.clock,
             lambda origin, host: (
-                not host_refusal(host) and origins.allows(origin, host)
+                # Here it depends on no peer.
+                not host_refusal(host, "") and origins.allows(origin, host)
             ),
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
@@ -154,6 +175,7 @@ class Serving:
             [Listener(each, application, acceptor) for each in listeners],
             on_started=self._started,
             on_stopping=self._stopping,
+            threads=instance.threads,
         )
         self._watcher = Watcher(
             plan.app.directory,
@@ -161,46 +183,83 @@ class Serving:
             self._note_change,
             is_app_broken=is_app_broken,
             loaded_files=app_server.loaded_files,
+            before=before if catch_ups < MAXIMUM_CATCH_UPS else None,
             threads=instance.threads,
         )
 
-    def run(self) -> None:
-        """Serve until Ctrl-C, SIGTERM or a change, then give everything back."""
-        if self._command is not None:
+    def run(self) -> float:
+        """Serve until Ctrl-C, SIGTERM or a change, then give everything back.
+
+        Returns:
+            the seconds that are left of the stop's bound, for threads of the app.
+        """
+        with StopSignals(self._signalled, self._hung_up) as signals:
+            self._serve()
+            if self._changed and signals.number is None:
+                self._reload()
+        return self._server.seconds_left
+
+    def _serve(self) -> None:
+        if self._command is not None and self._plan.settings.automatic_restart:
             self._watcher.start()
         sys.setswitchinterval(SWITCH_SECONDS)
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        interrupts.raise_if_interrupted()
         self._server.run()
         self._sender.close()
         self._watcher.stop()
-        # Tasks in hand get what requests get; one that is cut off runs again.
-        waits = self._server.is_terminated
-        self._front.close(STOP_SECONDS if waits else INTERRUPT_SECONDS)
-        if self._changed and self._command is not None and self._kept:
+        # Tasks have what is left of the time that requests had; one that is cut off
+        # runs again.
+        self._front.close(self._server.seconds_left)
+
+    def _reload(self) -> None:
+        if self._command is None or not self._kept:
+            return
+        reason = self._changed
+        if reason != _HANGUP:
             root = self._plan.app.directory.resolve()
-            self._say(f"{os.path.relpath(self._changed, root)} has changed: reloading.")
-            application_id = self._plan.application.application_id
-            self._command.replace_process(
-                Handover(
-                    self._kept[0],
-                    application_id,
-                    self._plan.store_directory,
-                    tuple(self._kept[1:]),
-                )
+            reason = f"{os.path.relpath(reason, root)} has changed"
+        self._say(f"{reason}: reloading.")
+        self._command.replace_process(
+            Handover(
+                self._kept[0],
+                self._plan.application.application_id,
+                self._plan.store_directory,
+                self._catch_ups + 1 if self._watcher.has_missed else 0,
+                tuple(self._kept[1:]),
             )
+        )
+
+    def _signalled(self, number: int) -> None:
+        is_interrupt = number == signal.SIGINT
+        self._server.stop(INTERRUPT_SECONDS if is_interrupt else STOP_SECONDS)
+
+    def _hung_up(self) -> bool:
+        """Reload, unless a terminal was closed; see StopSignals."""
+        if self._has_terminal or self._command is None:
+            return False
+        if not self._changed:
+            self._note_change(_HANGUP)
+        return True
 
     def _started(self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
         self._sender.open()
         self._front.start(loop, call_soon)
         if not self._is_app_broken:
             self._front.start_jobs()
-        name = self._plan.application.application_id
-        self._say(f"{name} is running at http://{self._addresses[0]}/")
-        for module, address in zip(self._names, self._addresses[1:], strict=False):
-            self._say(f"{module} is running at http://{address}/")
-        self._say("Press Ctrl-C to stop.")
+        name = self._plan.app.directory.resolve().name
+        address = f"http://{self._addresses[0]}/"
+        if self._is_app_broken:
+            self._say(f"{name} does not start; {address} shows why.")
+            return
+        self._say(f"{name} is running at {address}")
+        for module, other in zip(self._names, self._addresses[1:], strict=False):
+            self._say(f"{module} is running at http://{other}/")
+        if not self._is_reload:
+            self._say("Press Ctrl-C to stop.")
+            self._say(f"Its data is in {self._plan.store_directory}")
 
     def _stopping(self) -> None:
         if not self._changed:

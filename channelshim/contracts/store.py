@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,13 +40,29 @@ class Secrets(Protocol):
 
 
 class Accounts(Protocol):
-    """Who has logged in. Any thread."""
+    """Who has logged in, and which logins have ended early. Any thread.
+
+    Both are bounded, at 10,000 or more: what is oldest gives way. Whoever reaches the
+    login page adds to them.
+    """
 
     def remember(self, account: Account) -> None:
         """Insert or replace the account with this user's email."""
 
     def all(self) -> Sequence[Account]:
         """Return all accounts, last seen first."""
+
+    def end_login(self, number: str, expires_at: float, now: float) -> None:
+        """Note that a login has ended; forget those that would have by themselves.
+
+        Args:
+            number: of the login.
+            expires_at: Unix seconds at which it would have ended.
+            now: Unix seconds.
+        """
+
+    def ended_logins(self) -> Collection[str]:
+        """Return the numbers of the logins that have ended early."""
 
 
 class Journal(Protocol):

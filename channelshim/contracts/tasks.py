@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, Union
 
@@ -23,6 +23,8 @@ class Task:
         retry: its own retry parameters by the names of appyaml.queues, or None.
         retries: how often it has been tried before.
         first_tried_at: Unix seconds, or None before the first try.
+        lease: the number of the lease that `take` gave, another for each; 0 for a task
+            that was never taken.
     """
 
     queue: str
@@ -35,6 +37,7 @@ class Task:
     retry: dict[str, float] | None = None
     retries: int = 0
     first_tried_at: float | None = None
+    lease: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,12 @@ class QueueStatistics:
 class Tasks(Protocol):
     """The tasks of push queues: kept until they have run, leased while they run.
 
-    Any thread. A lease ends with its time, or when its worker starts again and calls
-    `release`; so each task runs at least once. A name is taken while its task waits,
-    and rests for limits.TASK_TOMBSTONE_SECONDS after it has run or was deleted. Every
-    method raises StorageError, and has changed nothing, when the store refuses.
+    Any thread. A lease ends when its worker starts again and calls `release`, and for
+    other workers with its time, which `renew` puts off; so each task runs at least
+    once, and never beside itself, whatever the clock does. A name is taken while its
+    task waits, and rests for limits.TASK_TOMBSTONE_SECONDS after it has run or was
+    deleted. Every method raises StorageError, and has changed nothing, when the store
+    refuses.
     """
 
     def add(self, tasks: Sequence[NewTask], now: float) -> Sequence[Added]:
@@ -123,22 +128,36 @@ class Tasks(Protocol):
     ) -> Sequence[Task]:
         """Lease tasks that are due, longest due first; no two callers get the same.
 
+        What the worker itself has in hand is not free, however long that takes.
+
         Args:
             worker_id: who runs them: the same after a restart, another for each
                 process that is alive.
             now: Unix seconds.
             limit: how many at most.
-            lease_seconds: after which they are free again.
+            lease_seconds: after which they are free for other workers.
             excluded_queues: none of theirs.
         """
 
-    def give_back(
-        self, task: Task, worker_id: str, eta: float, *, counts_as_try: bool = True
-    ) -> None:
-        """Free a task to run again at eta, unless it is gone or another's by now."""
+    def renew(self, worker_id: str, until: float) -> None:
+        """Keep what this worker has in hand from the others for longer.
+
+        Args:
+            worker_id: as in `take`.
+            until: Unix seconds.
+        """
+
+    def give_back(self, task: Task, eta: float, *, counts_as_try: bool = True) -> None:
+        """Free a task to run again at eta, if this lease of it still holds.
+
+        The task may be gone, another worker's by now, or another one of its name.
+        """
 
     def finish(self, task: Task, now: float) -> None:
-        """Remove a task that has run, or is given up; its name rests for a while."""
+        """Remove a task that has run, or is given up; its name rests for a while.
+
+        Nothing is removed when its lease no longer holds; see `give_back`.
+        """
 
     def delete(self, queue: str, names: Sequence[str], now: float) -> Sequence[bool]:
         """Remove tasks, leased or not; return for each whether it was there."""
@@ -149,8 +168,10 @@ class Tasks(Protocol):
     def release(self, worker_id: str) -> None:
         """Free what this worker had leased before it died; others keep theirs."""
 
-    def next_eta(self, excluded_queues: Collection[str] = ()) -> float | None:
-        """Return when the next task that nobody has in hand is due, or None."""
+    def next_eta(
+        self, worker_id: str, excluded_queues: Collection[str] = ()
+    ) -> float | None:
+        """Return when the next task will be free for this worker, or None."""
 
     def statistics(self, queue: str, now: float) -> QueueStatistics:
         """Return what a queue holds."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from channelshim.contracts.clock import Clock
 from channelshim.protocol.presence import PresenceBook
+
+_logger: Final = logging.getLogger("channelshim.hub")
 
 
 class Graces:
@@ -78,6 +82,12 @@ class Graces:
 
     def _due(self) -> None:
         self._timer = None
-        for client_id in self._book.due(self._clock.monotonic()):
-            self._gone(client_id)
-        self._arm()
+        try:
+            for client_id in self._book.due(self._clock.monotonic()):
+                try:
+                    self._gone(client_id)
+                except Exception:
+                    _logger.exception("a client id could not be let go")
+        finally:
+            # Whatever happens: without it nobody is ever let go again.
+            self._arm()

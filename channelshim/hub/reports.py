@@ -23,12 +23,8 @@ from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.presence import Change, Tell
 from channelshim.contracts.status import Status
 from channelshim.hub.journal import PresenceJournal, Step
-from channelshim.kernel.threads import (
-    MAXIMUM_GIVEN_UP,
-    THREAD_RETRY_SECONDS,
-    Kept,
-    Threads,
-)
+from channelshim.kernel.deadlines import OVERDUE_SECONDS, Deadlines
+from channelshim.kernel.threads import THREAD_RETRY_SECONDS, Kept, Threads
 from channelshim.protocol.tokens import client_id_bytes
 
 _logger: Final = logging.getLogger("channelshim.hub")
@@ -73,7 +69,9 @@ class PresenceReports:
         is_posting: False for the production rule without inbound_services: the
             journal only.
         threads: keeps the threads running; None for one of its own.
-        deadline_seconds: after which a runner is given up.
+        deadlines: has the app's code hear of its deadline; None for one of its own.
+        deadline_seconds: after which a handler is told to end; when it goes on, its
+            runner is given up.
     """
 
     def __init__(
@@ -85,6 +83,7 @@ class PresenceReports:
         runners: int = PRESENCE_RUNNERS,
         is_posting: bool = True,
         threads: Threads | None = None,
+        deadlines: Deadlines | None = None,
         deadline_seconds: float = limits.PRESENCE_DEADLINE_SECONDS,
     ) -> None:
         self._dispatcher = dispatcher
@@ -94,6 +93,7 @@ class PresenceReports:
         self._is_posting = is_posting
         self._deadline_seconds = deadline_seconds
         self._threads = threads or Threads()
+        self._deadlines = deadlines or Deadlines()
         self._changes: deque[tuple[str, Step]] = deque()
         self._has_changes = threading.Event()
         # What the journal's thread has taken: it goes on there after a failure.
@@ -227,11 +227,11 @@ class PresenceReports:
 
     def _give_up_late(self) -> None:
         """Count out the runners whose handler has not returned for too long."""
-        latest = time.monotonic() - self._deadline_seconds
+        latest = time.monotonic() - self._deadline_seconds - OVERDUE_SECONDS
         for runner, begun in self._posting.items():
             if begun > latest or runner in self._given_up:
                 continue
-            if len(self._given_up) >= MAXIMUM_GIVEN_UP:
+            if len(self._given_up) >= self._runners:
                 return
             self._given_up.add(runner)
             _logger.error(
@@ -305,7 +305,8 @@ class PresenceReports:
         if self._is_posting:
             request = presence_request(client_id, is_connected=is_connected)
             try:
-                answer = self._dispatcher.dispatch(request)
+                with self._deadlines.limit(self._deadline_seconds):
+                    answer = self._dispatcher.dispatch(request)
             except BaseException:
                 _logger.exception("presence POST %s failed", request.path)
             else:

@@ -16,6 +16,7 @@ from channelshim import limits
 from channelshim.appyaml.cron import CronConfig, CronJob
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Kept, Threads
 
 _logger: Final = logging.getLogger("channelshim.cron")
@@ -52,6 +53,8 @@ class CronScheduler:
         dispatcher: makes the requests.
         clock: says now.
         threads: keeps the threads running; None for one of its own.
+        deadlines: has the app's code hear of its deadline; None for one of its own.
+        deadline_seconds: after which a job is told to end; 0 for never.
     """
 
     def __init__(
@@ -60,12 +63,16 @@ class CronScheduler:
         dispatcher: Dispatcher,
         clock: Clock,
         threads: Threads | None = None,
+        deadlines: Deadlines | None = None,
+        deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
     ) -> None:
         self._config = config
         self._dispatcher = dispatcher
         self._clock = clock
         self._stop = threading.Event()
         self._threads = threads or Threads()
+        self._deadlines = deadlines or Deadlines()
+        self._deadline_seconds = deadline_seconds
         self._running: list[Kept] = []
 
     def start(self) -> None:
@@ -78,9 +85,13 @@ class CronScheduler:
             repeat = partial(self._repeat_from_now, job)
             self._running.append(self._threads.start(f"cron {job.url}", repeat))
 
+    def begin_stop(self) -> None:
+        """Start no more jobs. Any thread; waits for nothing."""
+        self._stop.set()
+
     def stop(self, timeout_seconds: float) -> None:
         """Start no more jobs and wait for those that run, so long for all together."""
-        self._stop.set()
+        self.begin_stop()
         deadline = time.monotonic() + timeout_seconds
         for thread in self._running:
             thread.hurry()
@@ -94,11 +105,15 @@ class CronScheduler:
         zone = zone_of(job)
         while self._wait_until(run.timestamp()):
             started_at = self._clock.time()
-            status = run_cron_job(self._dispatcher, job)
+            status = self._run(job)
             next_run = job.schedule.next_run(max(run, self._now(zone)))
             if not _is_success(status):
                 self._retry(job, started_at, next_run)
             run = job.schedule.next_run(max(run, self._now(zone)))
+
+    def _run(self, job: CronJob) -> int:
+        with self._deadlines.limit(self._deadline_seconds):
+            return run_cron_job(self._dispatcher, job)
 
     def _now(self, zone: tzinfo) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), zone)
@@ -115,7 +130,7 @@ class CronScheduler:
             at = now + job.retry.backoff_seconds(retry)
             if at >= next_run.timestamp() or not self._wait_until(at):
                 return
-            if _is_success(run_cron_job(self._dispatcher, job)):
+            if _is_success(self._run(job)):
                 return
 
     def _wait_until(self, moment: float) -> bool:

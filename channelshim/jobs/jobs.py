@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from channelshim import limits
@@ -17,7 +18,8 @@ from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import Tasks
 from channelshim.jobs.cron import CronScheduler
 from channelshim.jobs.tasks import TaskRunner
-from channelshim.kernel.threads import Threads
+from channelshim.kernel.deadlines import Deadlines
+from channelshim.kernel.threads import Kept, Threads
 from channelshim.services.executions import Executions
 
 _logger: Final = logging.getLogger("channelshim.jobs")
@@ -33,6 +35,8 @@ class Jobs:
         clock: says now.
         executions: counts the tasks that begin.
         threads: keeps the threads running; None for one of its own.
+        deadlines: has the app's code hear of its deadline; None for one of its own.
+        deadline_seconds: of a task and of a cron job; 0 for none.
     """
 
     def __init__(
@@ -43,8 +47,12 @@ class Jobs:
         clock: Clock,
         executions: Executions,
         threads: Threads | None = None,
+        deadlines: Deadlines | None = None,
+        deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
     ) -> None:
         self._threads = threads or Threads()
+        self._deadlines = deadlines or Deadlines()
+        self._deadline_seconds = deadline_seconds
         self._tasks = tasks
         self._executions = executions
         self._clock = clock
@@ -55,6 +63,8 @@ class Jobs:
         self._dispatcher: Dispatcher | None = None
         # Modules whose instances are told of their end.
         self._stopped: list[str] = []
+        # Of the requests that tell the app of its end.
+        self._last_words: list[Kept] = []
 
     def report_to(self, status: Status) -> None:
         """Register the tasks that wait and run, and those that do not end."""
@@ -73,7 +83,7 @@ class Jobs:
 
     def _describe_late(self) -> str:
         late = self._runner.late if self._runner is not None else 0
-        seconds = limits.TASK_DEADLINE_SECONDS
+        seconds = self._deadline_seconds
         sentence = f"tasks that have not ended for {seconds:g} s: {late}"
         return sentence if late else ""
 
@@ -105,11 +115,18 @@ class Jobs:
                 self._clock,
                 started=self._executions.count,
                 threads=self._threads,
+                deadlines=self._deadlines,
+                deadline_seconds=self._deadline_seconds,
             )
             self._runner.start()
         if runs_cron:
             self._scheduler = CronScheduler(
-                self._cron, dispatcher, self._clock, self._threads
+                self._cron,
+                dispatcher,
+                self._clock,
+                self._threads,
+                self._deadlines,
+                self._deadline_seconds,
             )
             self._scheduler.start()
         elif self._cron.jobs:
@@ -124,7 +141,7 @@ class Jobs:
             if "warmup" in each.inbound_services:
                 self._tell_instance(limits.PATH_WARMUP, each.module)
 
-    def _tell_instance(self, path: str, module: str) -> threading.Thread:
+    def _tell_instance(self, path: str, module: str) -> Kept:
         """Make a request of an instance's life, whatever it answers."""
         request = InternalRequest(
             "GET",
@@ -132,25 +149,43 @@ class Jobs:
             remote_address=limits.INSTANCE_REMOTE_ADDRESS,
             target=module,
         )
+        return self._threads.start(path, partial(self._dispatch_once, request))
+
+    def _dispatch_once(self, request: InternalRequest) -> None:
         assert self._dispatcher is not None
-        thread = threading.Thread(
-            target=self._dispatcher.dispatch, args=(request,), name=path, daemon=True
-        )
-        thread.start()
-        return thread
+        try:
+            self._dispatcher.dispatch(request)
+        except BaseException:
+            # The app hears of it once, and not again after a failure.
+            _logger.exception("%s failed", request.path)
+
+    def begin_stop(self) -> None:
+        """Start nothing more, and tell an instance that stays of its end.
+
+        Any thread; waits for nothing. Idempotent.
+        """
+        stopped, self._stopped = self._stopped, []
+        self._last_words += [
+            self._tell_instance(limits.PATH_STOP, module) for module in stopped
+        ]
+        if self._scheduler is not None:
+            self._scheduler.begin_stop()
+        if self._runner is not None:
+            self._runner.begin_stop()
 
     def stop(self, timeout_seconds: float) -> None:
         """Start nothing more and wait for what is in hand; the rest runs again.
 
-        An instance that stays is told of its end first, and gets as long.
+        So long for all together.
         """
-        stopped, self._stopped = self._stopped, []
-        told = [self._tell_instance(limits.PATH_STOP, module) for module in stopped]
-        for thread in told:
-            thread.join(timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        self.begin_stop()
+        for last_word in self._last_words:
+            last_word.join(max(0.0, deadline - time.monotonic()))
         if self._scheduler is not None:
-            self._scheduler.stop(timeout_seconds)
-        if self._runner is not None and not self._runner.stop(timeout_seconds):
+            self._scheduler.stop(max(0.0, deadline - time.monotonic()))
+        left = max(0.0, deadline - time.monotonic())
+        if self._runner is not None and not self._runner.stop(left):
             _logger.warning(
                 "tasks were interrupted; they run again after the next start"
             )

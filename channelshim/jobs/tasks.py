@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -15,10 +16,15 @@ from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.tasks import Task, Tasks
 from channelshim.errors import StorageError
-from channelshim.kernel.threads import MAXIMUM_GIVEN_UP, Kept, Threads
+from channelshim.kernel.deadlines import OVERDUE_SECONDS, Deadlines
+from channelshim.kernel.threads import Kept, Threads
+from channelshim.runtime.log_text import one_line
 
 TASK_LEASE_SECONDS: Final = 15 * 60.0
-"""App Engine gave a task 10 minutes; a live process frees its tasks itself."""
+"""After which other processes may run the tasks of one that has died."""
+
+TASK_RENEWAL_SECONDS: Final = TASK_LEASE_SECONDS / 3
+"""How often a live process puts that off."""
 
 TASK_RUNNERS: Final = 8
 """Tasks that run at once: one slow task holds up nobody."""
@@ -74,8 +80,9 @@ class TaskRunner:
         runners: threads, and tasks that run at once.
         started: called with the queue of each task that starts.
         threads: keeps the threads running; None for one of its own.
-        deadline_seconds: after which a task holds up no other: a further runner
-            takes the place of its own. It runs on.
+        deadlines: has the app's code hear of its deadline; None for one of its own.
+        deadline_seconds: after which a task is told to end; 0 for never. One that
+            goes on holds up no other: a further runner takes the place of its own.
     """
 
     def __init__(
@@ -89,6 +96,7 @@ class TaskRunner:
         runners: int = TASK_RUNNERS,
         started: Callable[[str], None] = lambda queue: None,
         threads: Threads | None = None,
+        deadlines: Deadlines | None = None,
         deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
     ) -> None:
         self._tasks = tasks
@@ -102,7 +110,12 @@ class TaskRunner:
             queue.name: _Bucket(queue, clock.monotonic()) for queue in queues.queues
         }
         self._threads = threads or Threads()
+        self._deadlines = deadlines or Deadlines()
         self._deadline_seconds = deadline_seconds
+        # How long a runner may have a task.
+        self._patience_seconds = (
+            deadline_seconds + OVERDUE_SECONDS if deadline_seconds > 0 else math.inf
+        )
         self._running: Counter[str] = Counter()
         # By queue and name, until the next try.
         self._last_answers: dict[tuple[str, str], int] = {}
@@ -117,6 +130,8 @@ class TaskRunner:
         self._alarm = threading.Semaphore(0)
         self._is_over = False
         self._picker: Kept | None = None
+        # Monotonic seconds.
+        self._renewed_at = clock.monotonic()
 
     def start(self) -> None:
         """Free what this worker had in hand when it died, and begin to run tasks."""
@@ -141,6 +156,12 @@ class TaskRunner:
             self._is_woken = True
             self._changed.notify_all()
 
+    def begin_stop(self) -> None:
+        """Start no more tasks. Any thread; waits for nothing."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+
     def stop(self, timeout_seconds: float) -> bool:
         """Start no more tasks and wait for those in hand.
 
@@ -149,9 +170,7 @@ class TaskRunner:
             next start.
         """
         deadline = time.monotonic() + timeout_seconds
-        with self._changed:
-            self._is_stopping = True
-            self._changed.notify_all()
+        self.begin_stop()
         if self._picker is not None:
             # It may be reading the store, and hand a last task out.
             self._picker.hurry()
@@ -181,7 +200,14 @@ class TaskRunner:
     def _pick_once(self) -> float:
         """Hand out what is due; return the seconds until there may be more."""
         until_late = self._give_up_late()
+        self._renew_leases()
         return min(until_late, self._pick_due())
+
+    def _renew_leases(self) -> None:
+        now = self._clock.monotonic()
+        if self._running.total() and now - self._renewed_at > TASK_RENEWAL_SECONDS:
+            self._tasks.renew(self._worker_id, self._clock.time() + TASK_LEASE_SECONDS)
+            self._renewed_at = now
 
     def _give_up_late(self) -> float:
         """Replace runners whose task has not ended; return the seconds until the next.
@@ -193,14 +219,14 @@ class TaskRunner:
         with self._changed:
             # One that was handed out may not have begun yet.
             is_begun = len(self._begun) == self._running.total()
-            until_late = _IDLE_SECONDS if is_begun else self._deadline_seconds
+            until_late = _IDLE_SECONDS if is_begun else self._patience_seconds
             for runner, (begun, task) in self._begun.items():
                 if runner in self._given_up:
                     continue
-                left = begun + self._deadline_seconds - now
+                left = begun + self._patience_seconds - now
                 if left > 0:
                     until_late = min(until_late, left)
-                elif len(self._given_up) + len(late) < MAXIMUM_GIVEN_UP:
+                elif len(self._given_up) + len(late) < self._runners:
                     late.append((runner, task))
         for runner, task in late:
             self._threads.start("task-instead", self._run_all)
@@ -233,7 +259,7 @@ class TaskRunner:
         if taken:
             self._hand_out(taken[0])
             return 0.0
-        eta = self._tasks.next_eta(closed)
+        eta = self._tasks.next_eta(self._worker_id, closed)
         until_due = _IDLE_SECONDS if eta is None else max(0.01, eta - now)
         return min(until_due, *closed.values()) if closed else until_due
 
@@ -301,7 +327,7 @@ class TaskRunner:
         """Free a task after a failure of our own."""
         try:
             later = self._clock.time() + _IDLE_SECONDS
-            self._tasks.give_back(task, self._worker_id, later)
+            self._tasks.give_back(task, later)
         except StorageError as error:
             _logger.error("task %s of %s: %s", task.name, task.queue, error)
 
@@ -313,7 +339,8 @@ class TaskRunner:
             queue.target if queue is not None else "",
             self._last_answers.pop(key, None),
         )
-        status = self._dispatcher.dispatch(request).status
+        with self._deadlines.limit(self._deadline_seconds):
+            status = self._dispatcher.dispatch(request).status
         now = self._clock.time()
         if 200 <= status < 300:
             self._tasks.finish(task, now)
@@ -326,7 +353,7 @@ class TaskRunner:
                 task.name,
                 task.queue,
                 task.retries + 1,
-                task.path,
+                one_line(task.path),
                 status,
             )
             self._tasks.finish(task, now)
@@ -336,13 +363,13 @@ class TaskRunner:
             "task %s of queue %s: %s answered %s; again in %.1f s",
             task.name,
             task.queue,
-            task.path,
+            one_line(task.path),
             status,
             wait,
         )
         if len(self._last_answers) < MAXIMUM_LAST_ANSWERS:
             self._last_answers[key] = status
-        self._tasks.give_back(task, self._worker_id, now + wait)
+        self._tasks.give_back(task, now + wait)
 
 
 def retry_parameters(task: Task, queue: Queue | None) -> RetryParameters:

@@ -1,7 +1,7 @@
-"""The login cookie: the original's value, with a signature behind it.
+"""The login cookie: the original's value, then an end, a number and a signature.
 
-The original's value, `email:True:user_id`, could be written by anyone: D8 of
-docs/explanation/differences.md.
+The original's value, `email:True:user_id`, could be written by anyone, and was good for
+ever: D8 of docs/explanation/differences.md.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -19,7 +20,24 @@ from channelshim.contracts.identity import User
 MAXIMUM_COOKIE_LENGTH: Final = 1024
 
 _SALT: Final = b"channelshim login cookie"
-_VALUE: Final = re.compile(r"([^:]+):(True|False):(\d{1,32})")
+_VALUE: Final = re.compile(
+    r"([^:]+):(True|False):(\d{1,32}):(\d{1,12}):([0-9a-f]{1,64})", re.A
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CookieClaims:
+    """What a login cookie says.
+
+    Attributes:
+        user: who has logged in.
+        expires_at: Unix seconds; good while this is later than now.
+        number: random, hexadecimal, in lower case: tells this login from others.
+    """
+
+    user: User
+    expires_at: int
+    number: str
 
 
 class CookieSigner:
@@ -27,24 +45,31 @@ class CookieSigner:
 
     Args:
         secrets: oldest first; the last signs, all verify.
+        application_id: whose logins; those of another app are not believed, whatever
+            signs there.
     """
 
-    def __init__(self, secrets: Sequence[bytes]) -> None:
+    def __init__(self, secrets: Sequence[bytes], application_id: str = "") -> None:
         self._signer = Signer(
             list(secrets),
-            salt=_SALT,
+            salt=_SALT + b"\0" + application_id.encode("utf-8"),
             sep=":",
             key_derivation="hmac",
             digest_method=hashlib.sha256,
         )
 
-    def sign(self, email: str, is_admin: bool, user_id: str) -> str:
+    def sign(self, claims: CookieClaims) -> str:
         """Return the value: ASCII without quotes, semicolons, commas or spaces."""
-        value = f"{quote(email, safe='@')}:{is_admin}:{user_id}"
-        return self._signer.sign(value).decode("ascii")
+        user = claims.user
+        email = quote(user.email, safe="@")
+        value = f"{email}:{user.is_admin}:{user.user_id}"
+        end = f"{claims.expires_at}:{claims.number}"
+        return self._signer.sign(f"{value}:{end}").decode("ascii")
 
-    def read(self, value: str) -> User | None:
-        """Return who the value names, or None for nobody.
+    def read(self, value: str) -> CookieClaims | None:
+        """Return what the value says, or None for one that is not ours.
+
+        Its end is for the caller to look at.
 
         Args:
             value: from outside; anything.
@@ -59,4 +84,5 @@ class CookieSigner:
         email = unquote(match[1]) if match else ""
         if match is None or "@" not in email:
             return None
-        return User(email, match[2] == "True", match[3])
+        user = User(email, match[2] == "True", match[3])
+        return CookieClaims(user, int(match[4]), match[5])

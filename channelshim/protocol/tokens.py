@@ -100,12 +100,14 @@ class TokenSigner:
 
     Args:
         secrets: at least one, oldest first: the last one signs, all verify.
+        application_id: whose tokens; those of another app are invalid, whatever signs
+            there.
     """
 
-    def __init__(self, secrets: Sequence[bytes]) -> None:
+    def __init__(self, secrets: Sequence[bytes], application_id: str = "") -> None:
         self._signer = Signer(
             list(secrets),
-            salt=_SALT,
+            salt=_SALT + b"\0" + application_id.encode("utf-8"),
             key_derivation="hmac",
             digest_method=hashlib.sha256,
         )

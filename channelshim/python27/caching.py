@@ -13,30 +13,32 @@ import marshal
 import os
 import stat
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from types import CodeType
 from typing import Final
 
 _MAGIC: Final = b"channelshim-py27\n"
 _DIGEST_BYTES: Final = 32
 _SECONDS_PER_DAY: Final = 24 * 60 * 60
-_TRANSLATOR_FILES: Final = (
-    *("tokens.py", "nodes.py", "translation.py", "compiling.py"),
-    *("parser*.py", "lowering*.py"),
-)
+_TRANSLATOR_FILES: Final = ("tokens", "nodes", "translation", "compiling")
+_TRANSLATOR_BEGINNINGS: Final = ("parser", "lowering")
 
 
 def translator_digest() -> bytes:
     """Return a digest of the files that decide what a source is translated to."""
     digest = hashlib.sha256()
-    folder = Path(__file__).parent
-    files = {path for glob in _TRANSLATOR_FILES for path in folder.glob(glob)}
-    for path in sorted(files):
-        with contextlib.suppress(OSError):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    folder = os.path.dirname(__file__)
+    for name in sorted(os.listdir(folder)):
+        stem, extension = os.path.splitext(name)
+        if extension == ".py" and (
+            stem in _TRANSLATOR_FILES or stem.startswith(_TRANSLATOR_BEGINNINGS)
+        ):
+            with (
+                contextlib.suppress(OSError),
+                open(os.path.join(folder, name), "rb") as file,
+            ):
+                digest.update(name.encode() + b"\0" + file.read())
     return digest.digest()
 
 
@@ -108,6 +110,8 @@ class CodeCache:
         """Write an entry: whole, or not at all."""
         if not self._is_usable(make=True):
             return
+        import tempfile
+
         payload = marshal.dumps(code)
         raw = _MAGIC + hashlib.sha256(key.encode() + payload).digest() + payload
         path = self._path(key)

@@ -16,14 +16,15 @@ from channelshim.python27.strings import NativeStr, to_bytes
 FUTURE_FLAGS: Final = 0x20000 | 0x40000 | 0x100000 | 0x200000
 """Division, absolute import, print function and unicode literals."""
 
-_MARK: Final = re.compile(rb"^[ \t\f]*#.*channelshim: *python3\b", re.MULTILINE)
-_CODING: Final = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+# Compiled when a file first asks: a start from the cache does without.
+_MARK: Final = rb"[ \t\f]*#.*channelshim: *python3\b"
+_CODING: Final = rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)"
 
 
 def says_python3(source: bytes) -> bool:
     """Tell whether one of the first five lines says `# channelshim: python3`."""
     head = source[:2000].split(b"\n", 5)[:5]
-    return any(_MARK.match(line) for line in head)
+    return any(b"python3" in line and re.match(_MARK, line) for line in head)
 
 
 def compile_file(source: bytes, path: str) -> tuple[CodeType, bool]:
@@ -93,7 +94,7 @@ def source_text(source: bytes) -> str:
     if source.startswith(b"\xef\xbb\xbf"):
         return source[3:].decode("utf-8", "replace")
     for line in source.split(b"\n", 2)[:2]:
-        found = _CODING.match(line)
+        found = re.match(_CODING, line)
         if found:
             try:
                 return source.decode(found[1].decode("ascii"))

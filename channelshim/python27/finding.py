@@ -10,10 +10,8 @@ import functools
 import importlib.machinery
 import os
 import sys
-import sysconfig
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from types import FrameType
 from typing import Final
@@ -21,17 +19,30 @@ from typing import Final
 _INSTALLED_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
 
 
-@dataclass(frozen=True)
 class Source:
-    """One module's source in the app: a file, or a member of a zip."""
+    """One module's source in the app: a file, or a member of a zip.
 
-    name: str
-    path: str
-    """As the module's `__file__` says it."""
-    package_path: tuple[str, ...] | None
-    """What the module's `__path__` is; None for a module that is no package."""
-    zip_path: str | None = None
-    member: str = ""
+    Args:
+        name: the module's, with dots.
+        path: as the module's `__file__` says it.
+        package_path: what the module's `__path__` is; None for one that is no package.
+        zip_path: of the zip that it is in; None for a file.
+        member: its name in the zip.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        package_path: tuple[str, ...] | None,
+        zip_path: str | None = None,
+        member: str = "",
+    ) -> None:
+        self.name: Final = name
+        self.path: Final = path
+        self.package_path: Final = package_path
+        self.zip_path: Final = zip_path
+        self.member: Final = member
 
     def has_file(self, name: str) -> bool:
         """Tell whether the source is a package that has a file of this name."""
@@ -238,9 +249,20 @@ def _names_in_zip(path: str, modified: int) -> frozenset[str]:
 
 def _excluded_folders() -> list[str]:
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    standard = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
-    paths = [own, *(path for path in standard if path)]
+    paths = [own, *standard_folders()]
     return list({path for each in paths for path in (each, os.path.realpath(each))})
+
+
+def standard_folders() -> list[str]:
+    """Return where the standard library is.
+
+    As `sysconfig` says it, which reads all of Python's build for the answer.
+    """
+    library = os.path.dirname(os.__file__)
+    if sys.platform == "win32":
+        return [library, os.path.join(sys.exec_prefix, "Lib")]
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return [library, os.path.join(sys.exec_prefix, sys.platlibdir, version)]
 
 
 def _is_below(path: str, folder: str) -> bool:

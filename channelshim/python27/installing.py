@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import threading
@@ -16,18 +15,11 @@ from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles
 from channelshim.python27.loading import Finder, Importer
 from channelshim.python27.shadows import Shadow, Shadows
-from channelshim.python27.stdlib import table
+from channelshim.python27.stdlib import process
 from channelshim.python27.strings import NativeStr
 
 _lock: Final = threading.Lock()
 _importer: Importer | None = None
-_ASKS_IMPORTER: Final = (
-    "imp_27",
-    "importlib_27",
-    "pkgutil_27",
-    "gettext_27",
-    "timeit_27",
-)
 
 
 def install(
@@ -55,8 +47,10 @@ def install(
             cache = CodeCache(cache_dir) if use_cache else None
             _importer = make_importer(AppFiles(), cache)
             import_hooks.add_finder(Finder(_importer))
-            mends.install(_importer.shadows.get)
             legacy_str.set_kind(NativeStr)
+            mends.install(
+                _importer.shadows.get, _importer.builtins_for(is_python3=False)
+            )
         _importer.files.add_root(os.fspath(app_dir))
         _importer.files.python3_files.extend(python3_files)
         _importer.forget_places()
@@ -71,12 +65,7 @@ def installed() -> Importer | None:
 def make_importer(files: AppFiles, cache: CodeCache | None) -> Importer:
     """Return an importer for files, with every module of 2.7 at hand."""
     importer = Importer(files, cache, names.builtin_module, _shadows)
-    for name in _ASKS_IMPORTER:
-        module = importlib.import_module(f"{table.__package__}.{name}")
-        module._set_importer(importer)
-    from channelshim.python27.stdlib import pickle_27
-
-    pickle_27._set_private_modules(importer.private, importer)
+    process.importer = importer
     return importer
 
 

@@ -38,7 +38,7 @@ class AppLoader:
         self.source: Final = source
         self.name: Final = source.name
         self.path: Final = source.path
-        self.is_absolute = False
+        self.is_absolute: bool = False
         """Whether the file asks for absolute imports."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:

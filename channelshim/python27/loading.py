@@ -200,7 +200,7 @@ class Importer:
         if top in self.private:
             return self._load_private(name)
         if top in table.BUILT_IN:
-            return self.shadows.get(top) if top in self.shadows else _real(name)
+            return self._load_shadowed(name) if top in self.shadows else _real(name)
         if (rest == "" or top not in sys.modules) and self._own_source(top) is not None:
             if self.is_in_conflict(top):
                 return self._load_private(name)
@@ -223,6 +223,10 @@ class Importer:
             return self.shadows.get(name)
         parent, _, last = name.rpartition(".")
         above = self.load(parent)
+        own = vars(above).get(last)
+        if isinstance(own, ModuleType):
+            # os.path is no shadow of its own.
+            return own
         real_parent = getattr(above, "_shadow_real", above)
         if real_parent is None:
             raise no_module(name)

@@ -19,6 +19,12 @@ from channelshim.python27.lowering_base import (
     statement_at,
     store_at,
 )
+from channelshim.python27.lowering_conditions import (
+    DEEPEST,
+    TEST,
+    native_first,
+    returned_cmp,
+)
 from channelshim.python27.lowering_functions import FunctionLowerer, is_docstring
 from channelshim.python27.nodes import LOAD, Exec, Print, Raise3, make_at
 from channelshim.python27.parser_simple import is_locals
@@ -119,28 +125,55 @@ class Lowerer(FunctionLowerer):
     # Blocks.
 
     def _if(self, node: Any) -> Any:
-        current = node
+        current, result = node, [node]
+        before = result
         while True:
             current.test = self.expr(current.test)
+            self._take_condition(current, before)
             current.body = self.body(current.body)
             rest = current.orelse
             if len(rest) != 1 or rest[0].__class__ is not ast.If:
                 break
             # A loop, for hundreds of `elif` are real.
-            current = rest[0]
+            current, before = rest[0], rest
         current.orelse = self.body(rest)
-        return node
+        return result
+
+    def _take_condition(self, node: Any, before: list[Any]) -> None:
+        """Have an `if`'s lowered condition taken natively first, if it can be.
+
+        Args:
+            before: the statements that the `if` is the only one of.
+        """
+        if not self._may_add_block():
+            return
+        statement = native_first(node.test)
+        if statement is not None:
+            before.insert(0, statement)
+            node.test = name_at(node.test, TEST)
+
+    def _may_add_block(self) -> bool:
+        """Tell whether names and a `try` of ours are neither seen nor too many."""
+        is_function = self.scope.kind == "function"
+        return is_function and not self.shows_locals and self.blocks <= DEEPEST
+
+    def _inner(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Return the statements of a block lowered, one that Python counts."""
+        self.blocks += 1
+        lowered = self.body(statements)
+        self.blocks -= 1
+        return lowered
 
     def _while(self, node: Any) -> Any:
         node.test = self.expr(node.test)
-        node.body = self.body(node.body)
+        node.body = self._inner(node.body)
         node.orelse = self.body(node.orelse)
         return node
 
     def _for(self, node: Any) -> Any:
         node.target = self.target(node.target)
         node.iter = self.header(node.iter)
-        node.body = self.body(node.body)
+        node.body = self._inner(node.body)
         node.orelse = self.body(node.orelse)
         return node
 
@@ -149,22 +182,26 @@ class Lowerer(FunctionLowerer):
         item.context_expr = self.expr(item.context_expr)
         if item.optional_vars is not None:
             item.optional_vars = self.target(item.optional_vars)
-        node.body = self.body(node.body)
+        node.body = self._inner(node.body)
         return node
 
     def _try(self, node: Any) -> Any:
-        node.body = self.body(node.body)
+        self.blocks += 1
+        node.body = self._inner(node.body)
         for handler in node.handlers:
             self._handler(handler)
-        node.orelse = self.body(node.orelse)
-        node.finalbody = self.body(node.finalbody)
+        node.orelse = self._inner(node.orelse)
+        node.finalbody = self._inner(node.finalbody)
+        self.blocks -= 1
         return node
 
     def _handler(self, node: Any) -> None:
         if node.type is not None:
             node.type = self.expr(node.type)
         target = node.__dict__.pop("target")
-        body = self.body(node.body)
+        self.blocks += 1
+        body = self._inner(node.body)
+        self.blocks -= 1
         if target is not None:
             target = self.target(target)
             is_name = target.__class__ is ast.Name
@@ -183,6 +220,8 @@ class Lowerer(FunctionLowerer):
     def _return(self, node: Any) -> Any:
         if node.value is not None:
             node.value = self.expr(node.value)
+            if self._may_add_block():
+                return returned_cmp(node) or node
         return node
 
     def _assert(self, node: Any) -> Any:

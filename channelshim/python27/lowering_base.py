@@ -55,20 +55,22 @@ class LowererBase:
         *,
         shows_locals: bool,
     ) -> None:
-        self.scope = scope
+        self.scope: Scope = scope
         self.shows_locals = shows_locals
         self.bound_anywhere = bound_anywhere
-        self.true_division = "division" in features
+        self.true_division: bool = "division" in features
         self.refusals: list[Remark] = []
         self.notes: list[Remark] = []
         # Names that outlive the list comprehension or handler that binds them.
         self.surviving: set[str] = set()
         # Above 0 where Python 3 allows no `:=`: class bodies, what is iterated over.
-        self.no_walrus = 0
-        self.in_generator_expression = 0
-        self.in_comprehension = 0
-        self.class_name = ""
-        self.numbers = self.numbers_in(scope)
+        self.no_walrus: int = 0
+        self.in_generator_expression: int = 0
+        self.in_comprehension: int = 0
+        # Loops, `with`s, `try`s and handlers around, which Python counts.
+        self.blocks: int = 0
+        self.class_name: str = ""
+        self.numbers: Numbers = self.numbers_in(scope)
         self._temporaries = 0
 
     def expr(self, node: Any) -> Any:

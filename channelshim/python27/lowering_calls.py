@@ -90,7 +90,10 @@ class CallLowerer(LowererBase):
                 arguments[number] = self.expr(argument)
         for keyword in keywords:
             keyword.value = self.expr(keyword.value)
-            if keyword.arg in ("True", "False"):
+            if keyword.arg is None:
+                # A key may be bytes there.
+                keyword.value = call_at(node, "_p27_keywords", [keyword.value])
+            elif keyword.arg in ("True", "False"):
                 keyword.arg = self.true_name(keyword.arg)
         function = node.func
         if function.__class__ is ast.Attribute:
@@ -156,6 +159,10 @@ class CallLowerer(LowererBase):
 
     def _type_call(self, node: Any) -> Any:
         return call_at(node, "_p27_type", node.args, node.keywords)
+
+    def _cmp_call(self, node: Any) -> Any:
+        # The builtin is no plain function: see helpers.as_builtin.
+        return call_at(node, "_p27_cmp", node.args, node.keywords)
 
     def _isinstance_call(self, node: Any) -> Any:
         if len(node.args) == 2 and not _has_star(node.args):
@@ -314,6 +321,7 @@ _FUNCTIONS: Final[dict[str, Any]] = {
     "bytes": CallLowerer._str_call,
     "unicode": CallLowerer._unicode_call,
     "type": CallLowerer._type_call,
+    "cmp": CallLowerer._cmp_call,
     "isinstance": CallLowerer._isinstance_call,
     "issubclass": CallLowerer._isinstance_call,
     "getattr": CallLowerer._getattr_call,

@@ -15,9 +15,7 @@ from channelshim.python27.lowering_base import (
     call_at,
     choice_at,
     class_is_at,
-    constant_at,
 )
-from channelshim.python27.nodes import LOAD, make_at
 
 _PLACE: Final = re.compile(
     r"%(\((?:[^()]|\([^()]*\))*\))?[#0\- +]*(\*|\d+)?(?:\.(\*|\d*))?[hlL]?(.)?",
@@ -29,41 +27,35 @@ _TEXT_HELPERS: Final = frozenset(
 )
 
 
-def wrap_values(literal: ast.Constant, values: Any) -> Any:
-    """Return the lowered right side with its values at `%s` handed to helpers."""
-    text: str = literal.value  # type: ignore[assignment]
-    places = [match for match in _PLACE.finditer(text) if match[4] != "%"]
+def formatted(node: Any) -> Any:
+    """Return `literal % values`, lowered but for what `%s` makes of the values."""
+    literal, values = node.left, node.right
+    places = [match for match in _PLACE.finditer(literal.value) if match[4] != "%"]
     if not any(match[4] == "s" for match in places):
-        return values
+        return node
     prefix = "_p27_u" if literal.kind == "u" else "_p27_s"
-    keys = [match[1][1:-1] for match in places if match[1] and match[4] == "s"]
     if any(match[1] for match in places):
-        others = {match[1][1:-1] for match in places if match[1] and match[4] != "s"}
-        if not others.isdisjoint(keys):
-            return _map_at(f"{prefix}_both_map", values, keys)
-        return _wrap_named(prefix, values, keys)
-    return _wrap_in_order(prefix, values, places)
+        return _formatted_by_key(node, prefix, places)
+    node.right = _wrap_in_order(prefix, values, places)
+    return node
 
 
-def _wrap_named(prefix: str, values: Any, keys: list[str]) -> Any:
+def _formatted_by_key(node: Any, prefix: str, places: list[re.Match[str]]) -> Any:
+    values = node.right
+    keys = {match[1][1:-1] for match in places if match[1] and match[4] == "s"}
     if not keys:
-        return values
+        return node
+    others = {match[1][1:-1] for match in places if match[1] and match[4] != "s"}
     is_literal = values.__class__ is ast.Dict and all(
         key.__class__ is ast.Constant for key in values.keys
     )
-    if is_literal:
-        for number, key in enumerate(values.keys):
-            if key.value in keys:
-                values.values[number] = _wrap(prefix, values.values[number])
-        return values
-    return _map_at(f"{prefix}_map", values, keys)
-
-
-def _map_at(helper_name: str, values: Any, keys: list[str]) -> Any:
-    names = [constant_at(values, key) for key in dict.fromkeys(keys)]
-    tuple_fields = {"elts": names, "ctx": LOAD}
-    arguments = [values, make_at(ast.Tuple, values, tuple_fields)]
-    return call_at(values, helper_name, arguments)
+    if not is_literal or not others.isdisjoint(keys):
+        helper_name = "_p27_u_mod" if prefix == "_p27_u" else "_p27_mod"
+        return call_at(node, helper_name, [node.left, values])
+    for number, key in enumerate(values.keys):
+        if key.value in keys:
+            values.values[number] = _wrap(prefix, values.values[number])
+    return node
 
 
 def _wrap_in_order(prefix: str, values: Any, places: list[re.Match[str]]) -> Any:

@@ -32,7 +32,10 @@ class FunctionLowerer(ExpressionLowerer):
             self.in_generator_expression,
             self.in_comprehension,
             self.numbers,
+            self.blocks,
         )
+        # The first is that of a generator.
+        self.blocks = 1
         self.numbers = self.numbers_in(scope)
         self.scope = scope
         if self.shows_locals:
@@ -49,6 +52,7 @@ class FunctionLowerer(ExpressionLowerer):
             self.in_generator_expression,
             self.in_comprehension,
             self.numbers,
+            self.blocks,
         ) = outer
 
     def function(self, node: Any) -> Any:

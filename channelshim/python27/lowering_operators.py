@@ -24,7 +24,7 @@ from channelshim.python27.lowering_base import (
     name_at,
     store_at,
 )
-from channelshim.python27.lowering_formats import wrap_values
+from channelshim.python27.lowering_formats import formatted
 from channelshim.python27.nodes import make_at
 
 _FLOOR_DIVISION: Final = ast.FloorDiv()
@@ -248,7 +248,7 @@ class OperatorLowerer(LowererBase):
         left, right = node.left, node.right
         if left.__class__ is ast.Constant:
             if left.value.__class__ is str:
-                node.right = wrap_values(left, right)
+                return formatted(node)
             return node
         if self.number(left) or self.number(right) == "int":
             return node

@@ -7,6 +7,7 @@ first imported, and only in a process with 2.7 mode.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from channelshim.compat.import_hooks import after_import
+from channelshim.compat.tracebacks import hide_translator
+from channelshim.python27 import messages, web_files
 from channelshim.python27.helpers import attributes, exceptions
 from channelshim.python27.helpers.text import float_text
 from channelshim.python27.strings import to_text
@@ -39,22 +42,27 @@ NAMES: Final[dict[str, Mapping[str, str]]] = {
 """Names that a library dropped, and where the same thing is today."""
 
 
-def install(shadow: Callable[[str], ModuleType]) -> None:
+def install(shadow: Callable[[str], ModuleType], builtins27: dict[str, Any]) -> None:
     """Have these libraries mended when the app, or another library, imports them.
 
     Args:
         shadow: returns 2.7's module of a name, `json` for example.
+        builtins27: those with which translated code runs.
     """
+    messages.install(builtins27)
+    web_files.install(builtins27)
     for name, names in NAMES.items():
         after_import(name, _adding(names))
     after_import("jinja2.environment", _mend_environment)
     after_import("jinja2.parser", _mend_parser)
+    after_import("logging", _mend_logging)
 
     def use_json(module: Any) -> None:
         # Its own name for it is new; an app knows the old one.
         module.json = module._json = shadow("json")
 
     after_import("webapp2_extras.json", use_json)
+    after_import("google.appengine.api.urlfetch", _mend_urlfetch)
 
 
 def _adding(names: Mapping[str, str]) -> Callable[[ModuleType], None]:
@@ -65,6 +73,24 @@ def _adding(names: Mapping[str, str]) -> Callable[[ModuleType], None]:
                 setattr(module, old, getattr(importlib.import_module(home), new))
 
     return add
+
+
+# --- Google's SDK
+
+
+def _mend_urlfetch(module: Any) -> None:
+    """Give an answer's headers the names and methods of 2.7's httplib.HTTPMessage."""
+    module.HTTPMessageWrapper.getheader = module.HTTPMessageWrapper.get
+    kind = module._URLFetchResult
+    plain_init = kind.__init__
+
+    @functools.wraps(plain_init)
+    def init(self: Any, response_proto: Any) -> None:
+        plain_init(self, response_proto)
+        lower = [(name.lower(), value) for name, value in self.headers.items()]
+        self.headers = module._CaselessDict(lower)
+
+    kind.__init__ = init
 
 
 # --- jinja2
@@ -134,3 +160,20 @@ def _mend_parser(module: Any) -> None:
             del self.fail
 
     kind.parse_signature = parse_signature
+
+
+# --- logging
+
+
+def _mend_logging(module: Any) -> None:
+    """Log an exception of the app by the app's own lines."""
+    kind = module.Formatter
+    plain = kind.formatException
+
+    def format_exception(self: Any, ei: Any) -> Any:
+        if ei[1] is not None:
+            hide_translator(ei[1])
+            ei = (ei[0], ei[1], ei[1].__traceback__)
+        return plain(self, ei)
+
+    kind.formatException = format_exception

@@ -96,16 +96,16 @@ class Scope:
     )
 
     def __init__(self, kind: str) -> None:
-        self.kind = kind
+        self.kind: str = kind
         self.bound: dict[str, int] = {}
         self.leaked: dict[str, int] = {}
         self.shadowed: dict[str, int] = {}
         self.values: dict[str, list[Any]] = {}
         self.globals: set[str] = set()
         self.except_names: set[str] = set()
-        self.is_generator = False
-        self.returned_value = 0
-        self.wild_line = 0
+        self.is_generator: bool = False
+        self.returned_value: int = 0
+        self.wild_line: int = 0
 
 
 def make(kind: type[NodeT], first: Token, last: Token, fields: dict[str, Any]) -> NodeT:

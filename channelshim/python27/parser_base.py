@@ -67,16 +67,16 @@ class ParserBase:
         self.filename = filename
         self.encoding = encoding
         tokenizer = Tokenizer(text, filename)
-        self.tokens = tokenizer.run()
+        self.tokens: list[Token] = tokenizer.run()
         self._tokens_error = tokenizer.error
-        self.index = 0
-        self.token = self.tokens[0]
-        self.kind = self.token[0]
-        self.nesting = 0
-        self.scope = Scope("module")
+        self.index: int = 0
+        self.token: Token = self.tokens[0]
+        self.kind: str = self.token[0]
+        self.nesting: int = 0
+        self.scope: Scope = Scope("module")
         self.bound_anywhere: set[str] = set()
-        self.features = features | _imported_features(text, self.tokens)
-        self.unicode_literals = "unicode_literals" in self.features
+        self.features: frozenset[str] = features | _imported_features(text, self.tokens)
+        self.unicode_literals: bool = "unicode_literals" in self.features
         if "print_function" in self.features:
             self._use_print_function()
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from channelshim.compat.legacy_str import LegacyStr
+from channelshim.python27.escaped_bytes import keeping_bytes
 
 STRINGS: Final = (str, bytes)
 """What `basestring` is, and what `isinstance(x, str)` asks for."""
@@ -103,6 +104,11 @@ class NativeStr(LegacyStr):
         if isinstance(other, bytes):
             return NativeStr(bytes(other) + bytes(self))
         return NotImplemented
+
+    def __mul__(self, times: Any) -> NativeStr:
+        return NativeStr(bytes.__mul__(self, times))
+
+    __rmul__ = __mul__
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
@@ -286,7 +292,7 @@ def encode(value: Any, encoding: Any = "ascii", errors: Any = "strict") -> Any:
     if errors == "strict" and key == "utf8":
         raw = to_bytes(text)
     else:
-        raw = codecs.encode(text, encoding, errors)
+        raw = codecs.encode(text, encoding, keeping_bytes(text, errors))
         if not isinstance(raw, bytes):
             return raw
     return text if text.isascii() and raw == text.encode() else NativeStr(raw)

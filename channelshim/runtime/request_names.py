@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from typing import Final
 
 from channelshim.runtime.environment import is_in_request
+from channelshim.runtime.log_text import CONTROLS
 
 LOGGED_PATH_LENGTH: Final = 200
 """Characters of a request's path that stand before its lines in the log."""
-
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class RequestNames(logging.Filter):
@@ -27,5 +25,5 @@ class RequestNames(logging.Filter):
         if is_in_request():
             path = os.environ.get("PATH_INFO", "")[:LOGGED_PATH_LENGTH]
             name = f"{os.environ.get('REQUEST_METHOD', '')} {path}: "
-        record.request = _CONTROLS.sub("?", name)
+        record.request = CONTROLS.sub("?", name)
         return True

@@ -26,7 +26,6 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "REMOTE_ADDR": (scope.get("client") or ("127.0.0.1", 0))[0],
         "REMOTE_PORT": str((scope.get("client") or ("", 0))[1]),
-        "CONTENT_LENGTH": str(length),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "wsgi.input": body,
@@ -38,19 +37,25 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
         # Without it, WebOb copies each body into a temporary file.
         "webob.is_body_seekable": True,
     }
+    if length or scope["method"] not in _BODILESS:
+        environ["CONTENT_LENGTH"] = str(length)
     for raw_name, raw_value in scope["headers"]:
         key = _keys.get(raw_name)
         if key is None:
             key = _key(raw_name)
         if not key:
             continue
-        value = raw_value.decode("latin-1")
+        # The parser leaves white space behind a value (RFC 9112, 5).
+        value = raw_value.decode("latin-1").rstrip(" \t")
         if key in environ and key != "CONTENT_TYPE":
             separator = "; " if key == "HTTP_COOKIE" else ","
             value = environ[key] + separator + value
         environ[key] = value
     return environ
 
+
+_BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+"""Methods that come without a body, and then without its length, as a rule."""
 
 _keys: dict[bytes, str] = {}
 _MOST_KEYS = 512

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
+from channelshim.kernel.deadlines import Deadlines
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.server.exchange import Exchange, Head
 from channelshim.server.workers import Workers
@@ -47,18 +48,38 @@ class ThreadExecutor:
         app: the WSGI application.
         workers: the threads.
         pacing: told which thread runs which request.
+        deadlines: has the app's code hear of its deadline.
+        deadline_seconds: after which a handler is told to end; 0 for never. When it
+            goes on, the client has its 500 and another thread takes its place.
     """
 
     def __init__(
-        self, app: WsgiApp, workers: Workers, pacing: Pacing | None = None
+        self,
+        app: WsgiApp,
+        workers: Workers,
+        pacing: Pacing | None = None,
+        deadlines: Deadlines | None = None,
+        deadline_seconds: float = 0.0,
     ) -> None:
         self._app = app
         self._workers = workers
         self._pacing = pacing or Pacing()
+        self._deadlines = deadlines or Deadlines()
+        self._deadline_seconds = deadline_seconds
 
     def submit(self, exchange: Exchange) -> bool:
         """See Executor."""
-        run = exchange.worker = _Run(self._app, exchange, self._pacing)
+        run = _Run(self._app, exchange, self._pacing)
+        if self._deadline_seconds > 0:
+            run = _TimedRun(
+                self._app,
+                exchange,
+                self._pacing,
+                self._workers,
+                self._deadlines,
+                self._deadline_seconds,
+            )
+        exchange.worker = run
         return self._workers.submit(run)
 
     def report_to(self, status: Status) -> None:
@@ -68,7 +89,8 @@ class ThreadExecutor:
 
     def _describe_fault(self) -> str:
         if not self._workers.is_full:
-            return ""
+            late = self._workers.given_up
+            return f"requests that have not ended in time: {late}" if late else ""
         return (
             f"{self._workers.waiting} requests wait for a thread, and more are refused "
             "with 503"
@@ -185,3 +207,82 @@ class _Run:
         except RuntimeError:
             # The loop is closed: the server has stopped without this request.
             self._is_abandoned = True
+
+
+class _TimedRun(_Run):
+    """One request whose handler has a deadline.
+
+    What the handler reports once it is given up is dropped: the client has its answer.
+    """
+
+    __slots__ = (
+        "_deadline_seconds",
+        "_deadlines",
+        "_ending",
+        "_is_given_up",
+        "_is_over",
+        "_thread",
+        "_workers",
+    )
+
+    def __init__(
+        self,
+        app: WsgiApp,
+        exchange: Exchange,
+        pacing: Pacing,
+        workers: Workers,
+        deadlines: Deadlines,
+        deadline_seconds: float,
+    ) -> None:
+        super().__init__(app, exchange, pacing)
+        self._workers = workers
+        self._deadlines = deadlines
+        self._deadline_seconds = deadline_seconds
+        self._thread = 0
+        # Held while the thread leaves this request: it is not replaced then.
+        self._ending = threading.Lock()
+        self._is_over = False
+        # Loop thread.
+        self._is_given_up = False
+
+    def __call__(self) -> None:
+        """Run the app and hand over what it answers, in time or not at all."""
+        self._thread = threading.get_ident()
+        try:
+            with self._deadlines.limit(self._deadline_seconds, self._note_overdue):
+                super().__call__()
+        finally:
+            with self._ending:
+                self._is_over = True
+
+    def _call(self, function: Callable[[], None]) -> None:
+        super()._call(partial(self._report, function))
+
+    def _report(self, function: Callable[[], None]) -> None:
+        if not self._is_given_up:
+            function()
+
+    def _note_overdue(self) -> None:
+        super()._call(self._give_up)
+
+    def _give_up(self) -> None:
+        with self._ending:
+            if self._is_over or self._exchange.worker is not self:
+                return
+            self._is_given_up = True
+            what = "its thread is replaced"
+            if not self._workers.replace(self._thread):
+                what = "as many as there are workers have not, so it holds one up"
+        exchange = self._exchange
+        _logger.error(
+            "%s %s has not ended for %g s: %s",
+            exchange.environ["REQUEST_METHOD"],
+            exchange.path,
+            self._deadline_seconds,
+            what,
+        )
+        if exchange.is_streamed:
+            exchange.end_pieces(is_broken=True)
+        else:
+            exchange.take_whole(None, b"")
+        self.abandon()

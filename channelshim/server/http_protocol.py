@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from channelshim.errors import ConfigurationError
 from channelshim.kernel import sockets
+from channelshim.server import request_line
 from channelshim.server.bridge import AsgiApp
 from channelshim.transports import handshake
 from channelshim.transports.websocket import Acceptor
@@ -36,6 +37,12 @@ MAXIMUM_HEADER_BYTES: Final = 64 << 10
 _SLICE_BYTES = 4 << 10
 """What is parsed before anybody looks whether requests wait: about a hundred of the
 smallest ones."""
+
+_TRY_AGAIN: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
+_VERSIONS = frozenset({"1.0", "1.1"})
 
 Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
 
@@ -137,10 +144,12 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_feeding = False
+        self._is_deaf = False
         self._begun: tuple[RequestResponseCycle, Any] | None = None
         self._header_bytes = 0
         self._hosts = 0
         self._is_in_head = True
+        self._is_between_requests = True
         # Since when the sweep has seen a head awaited, and a reader behind; 0 means
         # not. Times are monotonic seconds.
         self._head_since = 0.0
@@ -168,6 +177,34 @@ class HttpProtocol(HttpToolsProtocol):
         self._upgrading = None
         self.pipeline.clear()
         super().connection_lost(exc)
+
+    def give_up(self) -> bool:
+        """End the connection at the end of a stop.
+
+        Returns:
+            whether its peer is told to try again: nothing of an answer was sent.
+        """
+        cycle = self._in_hand
+        is_unanswered = cycle is not None and not cycle.response_started
+        if not is_unanswered or self.transport.is_closing():
+            sockets.reset(self.transport)
+            return False
+        assert cycle is not None
+        # Whatever the app still answers is dropped.
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self.transport.write(_TRY_AGAIN)
+        self._end_writing()
+        return True
+
+    def _end_writing(self) -> None:
+        """Close, but drop what still comes: unread, it would take the answer along."""
+        joined: Any = self.transport
+        joined.flush()
+        self._is_deaf = True
+        self._flow.is_held = False
+        self.flow.resume_reading()
+        joined.write_eof()
 
     def sweep(self, now: float) -> None:
         """End the connection when its peer is too slow; called now and then.
@@ -217,15 +254,17 @@ class HttpProtocol(HttpToolsProtocol):
         """Note that the head is complete; refuse one without a host, or with two."""
         self._head_since = 0.0
         self._is_in_head = False
-        if self._hosts > 1 or not (self._hosts or self._is_before_hosts()):
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise _UnknownVersion
+        if self._hosts > 1 or not (self._hosts or version == "1.0"):
             raise _NotOneHost
         super().on_headers_complete()
 
-    def _is_before_hosts(self) -> bool:
-        return str(self.parser.get_http_version()) == "1.0"
-
     def data_received(self, data: bytes) -> None:
         """Feed the parser, as far as requests need not wait."""
+        if self._is_deaf:
+            return
         self._unset_keepalive_if_required()
         if self._unparsed or self._upgrading is not None:
             # A read that was under way when reading was paused.
@@ -234,6 +273,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._parse(data)
 
     def _parse(self, data: bytes) -> None:
+        if self._is_between_requests and not data.isascii():
+            data = request_line.quoted(data)
         self._is_feeding = True
         try:
             # Nearly everything is one slice.
@@ -263,8 +304,13 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadersTooLong):
                 self._refuse("431 Request Header Fields Too Large")
-            elif isinstance(error.__context__, _UnknownCoding):
+            elif isinstance(error.__context__, _UnknownCoding) or (
+                isinstance(error, httptools.HttpParserInvalidMethodError)
+                and request_line.has_a_method(piece)
+            ):
                 self._refuse("501 Not Implemented")
+            elif isinstance(error.__context__, _UnknownVersion):
+                self._refuse("505 HTTP Version Not Supported")
             else:
                 self.send_400_response("Invalid HTTP request received.")
             return False
@@ -321,7 +367,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._hosts = 0
         self._is_in_head = True
+        self._is_between_requests = False
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Note that the next bytes begin another request."""
+        self._is_between_requests = True
+        super().on_message_complete()
 
     def on_url(self, url: bytes) -> None:
         """Count the request line."""
@@ -394,6 +446,10 @@ class _HeadersTooLong(Exception):
 
 class _UnknownCoding(Exception):
     """A body in another coding than chunks (RFC 9112, 6.1)."""
+
+
+class _UnknownVersion(Exception):
+    """A version with other rules than those of HTTP/1 (RFC 9110, 2.5)."""
 
 
 class _NotOneHost(Exception):

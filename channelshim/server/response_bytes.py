@@ -15,9 +15,9 @@ from uvicorn.protocols.http.httptools_impl import (
 
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "upgrade"}
-    | {"transfer-encoding"}
+    | {"transfer-encoding", "date"}
 )
-"""PEP 3333: an app may not set these."""
+"""PEP 3333: an app may not set these. The date is the server's: one is sent already."""
 
 BODILESS = frozenset({204, 304})
 """Statuses whose answers have no body (RFC 9110, 6.4.1)."""

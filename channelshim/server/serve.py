@@ -1,8 +1,7 @@
 """Our server: uvicorn on uvloop and httptools, WebSockets and polls on the loop.
 
-uvicorn parses HTTP. Its signal handling, its stop and its exit codes are replaced: the
-first Ctrl-C or SIGTERM tells every page to come back and lets requests in hand finish
-within a bound; the second one means now.
+uvicorn parses HTTP. Its signal handling, its stop and its exit codes are replaced: a
+stop tells every page to come back and lets what is in hand end within one bound.
 """
 
 from __future__ import annotations
@@ -11,12 +10,9 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
-import signal
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +20,7 @@ import uvicorn
 
 from channelshim.errors import ConfigurationError
 from channelshim.hub.pacing import Pacing
+from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
 from channelshim.kernel.wakeups import Wakeups
 from channelshim.server.bridge import AsgiApp, WsgiBridge
@@ -32,6 +29,7 @@ from channelshim.server.executor import ThreadExecutor
 from channelshim.server.http_protocol import HttpProtocol, for_server
 from channelshim.server.request_body import Receive, Scope, disconnected
 from channelshim.server.response_events import Send, send_whole
+from channelshim.server.stopping import Bound
 from channelshim.server.workers import Workers
 from channelshim.transports.polling import Reply
 from channelshim.transports.routes import PATHS, Request, Routes
@@ -145,6 +143,7 @@ def _request(scope: Scope) -> Request:
         _header(scope, b"host") or "",
         _header(scope, b"origin"),
         scope["query_string"].decode("latin-1"),
+        (scope.get("client") or ("", 0))[0],
     )
 
 
@@ -176,10 +175,11 @@ class Server:
 
     Args:
         listeners: where it listens.
-        stop_seconds: how long SIGTERM waits for requests in hand.
+        stop_seconds: how long the stop waits for all that is in hand.
         on_started: called on the loop once it listens, with the loop and what has a
             function called on it from any thread.
-        on_stopping: called on the loop at the first signal, pages told already.
+        on_stopping: called on the loop when the stop begins.
+        threads: keeps the loop and its tasks running; None for one of its own.
     """
 
     def __init__(
@@ -189,7 +189,9 @@ class Server:
         stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
+        threads: Threads | None = None,
     ) -> None:
+        self._threads = threads or Threads()
         self._listeners = tuple(listeners)
         # Two listeners may have one app.
         self._bridges = tuple({each.application.bridge for each in listeners})
@@ -200,51 +202,79 @@ class Server:
         self._on_started = on_started
         self._on_stopping = on_stopping
         self._stop = asyncio.Event()
-        self._signal: int | None = None
+        self._must_stop = False
+        self._bound = Bound(stop_seconds)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._servers = tuple(_uvicorn_server(each) for each in listeners)
 
     def run(self) -> None:
-        """Serve until a signal or `stop`. Blocks; the main thread gets signals."""
+        """Serve until `stop`. Blocks."""
         factory = self._servers[0].config.get_loop_factory()
         loop = factory() if factory is not None else asyncio.new_event_loop()
+        main = loop.create_task(self._serve())
+
+        def run_loop() -> None:
+            try:
+                loop.run_until_complete(main)
+            except BaseException:
+                # Of a call on the loop, which SystemExit ends; all that waits on it is
+                # still there. What is raised by the task itself is its result.
+                if not main.done():
+                    raise
+
         try:
             asyncio.set_event_loop(loop)
-            loop.run_until_complete(self._serve())
+            self._threads.run("loop", run_loop)
+            main.result()
         finally:
             asyncio.set_event_loop(None)
             loop.close()
 
     @property
-    def is_terminated(self) -> bool:
-        """Return whether SIGTERM asked for the stop: what is in hand may finish."""
-        return self._signal == signal.SIGTERM
+    def seconds_left(self) -> float:
+        """Return how long a stop that has begun may still take."""
+        return self._bound.seconds_left
 
-    def stop(self) -> None:
-        """Have `run` return, orderly. Any thread."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Have `run` return, orderly, even if it has yet to begin. Any thread.
+
+        Args:
+            seconds: within which all that is in hand must end; None means
+                stop_seconds.
+        """
+        if seconds is not None:
+            self._stop_seconds = seconds
+            self._bound.shorten(seconds)
+        self._must_stop = True
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._begin_stop)
+
+    def _begin_stop(self) -> None:
+        self._stop.set()
 
     async def _serve(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        if self._must_stop:
+            self._stop.set()
         for server in self._servers:
             server.config.load()
             server.lifespan = server.config.lifespan_class(server.config)
         wakeups = Wakeups(loop)
         for bridge in self._bridges:
             bridge.start(wakeups.call)
-        with self._signals(loop), contextlib.closing(wakeups):
+        with contextlib.closing(wakeups):
             for server, listener in zip(self._servers, self._listeners, strict=True):
                 await server.on_tick(0)
                 await server.startup(sockets=[listener.socket])
             self._on_started(loop, wakeups.call)
-            dates = loop.create_task(self._keep_dates())
-            sweep = loop.create_task(self._sweep())
+            dates = self._threads.start_task("dates", self._keep_dates)
+            sweep = self._threads.start_task("sweep", self._sweep)
             await self._stop.wait()
+            await self._shut_down()
             dates.cancel()
             sweep.cancel()
-            await self._shut_down()
 
     async def _keep_dates(self) -> None:
         """Renew the Date header; uvicorn's own loop ticks ten times a second."""
@@ -271,27 +301,21 @@ class Server:
     def _requests_in_hand(self) -> int:
         return sum(bridge.requests_in_hand for bridge in self._bridges)
 
-    def _polls_in_hand(self) -> int:
-        return sum(each.application.polls_in_hand for each in self._listeners)
-
     def _pages(self) -> list[WebSocketProtocol]:
         return [page for acceptor in self._acceptors for page in acceptor.connections]
 
     async def _shut_down(self) -> None:
+        """Let end what is in hand, within the bound; say 503 to what has not ended."""
+        self._bound = Bound(self._stop_seconds)
         for server in self._servers:
             for listening in server.servers:
                 listening.close()
         self._on_stopping()
-        for connection in self._connections():
-            connection.shutdown()
-        is_interrupt = self._signal == signal.SIGINT
-        seconds = INTERRUPT_SECONDS if is_interrupt else self._stop_seconds
-        await _until(lambda: not self._requests_in_hand(), seconds)
-        left = self._requests_in_hand()
-        if left:
-            _logger.warning("stopped with %d requests still running", left)
+        await _until(self._has_answered, self._bound)
+        self._give_up()
         await _until(
-            lambda: not (self._pages() or self._polls_in_hand()), INTERRUPT_SECONDS
+            lambda: not (self._pages() or self._connections()),
+            Bound(INTERRUPT_SECONDS),
         )
         # uvicorn would log each as a failure of the app.
         logging.getLogger("uvicorn.error").disabled = True
@@ -302,30 +326,33 @@ class Server:
         for page in self._pages():
             page.abort()
 
-    @contextlib.contextmanager
-    def _signals(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        caught = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.getsignal(number) for number in caught}
-        for number in caught:
-            loop.add_signal_handler(number, self._on_signal, number)
-        try:
-            yield
-        finally:
-            for number in caught:
-                loop.remove_signal_handler(number)
-                # What is left to do after a signal takes a moment; a second one means
-                # now until the process has ended.
-                was_stopped = self._signal is not None
-                signal.signal(number, _end_now if was_stopped else before[number])
+    def _has_answered(self) -> bool:
+        """Close what has nothing in hand; return whether nothing is left.
 
-    def _on_signal(self, number: int) -> None:
-        if self._signal is not None:
-            _end_now()
-        self._signal = number
-        self._stop.set()
+        A connection is left until its peer has the whole answer. One may have come just
+        before the end, so all are told each time.
+        """
+        connections = self._connections()
+        for connection in connections:
+            connection.shutdown()
+        return not (connections or self._requests_in_hand())
+
+    def _give_up(self) -> None:
+        running = self._requests_in_hand()
+        connections = self._connections()
+        refused = sum(
+            connection.give_up()
+            for connection in connections
+            if isinstance(connection, HttpProtocol)
+        )
+        if running or connections:
+            _logger.warning(
+                "stopped with %d requests still running; %d of %d connections were "
+                "answered 503, the others cut",
+                running,
+                refused,
+                len(connections),
+            )
 
 
 def _uvicorn_server(listener: Listener) -> uvicorn.Server:
@@ -345,17 +372,9 @@ def _uvicorn_server(listener: Listener) -> uvicorn.Server:
     )
 
 
-def _end_now(*_: object) -> None:
-    """End the process without a clean-up that a handler could hold up."""
-    sys.stdout.flush()
-    os._exit(0)
-
-
-async def _until(is_true: Callable[[], bool], seconds: float) -> None:
+async def _until(is_true: Callable[[], bool], bound: Bound) -> None:
     """Wait until is_true, at most that long."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while not is_true() and loop.time() < deadline:
+    while not is_true() and bound.seconds_left > 0:
         await asyncio.sleep(0.01)
 
 
@@ -365,9 +384,13 @@ def make_bridge(
     threads: Threads | None = None,
     *,
     pacing: Pacing | None = None,
+    deadlines: Deadlines | None = None,
+    deadline_seconds: float = 0.0,
     **options: Any,
 ) -> WsgiBridge:
     """Return the bridge to a WSGI app with so many workers of its own."""
     pacing = pacing or Pacing()
-    executor = ThreadExecutor(app, Workers(count, threads=threads), pacing)
+    executor = ThreadExecutor(
+        app, Workers(count, threads=threads), pacing, deadlines, deadline_seconds
+    )
     return WsgiBridge(executor, pacing=pacing, **options)

@@ -65,10 +65,12 @@ class Workers:
         self._maximum_waiting = maximum_waiting
         self._patience_seconds = patience_seconds
         self._jobs: deque[Job] = deque()
-        # Guards the three below.
+        # Guards the four below.
         self._lock = threading.Lock()
         self._running = 0
         self._started = 0
+        # Threads whose job does not end, and that others have taken the place of.
+        self._given_up: set[int] = set()
         self._sleeping: list[threading.Lock] = []
         # Monotonic seconds at which the latest job was begun.
         self._latest_start = 0.0
@@ -97,6 +99,32 @@ class Workers:
             self._wake_one()
         elif not self._is_timed:
             self._time(self._patience_seconds)
+        return True
+
+    @property
+    def given_up(self) -> int:
+        """Return how many threads have been replaced and have not ended. Any thread."""
+        return len(self._given_up)
+
+    def replace(self, thread: int) -> bool:
+        """Have another thread take the place of one whose job does not end.
+
+        Loop thread, while that job cannot end. The thread ends with it.
+
+        Args:
+            thread: as threading.get_ident says.
+
+        Returns:
+            False when as many have been replaced as there are workers: nothing is done.
+        """
+        with self._lock:
+            if len(self._given_up) >= self._count:
+                return False
+            self._given_up.add(thread)
+            self._running -= 1
+            self._started -= 1
+        if self._jobs:
+            self._wake_one()
         return True
 
     def _are_all_long(self) -> bool:
@@ -178,6 +206,15 @@ class Workers:
                 _logger.exception("a worker's job failed")
             # A thread that rests must not keep a request and its answer.
             del job
+            if self._given_up and self._is_replaced():
+                return
+
+    def _is_replaced(self) -> bool:
+        own = threading.get_ident()
+        with self._lock:
+            is_replaced = own in self._given_up
+            self._given_up.discard(own)
+        return is_replaced
 
 
 def _rest(alarm: threading.Lock) -> None:

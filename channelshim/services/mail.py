@@ -6,6 +6,7 @@ import itertools
 import logging
 import threading
 from collections import deque
+from email.errors import MessageError
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,10 +33,11 @@ def make_mail_service(folder: Path) -> Any:
             self._cached_messages: Any = []
 
         def _CacheMessage(self, message: Any) -> None:
+            data = _bytes_of(message)
             with self._writing:
                 kept = deque([*self._cached_messages, message], MAILS_KEPT)
                 self._cached_messages = list(kept)
-                _write_mail(folder, next(self._numbers), message)
+                _write_mail(folder, next(self._numbers), data)
 
     return MailService()
 
@@ -45,11 +47,28 @@ def _last_number(folder: Path) -> int:
     return max((int(name) for name in names if name.isdigit()), default=0)
 
 
-def _write_mail(folder: Path, number: int, message: Any) -> None:
+def _bytes_of(message: Any) -> bytes:
+    """Return a mail as it would be sent.
+
+    Raises:
+        ApplicationError: it cannot be, as with a line break in its subject.
+    """
+    from google.appengine.api import mail_service_pb2
+    from google.appengine.runtime import apiproxy_errors
+
+    try:
+        data: bytes = message.to_mime_message().as_bytes()
+    except (MessageError, ValueError) as error:
+        code = mail_service_pb2.MailServiceError.BAD_REQUEST
+        raise apiproxy_errors.ApplicationError(code, str(error)) from error
+    return data
+
+
+def _write_mail(folder: Path, number: int, data: bytes) -> None:
     path = folder / f"{number:06d}.eml"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(message.to_mime_message().as_bytes())
+        path.write_bytes(data)
         (folder / f"{number - MAILS_KEPT:06d}.eml").unlink(missing_ok=True)
     except OSError as error:
         _logger.warning("a mail could not be kept: %s", error)

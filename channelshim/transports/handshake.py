@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
+from channelshim.appserver.response_rules import NO_SNIFFING
+
 PATH_SOCKET: Final = "/_ah/channel/socket"
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -69,6 +71,7 @@ def _answer(status: HTTPStatus, sentence: str) -> bytes:
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"
         "Content-Type: text/plain; charset=utf-8\r\n"
+        f"{': '.join(NO_SNIFFING)}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode("ascii") + body

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
+from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.transports import handshake
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import PATH_POLL, Poller, Reply, method_not_allowed
@@ -41,6 +42,7 @@ class Request:
         host: the Host header; "" when there is none.
         origin: the Origin header, or None.
         query: as it came, percent-encoded, without its "?".
+        peer: address of who has connected, a proxy included.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Request:
     host: str
     origin: str | None
     query: str
+    peer: str
 
     @property
     def is_poll(self) -> bool:
@@ -60,8 +63,8 @@ class Routes:
 
     Args:
         poller: answers polls and the old wire.
-        host_refusal: takes the Host header, and returns why it is not served here, or
-            "".
+        host_refusal: takes the Host header and the peer's address, and returns why it
+            is not served here, or "".
         origins: whose pages may read the answers.
         has_sockets: whether this server takes WebSockets.
     """
@@ -69,7 +72,7 @@ class Routes:
     def __init__(
         self,
         poller: Poller,
-        host_refusal: Callable[[str], str],
+        host_refusal: Callable[[str, str], str],
         origins: Origins,
         *,
         has_sockets: bool,
@@ -118,7 +121,7 @@ class Routes:
         self._poller.end_held()
 
     def _without_hub(self, request: Request) -> Reply | None:
-        refusal = self._host_refusal(request.host)
+        refusal = self._host_refusal(request.host, request.peer)
         if refusal:
             return _text(HTTPStatus.BAD_REQUEST, refusal)
         if request.method != "GET":
@@ -137,7 +140,7 @@ class Routes:
     def _readable(self, request: Request, reply: Reply) -> Reply:
         """Add what lets a page of another origin read the answer."""
         more = self._origins.headers(request.origin)
-        return replace(reply, headers=(*reply.headers, *more)) if more else reply
+        return replace(reply, headers=(*reply.headers, NO_SNIFFING, *more))
 
 
 def _text(

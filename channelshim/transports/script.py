@@ -27,6 +27,5 @@ def jsapi(*, has_sockets: bool = True) -> Reply:
     headers = (
         ("Content-Type", "text/javascript; charset=utf-8"),
         ("Cache-Control", "no-cache"),
-        ("X-Content-Type-Options", "nosniff"),
     )
     return Reply(200, headers, script)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.broker.safety import wait_until_safe
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
@@ -170,6 +171,7 @@ class WsgiGateway:
             environ.get("HTTP_HOST", ""),
             environ.get("HTTP_ORIGIN"),
             environ.get("QUERY_STRING", ""),
+            str(environ.get("REMOTE_ADDR", "")),
         )
         reply = self._routes.reply_at_once(request)
         if reply is not None:
@@ -204,7 +206,8 @@ def refuse(error: ChannelShimError, start_response: StartResponse) -> list[bytes
     """Answer 503: another process must serve, or messages would be lost."""
     _logger.error("%s; this worker process answers nothing", error)
     text = b"This worker process cannot serve; the server's log says why.\n"
-    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
+    kind = ("Content-Type", "text/plain; charset=utf-8")
+    headers = [kind, ("Content-Length", str(len(text))), NO_SNIFFING]
     start_response("503 Service Unavailable", headers)
     return [text]
 

@@ -131,6 +131,7 @@ assert not settings.configured
 """
 
 
+@pytest.mark.served
 def test_no_builtin_filter_or_tag_asks_for_settings(tmp_path: Path) -> None:
     """Whichever the installed Django has."""
     run(tmp_path, EVERYTHING)
@@ -147,6 +148,7 @@ TOKYO = (
 TOKYO += " 'JST')"
 
 
+@pytest.mark.served
 @pytest.mark.parametrize(
     "lines",
     [
@@ -169,6 +171,7 @@ def test_settings_of_the_app_win(tmp_path: Path, lines: tuple[str, ...]) -> None
     run(tmp_path, *lines)
 
 
+@pytest.mark.served
 def test_nothing_is_signed_with_an_empty_secret(tmp_path: Path) -> None:
     run(
         tmp_path,

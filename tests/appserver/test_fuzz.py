@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.hosts import HostRule
 from channelshim.appyaml.app import parse_app
 from channelshim.runtime.variables import Application
 from tests.service_needs import make_login
@@ -49,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> AppServer:
         config,
         Application("test"),
         make_login(),
-        exposure=Exposure(allowed_hosts=frozenset(), enforces_secure=True),
+        exposure=Exposure(hosts=HostRule(), enforces_secure=True),
     )
 
 

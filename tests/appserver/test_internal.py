@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import webob
 
 from channelshim.appserver.internal import internal_environ
@@ -26,3 +27,19 @@ def test_length_and_type_are_those_of_the_body() -> None:
     assert environ["CONTENT_LENGTH"] == "4"
     assert environ["CONTENT_TYPE"] == "text/plain"
     assert webob.Request(environ).path_info == "/é"
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "port"),
+    [
+        ("localhost:8080", "localhost", "8080"),
+        ("[::1]:8080", "[::1]", "8080"),
+        ("localhost", "localhost", "80"),
+        ("[::1]", "[::1]", "80"),
+    ],
+)
+def test_host_is_parted_at_its_port(host: str, name: str, port: str) -> None:
+    environ = internal_environ(InternalRequest("GET", "/"), host)
+    assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == (name, port)
+    assert environ["HTTP_HOST"] == host
+    assert "CONTENT_LENGTH" not in environ

@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from channelshim.appserver.login.development import DevelopmentLogin
+from channelshim.appserver.login.development import LOGIN_SECONDS, DevelopmentLogin
 from channelshim.appserver.request_urls import safe_destination
 from channelshim.contracts.identity import User, user_id_of
-from channelshim.protocol.cookies import CookieSigner
+from channelshim.contracts.store import Account
+from channelshim.protocol.cookies import CookieClaims, CookieSigner
 
+COOKIE = "dev_appserver_login"
 SIGNER = CookieSigner([b"s" * 32])
 IDENTITY = DevelopmentLogin(SIGNER)
 
 
-@pytest.fixture
-def remembered() -> list[User]:
-    return []
+class Logins:
+    """Keeps what a store would."""
+
+    def __init__(self) -> None:
+        self.accounts: list[Account] = []
+        self.ended: dict[str, float] = {}
+
+    def remember(self, account: Account) -> None:
+        self.accounts.append(account)
+
+    def end_login(self, number: str, expires_at: float, now: float) -> None:
+        self.ended[number] = expires_at
+
+    def ended_logins(self) -> Collection[str]:
+        return self.ended
 
 
 @pytest.fixture
-def client(remembered: list[User]) -> TestApp:
-    return TestApp(DevelopmentLogin(SIGNER, remembered.append))
+def logins() -> Logins:
+    return Logins()
+
+
+@pytest.fixture
+def client(logins: Logins) -> TestApp:
+    return TestApp(DevelopmentLogin(SIGNER, logins))
 
 
 def log_in(client: TestApp, query: str) -> str:
@@ -46,12 +67,13 @@ def test_form_has_the_inputs_that_drivers_fill(client: TestApp) -> None:
         assert fragment in page.text
 
 
-def test_login_is_remembered_and_shown(client: TestApp, remembered: list[User]) -> None:
+def test_login_is_remembered_and_shown(client: TestApp, logins: Logins) -> None:
     cookie = log_in(client, "email=Ann@example.com&admin=TRUE&continue=/")
     assert cookie.startswith('dev_appserver_login="Ann@example.com:True:1371248703')
     for attribute in ("Path=/", "HttpOnly", "SameSite=Lax"):
         assert attribute in cookie
-    assert remembered == [User("Ann@example.com", True, user_id_of("ann@example.com"))]
+    ann = User("Ann@example.com", True, user_id_of("ann@example.com"))
+    assert [account.user for account in logins.accounts] == [ann]
     page = client.get("/_ah/login")
     assert "Logged in" in page.text
     assert page.forms[0]["email"].value == "Ann@example.com"
@@ -74,6 +96,81 @@ def test_logout_clears_the_cookie(client: TestApp, path: str) -> None:
     assert "Not logged in" in client.get("/_ah/login").text
 
 
+def test_copy_of_a_cookie_ends_with_the_logout(client: TestApp, logins: Logins) -> None:
+    log_in(client, "email=a@b&admin=True")
+    copied = {"HTTP_COOKIE": f"{COOKIE}={client.cookies[COOKIE]}"}
+    other = DevelopmentLogin(SIGNER, logins)
+    login = DevelopmentLogin(SIGNER, logins)
+    another = TestApp(other)
+    log_in(another, "email=a@b")
+    kept = {"HTTP_COOKIE": f"{COOKIE}={another.cookies[COOKIE]}"}
+    client.get("/_ah/logout", status=302)
+    assert login.user(copied) is None
+    # The same person, in another browser.
+    assert login.user(kept) is not None
+
+
+def test_cookie_ends_by_itself(logins: Logins) -> None:
+    now = 1_700_000_000.0
+    login = DevelopmentLogin(SIGNER, logins, clock=lambda: now)
+    client = TestApp(login)
+    log_in(client, "email=a@b")
+    cookie = {"HTTP_COOKIE": f"{COOKIE}={client.cookies[COOKIE]}"}
+    now += LOGIN_SECONDS - 1
+    assert login.user(cookie) is not None
+    now += 1
+    assert login.user(cookie) is None
+
+
+def test_logout_of_nobody_is_not_kept(client: TestApp, logins: Logins) -> None:
+    client.get("/_ah/logout", status=302)
+    client.get("/_ah/logout", headers={"Cookie": f"{COOKIE}=x@y:True:1"}, status=302)
+    assert logins.ended == {}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        # Another port of this machine.
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Referer": "http://localhost/"},
+        {"Referer": "https://evil.example/"},
+        {"Referer": "http://localhost:81/"},
+        {"Referer": "http://[evil"},
+        {"Origin": "null"},
+    ],
+)
+def test_page_of_another_site_gets_the_form(
+    client: TestApp, logins: Logins, headers: dict[str, str]
+) -> None:
+    for path in (
+        "/_ah/login?action=Login&email=evil@x.y&admin=True&continue=/admin",
+        "/_ah/login?action=Logout",
+        "/_ah/logout?continue=/",
+    ):
+        answer = client.get(path, headers=headers, status=200)
+        assert "Set-Cookie" not in answer.headers
+        assert answer.forms[0].action == "http://localhost/_ah/login"
+    assert logins.accounts == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-origin", "Referer": "http://localhost/_ah/login"},
+        {"Referer": "http://localhost/_ah/login"},
+    ],
+)
+def test_own_page_and_a_script_log_in(client: TestApp, headers: dict[str, str]) -> None:
+    path = "/_ah/login?action=Login&email=a@b"
+    environ = {"HTTP_HOST": "localhost"}
+    answer = client.get(path, headers=headers, extra_environ=environ, status=302)
+    assert COOKIE in answer.headers["Set-Cookie"]
+
+
 @pytest.mark.parametrize(
     "query", ["email=", "email=a:b@c", "email=a%0d%0ab@c", "email=" + "a" * 255]
 )
@@ -93,12 +190,10 @@ def test_query_that_is_no_utf8_is_refused(client: TestApp, path: str) -> None:
     assert "no UTF-8" in client.get(path, status=400)
 
 
-def test_email_without_an_at_sign_is_nobody(
-    client: TestApp, remembered: list[User]
-) -> None:
+def test_email_without_an_at_sign_is_nobody(client: TestApp, logins: Logins) -> None:
     assert log_in(client, "email=ann") != ""
     assert "Not logged in" in client.get("/_ah/login").text
-    assert remembered == []
+    assert logins.accounts == []
 
 
 def test_unknown_action_redirects_without_a_cookie(client: TestApp) -> None:
@@ -189,7 +284,8 @@ def test_forged_cookie_is_nobody() -> None:
 
 
 def test_cookie_is_found_among_others() -> None:
-    value = SIGNER.sign("ann@example.com", True, "1")
+    claims = CookieClaims(User("ann@example.com", True, "1"), 1 << 36, "0a")
+    value = SIGNER.sign(claims)
     environ = {"HTTP_COOKIE": f'a=b; dev_appserver_login="{value}"; c="d; e"'}
     user = IDENTITY.user(environ)
     assert user == User("ann@example.com", True, user_id_of("ann@example.com"))

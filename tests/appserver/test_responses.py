@@ -257,3 +257,28 @@ def test_platform_requests_answer_500(
         serial_server.running[0] = answering(body)
         assert serial_server.dispatch(InternalRequest("GET", "/")).status == 500
         assert serial_server.dispatch(InternalRequest("GET", "/")).status in (200, 500)
+
+
+@pytest.mark.parametrize(
+    ("control", "kept"),
+    [
+        ("public", "private"),
+        ("public, max-age=60", "max-age=60, private"),
+        ("PUBLIC,s-maxage=10", "s-maxage=10, private"),
+        ("max-age=60", "max-age=60, private"),
+        ("private", "private"),
+        ("private=x, public", "private=x"),
+        ("No-Cache", "No-Cache"),
+        ("public, no-store", "no-store"),
+        ("", "private"),
+    ],
+)
+def test_page_that_sets_a_cookie_is_in_no_shared_cache(control: str, kept: str) -> None:
+    cookie = ("set-Cookie", "a=b")
+    cached = [("Cache-Control", control), ("Expires", "Fri, 01 Jan 2100 00:00:00 GMT")]
+    assert check_head("200 OK", [*cached, cookie])[1] == [
+        ("Cache-Control", kept),
+        cookie,
+    ]
+    assert check_head("200 OK", cached)[1] == cached
+    assert check_head("200 OK", [cookie])[1] == [cookie]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import time
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer
+from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.static import is_servable
 from channelshim.appyaml.app import parse_app
 from channelshim.runtime.variables import Application
@@ -68,6 +69,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestApp:
         "pictures/a.gif": b"GIF",
         "pictures/a.png": b"PNG",
         "other/b.txt": b"other",
+        "files/a.tar.gz": b"packed",
+        "files/a.svgz": gzip.compress(b"drawing"),
+        "files/store/channelshim.sqlite3": b"secret",
         "app.yaml": b"yaml",
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +83,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestApp:
     tomorrow = time.time() + 86_400
     os.utime(root / "files" / "tomorrow.txt", (tomorrow, tomorrow))
     os.mkfifo(root / "files" / "fifo")
+    (root / "files" / "shelf").symlink_to(root / "files" / "store")
     config = parse_app(YAML, read=lambda path: None)
-    server = AppServer(root, config, Application("t"), make_login())
+    exposure = Exposure(private=root / "files" / "store")
+    server = AppServer(root, config, Application("t"), make_login(), exposure=exposure)
     return TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 
 
@@ -172,6 +178,16 @@ def test_range_of_a_large_and_of_a_tiny_file(client: TestApp) -> None:
     client.get("/empty.txt", headers={"Range": "bytes=0-"}, status=416)
 
 
+def test_what_is_packed_stays_so(client: TestApp) -> None:
+    packed = client.get("/a.tar.gz")
+    assert packed.headers["Content-Type"] == "application/x-gzip"
+    assert "Content-Encoding" not in packed.headers
+    # Its Content-Encoding has the client unpack it.
+    drawing = client.get("/a.svgz")
+    assert drawing.headers["Content-Type"] == "image/svg+xml"
+    assert drawing.body == b"drawing"
+
+
 def test_head_has_the_headers_alone(client: TestApp) -> None:
     for path, length in (("/a.txt", "10"), ("/big.bin", "16384"), ("/empty.txt", "0")):
         answer = client.head(path)
@@ -219,6 +235,10 @@ def test_links_are_followed_and_accents_read(client: TestApp) -> None:
         "/",
         "/fifo",
         "/nothing.txt",
+        "/store/channelshim.sqlite3",
+        "/shelf/channelshim.sqlite3",
+        "/here/files/store/channelshim.sqlite3",
+        "/maybe/shelf/channelshim.sqlite3",
         "/own",
         "/\\..\\app.yaml",
     ],

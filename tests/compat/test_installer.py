@@ -80,6 +80,7 @@ def _indented(text: str) -> str:
     return "".join(f"    {line}\n" for line in text.strip().splitlines())
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("door", sorted(set(DOORS) - {"serve"}))
 def test_every_door_installs_the_same(door: str, tmp_path: Path) -> None:
     ours = tmp_path / "ours"
@@ -95,6 +96,7 @@ def test_every_door_installs_the_same(door: str, tmp_path: Path) -> None:
     assert len(patches) > 20
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("door", ["install", "pytest", "unittest", "wrap"])
 def test_only_serving_imports_a_server(door: str, tmp_path: Path) -> None:
     assert _report(door, tmp_path)["server"] == []

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from channelshim.composition.settings import GROUPS, SETTINGS, Settings, read_settings
+from channelshim.composition.setting_values import read_settings
+from channelshim.composition.settings import GROUPS, SETTINGS, Settings
 from channelshim.errors import ConfigurationError
 
 

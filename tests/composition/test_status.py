@@ -18,7 +18,7 @@ from channelshim.composition.instance import Instance
 from channelshim.composition.plan import make_plan
 from channelshim.composition.reading import empty_app
 from channelshim.composition.serving import Serving
-from channelshim.composition.settings import read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.presence import Change
 from channelshim.contracts.tasks import Task

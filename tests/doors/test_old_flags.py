@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from channelshim.cli import main as cli
 from channelshim.cli import old_flags
 from channelshim.cli.old_flags import INERT, translate
-from channelshim.composition.settings import SETTINGS, read_settings
+from channelshim.composition.setting_values import read_settings
+from channelshim.composition.settings import SETTINGS
 from tests.doors.test_refusals import start
 from tests.doors.test_stop import get
 from tests.lanes import ORIGINAL_SDK, ROOT, find_python27, timeout_factor

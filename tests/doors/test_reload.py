@@ -18,7 +18,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from channelshim.composition.reloading import Watcher
+from channelshim.composition.reloading import MAXIMUM_CATCH_UPS, Watcher
 from tests.doors.test_stop import SLOW, get
 from tests.lanes import timeout_factor
 from tests.servers import Servers
@@ -34,6 +34,7 @@ def page_of(url: str) -> str:
         return ""
 
 
+@pytest.mark.sample
 def test_a_change_is_served_and_an_error_is_shown_until_mended(
     server: Servers, tmp_path: Path, wait_until: Callable[..., Any]
 ) -> None:
@@ -163,6 +164,74 @@ def test_nothing_is_lost_while_the_app_is_edited(
     arrived = [text for text in page.texts if text in set(answered)]
     assert arrived == answered
     assert page.closed_with == [1012] * 3
+
+
+LOADING = """\
+import pathlib, time
+import first, second
+
+started = pathlib.Path(__file__).parent / "started.log"
+started.write_text(started.read_text() + "x")
+while first.WORD == "wait" and not pathlib.Path(__file__).with_name("go.log").exists():
+    time.sleep(0.01)
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [(first.WORD + " " + second.WORD).encode()]
+"""
+
+
+def test_change_while_the_app_is_loaded_is_served_too(
+    server: Servers, tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "app.yaml").write_text(
+        "runtime: python27\napi_version: 1\nthreadsafe: true\n"
+        "handlers:\n- url: /.*\n  script: main.app\n"
+    )
+    (folder / "main.py").write_text(LOADING)
+    started = folder / "started.log"
+    started.write_text("")
+
+    def write(name: str, word: str) -> None:
+        (folder / f"{name}.py").write_text(f"WORD = {word!r}\n")
+
+    write("first", "old")
+    write("second", "old")
+    running = server(folder)
+    assert page_of(running.url) == "old old"
+    # As an editor that saves all files does: the second one is read already.
+    write("first", "wait")
+    wait_until(lambda: len(started.read_text()) == 2, 20)
+    write("second", "newer")
+    (folder / "go.log").write_text("")
+    wait_until(lambda: page_of(running.url) == "wait newer", 20)
+    assert len(started.read_text()) == 3
+
+
+def test_app_that_writes_its_own_files_is_not_reloaded_for_ever(
+    server: Servers, tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "app.yaml").write_text(
+        "runtime: python27\napi_version: 1\nthreadsafe: true\n"
+        "handlers:\n- url: /.*\n  script: main.app\n"
+    )
+    (folder / "main.py").write_text(
+        "import time\n"
+        "open('settings.json', 'w').write(str(time.time()))\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [b'steady']\n"
+    )
+    running = server(folder)
+    reloads = MAXIMUM_CATCH_UPS + 1
+    wait_until(lambda: running.output.count("is running at") >= reloads, 30)
+    wait_until(lambda: page_of(running.url) == "steady")
+    (folder / "app.yaml").write_text((folder / "app.yaml").read_text() + "# more\n")
+    wait_until(lambda: running.output.count("app.yaml has changed") == 1, 20)
 
 
 def test_no_watcher_thread_is_left_after_the_stop(tmp_path: Path) -> None:

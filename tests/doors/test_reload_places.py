@@ -116,7 +116,7 @@ def test_id_and_data_stay_whatever_app_yaml_says_by_now(folder: Path) -> None:
         file.write_text(APP_YAML)
         wait_for(program, "first 7")
         assert stores_below(folder) == [store]
-        assert program.output.count("places is running") == program.output.count(
+        assert program.output.count("app is running") == program.output.count(
             "is running at"
         )
 

@@ -60,6 +60,7 @@ def test_ctrl_c_does_not_wait_for_a_handler(
     assert "1 requests still running" in slow.output
 
 
+@pytest.mark.sample
 def test_sigterm_lets_a_handler_finish(
     slow: Server, wait_until: Callable[..., Any]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from channelshim.composition.file_times import changed_paths, file_times
 from channelshim.composition.reloading import Watcher
 from channelshim.kernel.threads import Threads
 
@@ -46,3 +47,56 @@ def test_watch_that_fails_begins_again(
     wait_until(is_noticed)
     wait_until(lambda: threads.running() == {})
     assert threads.restarts() == {"watcher": 2}
+
+
+def test_change_before_the_watch_is_noticed(
+    tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    (tmp_path / "app.yaml").write_text("runtime: python27\n")
+    for name in ("static", "data", ".git"):
+        (tmp_path / name).mkdir()
+    before = file_times(tmp_path)
+    # Nothing of these needs a reload.
+    for name in ("static/a.html", "data/b.yaml", ".git/c.txt", "unused.py"):
+        (tmp_path / name).write_text("x")
+    changed: list[str] = []
+    ignored = [tmp_path / "static", tmp_path / "data"]
+    quiet = Watcher(tmp_path, ignored, changed.append, before=before)
+    quiet.start()
+    wait_until(lambda: quiet._before is None)
+    quiet.stop()
+    assert (changed, quiet.has_missed) == ([], False)
+    (tmp_path / "app.yaml").write_text("runtime: python\n")
+    watcher = Watcher(tmp_path, ignored, changed.append, before=before)
+    watcher.start()
+    wait_until(lambda: changed)
+    watcher.stop()
+    assert changed == [str(tmp_path / "app.yaml")]
+    assert watcher.has_missed
+
+
+def test_change_after_that_is_not_a_missed_one(
+    tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    changed: list[str] = []
+    watcher = Watcher(tmp_path, [], changed.append, before=file_times(tmp_path))
+    watcher.start()
+    wait_until(lambda: watcher._before is None)
+    (tmp_path / "queue.yaml").write_text("queue:\n")
+    wait_until(lambda: changed)
+    watcher.stop()
+    assert (changed, watcher.has_missed) == ([str(tmp_path / "queue.yaml")], False)
+
+
+def test_files_that_go_or_change_are_found(tmp_path: Path) -> None:
+    for name in ("kept", "gone", "longer"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "link").symlink_to("nowhere")
+    before = file_times(tmp_path)
+    (tmp_path / "gone").unlink()
+    (tmp_path / "longer").write_text("longer than before")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "file").write_text("")
+    paths = changed_paths(before, file_times(tmp_path))
+    assert paths == [str(tmp_path / name) for name in ("gone", "longer", "new/file")]
+    assert file_times(tmp_path / "nowhere") == {}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from channelshim.appyaml.queues import QueueConfig, parse_queues
+from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.tasks import Task
 from channelshim.jobs.tasks import WORKER_ID, TaskRunner, task_request
@@ -46,10 +48,20 @@ class Bench:
         self.runner: TaskRunner | None = None
 
     def start(
-        self, queues: QueueConfig | None = None, *, runners: int = 3, **more: Any
+        self,
+        queues: QueueConfig | None = None,
+        *,
+        runners: int = 3,
+        clock: Clock = time,
+        **more: Any,
     ) -> None:
         self.runner = TaskRunner(
-            self.tasks, queues or QueueConfig(), self.app, time, runners=runners, **more
+            self.tasks,
+            queues or QueueConfig(),
+            self.app,
+            clock,
+            runners=runners,
+            **more,
         )
         self.runner.start()
 
@@ -170,6 +182,69 @@ def test_task_that_another_worker_has_in_hand_is_left_to_it(
     assert bench.tasks.statistics("default", time.time()).in_hand == 1
 
 
+class JumpingClock:
+    """The time, and how far somebody has moved it."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self.fast = 0.0
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.fast
+
+
+@pytest.mark.parametrize("ahead", [0.0, 20 * 60.0, -3600.0])
+@pytest.mark.parametrize("fast", [0.0, 20 * 60.0])
+def test_task_in_hand_never_begins_again_beside_itself(
+    bench: Bench, wait_until: Wait, ahead: float, fast: float
+) -> None:
+    began, free = threading.Event(), threading.Event()
+
+    def status(request: InternalRequest) -> int:
+        if request.path == "/long":
+            began.set()
+            free.wait(30 * timeout_factor())
+        return 200
+
+    bench.app.status = status
+    clock = JumpingClock()
+    bench.start(clock=clock, deadline_seconds=3600.0)
+    bench.add(task("/long"))
+    assert began.wait(10 * timeout_factor())
+    clock.ahead, clock.fast = ahead, fast
+    bench.tasks.add([replace(task("/next"), eta=0.0)], time.time())
+    assert bench.runner is not None
+    bench.runner.wake()
+    wait_until(lambda: "/next" in bench.app.paths())
+    free.set()
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
+    assert sorted(bench.app.paths()) == ["/long", "/next"]
+
+
+def test_long_task_is_kept_from_other_processes(bench: Bench, wait_until: Wait) -> None:
+    began, free = threading.Event(), threading.Event()
+
+    def status(request: InternalRequest) -> int:
+        began.set()
+        free.wait(30 * timeout_factor())
+        return 200
+
+    bench.app.status = status
+    clock = JumpingClock()
+    bench.start(clock=clock, deadline_seconds=3600.0)
+    bench.add(task("/long"))
+    assert began.wait(10 * timeout_factor())
+    leased_until = bench.tasks.next_eta("other")
+    clock.ahead = clock.fast = 10 * 60.0
+    assert bench.runner is not None
+    bench.runner.wake()
+    wait_until(lambda: (bench.tasks.next_eta("other") or 0) > (leased_until or 0) + 60)
+    free.set()
+
+
 def test_stop_waits_for_the_task_in_hand(bench: Bench, wait_until: Wait) -> None:
     began, free = threading.Event(), threading.Event()
 
@@ -195,10 +270,10 @@ def test_nobody_reads_the_store_after_the_stop(
     reading, free = threading.Event(), threading.Event()
     next_eta = bench.tasks.next_eta
 
-    def slow(closed: Any) -> Any:
+    def slow(*arguments: Any) -> Any:
         reading.set()
         free.wait(10 * timeout_factor())
-        return next_eta(closed)
+        return next_eta(*arguments)
 
     monkeypatch.setattr(bench.tasks, "next_eta", slow)
     bench.start()

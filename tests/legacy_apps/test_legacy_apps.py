@@ -56,25 +56,11 @@ def served_by_original(name: str, folder: Path) -> Iterator[Site]:
 SERVERS = {"ours": served_by_ours, "original": served_by_original}
 
 
-FAILING = {
-    "auction": "BlobProperty refuses text",
-    "cafe": "text is encoded with question marks",
-    "parlour": "standard input of a CGI script is text, whatever it holds",
-    "workshop": "the trace of a refused client id",
-    "zipped": "a slice of db.Blob is plain bytes",
-}
-"""Scenarios that the original plays and we do not yet, and where they stop."""
-
-
 @pytest.mark.parametrize(
     "target", ["ours", pytest.param("original", marks=pytest.mark.original)]
 )
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_scenario_passes(
-    name: str, target: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if target == "ours" and name in FAILING:
-        request.applymarker(pytest.mark.xfail(reason=FAILING[name]))
+def test_scenario_passes(name: str, target: str, tmp_path: Path) -> None:
     with SERVERS[target](name, tmp_path) as site:
         SCENARIOS[name](site)
 
@@ -109,14 +95,12 @@ def test_own_suite_passes_with_the_original_sdk(tmp_path: Path) -> None:
     assert f"ran {TESTS}, all well" in output
 
 
-@pytest.mark.xfail(reason="the body of a response is bytes, not a native string")
 def test_own_suite_passes_by_its_own_script(tmp_path: Path) -> None:
     app = prepare("scoreboard", tmp_path, for_original=False)
     output = run([*TEST, "python", "run_tests.py", "/no/sdk"], app)
     assert f"ran {TESTS}, all well" in output
 
 
-@pytest.mark.xfail(reason="the body of a response is bytes, not a native string")
 def test_own_suite_is_discovered(tmp_path: Path) -> None:
     app = prepare("scoreboard", tmp_path, for_original=False)
     output = run([*TEST, "unittest"], app)

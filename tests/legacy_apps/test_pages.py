@@ -9,7 +9,7 @@ import pytest
 
 from tests.chromium import Pages
 from tests.contract.sites import Site
-from tests.legacy_apps.test_legacy_apps import FAILING, SERVERS
+from tests.legacy_apps.test_legacy_apps import SERVERS
 from tests.legacy_apps.visits import Person, eventually
 
 pytestmark = [pytest.mark.served, pytest.mark.browser]
@@ -36,14 +36,8 @@ CASES = {
 )
 @pytest.mark.parametrize("name", CASES)
 def test_page_opens_its_channel(
-    name: str,
-    target: str,
-    tmp_path: Path,
-    pages: Pages,
-    request: pytest.FixtureRequest,
+    name: str, target: str, tmp_path: Path, pages: Pages
 ) -> None:
-    if (name, target) == ("cafe", "ours"):
-        request.applymarker(pytest.mark.xfail(reason=FAILING[name]))
     path, title = CASES[name]
     with SERVERS[target](name, tmp_path) as site:
         page = pages()

@@ -8,31 +8,47 @@ from hypothesis import strategies as st
 
 from channelshim.contracts.identity import User
 from channelshim.protocol import cookies
-from channelshim.protocol.cookies import CookieSigner
+from channelshim.protocol.cookies import CookieClaims, CookieSigner
 
 OLD, NEW = b"o" * 32, b"n" * 32
 SIGNER = CookieSigner([OLD, NEW])
 
 
-def test_value_keeps_the_old_form_before_its_signature() -> None:
-    value = SIGNER.sign("ann@example.com", True, "137124870312556742271")
-    assert value.startswith("ann@example.com:True:137124870312556742271:")
+def claims(
+    email: str = "ann@example.com",
+    is_admin: bool = True,
+    user_id: str = "137124870312556742271",
+) -> CookieClaims:
+    return CookieClaims(User(email, is_admin, user_id), 1_700_000_000, "0a1b")
+
+
+def test_value_keeps_the_old_form_before_its_end_and_signature() -> None:
+    value = SIGNER.sign(claims())
+    assert value.startswith("ann@example.com:True:137124870312556742271:1700000000:")
 
 
 @given(st.text(min_size=1).map(lambda text: text + "@x"), st.booleans())
 def test_round_trip_keeps_any_email(email: str, is_admin: bool) -> None:
     if not email.isprintable():
         return
-    value = SIGNER.sign(email, is_admin, "1")
+    signed = claims(email, is_admin, "1")
+    value = SIGNER.sign(signed)
     assert value.isascii()
     if len(value) <= cookies.MAXIMUM_COOKIE_LENGTH:
-        assert SIGNER.read(value) == User(email, is_admin, "1")
+        assert SIGNER.read(value) == signed
 
 
 def test_older_secret_verifies_and_an_unknown_one_does_not() -> None:
-    value = CookieSigner([OLD]).sign("a@b", False, "1")
-    assert SIGNER.read(value) == User("a@b", False, "1")
+    value = CookieSigner([OLD]).sign(claims())
+    assert SIGNER.read(value) == claims()
     assert CookieSigner([NEW]).read(value) is None
+
+
+def test_cookie_of_another_app_is_nobody() -> None:
+    value = CookieSigner([OLD], "one").sign(claims())
+    assert CookieSigner([OLD], "one").read(value) == claims()
+    assert CookieSigner([OLD], "two").read(value) is None
+    assert SIGNER.read(value) is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +66,7 @@ def test_unsigned_value_is_nobody(value: str) -> None:
 
 
 def test_each_altered_character_is_refused() -> None:
-    value = SIGNER.sign("ann@example.com", False, "137124870312556742271")
+    value = SIGNER.sign(claims())
     for position in range(len(value) - 1):
         other = "A" if value[position] != "A" else "B"
         altered = value[:position] + other + value[position + 1 :]
@@ -58,8 +74,10 @@ def test_each_altered_character_is_refused() -> None:
 
 
 def test_signed_value_without_an_at_sign_or_of_another_form_is_nobody() -> None:
-    assert SIGNER.read(SIGNER.sign("ann", False, "1")) is None
-    assert SIGNER.read(SIGNER.sign("ann@b", False, "one")) is None
+    assert SIGNER.read(SIGNER.sign(claims(email="ann"))) is None
+    assert SIGNER.read(SIGNER.sign(claims(user_id="one"))) is None
+    endless = CookieClaims(claims().user, -1, "0a1b")
+    assert SIGNER.read(SIGNER.sign(endless)) is None
 
 
 @given(st.text())

@@ -61,6 +61,14 @@ def test_other_texts_do_not_look_like_tokens(text: str) -> None:
     assert tokens.PATTERN.search(text) is None
 
 
+def test_token_of_another_app_is_invalid() -> None:
+    token = TokenSigner([b"s" * 32], "one").sign(CLAIMS)
+    assert TokenSigner([b"s" * 32], "one").verify(token, NOW) == CLAIMS
+    for other in (TokenSigner([b"s" * 32], "two"), TokenSigner([b"s" * 32])):
+        with pytest.raises(InvalidToken):
+            other.verify(token, NOW)
+
+
 def test_longest_client_id_fits() -> None:
     longest = TokenClaims("x" * limits.MAXIMUM_CLIENT_ID_LENGTH, 2**40, 2**53, b"n" * 8)
     token = SIGNER.sign(longest)

@@ -1,4 +1,4 @@
-"""Long programs about the language print what Python 2.7.18 printed.
+"""Long programs about the language and its library print what Python 2.7.18 printed.
 
 `scripts/python27_language.py` writes what they print, wherever a Python 2.7 is.
 """
@@ -16,11 +16,17 @@ from tests.python27.test_rows import importer
 
 __all__ = ["importer"]
 
-PROGRAMS = sorted((Path(__file__).parent / "language").glob("*.txt"))
+PROGRAMS = sorted(
+    program
+    for folder in ("language", "library")
+    for program in (Path(__file__).parent / folder).glob("*.txt")
+)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=[path.stem for path in PROGRAMS])
 def test_program_prints_what_it_printed(importer: Any, program: Path) -> None:
+    if program.stem == "htmllib":
+        pytest.importorskip("sgmllib", reason="needs sgmllib3k of PyPI")
     expected = program.with_suffix(".expected").read_text("utf-8")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

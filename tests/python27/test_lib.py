@@ -50,6 +50,7 @@ def test_what_passed_still_passes(results: tuple[Any, Any]) -> None:
 def test_enough_passes_and_little_is_left_out(results: tuple[Any, Any]) -> None:
     expected, ours = results
     for group, counts in runner.counts(expected, ours).items():
+        assert counts.expected >= 1000, "2.7 itself gave next to nothing"
         assert counts.passed >= SHARES[group] * counts.counted, (group, counts)
         assert counts.excluded <= MOST_EXCLUDED * counts.expected, (group, counts)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from channelshim.python27.finding import standard_folders
 from tests.python27.app import App
 
 
@@ -480,3 +482,56 @@ def test_what_lies_in_the_app_s_folder_and_is_installed_stays_so(
         }
     )
     assert app.run() == "as it is\n"
+
+
+def test_loading_leaves_nothing_of_the_translator_behind(app: App) -> None:
+    app.write({"main.py": "import other\n" + "print >>None, `1`\n" * 100})
+    app.write({"other.py": "def f((a, b)):\n    if a < b: return a / b\n" * 100})
+    code = """
+        import ast, gc
+        import_app('main')
+        gc.collect()
+        objects = gc.get_objects()
+        print([o for o in objects if isinstance(o, ast.AST) and 'lineno' in vars(o)])
+        names = {'Parser', 'Lowerer', 'Tokenizer', 'Scope', 'Translation'}
+        print([type(o).__name__ for o in objects if type(o).__name__ in names])
+    """
+    assert app.run(code).splitlines()[-2:] == ["[]", "[]"]
+
+
+def test_os_path_is_a_module_to_import_from(app: App) -> None:
+    app.write(
+        {
+            "main.py": """
+                import os, os.path as path
+                from os.path import join, walk
+                def local():
+                    from os.path import *
+                    return basename('a/b')
+                print join('a', 'b'), walk is os.path.walk, path is os.path, local()
+                print __import__('os.path') is os
+                print __import__('os.path', {}, {}, ['join']) is path
+            """
+        }
+    )
+    assert app.run() == "a/b True True b\nTrue\nTrue\n"
+
+
+def test_a_start_from_the_cache_loads_no_translator(app: App) -> None:
+    app.write({"main.py": "import os\nprint os.sep, sorted([2, None])"})
+    assert app.run() == "/ [None, 2]\n"
+    code = """
+        import sys
+        import_app('main')
+        ours = [name for name in sys.modules if name.startswith('channelshim.python27')]
+        print([name for name in ours if name.rpartition('.')[2].startswith(
+            ('parser', 'lowering', 'tokens', 'translation'))])
+        print([name[-6:] for name in ours if name.endswith('_27')])
+    """
+    assert app.run(code).splitlines()[1:] == ["[]", "['sys_27', '.os_27']"]
+
+
+def test_the_standard_library_is_where_sysconfig_says() -> None:
+    names = ("stdlib", "platstdlib")
+    expected = {os.path.realpath(sysconfig.get_path(name)) for name in names}
+    assert set(map(os.path.realpath, standard_folders())) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 import warnings
 
 import pytest
@@ -60,7 +61,7 @@ EXPRESSIONS = [
     ("'%s' % a", "'%s' % (a if a.__class__ is _p27_text else _p27_s_any(a))"),
     ("'%s %d' % (f(a), b)", "'%s %d' % (_p27_s(f(a)), b)"),
     ("u'%s' % f(a)", "u'%s' % _p27_u_any(f(a))"),
-    ("'%(a)s' % {'a': 1, b: f()}", "'%(a)s' % _p27_s_map({'a': 1, b: f()}, ('a',))"),
+    ("'%(a)s' % {'a': 1, b: f()}", "_p27_mod('%(a)s', {'a': 1, b: f()})"),
     ("'%s' % (a, 1, None)", "'%s' % (a if a.__class__ is _p27_text else _p27_s(a), "
      "1, None)"),
     ("~a / -b", "_p27_div(~a, -b)"),
@@ -79,7 +80,7 @@ EXPRESSIONS = [
     ("object.__init__(a, b)", "_p27_new(object.__init__)(a, b)"),
     ("b'ab'[5]", "b'ab'[5]"),
     ("b'ab'[a]", "b'ab'[a]"),
-    ("'%(k)s %(n)d' % a", "'%(k)s %(n)d' % _p27_s_map(a, ('k',))"),
+    ("'%(k)s %(n)d' % a", "_p27_mod('%(k)s %(n)d', a)"),
     ("'%(k)s' % {'k': f()}", "'%(k)s' % {'k': _p27_s(f())}"),
     ("'%s' % str(a)", "'%s' % _p27_str(a)"),
     ("a % 2", "a % 2"),
@@ -174,6 +175,24 @@ def test_expressions(text: str, expected: str) -> None:
     is_lowered_to(text, expected)
 
 
+def taken(name: str, native: str, operands: str, indentation: int) -> str:
+    """Return the lines that take a condition the native way first."""
+    lines = (
+        f"try:\n    _p27_test = {native}\nexcept _p27_TypeError:\n"
+        f"    _p27_test = _p27_{name}_refused({operands})\n"
+    )
+    return textwrap.indent(lines, " " * indentation)
+
+
+ANSWERS = textwrap.indent(
+    "try:\n"
+    "    if _p27_left < _p27_right:\n        return -1\n"
+    "    if _p27_left > _p27_right:\n        return 1\n"
+    "    if _p27_left == _p27_right:\n        return 0\n"
+    "except _p27_TypeError:\n    pass\n",
+    "    ",
+)
+
 STATEMENTS = [
     ("a /= b", f"a = a // b if {A} and {B} else _p27_idiv(a, b)"),
     ("a.b /= c", "_p27_idiv_attr(a, 'b', c)"),
@@ -261,6 +280,33 @@ STATEMENTS = [
      "    if 'a' in _p27_scope:\n        a = _p27_scope['a']"),
     ("from __future__ import division\na / b",
      "from __future__ import division\na / b"),
+    # Conditions, in functions.
+    ("def f(a, b):\n    if a < b: c()\n    elif a >= 2: d()\n    else: e()",
+     f"def f(a, b):\n{taken('lt', 'a < b', 'a, b', 4)}    if _p27_test:\n"
+     f"        c()\n    else:\n{taken('ge', 'a >= 2', 'a, 2', 8)}"
+     "        if _p27_test:\n            d()\n        else:\n            e()"),
+    ("if a > b: c()", f"if a > b if {A} and {B} else _p27_gt(a, b):\n    c()"),
+    ("def f(a):\n    if a.b > 1: c()",
+     "def f(a):\n    if _p27_gt(a.b, 1):\n        c()"),
+    ("def f(a):\n    if len(a) > 1: c()",
+     "def f(a):\n    if len(a) > 1:\n        c()"),
+    ("def f(a):\n    if (a < 1 if a else b): locals()",
+     f"def f(a):\n    if (a < 1 if {A} else _p27_lt(a, 1)) if a else b:\n"
+     "        locals()"),
+    ("def f(a):\n    return cmp((a, 1), (2, 3))",
+     f"def f(a):\n    _p27_left = (a, 1)\n    _p27_right = (2, 3)\n{ANSWERS}"
+     "    return _p27_cmp(_p27_left, _p27_right)"),
+    ("def f(a):\n    return cmp(a, 1)",
+     "def f(a):\n    _p27_left = a\n    _p27_right = 1\n"
+     "    if _p27_left.__class__ is _p27_right.__class__ in _p27_native_order:\n"
+     f"{textwrap.indent(ANSWERS, '    ')}    return _p27_cmp(_p27_left, _p27_right)"),
+    ("def f(a):\n    return cmp(*a)", "def f(a):\n    return _p27_cmp(*a)"),
+    ("def f(a):\n    return -cmp(a, 1)", "def f(a):\n    return -_p27_cmp(a, 1)"),
+    ("cmp = g\ndef f(a):\n    return cmp(a, 1)",
+     "cmp = g\n\ndef f(a):\n    return cmp(a, 1)"),
+    ("def f(a):\n    if a < 1: return locals()",
+     f"def f(a):\n    if a < 1 if {A} else _p27_lt(a, 1):\n"
+     "        return locals()"),
 ]  # fmt: skip
 
 
@@ -357,3 +403,10 @@ def test_long_chains_stay_flat() -> None:
         "a" + "()" * 900,
     ):
         translate(text, "file.py")
+
+
+def test_a_condition_deep_inside_blocks_takes_no_block_of_its_own() -> None:
+    head = "".join(" " * level + "for a in b:\n" for level in range(1, 20))
+    text = "def f(b):\n" + head + " " * 20 + "if a < b: pass\n"
+    is_lowered_to(text, lowered(text))
+    assert "_p27_test" not in lowered(text)

@@ -112,6 +112,35 @@ def test_parameter_in_brackets_is_a_name() -> None:
     assert ast.unparse(parse("def f((a), ((b))): pass")) == "def f(a, b):\n    pass"
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("del a,", "del a"),
+        ("global a, b", "global a, b"),
+        ("class A(): pass", "class A:\n    pass"),
+        ("class A(B,): pass", "class A(B):\n    pass"),
+        ("[a for a in 1, 2,]", "[a for a in (1, 2)]"),
+        ("for a, b in enumerate(c, 1): pass", "for a, b in enumerate(c, 1):\n    pass"),
+    ],
+)
+def test_commas_that_end_nothing(text: str, same: str) -> None:
+    ours = parse(text).body[0]
+    assert ast.dump(ours) == ast.dump(ast.parse(same).body[0])
+
+
+def test_twenty_loops_are_the_most_of_a_comprehension() -> None:
+    parse(f"[a {'for a in b ' * 20}]")
+    with pytest.raises(SyntaxError, match="too many for clauses"):
+        parse(f"[a {'for a in b ' * 21}]")
+
+
+def test_an_expression_ends_with_its_text() -> None:
+    tree = Parser("7 / 2\n", "file.py", "utf-8").single_expression()
+    assert ast.unparse(tree) == "7 / 2"
+    with pytest.raises(SyntaxError, match="invalid syntax"):
+        Parser("7 8", "file.py", "utf-8").single_expression()
+
+
 def test_names_that_python3_took_are_names() -> None:
     parse("async = await = nonlocal = match = type = 1\nasync.await(nonlocal=async)")
 

@@ -248,6 +248,26 @@ def test_ascii_text_stays_the_same_object_when_it_is_encoded() -> None:
     assert encode("a", "utf-16") != "a"
 
 
+@pytest.mark.parametrize("errors", ["strict", "replace", "ignore", "xmlcharrefreplace"])
+@pytest.mark.parametrize("charset", ["latin-1", "ascii", "cp1252", "utf-8", "gbk"])
+@given(raw=st.binary(max_size=12))
+def test_bytes_inside_text_are_not_encoded_again(
+    raw: bytes, charset: str, errors: str
+) -> None:
+    text = raw.decode("ascii", "surrogateescape")
+    assert encode(f"<{text}>", charset, errors) == NativeStr(b"<" + raw + b">")
+
+
+def test_what_is_no_byte_goes_to_the_handler_that_is_named() -> None:
+    text = "\udce9中\udcff中中"
+    assert encode(text, "latin-1", "replace") == NativeStr(b"\xe9?\xff??")
+    assert encode(text, "ascii", "ignore") == NativeStr(b"\xe9\xff")
+    with pytest.raises(UnicodeEncodeError):
+        encode(text, "latin-1")
+    with pytest.raises(LookupError):
+        encode(text, "latin-1", "no such handler")
+
+
 def test_bytes_that_are_utf8_are_text() -> None:
     assert native(b"abc") == "abc"
     assert type(native("é".encode())) is str

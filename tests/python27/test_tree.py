@@ -43,6 +43,7 @@ def test_files_of_this_repository(path: str, source: str, tree: str) -> None:
     )
 
 
+@pytest.mark.served
 @pytest.mark.python27
 def test_whole_library_of_27() -> None:
     python27 = find_python27()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Servers
 from tests.lanes import ROOT
-from tests.server.plain_site import APP, SECRET, PlainSite
+from tests.server.plain_site import APP, APPLICATION_ID, SECRET, PlainSite
 from tests.servers import Server
 
 SOON = """
@@ -56,6 +56,7 @@ def start(
         f"--window_bytes={32 << 20}",
         env={
             "PYTHONPATH": os.pathsep.join([str(patience), str(ROOT)]),
+            "CHANNELSHIM_APPLICATION": APPLICATION_ID,
             "CHANNELSHIM_SIGNING_SECRETS": SECRET,
         },
     )

@@ -15,6 +15,7 @@ from tests.lanes import timeout_factor
 APP = Path(__file__).parent / "apps" / "plain"
 
 SECRET = "for these tests alone and longer than most"
+APPLICATION_ID = "plain"
 
 PATIENCE_SECONDS = 10.0
 

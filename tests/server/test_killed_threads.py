@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +23,13 @@ WaitUntil = Callable[..., Any]
 
 FAULTS = ["exit", "interrupt", "generator-exit", "odd", "value"]
 
-THREADS = ["worker-", "presence-", "task-", "channels"]
+THREADS = ["worker-", "presence-", "task-", "channels", "deadlines", "cron", "watcher"]
+
+
+OF_OUR_SERVER = [
+    *("presence-journal", "task-picker", "task-1", "task-8", "deadlines", "watcher"),
+    "cron /work?n=cron",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,7 +49,7 @@ def uncounted() -> Iterator[None]:
 def failing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Start the module's server."""
     servers = Servers(lambda: tmp_path_factory.mktemp("storage"))
-    yield servers(APP, "--automatic_restart=no", "--threads=3", "--grace_seconds=0.2")
+    yield servers(APP, "--cron=yes", "--threads=3", "--grace_seconds=0.2")
     servers.stop()
 
 
@@ -72,8 +80,10 @@ def test_our_server_goes_on(
     site = PlainSite(failing_server.url)
     assert_all_goes_on(site, f"before-{fault}", wait_until)
     killed = kill(site, fault, THREADS)
-    assert {"presence-journal", "task-picker", "task-1", "task-8"} <= set(killed)
+    assert set(OF_OUR_SERVER) <= set(killed)
     assert_all_goes_on(site, f"after-{fault}", wait_until)
+    # Each thread is there again, whether or not it has had anything to do.
+    assert set(OF_OUR_SERVER) <= set(kill(site, fault, THREADS))
     wait_until(lambda: "failed; it starts again in" in failing_server.output)
     assert "Exception in thread" not in failing_server.output
 
@@ -90,3 +100,22 @@ def test_other_servers_go_on(tmp_path: Path, wait_until: WaitUntil, fault: str) 
         assert {"channels", "presence-journal", "task-picker"} <= set(killed)
         assert_all_goes_on(site, "after", wait_until)
         assert "Exception in thread" not in own.output
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_loop_of_our_server_goes_on(
+    failing_server: Server, wait_until: WaitUntil, fault: str
+) -> None:
+    site = PlainSite(failing_server.url)
+
+    def is_answered() -> bool:
+        # What the loop was at when it was hit may be cut.
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return site.ask("/told")[0] == 200
+        return False
+
+    for _ in range(5):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            site.ask(f"/kill?how={fault}&names=MainThread")
+        wait_until(is_answered, 30)
+    assert_all_goes_on(site, f"loop-{fault}", wait_until)

@@ -45,11 +45,13 @@ def running(tmp_path: Path) -> Iterator[Server]:
         APP,
         "--automatic_restart=no",
         "--log_level=error",
-        f"--signing_secrets={SECRET}",
         f"--send_buffer_total_bytes={TOTAL_BYTES}",
         f"--window_total_bytes={WINDOWS_BYTES}",
         "--grace_seconds=0.2",
-        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        env={
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
+            "CHANNELSHIM_SIGNING_SECRETS": SECRET,
+        },
     )
     servers.stop()
 

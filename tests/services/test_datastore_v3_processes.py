@@ -49,6 +49,7 @@ def start(*arguments):
     )
 
 
+@pytest.mark.served
 def test_four_processes_increment_and_transfer_exactly(store, tmp_path):
     ndb.put_multi([worker.Account(id=n, amount=100) for n in (1, 2, 3)])
     worker.Account(id=100, amount=0).put()
@@ -132,6 +133,7 @@ def check(tmp_path, present, absent, pairs):
         store.database.close()
 
 
+@pytest.mark.served
 def test_what_was_acknowledged_survives_a_few_kills(tmp_path):
     assert kill_and_check(tmp_path, KILLS_FAST) > 0
 
@@ -160,6 +162,7 @@ def test_full_disk_is_an_internal_error_and_corrupts_nothing(store):
     worker.Entry(id=1000, number=1000).put()
 
 
+@pytest.mark.served
 def test_full_file_system_is_an_internal_error(tmp_path):
     """The same with the kernel refusing, by a limit on the size of files."""
     program = """

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from google.appengine.api import apiproxy_stub_map
 
+from channelshim import limits
 from channelshim.runtime.environment import RequestScope
 from tests.service_needs import install_services
+from tests.services.test_serving_images import icon
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +94,17 @@ def test_antialias_is_there_for_apps_that_use_pillow_themselves() -> None:
 
     apiproxy_stub_map.apiproxy.GetStub("images")
     assert Image.ANTIALIAS == Image.Resampling.LANCZOS  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("is_icon", [False, True])
+def test_image_of_too_many_pixels_is_refused(
+    monkeypatch: pytest.MonkeyPatch, is_icon: bool
+) -> None:
+    from google.appengine.api import images
+
+    data = icon(64, is_png=True) if is_icon else picture()
+    assert in_request(lambda: images.resize(data, width=10))
+    bound = 64 * 64 if is_icon else 20 * 10
+    monkeypatch.setattr(limits, "MAXIMUM_IMAGE_PIXELS", bound - 1)
+    with pytest.raises(images.LargeImageError):
+        in_request(lambda: images.resize(data, width=10))

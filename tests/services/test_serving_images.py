@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
 import threading
-from typing import IO
+from collections.abc import Callable
+from typing import IO, Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
+from channelshim import limits
 from channelshim.appserver.blobs.gallery import Gallery, GalleryBusy, NotAnImage, resize
 from tests.lanes import timeout_factor
 
@@ -56,24 +59,95 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert blob.opened == 4
 
 
+class SlowBlob:
+    """Opens an image whose pixels are read when the test lets them."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.reading = threading.Event()
+        self.may_end = threading.Event()
+
+    def __call__(self) -> IO[bytes]:
+        outer = self
+
+        class File(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                # Pillow reads heads in small pieces.
+                if size is not None and size > 30_000:
+                    outer.reading.set()
+                    outer.may_end.wait(30 * timeout_factor())
+                return super().read(size)
+
+        return File(self.data)
+
+
+def begin(gallery: Gallery, key: str, blob: SlowBlob) -> threading.Thread:
+    thread = threading.Thread(target=gallery.resized, args=(key, blob, 9, True))
+    thread.start()
+    assert blob.reading.wait(30 * timeout_factor())
+    return thread
+
+
 def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{GALLERY}.IMAGE_WAIT_SECONDS", 0.01)
-    gallery, data = Gallery(), picture(40, 20)
-    inside, may_end = threading.Event(), threading.Event()
-
-    def open_slowly() -> IO[bytes]:
-        inside.set()
-        may_end.wait(30 * timeout_factor())
-        return io.BytesIO(data)
-
-    thread = threading.Thread(target=gallery.resized, args=("a", open_slowly, 9, True))
-    thread.start()
-    assert inside.wait(30 * timeout_factor())
+    gallery, slow = Gallery(), SlowBlob(picture(400, 200, "BMP"))
+    thread = begin(gallery, "a", slow)
     with pytest.raises(GalleryBusy):
-        gallery.resized("b", Blob(data), 9, True)
-    may_end.set()
+        gallery.resized("b", Blob(slow.data), 9, True)
+    slow.may_end.set()
     thread.join()
-    assert gallery.resized("b", Blob(data), 9, True)
+    assert gallery.resized("b", Blob(slow.data), 9, True)
+
+
+def test_large_images_hold_few_workers_and_no_thumbnails(
+    monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(f"{GALLERY}.LARGE_IMAGE_PIXELS", 400 * 200 - 1)
+    gallery, slow = Gallery(), SlowBlob(picture(400, 200, "BMP"))
+    first = begin(gallery, "a", slow)
+    second = threading.Thread(target=gallery.resized, args=("a", slow, 10, True))
+    second.start()
+    wait_until(lambda: gallery._large == 2)
+    for size in (11, 12):
+        with pytest.raises(GalleryBusy):
+            gallery.resized("a", Blob(slow.data), size, False)
+    # A small one, and a photo that is decoded at a fraction, go on beside them.
+    assert gallery.resized("b", Blob(picture(40, 20)), 9, True)
+    assert gallery.resized("c", Blob(picture(1600, 800)), 9, True)
+    slow.may_end.set()
+    first.join()
+    second.join()
+    assert gallery.resized("a", Blob(slow.data), 11, False)
+    assert gallery._large == 0
+
+
+def icon(side: int, *, is_png: bool, count: int = 1) -> bytes:
+    """Return an icon whose directory says that it has 16 by 16 pixels."""
+    inner = io.BytesIO()
+    Image.new("1", (side, side)).save(inner, "PNG" if is_png else "DIB")
+    data = inner.getvalue()
+    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 1, len(data), 6 + 16 * count)
+    return struct.pack("<HHH", 0, 1, count) + count * entry + data
+
+
+@pytest.mark.parametrize("is_png", [True, False])
+def test_pixels_of_an_icon_are_counted_before_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch, is_png: bool
+) -> None:
+    small = resize(io.BytesIO(icon(64, is_png=is_png)), 16, is_cropped=False)
+    assert small[1] == "image/jpeg"
+    monkeypatch.setattr(limits, "MAXIMUM_IMAGE_PIXELS", 64 * 64 - 1)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("pixels were decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", refuse)
+    with pytest.raises(NotAnImage, match="too many pixels"):
+        resize(io.BytesIO(icon(64, is_png=is_png)), 16, is_cropped=False)
+    with pytest.raises(NotAnImage):
+        resize(io.BytesIO(icon(8, is_png=is_png, count=5000)), 16, is_cropped=False)
+    with pytest.raises(NotAnImage):
+        resize(io.BytesIO(icon(8, is_png=is_png)[:20]), 16, is_cropped=False)
 
 
 def test_next_one_is_made_after_a_failure() -> None:

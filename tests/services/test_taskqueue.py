@@ -49,7 +49,9 @@ class Queues:
 
     def all(self) -> list[Task]:
         later = time.time() + 86400 * 40
-        return list(self.tasks.take("test", later, limit=100, lease_seconds=0.0))
+        taken = self.tasks.take("test", later, limit=100, lease_seconds=1.0)
+        self.tasks.release("test")
+        return list(taken)
 
 
 @pytest.fixture
@@ -170,7 +172,7 @@ def test_transactional_task_is_added_with_the_commit(queues: Queues) -> None:
     def commit() -> None:
         Thing().put()
         taskqueue.add(url="/committed", transactional=True)
-        assert queues.tasks.next_eta() is None
+        assert queues.tasks.next_eta("test") is None
 
     def roll_back() -> None:
         Thing().put()

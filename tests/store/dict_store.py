@@ -9,6 +9,7 @@ no index rows: a scan makes those of every entity and sorts them.
 from __future__ import annotations
 
 import dataclasses
+import math
 import secrets
 import threading
 import time
@@ -63,6 +64,7 @@ class Tables:
     cache: dict[tuple[str, bytes], Entry] = field(default_factory=dict)
     secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    ended_logins: dict[str, float] = field(default_factory=dict)
     connected: dict[str, None] = field(default_factory=dict)
     windows: dict[str, bytes] = field(default_factory=dict)
 
@@ -398,30 +400,39 @@ class DictTasks:
             due = [
                 task
                 for key, task in tables.tasks.items()
-                if max(task.eta, _leased_until(tables, key)) <= now
+                if task.eta <= now
+                and _is_free(tables, key, now, worker_id)
                 and task.queue not in excluded_queues
             ]
-            taken = sorted(due, key=lambda task: task.eta)[:limit]
-            for task in taken:
+            taken = []
+            for task in sorted(due, key=lambda task: task.eta)[:limit]:
                 key = (task.queue, task.name)
                 first = now if task.first_tried_at is None else task.first_tried_at
-                tables.tasks[key] = replace(task, first_tried_at=first)
+                leased = replace(task, lease=secrets.randbits(62) + 1)
+                tables.tasks[key] = replace(leased, first_tried_at=first)
                 tables.leases[key] = (now + lease_seconds, worker_id)
+                taken.append(leased)
             return taken
 
-    def give_back(
-        self, task: Task, worker_id: str, eta: float, *, counts_as_try: bool = True
-    ) -> None:
+    def renew(self, worker_id: str, until: float) -> None:
+        with self._store.write() as tables:
+            for key, (leased_until, holder) in tables.leases.items():
+                if holder == worker_id and 0 < leased_until < until:
+                    tables.leases[key] = (until, worker_id)
+
+    def give_back(self, task: Task, eta: float, *, counts_as_try: bool = True) -> None:
         key = (task.queue, task.name)
         with self._store.write() as tables:
             old = tables.tasks.get(key)
-            if old is not None and tables.leases.get(key, (0.0, ""))[1] == worker_id:
+            if old is not None and old.lease == task.lease:
                 retries = old.retries + counts_as_try
                 tables.tasks[key] = replace(old, eta=eta, retries=retries)
-                tables.leases[key] = (0.0, worker_id)
+                tables.leases.pop(key, None)
 
     def finish(self, task: Task, now: float) -> None:
-        self.delete(task.queue, [task.name], now)
+        old = self._store.read().tasks.get((task.queue, task.name))
+        if old is not None and old.lease == task.lease:
+            self.delete(task.queue, [task.name], now)
 
     def delete(self, queue: str, names: Sequence[str], now: float) -> Sequence[bool]:
         with self._store.write() as tables:
@@ -440,12 +451,15 @@ class DictTasks:
             every = tables.leases.items()
             tables.leases = {key: one for key, one in every if one[1] != worker_id}
 
-    def next_eta(self, excluded_queues: Collection[str] = ()) -> float | None:
+    def next_eta(
+        self, worker_id: str, excluded_queues: Collection[str] = ()
+    ) -> float | None:
         tables = self._store.read()
         etas = [
             max(task.eta, _leased_until(tables, key))
             for key, task in tables.tasks.items()
-            if task.queue not in excluded_queues
+            if _is_free(tables, key, math.inf, worker_id)
+            and task.queue not in excluded_queues
         ]
         return min(etas, default=None)
 
@@ -459,6 +473,13 @@ class DictTasks:
 
 def _leased_until(tables: Tables, key: Name) -> float:
     return tables.leases.get(key, (0.0, ""))[0]
+
+
+def _is_free(tables: Tables, key: Name, now: float, worker_id: str) -> bool:
+    if key not in tables.leases:
+        return True
+    until, holder = tables.leases[key]
+    return until <= now and holder != worker_id
 
 
 class DictPullTasks:
@@ -621,6 +642,16 @@ class DictAccounts:
     def all(self) -> Sequence[Account]:
         every = self._store.read().accounts.values()
         return sorted(every, key=lambda one: (-one.seen_at, one.user.email))
+
+    def end_login(self, number: str, expires_at: float, now: float) -> None:
+        with self._store.write() as tables:
+            ended = {**tables.ended_logins, number: expires_at}
+            tables.ended_logins = {
+                each: ends_at for each, ends_at in ended.items() if ends_at > now
+            }
+
+    def ended_logins(self) -> Collection[str]:
+        return set(self._store.read().ended_logins)
 
 
 class DictSecrets:

@@ -97,6 +97,17 @@ def test_account_is_replaced_by_its_email(store):
     assert store.accounts.all() == [account("ann@example.com", 2.0)]
 
 
+def test_ended_logins_outlive_a_restart_until_they_would_have_ended(opened):
+    store = opened()
+    store.accounts.end_login("a", 10.0, now=1.0)
+    store.accounts.end_login("b", 20.0, now=2.0)
+    store = opened()
+    assert set(store.accounts.ended_logins()) == {"a", "b"}
+    store.accounts.end_login("c", 30.0, now=10.0)
+    store.accounts.end_login("c", 30.0, now=11.0)
+    assert set(store.accounts.ended_logins()) == {"b", "c"}
+
+
 def test_journal_says_after_a_restart_who_was_connected(opened):
     store = opened()
     store.journal.note(["a", "b", "ü"], [])

@@ -45,28 +45,73 @@ def take(
 
 def test_task_is_taken_when_due_and_by_one_alone(tasks: Tasks) -> None:
     assert tasks.add([TASK], 90.0) == [Added.DONE]
-    assert tasks.next_eta() == 100.0
+    assert tasks.next_eta(WORKER) == 100.0
     assert take(tasks, 99.9) == []
     assert take(tasks, 100.0) == [TASK]
     assert take(tasks, 100.0) == []
-    assert tasks.next_eta() == 160.0
+    assert tasks.next_eta(WORKER) is None
+    assert tasks.next_eta("another") == 160.0
 
 
 def test_longest_due_comes_first_and_excluded_queues_wait(tasks: Tasks) -> None:
     late = Task("other", "late", 99.0, "GET", "/")
     tasks.add([TASK, late], 90.0)
-    assert tasks.next_eta(["other"]) == 100.0
+    assert tasks.next_eta(WORKER, ["other"]) == 100.0
     assert take(tasks, 100.0, excluded_queues=["other"]) == [TASK]
     assert take(tasks, 100.0) == [late]
 
 
 def test_lease_of_a_dead_process_ends(tasks: Tasks) -> None:
     tasks.add([TASK], 90.0)
-    take(tasks, 100.0)
+    take(tasks, 100.0, "dead")
+    assert take(tasks, 159.9) == []
     (again,) = take(tasks, 160.0)
     assert again.first_tried_at == 100.0
     tasks.release(WORKER)
     assert len(take(tasks, 160.0)) == 1
+
+
+def test_task_in_hand_is_never_taken_again_by_its_worker(tasks: Tasks) -> None:
+    # However long it takes, and wherever the clock jumps to.
+    tasks.add([TASK], 90.0)
+    assert take(tasks, 100.0) == [TASK]
+    assert take(tasks, 1e9) == []
+    assert tasks.next_eta(WORKER) is None
+
+
+def test_renewed_lease_keeps_other_workers_away(tasks: Tasks) -> None:
+    tasks.add([TASK, replace(TASK, name="waits", eta=1e6)], 90.0)
+    take(tasks, 100.0)
+    tasks.renew(WORKER, 500.0)
+    assert take(tasks, 499.9, "other") == []
+    tasks.renew(WORKER, 400.0)
+    assert tasks.next_eta("other") == 500.0
+    assert [task.name for task in take(tasks, 500.0, "other")] == ["one"]
+    tasks.renew(WORKER, 900.0)
+    assert tasks.next_eta("third") == 560.0
+
+
+@pytest.mark.parametrize("ending", ["finish", "give back"])
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_end_of_an_old_task_leaves_the_new_one_of_its_name(
+    tasks: Tasks, ending: str, is_taken: bool
+) -> None:
+    tasks.add([TASK], 90.0)
+    (old,) = take(tasks, 100.0)
+    tasks.purge("default")
+    new = replace(TASK, eta=105.0, body=b"new")
+    assert tasks.add([new], 101.0) == [Added.DONE]
+    if is_taken:
+        assert take(tasks, 105.0) == [new]
+    if ending == "finish":
+        tasks.finish(old, 106.0)
+    else:
+        tasks.give_back(old, 500.0)
+    tasks.release(WORKER)
+    (again,) = take(tasks, 106.0)
+    assert (again.body, again.eta, again.retries) == (b"new", 105.0, 0)
+    tasks.finish(again, 107.0)
+    assert tasks.statistics("default", 107.0).tasks == 0
 
 
 def test_worker_that_starts_again_frees_its_own_leases_alone(
@@ -89,20 +134,20 @@ def test_task_that_another_worker_holds_by_now_is_not_given_back(tasks: Tasks) -
     tasks.add([TASK], 90.0)
     (slow,) = take(tasks, 100.0, "a")
     (held,) = take(tasks, 160.0, "b")
-    tasks.give_back(slow, "a", 161.0)
+    tasks.give_back(slow, 161.0)
     assert take(tasks, 161.0, "a") == []
-    tasks.give_back(held, "b", 161.0)
+    tasks.give_back(held, 161.0)
     assert take(tasks, 161.0, "a")[0].retries == 1
 
 
 def test_failed_task_comes_back_with_its_count(tasks: Tasks) -> None:
     tasks.add([TASK], 90.0)
     (taken,) = take(tasks, 100.0)
-    tasks.give_back(taken, WORKER, 105.0)
+    tasks.give_back(taken, 105.0)
     assert take(tasks, 104.0) == []
     (again,) = take(tasks, 105.0)
     assert (again.retries, again.first_tried_at) == (1, 100.0)
-    tasks.give_back(again, WORKER, 106.0, counts_as_try=False)
+    tasks.give_back(again, 106.0, counts_as_try=False)
     assert take(tasks, 106.0)[0].retries == 1
 
 
@@ -125,7 +170,7 @@ def test_purged_names_are_free_at_once(tasks: Tasks) -> None:
     tasks.add([TASK], 90.0)
     assert tasks.statistics("default", 100.0) == QueueStatistics(1, 100.0)
     tasks.purge("default")
-    assert tasks.next_eta() is None
+    assert tasks.next_eta(WORKER) is None
     assert tasks.add([TASK], 90.0) == [Added.DONE]
 
 
@@ -138,12 +183,12 @@ def test_tasks_of_both_kinds_join_a_commit_of_entities(open_store: OpenStore) ->
     write = Write(KEY, b"body", {})
     with pytest.raises(Conflict):
         store.entities.apply([write], {KEY.group: 1}, [TASK, PULL])
-    assert store.tasks.next_eta() is None
+    assert store.tasks.next_eta(WORKER) is None
     assert store.pull_tasks.statistics("pull", 90.0).tasks == 0
     applied = store.entities.apply([write], {KEY.group: 0}, [TASK, PULL, TASK])
     assert applied.added == [Added.DONE, Added.DONE, Added.EXISTS]
     assert len(applied.versions) == 1
-    assert store.tasks.next_eta() == 100.0
+    assert store.tasks.next_eta(WORKER) == 100.0
     assert store.pull_tasks.statistics("pull", 90.0).tasks == 1
 
 

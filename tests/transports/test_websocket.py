@@ -20,6 +20,7 @@ from channelshim.protocol.tokens import TokenClaims, TokenSigner
 from tests.lanes import timeout_factor
 from tests.server.plain_site import (
     ACCEPTED,
+    APPLICATION_ID,
     SECRET,
     PlainSite,
     masked,
@@ -36,7 +37,7 @@ PATIENCE = 10 * timeout_factor()
 def signed(client_id: str, seconds: float) -> str:
     """Return a token that ends so many seconds from now."""
     claims = TokenClaims(client_id, int(time.time() + seconds), 0, b"nonce890")
-    return TokenSigner([SECRET.encode("utf-8")]).sign(claims)
+    return TokenSigner([SECRET.encode("utf-8")], APPLICATION_ID).sign(claims)
 
 
 def hello(page: ClientConnection) -> int:

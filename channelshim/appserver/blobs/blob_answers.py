@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from channelshim.appserver.byte_ranges import parse_range
 from channelshim.appserver.response_rules import Headers
 from channelshim.appserver.responses import Collected
 
@@ -23,7 +24,6 @@ _KEY_HEADER: Final = "x-appengine-blobkey"
 _RANGE_HEADER: Final = "x-appengine-blobrange"
 _AUTOMATIC_TYPE: Final = "application/vnd.google.appengine.auto"
 _UNKNOWN_TYPE: Final = "application/octet-stream"
-_RANGE: Final = re.compile(r"bytes=\s*(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))\s*", re.A)
 _SAFE_TYPE: Final = re.compile(r"[\x20-\x7e]+")
 
 
@@ -71,7 +71,9 @@ def _answer(
     size, content_type = facts
     first, last = 0, size - 1
     if byte_range:
-        span = parse_range(byte_range, size)
+        asked = parse_range(byte_range)
+        # As the original does, also to several ranges and to what is malformed.
+        span = None if asked is None else asked.within(size)
         if span is None:
             return _empty(answer, "416 Requested Range Not Satisfiable", size)
         first, last = span
@@ -86,27 +88,6 @@ def _answer(
     if environ.get("REQUEST_METHOD") == "HEAD":
         return []
     return blobstore.read_blob(key, first, length)
-
-
-def parse_range(text: str, size: int) -> tuple[int, int] | None:
-    """Return the first and last byte of a Range header, or None.
-
-    Args:
-        text: one range of bytes; several are not understood.
-        size: bytes there are.
-
-    Returns:
-        None for what is malformed, or has no byte in it.
-    """
-    match = _RANGE.fullmatch(text)
-    if match is None:
-        return None
-    if match[3] is not None:
-        first, last = max(0, size - int(match[3])), size - 1
-    else:
-        first = int(match[1])
-        last = min(size - 1, int(match[2] or size))
-    return (first, last) if first <= last else None
 
 
 def _empty(answer: Collected, status: str, size: int | None) -> list[bytes]:

@@ -52,7 +52,9 @@ def answer_image(
         status, data, kind = scope.run(_find, match[1], size, match[3] is not None)
     finally:
         scope.close()
-    headers = [("X-Content-Type-Options", "nosniff")]
+    headers: list[tuple[str, str]] = []
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("Retry-After", "1"))
     if status is HTTPStatus.OK:
         headers.append(("Cache-Control", "public, max-age=600, no-transform"))
     body = answer(start_response, status, data, headers, kind)

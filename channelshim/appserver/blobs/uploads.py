@@ -15,6 +15,7 @@ from channelshim.appserver import guard
 from channelshim.appserver.responses import answer
 from channelshim.compat import upload_guard
 from channelshim.runtime.environment import RequestScope
+from channelshim.runtime.log_text import one_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -151,6 +152,6 @@ def _forwarded(
     )
     ready.pop("HTTP_TRANSFER_ENCODING", None)
     if guard.is_reserved(ready):
-        _logger.error("the success path of an upload may not be %s", path)
+        _logger.error("the success path of an upload may not be %s", one_line(path))
         raise _Refused(HTTPStatus.FORBIDDEN, "An upload may not lead there.")
     return ready

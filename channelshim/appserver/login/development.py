@@ -1,14 +1,17 @@
 """The development login: /_ah/login and /_ah/logout, and who a cookie names.
 
-As the original's, without its open redirect, split headers and unsigned cookie: D8 and
-D9 of docs/explanation/differences.md.
+As the original's, without its open redirect, split headers and unsigned cookie, and not
+for pages of other sites: D8, D9 and D24 of docs/explanation/differences.md.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
@@ -19,10 +22,13 @@ os.environ.setdefault("APPENGINE_RUNTIME", "python27")
 import webapp2
 
 from channelshim import limits
-from channelshim.appserver.request_urls import safe_destination
+from channelshim.appserver.request_urls import is_from_another_site, safe_destination
+from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.contracts.identity import User, user_id_of
+from channelshim.contracts.store import Account
 from channelshim.pages import templates
 from channelshim.protocol import cookies
+from channelshim.protocol.cookies import CookieClaims
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -34,41 +40,104 @@ COOKIES_REMEMBERED: Final = 4096
 """Cookie headers whose user is known without verifying again, newest kept: 4 MiB."""
 
 
+LOGIN_SECONDS: Final = 14 * 86400
+"""A login cookie is good so long, as Django's sessions are: the original's was for
+ever, whoever had a copy of it."""
+
+_NUMBER_BYTES: Final = 12
+_RELOAD_SECONDS: Final = 5.0
+"""Another process's logouts are known after this time."""
+
+
 class Signer(Protocol):
     """Signs and reads the cookie's value; see protocol.cookies.CookieSigner."""
 
-    def sign(self, email: str, is_admin: bool, user_id: str) -> str: ...
+    def sign(self, claims: CookieClaims) -> str: ...
 
-    def read(self, value: str) -> User | None: ...
+    def read(self, value: str) -> CookieClaims | None: ...
 
 
-class _CookieReader:
-    """Believes the signed cookie that the login page sets.
+class Logins(Protocol):
+    """Keeps who has logged in, and which logins ended early; contracts.store.Accounts.
 
-    Args:
-        signer: reads the cookie's value.
+    Raises StorageError when it cannot.
     """
 
-    def __init__(self, signer: Signer) -> None:
+    def remember(self, account: Account) -> None: ...
+
+    def end_login(self, number: str, expires_at: float, now: float) -> None: ...
+
+    def ended_logins(self) -> Collection[str]: ...
+
+
+class _Cookies:
+    """Signs the cookie that the login page sets, and believes it until it ends.
+
+    Args:
+        signer: signs and reads the cookie's value.
+        logins: keeps which have ended early; None keeps none.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self, signer: Signer, logins: Logins | None, clock: Callable[[], float]
+    ) -> None:
         self._signer = signer
+        self._logins = logins
+        self._clock = clock
+        self._ended: Collection[str] = ()
+        self._read_at = float("-inf")
         # The same pages ask again and again; verifying costs as much as a small app.
-        self._user_of = functools.lru_cache(COOKIES_REMEMBERED)(self._read)
+        self._claims_of = functools.lru_cache(COOKIES_REMEMBERED)(self._read)
 
     def user(self, environ: WSGIEnvironment) -> User | None:
         """Return who the cookie names, or None."""
+        claims = self._claims(environ)
+        return None if claims is None else claims.user
+
+    def log_in(self, user: User) -> str:
+        """Return the cookie's value for somebody who logs in now."""
+        now = self._clock()
+        if self._logins is not None and "@" in user.email:
+            self._logins.remember(Account(user, now))
+        number = secrets.token_hex(_NUMBER_BYTES)
+        return self._signer.sign(CookieClaims(user, int(now + LOGIN_SECONDS), number))
+
+    def log_out(self, environ: WSGIEnvironment) -> None:
+        """End the login of a request's cookie: copies of it are worth nothing then."""
+        claims = self._claims(environ)
+        if claims is not None and self._logins is not None:
+            now = self._clock()
+            self._logins.end_login(claims.number, claims.expires_at, now)
+            self._read_at = float("-inf")
+
+    def _claims(self, environ: WSGIEnvironment) -> CookieClaims | None:
         header = environ.get("HTTP_COOKIE", "")
         if limits.LOGIN_COOKIE not in header:
             return None
         if len(header) > cookies.MAXIMUM_COOKIE_LENGTH:
-            return self._read(header)
-        return self._user_of(header)
+            claims = self._read(header)
+        else:
+            claims = self._claims_of(header)
+        if claims is None or claims.expires_at <= self._clock():
+            return None
+        return None if claims.number in self._ended_logins() else claims
 
-    def _read(self, header: str) -> User | None:
-        login = self._signer.read(_cookie_value(header))
-        if login is None:
+    def _ended_logins(self) -> Collection[str]:
+        now = time.monotonic()
+        if self._logins is not None and now - self._read_at > _RELOAD_SECONDS:
+            self._ended = self._logins.ended_logins()
+            self._read_at = now
+        return self._ended
+
+    def _read(self, header: str) -> CookieClaims | None:
+        claims = self._signer.read(_cookie_value(header))
+        if claims is None:
             return None
         # The id is made from the email again, as the datastore does for its users.
-        return User(login.email, login.is_admin, user_id_of(login.email))
+        email = claims.user.email
+        user = User(email, claims.user.is_admin, user_id_of(email))
+        return replace(claims, user=user)
 
 
 def _cookie_value(header: str) -> str:
@@ -85,6 +154,12 @@ def _cookie_value(header: str) -> str:
 
 
 class _Page(webapp2.RequestHandler):  # type: ignore[misc]
+    def dispatch(self) -> None:
+        """Answer, and say of each answer what holds for all of them."""
+        name, value = NO_SNIFFING
+        self.response.headers[name] = value
+        super().dispatch()
+
     def handle_exception(self, exception: BaseException, debug: bool) -> None:
         """Answer 400 to a query that is not UTF-8, which webob reads when asked."""
         if not isinstance(exception, UnicodeDecodeError):
@@ -104,7 +179,25 @@ class _Page(webapp2.RequestHandler):  # type: ignore[misc]
         self.response.headers["Cache-Control"] = "no-store"
 
     def _log_out(self) -> None:
+        self.app.registry["cookies"].log_out(self.request.environ)
         self.response.set_cookie(limits.LOGIN_COOKIE, "", max_age=0, path="/")
+
+    def _show(self) -> None:
+        user = self.app.registry["cookies"].user(self.request.environ)
+        self.response.headers["Cache-Control"] = "no-store"
+        self.response.headers["X-Frame-Options"] = "DENY"
+        self.response.write(
+            templates.render(
+                "login.html",
+                action=self.request.host_url
+                + self.request.script_name
+                + limits.PATH_LOGIN,
+                email=user.email if user else _DEFAULT_EMAIL,
+                is_admin=bool(user and user.is_admin),
+                is_logged_in=user is not None,
+                destination=self.request.GET.get("continue", ""),
+            )
+        )
 
 
 class LoginPage(_Page):
@@ -113,7 +206,7 @@ class LoginPage(_Page):
     def get(self) -> None:
         """Show the form, or log in or out and go on."""
         action = self.request.GET.get("action", "")
-        if not action:
+        if not action or is_from_another_site(self.request.environ):
             self._show()
             return
         if action.lower() == "logout":
@@ -126,30 +219,12 @@ class LoginPage(_Page):
         if not email or not _is_valid_email(email):
             return
         is_admin = self.request.GET.get("admin", "").lower() == "true"
-        registry = self.app.registry
         user = User(email, is_admin, user_id_of(email))
-        value = registry["signer"].sign(email, is_admin, user.user_id)
+        value = self.app.registry["cookies"].log_in(user)
         secure = "; Secure" if self.request.scheme == "https" else ""
         self.response.headers.add(
             "Set-Cookie",
             f'{limits.LOGIN_COOKIE}="{value}"; Path=/; HttpOnly; SameSite=Lax{secure}',
-        )
-        if "@" in email and registry["remember"] is not None:
-            registry["remember"](user)
-
-    def _show(self) -> None:
-        user = self.app.registry["user"](self.request.environ)
-        self.response.headers["Cache-Control"] = "no-store"
-        self.response.headers["X-Frame-Options"] = "DENY"
-        self.response.write(
-            templates.render(
-                "login.html",
-                action=self.request.path_url,
-                email=user.email if user else _DEFAULT_EMAIL,
-                is_admin=bool(user and user.is_admin),
-                is_logged_in=user is not None,
-                destination=self.request.GET.get("continue", ""),
-            )
         )
 
 
@@ -158,6 +233,9 @@ class LogoutPage(_Page):
 
     def get(self) -> None:
         """Log out, whatever the parameters say."""
+        if is_from_another_site(self.request.environ):
+            self._show()
+            return
         self._log_out()
         self._redirect()
 
@@ -177,21 +255,26 @@ class DevelopmentLogin:
 
     Args:
         signer: signs and reads the cookie.
-        remember: called with each user who logs in.
+        logins: keeps who has logged in, and which logins ended early; None keeps none.
+        clock: Unix seconds.
     """
 
     paths: Final = frozenset({limits.PATH_LOGIN, limits.PATH_LOGOUT})
     asks_no_proof: Final = True
 
     def __init__(
-        self, signer: Signer, remember: Callable[[User], None] | None = None
+        self,
+        signer: Signer,
+        logins: Logins | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        reader = _CookieReader(signer)
-        self.user = reader.user
+        own_cookies = _Cookies(signer, logins, clock)
+        self.user: Callable[[WSGIEnvironment], User | None] = own_cookies.user
         self._pages = webapp2.WSGIApplication(
             [(limits.PATH_LOGIN, LoginPage), (limits.PATH_LOGOUT, LogoutPage)]
         )
-        self._pages.registry.update(signer=signer, user=reader.user, remember=remember)
+        self._pages.registry["cookies"] = own_cookies
 
     def login_url(self, destination: str) -> str:
         """See contracts.identity.Login."""

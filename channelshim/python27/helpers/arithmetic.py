@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import decimal
 import math
 import operator
 from typing import Any, Final
-
-_WIDE: Final = decimal.Context(prec=1100, rounding=decimal.ROUND_HALF_UP)
 
 
 def _is_plain_int(value: Any) -> bool:
@@ -72,8 +69,12 @@ def round27(number: Any, ndigits: Any = 0) -> float:
         return value
     if digits < -330:
         return math.copysign(0.0, value)
+    # Only here: most apps start without it.
+    import decimal
+
+    wide = decimal.Context(prec=1100, rounding=decimal.ROUND_HALF_UP)
     exact = decimal.Decimal(value).quantize(
-        decimal.Decimal(1).scaleb(-digits, _WIDE), context=_WIDE
+        decimal.Decimal(1).scaleb(-digits, wide), context=wide
     )
     rounded = math.copysign(float(exact), value)
     if math.isinf(rounded):
@@ -135,7 +136,7 @@ def coerce(left: Any, right: Any) -> tuple[Any, Any]:
         pair = method(right, left)
         if pair is not NotImplemented and pair is not None:
             return pair[1], pair[0]
-    if type(left) is type(right):
+    if type(left) is type(right) and not isinstance(left, (str, bytes)):
         return left, right
     raise TypeError("number coercion failed")
 

@@ -323,6 +323,20 @@ def builtin_hasattr(owner: Any, name: Any) -> bool:
     return True
 
 
+def builtin_setattr(owner: Any, name: Any, value: Any) -> None:
+    """Do as 2.7's `setattr`, by a name of either kind."""
+    if isinstance(name, bytes):
+        name = bytes(name).decode("ascii")
+    setattr(owner, name, value)
+
+
+def builtin_delattr(owner: Any, name: Any) -> None:
+    """Do as 2.7's `delattr`, by a name of either kind."""
+    if isinstance(name, bytes):
+        name = bytes(name).decode("ascii")
+    delattr(owner, name)
+
+
 TABLE: Final[dict[str, Any]] = {
     "_p27_attr": attr,
     "_p27_old": old,
@@ -331,4 +345,6 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_new": new,
     "getattr": builtin_getattr,
     "hasattr": builtin_hasattr,
+    "setattr": builtin_setattr,
+    "delattr": builtin_delattr,
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final
 
+from channelshim.python27.helpers import arithmetic
 from channelshim.python27.strings import to_text
 
 _HIDDEN: Final = ("__static_attributes__", "__firstlineno__", "__qualname__")
@@ -224,8 +225,12 @@ def _coerced(operation: Callable[..., Any], is_right: bool) -> Callable[..., Any
     return method
 
 
+def _operation(name: str) -> Callable[..., Any]:
+    return arithmetic.div if name == "truediv" else getattr(operator, f"__{name}__")
+
+
 _COERCED: Final = {
-    f"__{prefix}{name}__": _coerced(getattr(operator, f"__{name}__"), prefix == "r")
+    f"__{prefix}{name}__": _coerced(_operation(name), prefix == "r")
     for name in (
         *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
         *("and", "or", "xor", "lshift", "rshift"),

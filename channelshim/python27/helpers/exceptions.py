@@ -66,5 +66,6 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_message": message,
     "_p27_args": args,
     "_p27_StopIteration": StopIteration,
+    "_p27_TypeError": TypeError,
     "StandardError": Exception,
 }

@@ -46,7 +46,7 @@ class file(metaclass=_FileKind):
                 if mode
                 else "empty mode string"
             )
-        if "U" in mode and mode[0] in "wa":
+        if "U" in mode and mode.replace("U", "", 1)[:1] in ("w", "a"):
             raise ValueError(
                 "universal newline mode can only be used with modes starting with 'r'"
             )
@@ -60,6 +60,10 @@ class file(metaclass=_FileKind):
                     "file() argument 1 must be encoded string without null bytes, "
                     "not str"
                 )
+        elif isinstance(name, int):
+            # Python 3 would open the file of that number.
+            kind = type(name).__name__
+            raise TypeError(f"coercing to Unicode: need string or buffer, {kind} found")
         self._flushes = buffering == 1 or buffering == 0
         self._attach(open(name, plain + "b"))
 

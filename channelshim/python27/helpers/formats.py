@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from channelshim.python27.helpers import templates
 from channelshim.python27.helpers.text import float_text, str27
 from channelshim.python27.strings import STRINGS, NativeStr, to_text
 
@@ -166,10 +167,9 @@ def _map(
     return wrapped
 
 
-_CONVERSION: Final = re.compile(
-    r"%(?:\((?P<key>(?:[^()]|\([^()]*\))*)\))?[-#0 +]*"
-    r"(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d*))?[hlL]?(?P<kind>.)",
-    re.DOTALL,
+_CONVERSION: Final = (
+    r"(?s)%(?:\((?P<key>(?:[^()]|\([^()]*\))*)\))?[-#0 +]*"
+    r"(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d*))?[hlL]?(?P<kind>.)"
 )
 
 
@@ -183,7 +183,7 @@ def _conversions(
     places: list[bool] = []
     keys: dict[str, None] = {}
     others = set()
-    for found in _CONVERSION.finditer(template):
+    for found in re.finditer(_CONVERSION, template):
         if found["kind"] == "%":
             continue
         if found["key"] is not None:
@@ -197,25 +197,64 @@ def _conversions(
     return tuple(places), tuple(keys), not others.isdisjoint(keys)
 
 
-def mod(left: Any, right: Any) -> Any:
-    """Return `left % right`; the left side is most often text."""
-    if type(left) is not str:
-        if isinstance(left, NativeStr):
-            left = to_text(left)
-        if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
-            return left % right
-    places, keys, is_both = _conversions(left)
-    if keys and not isinstance(right, tuple):
-        right = (s_both_map if is_both else s_map)(right, keys)
-    elif isinstance(right, tuple):
-        if len(right) == len(places):
-            right = tuple(
-                s(value) if at_s else _number(value)
-                for value, at_s in zip(right, places, strict=True)
-            )
-    elif places and not isinstance(right, dict):
-        right = s(right) if places[-1] else _number(right)
-    return left % right
+class _Template:
+    """One text before `%`: how often it was used, and its function, if it has one.
+
+    The count needs no lock: one that is lost makes the function a use later.
+    """
+
+    __slots__ = ("fill", "uses")
+
+    def __init__(self) -> None:
+        self.fill: Callable[[dict[Any, Any]], str] | None = None
+        self.uses = 0
+
+
+def text_by(each: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """Return what gives exactly a str for a value at `%s`."""
+    return lambda value: str.__str__(str(each(value)))
+
+
+def _modulo(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return `left % right` by what is done to each value at `%s`."""
+    filled, filled_both = _map(each), _map(each, _Float)
+    text = text_by(each)
+
+    @functools.lru_cache(maxsize=1024)
+    def template_of(left: str) -> _Template:
+        return _Template()
+
+    def used(template: _Template, left: str) -> None:
+        template.uses += 1
+        if template.uses == templates.USES:
+            template.fill = templates.make_fill(left, text)
+
+    def mod(left: Any, right: Any) -> Any:
+        """Return `left % right`; the left side is most often text."""
+        if right.__class__ is dict and type(left) is str:
+            template = template_of(left)
+            if template.fill is not None:
+                return template.fill(right)
+            used(template, left)
+        elif type(left) is not str:
+            if isinstance(left, NativeStr):
+                left = to_text(left)
+            if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
+                return left % right
+        places, keys, is_both = _conversions(left)
+        if keys and not isinstance(right, tuple):
+            right = (filled_both if is_both else filled)(right, keys)
+        elif isinstance(right, tuple):
+            if len(right) == len(places):
+                right = tuple(
+                    each(value) if at_s else _number(value)
+                    for value, at_s in zip(right, places, strict=True)
+                )
+        elif places and not isinstance(right, dict):
+            right = each(right) if places[-1] else _number(right)
+        return left % right
+
+    return mod
 
 
 def _number(value: Any) -> Any:
@@ -225,11 +264,8 @@ def _number(value: Any) -> Any:
 
 s_any: Final = _any(s)
 u_any: Final = _any(u)
-s_map: Final = _map(s)
-u_map: Final = _map(u)
-# For keys at another conversion too, which takes no text for a number.
-s_both_map: Final = _map(s, _Float)
-u_both_map: Final = _map(u, _Float)
+mod: Final = _modulo(s)
+u_mod: Final = _modulo(u)
 
 
 TABLE: Final[dict[str, Any]] = {
@@ -238,10 +274,7 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_u": u,
     "_p27_s_any": s_any,
     "_p27_u_any": u_any,
-    "_p27_s_map": s_map,
-    "_p27_u_map": u_map,
-    "_p27_s_both_map": s_both_map,
-    "_p27_u_both_map": u_both_map,
     "_p27_mod": mod,
+    "_p27_u_mod": u_mod,
     "format": format_builtin,
 }

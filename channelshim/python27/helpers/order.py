@@ -9,15 +9,17 @@ from __future__ import annotations
 import datetime
 import functools
 import operator
+import sys
 from collections.abc import Mapping
 from types import FunctionType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from channelshim.python27.helpers.classes import COMPARISONS
 from channelshim.python27.strings import STRINGS, to_bytes
 
 _NATIVE: Final = frozenset((int, str, float, bool, tuple, list))
-_NEVER_ORDERED: Final = (complex, datetime.date, datetime.time, datetime.timedelta)
+_NEVER_ORDERED: Final = (datetime.date, datetime.time, datetime.timedelta)
+_NUMBERS: Final = (int, float, complex)
 
 
 def _is_own(value: Any, name: str) -> bool:
@@ -28,12 +30,11 @@ def _is_own(value: Any, name: str) -> bool:
 def _refuses(left: Any, right: Any) -> bool:
     """Tell whether 2.7 too raised TypeError for these two."""
     if isinstance(left, complex) or isinstance(right, complex):
-        return True
+        # Beside other types a complex number stands where every number does.
+        return isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS)
     for one, other in ((left, right), (right, left)):
         if isinstance(one, _NEVER_ORDERED):
             return not hasattr(other, "__cmp__") and not hasattr(other, "timetuple")
-        if isinstance(one, (set, frozenset)):
-            return True
     return False
 
 
@@ -42,8 +43,13 @@ def lt(left: Any, right: Any) -> Any:
     try:
         return left < right
     except TypeError:
-        if _is_final(left, right, "__lt__", "__gt__"):
-            raise
+        return lt_refused(left, right)
+
+
+def lt_refused(left: Any, right: Any) -> Any:
+    """Return `left < right` while the TypeError is handled that it ended in."""
+    if _is_final(left, right, "__lt__", "__gt__"):
+        _raise_again()
     return _otherwise(lt, operator.lt, left, right)
 
 
@@ -52,8 +58,13 @@ def le(left: Any, right: Any) -> Any:
     try:
         return left <= right
     except TypeError:
-        if _is_final(left, right, "__le__", "__ge__"):
-            raise
+        return le_refused(left, right)
+
+
+def le_refused(left: Any, right: Any) -> Any:
+    """Return `left <= right` while the TypeError is handled that it ended in."""
+    if _is_final(left, right, "__le__", "__ge__"):
+        _raise_again()
     return _otherwise(le, operator.le, left, right)
 
 
@@ -62,8 +73,13 @@ def gt(left: Any, right: Any) -> Any:
     try:
         return left > right
     except TypeError:
-        if _is_final(left, right, "__gt__", "__lt__"):
-            raise
+        return gt_refused(left, right)
+
+
+def gt_refused(left: Any, right: Any) -> Any:
+    """Return `left > right` while the TypeError is handled that it ended in."""
+    if _is_final(left, right, "__gt__", "__lt__"):
+        _raise_again()
     return _otherwise(gt, operator.gt, left, right)
 
 
@@ -72,9 +88,25 @@ def ge(left: Any, right: Any) -> Any:
     try:
         return left >= right
     except TypeError:
-        if _is_final(left, right, "__ge__", "__le__"):
-            raise
+        return ge_refused(left, right)
+
+
+def ge_refused(left: Any, right: Any) -> Any:
+    """Return `left >= right` while the TypeError is handled that it ended in."""
+    if _is_final(left, right, "__ge__", "__le__"):
+        _raise_again()
     return _otherwise(ge, operator.ge, left, right)
+
+
+def _raise_again() -> NoReturn:
+    """Raise the error that is handled, its traceback without whoever handles it.
+
+    That frame comes again while the error goes up through it.
+    """
+    error = sys.exc_info()[1]
+    assert error is not None
+    assert error.__traceback__ is not None
+    raise error.with_traceback(error.__traceback__.tb_next)
 
 
 def _is_final(left: Any, right: Any, name: str, swapped: str) -> bool:
@@ -115,7 +147,7 @@ def default_order(left: Any, right: Any) -> int:
 
 def _rank(value: Any) -> str:
     """Return the name that decides between types; numbers come before all."""
-    if isinstance(value, (int, float)):
+    if isinstance(value, _NUMBERS):
         return ""
     if isinstance(value, STRINGS):
         return "str"
@@ -153,7 +185,8 @@ def cmp(left: Any, right: Any) -> int:
 
     Theory of the first lines: these types have no `__cmp__`, and what is below asks
     the same three questions of them, the native operators first. At most one of the
-    three is true of them, so the order of asking is free.
+    three is true of them, so the order of asking is free; what is sorted is seldom
+    equal, so that is asked last.
     """
     if left is right:
         return 0
@@ -162,10 +195,10 @@ def cmp(left: Any, right: Any) -> int:
         try:
             if left < right:
                 return -1
-            if left == right:
-                return 0
             if left > right:
                 return 1
+            if left == right:
+                return 0
         except TypeError:
             pass
     if kind is type(right):
@@ -221,7 +254,7 @@ def _sort_by_cmp(items: list[Any], cmp: Any, reverse: bool) -> bool:
     """
     before = list(items)
     try:
-        items.sort(key=functools.cmp_to_key(cmp), reverse=reverse)
+        list.sort(items, key=functools.cmp_to_key(cmp), reverse=reverse)
     except TypeError:
         items[:] = before
         return False
@@ -238,19 +271,19 @@ def _sort(items: list[Any], cmp: Any, key: Any, reverse: Any) -> None:
     if cmp is not None:
         by_cmp = functools.cmp_to_key(cmp)
         if key is None:
-            items.sort(key=by_cmp, reverse=reverse)
+            list.sort(items, key=by_cmp, reverse=reverse)
         else:
-            items.sort(key=lambda item: by_cmp(key(item)), reverse=reverse)
+            list.sort(items, key=lambda item: by_cmp(key(item)), reverse=reverse)
         return
     before = list(items)
     try:
-        items.sort(key=key, reverse=reverse)
+        list.sort(items, key=key, reverse=reverse)
     except TypeError:
         items[:] = before
         if key is None:
-            items.sort(key=_Ordered, reverse=reverse)
+            list.sort(items, key=_Ordered, reverse=reverse)
         else:
-            items.sort(key=lambda item: _Ordered(key(item)), reverse=reverse)
+            list.sort(items, key=lambda item: _Ordered(key(item)), reverse=reverse)
 
 
 def sort(owner: Any, *args: Any, **named: Any) -> Any:
@@ -345,7 +378,13 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_le": le,
     "_p27_gt": gt,
     "_p27_ge": ge,
+    "_p27_lt_refused": lt_refused,
+    "_p27_le_refused": le_refused,
+    "_p27_gt_refused": gt_refused,
+    "_p27_ge_refused": ge_refused,
     "_p27_sort": sort,
+    "_p27_cmp": cmp,
+    "_p27_native_order": _NATIVE,
     "cmp": cmp,
     "sorted": sorted27,
     "min": _extreme("min", min, lt),

@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any, Final
 
+from channelshim.compat.legacy_str import LegacyStr
 from channelshim.python27.helpers import classes
 from channelshim.python27.strings import (
     STRINGS,
@@ -100,13 +101,27 @@ def repr27(value: Any) -> str:
 
 
 def type27(value: Any, *rest: Any) -> Any:
-    """Return `type(value)`, where every kind of bytes is `str`; or make a class."""
+    """Return `type(value)`, where bytes of either kind are `str`; or make a class."""
     if rest:
         return classes.make(to_text(value), *rest)
     kind = type(value)
-    if issubclass(kind, bytes):
+    if kind is bytes or issubclass(kind, LegacyStr):
         return str
     return ModuleType if issubclass(kind, ModuleType) else kind
+
+
+def keywords27(mapping: Any) -> Any:
+    """Return what follows `**` in a call, with names that are bytes as text."""
+    if type(mapping) is dict:
+        for name in mapping:
+            if type(name) is not str:
+                break
+        else:
+            return mapping
+    elif not hasattr(mapping, "keys"):
+        # The call says what is wrong with it.
+        return mapping
+    return {_as_text(name): mapping[name] for name in mapping.keys()}
 
 
 def join27(separator: Any, parts: Any) -> Any:
@@ -274,7 +289,7 @@ def taking_text(real: type) -> type:
             return isinstance(value, real)
 
         def __subclasscheck__(cls, kind: type) -> bool:
-            return issubclass(kind, real)
+            return kind is cls or issubclass(kind, real)
 
         def __call__(cls, *args: Any, **named: Any) -> Any:
             if args and isinstance(args[0], STRINGS):
@@ -294,6 +309,7 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_repr": repr27,
     "_p27_type": type27,
     "_p27_join": join27,
+    "_p27_keywords": keywords27,
     "_p27_native": NativeStr,
     "_p27_in": in27,
     "_p27_text_method": text_method,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import array as real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from channelshim.python27.helpers.files import plain_file
 from channelshim.python27.strings import STRINGS, NativeStr, native, to_bytes, to_text
@@ -11,10 +11,17 @@ from channelshim.python27.strings import STRINGS, NativeStr, native, to_bytes, t
 __all__ = ["array", "ArrayType"]
 
 
-class array(real.array):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Array = real.array[Any]
+else:
+    _Array = real.array
+
+
+class array(_Array):
     """An array of numbers, or of characters."""
 
     __slots__ = ("_is_text",)
+    _is_text: bool
 
     def __init__(self, *args: Any, **named: Any) -> None:
         pass
@@ -22,7 +29,7 @@ class array(real.array):  # type: ignore[type-arg]
     def __new__(cls, typecode: Any, initializer: Any = (), **named: Any) -> Any:
         code = to_text(typecode)
         is_text = code == "c"
-        if isinstance(initializer, array) and initializer._is_text and not is_text:  # type: ignore[attr-defined]
+        if isinstance(initializer, array) and initializer._is_text and not is_text:
             raise TypeError("cannot use a character array to initialize another kind")
         if isinstance(initializer, STRINGS) and code != "u":
             initializer = to_bytes(initializer)
@@ -34,13 +41,13 @@ class array(real.array):  # type: ignore[type-arg]
             elif isinstance(initializer, STRINGS):
                 initializer = to_text(initializer)
         made = super().__new__(cls, "B" if is_text else code, initializer)
-        made._is_text = is_text  # type: ignore[attr-defined]
+        made._is_text = is_text
         return made
 
     @property
     def typecode(self) -> str:  # type: ignore[override]
         """The letter of the kind of its items."""
-        return "c" if self._is_text else super().typecode  # type: ignore[attr-defined]
+        return "c" if self._is_text else super().typecode
 
     def tostring(self) -> NativeStr:
         """Return its items as a string of bytes."""
@@ -60,12 +67,12 @@ class array(real.array):  # type: ignore[type-arg]
 
     def extend(self, iterable: Any) -> None:
         """Add items."""
-        if self._is_text and not isinstance(iterable, real.array):  # type: ignore[attr-defined]
+        if self._is_text and not isinstance(iterable, real.array):
             iterable = to_bytes("".join(map(to_text, iterable)))
         super().extend(iterable)
 
     def _item(self, value: Any) -> Any:
-        if not self._is_text or not isinstance(value, STRINGS):  # type: ignore[attr-defined]
+        if not self._is_text or not isinstance(value, STRINGS):
             return value
         raw = to_bytes(value)
         return raw[0] if len(raw) == 1 else value
@@ -89,13 +96,13 @@ class array(real.array):  # type: ignore[type-arg]
     def pop(self, i: int = -1) -> Any:
         """Remove an item, and return it."""
         item = super().pop(i)
-        return native(bytes((item,))) if self._is_text else item  # type: ignore[attr-defined]
+        return native(bytes((item,))) if self._is_text else item
 
     def __contains__(self, value: object) -> bool:
         return super().__contains__(self._item(value))
 
     def __repr__(self) -> str:
-        if not self._is_text:  # type: ignore[attr-defined]
+        if not self._is_text:
             return super().__repr__()
         return f"array('c', {NativeStr(self.tobytes())!r})" if self else "array('c')"
 
@@ -109,20 +116,40 @@ class array(real.array):  # type: ignore[type-arg]
 
     def __getitem__(self, place: Any) -> Any:
         item = super().__getitem__(place)
-        if not self._is_text:  # type: ignore[attr-defined]
+        if not self._is_text:
             return array(self.typecode, item) if isinstance(place, slice) else item
         if isinstance(place, slice):
             return array("c", bytes(item))
         return NativeStr((item,))
 
     def __setitem__(self, place: Any, value: Any) -> None:
-        if self._is_text and isinstance(value, STRINGS):  # type: ignore[attr-defined]
+        if self._is_text and isinstance(value, STRINGS):
             value = (
                 real.array("B", to_bytes(value))
                 if isinstance(place, slice)
                 else self._item(value)
             )
         super().__setitem__(place, value)
+
+    def _own(self, plain: Any) -> array:
+        return array(self.typecode, plain.tobytes() if self._is_text else plain)
+
+    def __add__(self, other: Any) -> array:
+        return self._own(super().__add__(other))
+
+    def __iadd__(self, other: Any) -> array:
+        super().__iadd__(other)
+        return self
+
+    def __mul__(self, times: int) -> array:
+        return self._own(super().__mul__(times))
+
+    def __rmul__(self, times: int) -> array:
+        return self * times
+
+    def __imul__(self, times: int) -> array:
+        super().__imul__(times)
+        return self
 
     def __getslice__(self, i: int, j: int) -> Any:
         return self[max(i, 0) : max(j, 0)]
@@ -138,7 +165,7 @@ class array(real.array):  # type: ignore[type-arg]
         super().append(self._item(value))
 
     def __iter__(self) -> Any:
-        if self._is_text:  # type: ignore[attr-defined]
+        if self._is_text:
             return iter([NativeStr((item,)) for item in self.tobytes()])
         return super().__iter__()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
 from typing import Any
 
 from channelshim.python27.stdlib.wrapping import with_bytes
@@ -22,14 +23,16 @@ __all__ = [
     ),
 ]
 
-b2a_base64 = with_bytes(binascii.b2a_base64)
-a2b_base64 = with_bytes(binascii.a2b_base64)
-b2a_uu = with_bytes(binascii.b2a_uu)
-a2b_uu = with_bytes(binascii.a2b_uu)
-b2a_qp = with_bytes(binascii.b2a_qp)
-a2b_qp = with_bytes(binascii.a2b_qp)
-Error, Incomplete = binascii.Error, binascii.Incomplete
-b2a_hex = hexlify = with_bytes(binascii.hexlify)
+b2a_base64: Callable[..., Any] = with_bytes(binascii.b2a_base64)
+a2b_base64: Callable[..., Any] = with_bytes(binascii.a2b_base64)
+b2a_uu: Callable[..., Any] = with_bytes(binascii.b2a_uu)
+a2b_uu: Callable[..., Any] = with_bytes(binascii.a2b_uu)
+b2a_qp: Callable[..., Any] = with_bytes(binascii.b2a_qp)
+a2b_qp: Callable[..., Any] = with_bytes(binascii.a2b_qp)
+Error = binascii.Error
+Incomplete = binascii.Incomplete
+hexlify: Callable[..., Any] = with_bytes(binascii.hexlify)
+b2a_hex: Callable[..., Any] = hexlify
 
 
 def unhexlify(hexstr: Any) -> Any:

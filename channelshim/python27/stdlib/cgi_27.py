@@ -7,7 +7,8 @@ import sys
 from typing import Any, Final
 
 from channelshim.python27.helpers.files import plain_file
-from channelshim.python27.stdlib import urlparse_27
+from channelshim.python27.stdlib.urlparse_27 import parse_qs as parse_qs
+from channelshim.python27.stdlib.urlparse_27 import parse_qsl as parse_qsl
 from channelshim.python27.strings import NativeStr, native, to_bytes, to_text
 
 __all__ = [
@@ -16,8 +17,6 @@ __all__ = [
     "valid_boundary",
 ]
 
-parse_qs = urlparse_27.parse_qs
-parse_qsl = urlparse_27.parse_qsl
 MiniFieldStorage = cgi.MiniFieldStorage
 _PLACES_OF_27: Final = 6
 """How many arguments FieldStorage took by place in 2.7, after the file."""
@@ -112,7 +111,7 @@ def parse(
     return {key: form.getlist(key) for key in form}
 
 
-class FormContentDict(dict):  # type: ignore[type-arg]
+class FormContentDict(dict[Any, Any]):
     """A form as a mapping from names to lists of values."""
 
     def __init__(self, environ: Any = None, **named: Any) -> None:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import builtins
 import codecs
+from collections.abc import Callable
 from typing import Any
 
 from channelshim.python27 import strings
 from channelshim.python27.helpers.files import plain_file
-from channelshim.python27.strings import NativeStr, native, to_bytes, to_text
+from channelshim.python27.strings import (
+    NativeStr,
+    native,
+    to_bytes,
+    to_text,
+)
+from channelshim.python27.strings import decode as decode
+from channelshim.python27.strings import encode as encode
 
 __all__ = [
     *("encode", "decode", "open", "getreader", "getwriter", "getencoder"),
@@ -21,15 +29,22 @@ __all__ = [
     *("latin_1_decode", "latin_1_encode", "ascii_decode", "ascii_encode"),
 ]
 
-encode = strings.encode
-decode = strings.decode
-BOM_UTF8 = native(codecs.BOM_UTF8)
-BOM = BOM_UTF16 = NativeStr(codecs.BOM_UTF16)
-BOM_LE = BOM_UTF16_LE = BOM32_LE = NativeStr(codecs.BOM_UTF16_LE)
-BOM_BE = BOM_UTF16_BE = BOM32_BE = NativeStr(codecs.BOM_UTF16_BE)
-BOM_UTF32 = NativeStr(codecs.BOM_UTF32)
-BOM_UTF32_LE = BOM64_LE = NativeStr(codecs.BOM_UTF32_LE)
-BOM_UTF32_BE = BOM64_BE = NativeStr(codecs.BOM_UTF32_BE)
+_Coder = Callable[..., tuple[Any, int]]
+
+BOM_UTF8: str | NativeStr = native(codecs.BOM_UTF8)
+BOM_UTF16: NativeStr = NativeStr(codecs.BOM_UTF16)
+BOM_UTF16_LE: NativeStr = NativeStr(codecs.BOM_UTF16_LE)
+BOM_UTF16_BE: NativeStr = NativeStr(codecs.BOM_UTF16_BE)
+BOM_UTF32: NativeStr = NativeStr(codecs.BOM_UTF32)
+BOM_UTF32_LE: NativeStr = NativeStr(codecs.BOM_UTF32_LE)
+BOM_UTF32_BE: NativeStr = NativeStr(codecs.BOM_UTF32_BE)
+BOM: NativeStr = BOM_UTF16
+BOM_LE: NativeStr = BOM_UTF16_LE
+BOM_BE: NativeStr = BOM_UTF16_BE
+BOM32_LE: NativeStr = BOM_UTF16_LE
+BOM32_BE: NativeStr = BOM_UTF16_BE
+BOM64_LE: NativeStr = BOM_UTF32_LE
+BOM64_BE: NativeStr = BOM_UTF32_BE
 
 
 def _check(encoding: Any) -> None:
@@ -37,7 +52,7 @@ def _check(encoding: Any) -> None:
         codecs.lookup(to_text(encoding))
 
 
-def getencoder(encoding: Any) -> Any:
+def getencoder(encoding: Any) -> _Coder:
     """Return a function that encodes, and tells how much it took."""
     _check(encoding)
     return lambda value, errors="strict": (
@@ -46,7 +61,7 @@ def getencoder(encoding: Any) -> Any:
     )
 
 
-def getdecoder(encoding: Any) -> Any:
+def getdecoder(encoding: Any) -> _Coder:
     """Return a function that decodes, and tells how much it took."""
     _check(encoding)
     return lambda value, errors="strict": (
@@ -55,9 +70,12 @@ def getdecoder(encoding: Any) -> Any:
     )
 
 
-utf_8_encode, utf_8_decode = getencoder("utf-8"), getdecoder("utf-8")
-latin_1_encode, latin_1_decode = getencoder("latin-1"), getdecoder("latin-1")
-ascii_encode, ascii_decode = getencoder("ascii"), getdecoder("ascii")
+utf_8_encode: _Coder = getencoder("utf-8")
+utf_8_decode: _Coder = getdecoder("utf-8")
+latin_1_encode: _Coder = getencoder("latin-1")
+latin_1_decode: _Coder = getdecoder("latin-1")
+ascii_encode: _Coder = getencoder("ascii")
+ascii_decode: _Coder = getdecoder("ascii")
 
 
 def charbuffer_encode(value: Any, errors: Any = "strict") -> tuple[Any, int]:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["nested", "GeneratorContextManager"]
 
 
-class GeneratorContextManager(contextlib._GeneratorContextManager):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Manager = contextlib._GeneratorContextManager[Any]
+else:
+    _Manager = contextlib._GeneratorContextManager
+
+
+class GeneratorContextManager(_Manager):
     """A context made of a generator that has begun."""
 
     def __init__(self, gen: Any) -> None:
-        self.gen = gen
-        self.func, self.args, self.kwds = None, (), {}  # type: ignore[assignment]
+        self.gen: Any = gen
+        self.func: Any = None
+        self.args: Any = ()
+        self.kwds: Any = {}
 
 
 @contextlib.contextmanager

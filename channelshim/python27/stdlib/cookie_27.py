@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.cookies
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from channelshim.python27.helpers.text import str27
 from channelshim.python27.strings import STRINGS, to_bytes, to_text
@@ -18,7 +18,13 @@ CookieError = http.cookies.CookieError
 Morsel = http.cookies.Morsel
 
 
-class BaseCookie(http.cookies.BaseCookie):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Cookies = http.cookies.BaseCookie[Any]
+else:
+    _Cookies = http.cookies.BaseCookie
+
+
+class BaseCookie(_Cookies):
     """Cookies, by name."""
 
     def __init__(self, input: Any = None) -> None:

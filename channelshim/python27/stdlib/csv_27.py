@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from channelshim.python27.helpers.text import str27
 from channelshim.python27.stdlib.wrapping import text_of
@@ -77,7 +77,14 @@ def _field(value: Any) -> Any:
     )
 
 
-class DictReader(csv.DictReader):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _DictReader = csv.DictReader[Any]
+    _DictWriter = csv.DictWriter[Any]
+else:
+    _DictReader, _DictWriter = csv.DictReader, csv.DictWriter
+
+
+class DictReader(_DictReader):
     """Reads rows as dicts."""
 
     def __init__(
@@ -99,7 +106,7 @@ class DictReader(csv.DictReader):  # type: ignore[type-arg]
         return self.__next__()
 
 
-class DictWriter(csv.DictWriter):  # type: ignore[type-arg]
+class DictWriter(_DictWriter):
     """Writes dicts as rows."""
 
     def __init__(

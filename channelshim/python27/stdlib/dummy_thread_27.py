@@ -69,7 +69,7 @@ class LockType:
     """A lock that nobody waits for."""
 
     def __init__(self) -> None:
-        self.locked_status = False
+        self.locked_status: bool = False
 
     def acquire(self, waitflag: Any = None) -> bool:
         """Lock it."""

@@ -35,8 +35,10 @@ class DumbWriter(NullWriter):
     """A writer of plain text."""
 
     def __init__(self, file: Any = None, maxcol: int = 72) -> None:
-        self.file = file or sys.stdout
+        self.file: Any = file or sys.stdout
         self.maxcol = maxcol
+        self.col: int = 0
+        self.atbreak: int = 0
         self.reset()
 
     def reset(self) -> None:
@@ -69,7 +71,7 @@ class DumbWriter(NullWriter):
         """Write words, with line ends where they are needed."""
         if not data:
             return
-        atbreak = self.atbreak or data[0].isspace()
+        atbreak = bool(self.atbreak or data[0].isspace())
         for word in data.split():
             if atbreak:
                 if self.col + len(word) >= self.maxcol:
@@ -80,7 +82,7 @@ class DumbWriter(NullWriter):
                     self.col += 1
             self.file.write(word)
             self.col += len(word)
-            atbreak = 1
+            atbreak = True
         self.atbreak = int(data[-1].isspace())
 
 
@@ -88,7 +90,7 @@ class NullFormatter:
     """A formatter that formats nothing."""
 
     def __init__(self, writer: Any = None) -> None:
-        self.writer = writer or NullWriter()
+        self.writer: Any = writer or NullWriter()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("add_", "push_", "pop_", "set_", "assert_", "end_")):

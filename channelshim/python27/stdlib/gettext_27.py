@@ -6,10 +6,11 @@ import gettext
 from typing import Any
 
 from channelshim.python27.helpers.files import plain_file
+from channelshim.python27.stdlib import process
 
 __all__ = [
     *("NullTranslations", "GNUTranslations", "lgettext", "lngettext", "translation"),
-    *("install", "bind_textdomain_codeset", "_set_importer"),
+    *("install", "bind_textdomain_codeset"),
 ]
 
 
@@ -51,21 +52,12 @@ class _Unicode:
                 builtins[name] = getattr(self, name)
 
 
-_importer: Any = None
-
-
-def _set_importer(importer: Any) -> None:
-    """Say whose builtins `install` writes to."""
-    global _importer
-    _importer = importer
-
-
 def _builtins() -> Any:
     import builtins
 
-    if _importer is None:
+    if process.importer is None:
         return vars(builtins)
-    return _importer.builtin_module.__dict__
+    return process.importer.builtin_module.__dict__
 
 
 class NullTranslations(_Unicode, gettext.NullTranslations):  # type: ignore[misc]

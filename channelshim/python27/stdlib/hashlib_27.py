@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, Final
 
 from channelshim.python27.strings import NativeStr, to_bytes, to_text
@@ -20,9 +21,10 @@ class Hash:
 
     def __init__(self, real: Any) -> None:
         self._real = real
-        self.name = real.name
-        self.digest_size = self.digestsize = real.digest_size
-        self.block_size = real.block_size
+        self.name: str = real.name
+        self.digest_size: int = real.digest_size
+        self.digestsize: int = real.digest_size
+        self.block_size: int = real.block_size
 
     def update(self, string: Any) -> None:
         """Hash more."""
@@ -57,7 +59,7 @@ def new(name: Any, string: Any = "") -> Hash:
     return Hash(hashlib.new(to_text(name), _hashed(string), usedforsecurity=False))
 
 
-def _kind(name: str) -> Any:
+def _kind(name: str) -> Callable[..., Hash]:
     def function(string: Any = "") -> Hash:
         return new(name, string)
 
@@ -65,12 +67,12 @@ def _kind(name: str) -> Any:
     return function
 
 
-md5 = _kind("md5")
-sha1 = _kind("sha1")
-sha224 = _kind("sha224")
-sha256 = _kind("sha256")
-sha384 = _kind("sha384")
-sha512 = _kind("sha512")
+md5: Callable[..., Hash] = _kind("md5")
+sha1: Callable[..., Hash] = _kind("sha1")
+sha224: Callable[..., Hash] = _kind("sha224")
+sha256: Callable[..., Hash] = _kind("sha256")
+sha384: Callable[..., Hash] = _kind("sha384")
+sha512: Callable[..., Hash] = _kind("sha512")
 
 
 def pbkdf2_hmac(

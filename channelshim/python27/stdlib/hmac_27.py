@@ -36,7 +36,7 @@ class HMAC:
             None if msg is None else to_bytes(msg),
             _algorithm(digestmod),
         )
-        self.digest_size = self._real.digest_size
+        self.digest_size: int = self._real.digest_size
 
     def update(self, msg: Any) -> None:
         """Hash more."""

@@ -13,7 +13,7 @@ try:
 except ImportError as error:
     raise ImportError("htmllib needs sgmllib: pip install sgmllib3k") from error
 
-HTMLParseError = _sgmllib.SGMLParseError
+HTMLParseError: Any = _sgmllib.SGMLParseError
 
 
 class HTMLParser(_sgmllib.SGMLParser):  # type: ignore[misc]
@@ -31,12 +31,12 @@ class HTMLParser(_sgmllib.SGMLParser):  # type: ignore[misc]
         """Forget everything."""
         _sgmllib.SGMLParser.reset(self)
         self.savedata: Any = None
-        self.isindex = 0
+        self.isindex: int = 0
         self.title: Any = None
         self.base: Any = None
         self.anchor: Any = None
         self.anchorlist: list[Any] = []
-        self.nofill = 0
+        self.nofill: int = 0
 
     def handle_data(self, data: Any) -> None:
         """Write text, or keep it."""

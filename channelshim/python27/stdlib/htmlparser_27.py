@@ -17,7 +17,8 @@ class HTMLParseError(Exception):
     def __init__(self, msg: Any, position: Any = (None, None)) -> None:
         super().__init__(msg)
         self.msg = msg
-        self.lineno, self.offset = position
+        self.lineno: int | None = position[0]
+        self.offset: int | None = position[1]
 
     def __str__(self) -> str:
         result = str(self.msg)

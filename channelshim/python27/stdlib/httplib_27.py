@@ -17,7 +17,9 @@ __all__ = [
     *("Response", "responses", *(status.name for status in http.HTTPStatus)),
 ]
 
-responses = {int(status): text for status, text in http.client.responses.items()}
+responses: dict[int, str] = {
+    int(status): text for status, text in http.client.responses.items()
+}
 responses[302] = "Found"
 globals().update({status.name: int(status) for status in http.HTTPStatus})
 
@@ -211,9 +213,9 @@ class HTTP:
         self._conn = self._connection_class(host, port or None)
         self.file: Any = None
         self.headers: Any = None
-        self.putheader = self._conn.putheader
-        self.putrequest = self._conn.putrequest
-        self.send = self._conn.send
+        self.putheader: Any = self._conn.putheader
+        self.putrequest: Any = self._conn.putrequest
+        self.send: Any = self._conn.send
 
     def __getattr__(self, name: str) -> Any:
         if name == "_conn":

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from channelshim.python27.helpers.files import file as file27
+from channelshim.python27.stdlib import process
 from channelshim.python27.strings import to_text
 
 __all__ = [
@@ -17,7 +18,7 @@ __all__ = [
     *("reload", "get_suffixes", "get_magic", "acquire_lock", "release_lock"),
     *("lock_held", "init_builtin", "is_builtin", "is_frozen", "load_dynamic"),
     *("PY_SOURCE", "PY_COMPILED", "C_EXTENSION", "PKG_DIRECTORY", "C_BUILTIN"),
-    *("PY_FROZEN", "SEARCH_ERROR", "NullImporter", "load_package", "_set_importer"),
+    *("PY_FROZEN", "SEARCH_ERROR", "NullImporter", "load_package"),
 ]
 
 SEARCH_ERROR: Final = 0
@@ -28,15 +29,8 @@ PKG_DIRECTORY: Final = 5
 C_BUILTIN: Final = 6
 PY_FROZEN: Final = 7
 
-_importer: Any = None
 _lock = threading.RLock()
 _held = 0
-
-
-def _set_importer(importer: Any) -> None:
-    """Say who loads an app's modules."""
-    global _importer
-    _importer = importer
 
 
 def find_module(name: Any, path: Any = None) -> tuple[Any, Any, Any]:
@@ -70,7 +64,7 @@ def load_module(name: Any, file: Any, pathname: Any, description: Any) -> Module
         return load_package(name, pathname)
     if kind == PY_SOURCE:
         return load_source(name, pathname, file)
-    return _importer.load(to_text(name))  # type: ignore[no-any-return]
+    return process.importer.load(to_text(name))  # type: ignore[no-any-return]
 
 
 def load_package(name: Any, path: Any) -> ModuleType:
@@ -84,7 +78,7 @@ def load_source(name: Any, pathname: Any, file: Any = None) -> ModuleType:
 
 
 def _load(name: str, path: str, folders: Any) -> ModuleType:
-    return _importer.load_file(name, path, folders)  # type: ignore[no-any-return]
+    return process.importer.load_file(name, path, folders)  # type: ignore[no-any-return]
 
 
 def load_compiled(name: Any, pathname: Any, file: Any = None) -> ModuleType:
@@ -102,7 +96,7 @@ def new_module(name: Any) -> ModuleType:
 
 def reload(module: Any) -> ModuleType:
     """Load a module again."""
-    return _importer.reload(module)  # type: ignore[no-any-return]
+    return process.importer.reload(module)  # type: ignore[no-any-return]
 
 
 def get_suffixes() -> list[tuple[str, str, int]]:
@@ -154,7 +148,7 @@ def is_frozen(name: Any) -> bool:
 
 def init_builtin(name: Any) -> Any:
     """Load a module that is built in."""
-    return _importer.load(to_text(name)) if is_builtin(name) else None
+    return process.importer.load(to_text(name)) if is_builtin(name) else None
 
 
 class NullImporter:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["import_module", "_set_importer"]
+from channelshim.python27.stdlib import process
 
-_importer: Any = None
-
-
-def _set_importer(importer: Any) -> None:
-    """Say who loads an app's modules."""
-    global _importer
-    _importer = importer
+__all__ = ["import_module"]
 
 
 def import_module(name: Any, package: Any = None) -> Any:
@@ -27,4 +21,4 @@ def import_module(name: Any, package: Any = None) -> Any:
             if not dot:
                 raise ValueError("attempted relative import beyond top-level package")
         name = f"{base}.{name[level:]}"
-    return _importer.load(name)
+    return process.importer.load(name)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections import namedtuple
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["getargspec", "ArgSpec", "getmoduleinfo", "formatargspec", "ismethod"]
 
-ArgSpec = namedtuple("ArgSpec", "args varargs keywords defaults")
+
+class ArgSpec(NamedTuple):
+    """The arguments of a function."""
+
+    args: Any
+    varargs: Any
+    keywords: Any
+    defaults: Any
 
 
 def getargspec(func: Any) -> ArgSpec:
@@ -19,7 +25,9 @@ def getargspec(func: Any) -> ArgSpec:
     if not isinstance(func, FunctionType):
         raise TypeError(f"{func!r} is not a Python function")
     spec = inspect.getfullargspec(func)
-    return ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
+    # A parameter that is unpacked has a name that getfullargspec puts first.
+    names = list(func.__code__.co_varnames[: func.__code__.co_argcount])
+    return ArgSpec(names, spec.varargs, spec.varkw, spec.defaults)
 
 
 def formatargspec(

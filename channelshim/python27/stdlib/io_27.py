@@ -81,7 +81,8 @@ class NativeFile:
     def __next__(self) -> NativeStr:
         return NativeStr(next(self._real))
 
-    next = __next__
+    def next(self) -> NativeStr:
+        return self.__next__()
 
     def __enter__(self) -> Any:
         return self

@@ -232,14 +232,14 @@ def _part(name: str, real: ModuleType, **ours: Any) -> ModuleType:
     return part
 
 
-encoder = _part(
+encoder: ModuleType = _part(
     "json.encoder",
     json.encoder,
     JSONEncoder=JSONEncoder,
     JSONEncoderForHTML=JSONEncoderForHTML,
     FLOAT_REPR=repr,
 )
-decoder = _part(
+decoder: ModuleType = _part(
     "json.decoder",
     json.decoder,
     JSONDecoder=JSONDecoder,

@@ -7,6 +7,7 @@ import os
 import quopri
 import socket
 import time
+from email.utils import unquote
 from typing import Any
 
 from channelshim.python27.helpers.files import plain_file
@@ -23,20 +24,22 @@ class Message(rfc822_27.Message):
 
     def __init__(self, fp: Any, seekable: Any = 1) -> None:
         super().__init__(fp, seekable)
-        self.encodingheader = self.getheader("content-transfer-encoding")
-        self.typeheader = self.getheader("content-type")
+        self.encodingheader: str | None = self.getheader("content-transfer-encoding")
+        self.typeheader: str | None = self.getheader("content-type")
         head, *parameters = (self.typeheader or "text/plain").split(";")
-        self.type = head.strip().lower()
-        self.maintype, _, self.subtype = self.type.partition("/")  # type: ignore[var-annotated]
-        self.plist = [part.strip() for part in parameters]
-        self.plisttext = ";" + ";".join(parameters) if parameters else ""
+        self.type: str = head.strip().lower()
+        main, _, sub = self.type.partition("/")
+        self.maintype: str = main
+        self.subtype: str = sub
+        self.plist: list[str] = [part.strip() for part in parameters]
+        self.plisttext: str = ";" + ";".join(parameters) if parameters else ""
 
     def getparam(self, name: Any) -> Any:
         """Return a parameter of the kind of content."""
         for part in self.plist:
             key, _, value = part.partition("=")
             if key.strip().lower() == name.lower():
-                return rfc822_27.unquote(value.strip())
+                return unquote(value.strip())
         return None
 
     def getparamnames(self) -> list[str]:
@@ -53,11 +56,11 @@ class Message(rfc822_27.Message):
 
     def getmaintype(self) -> str:
         """Return the kind of content, up to the slash."""
-        return self.maintype  # type: ignore[no-any-return]
+        return self.maintype
 
     def getsubtype(self) -> str:
         """Return the kind of content, after the slash."""
-        return self.subtype  # type: ignore[no-any-return]
+        return self.subtype
 
 
 _made = 0

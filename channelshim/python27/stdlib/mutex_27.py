@@ -12,7 +12,7 @@ class mutex:
     """A lock with a queue of functions."""
 
     def __init__(self) -> None:
-        self.locked = False
+        self.locked: bool = False
         self.queue: deque[Any] = deque()
 
     def test(self) -> bool:

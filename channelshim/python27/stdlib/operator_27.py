@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import eq, ne
 from typing import Any
 
-from channelshim.python27.helpers import arithmetic, attributes, formats, order
+from channelshim.python27.helpers import attributes
+from channelshim.python27.helpers.arithmetic import div, idiv
+from channelshim.python27.helpers.formats import mod
+from channelshim.python27.helpers.order import ge, gt, le, lt
 from channelshim.python27.strings import STRINGS, to_text
 
 __all__ = [
@@ -28,15 +32,17 @@ __all__ = [
     ),
 ]
 
-div = __div__ = arithmetic.div
-idiv = __idiv__ = arithmetic.idiv
-lt = __lt__ = order.lt
-le = __le__ = order.le
-gt = __gt__ = order.gt
-ge = __ge__ = order.ge
-eq = __eq__ = operator.eq
-ne = __ne__ = operator.ne
-mod = __mod__ = formats.mod
+_Binary = Callable[[Any, Any], Any]
+
+__div__: _Binary = div
+__idiv__: _Binary = idiv
+__lt__: _Binary = lt
+__le__: _Binary = le
+__gt__: _Binary = gt
+__ge__: _Binary = ge
+__eq__: _Binary = eq
+__ne__: _Binary = ne
+__mod__: _Binary = mod
 isCallable = callable
 
 
@@ -74,7 +80,8 @@ def repeat(a: Any, b: Any) -> Any:
 
 
 __repeat__ = repeat
-irepeat = __irepeat__ = repeat
+irepeat = repeat
+__irepeat__ = repeat
 
 
 def getslice(a: Any, b: Any, c: Any) -> Any:
@@ -92,7 +99,9 @@ def delslice(a: Any, b: Any, c: Any) -> None:
     del a[operator.index(b) : operator.index(c)]
 
 
-__getslice__, __setslice__, __delslice__ = getslice, setslice, delslice
+__getslice__ = getslice
+__setslice__ = setslice
+__delslice__ = delslice
 
 
 class attrgetter:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-import subprocess
-import tempfile
 from types import ModuleType
 from typing import Any
 
-from channelshim.python27.helpers import files
+from channelshim.python27.helpers.files import fdopen as fdopen
 from channelshim.python27.helpers.files import file, over
 from channelshim.python27.strings import NativeStr, native, to_bytes, to_text
 
@@ -20,7 +18,6 @@ __all__ = [
 ]
 
 error = OSError
-fdopen = files.fdopen
 
 
 class _Path(ModuleType):
@@ -57,7 +54,7 @@ def _join(a: Any, *parts: Any) -> Any:
         return os.path.join(to_text(a), *map(to_text, parts))
 
 
-path = _Path("posixpath" if os.path is posixpath else os.path.__name__)
+path: ModuleType = _Path("posixpath" if os.path is posixpath else os.path.__name__)
 path.__dict__.update(walk=walk, join=_join)
 path.__dict__["supports_unicode_filenames"] = True
 
@@ -106,6 +103,8 @@ class _Pipe(file):
 
 def popen(cmd: Any, mode: Any = "r", bufsize: int = -1) -> Any:
     """Return a pipe to or from a shell's command."""
+    import subprocess
+
     reads = to_text(mode).startswith("r")
     command = subprocess.Popen(
         to_text(cmd),
@@ -147,11 +146,15 @@ def popen4(cmd: Any, mode: Any = "t", bufsize: int = -1) -> Any:
 
 def tmpfile() -> file:
     """Return a file without a name."""
+    import tempfile
+
     return over(tempfile.TemporaryFile(), "<tmpfile>", "w+b")
 
 
 def tempnam(dir: Any = None, prefix: Any = None) -> str:
     """Return a name that no file has."""
+    import tempfile
+
     return os.path.join(
         dir or tempfile.gettempdir(), (prefix or "tmp") + os.urandom(6).hex()
     )

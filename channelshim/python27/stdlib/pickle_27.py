@@ -8,21 +8,23 @@ import io
 import pickle
 import struct
 import sys
+from collections.abc import Mapping
 from types import FunctionType
 from typing import Any, ClassVar, Final
 
 from channelshim.python27.helpers.files import plain_file
+from channelshim.python27.stdlib import process
 from channelshim.python27.strings import NativeStr, native, to_bytes
 
 __all__ = [
     *("dump", "dumps", "load", "loads", "Pickler", "Unpickler"),
     *("HIGHEST_PROTOCOL", "format_version", "compatible_formats"),
-    *("UnpickleableError", "BadPickleGet", "_set_private_modules"),
+    *("UnpickleableError", "BadPickleGet"),
 ]
 
 HIGHEST_PROTOCOL: Final = 2
 format_version = "2.0"
-compatible_formats = ["1.0", "1.1", "1.2", "1.3", "2.0"]
+compatible_formats: list[str] = ["1.0", "1.1", "1.2", "1.3", "2.0"]
 
 
 class UnpickleableError(pickle.PicklingError):
@@ -40,14 +42,11 @@ _OPCODES: Final = {
 globals().update(_OPCODES)
 __all__ += list(_OPCODES)
 
-_private_modules: dict[str, Any] = {}
-_importer: Any = None
 
-
-def _set_private_modules(modules: dict[str, Any], importer: Any) -> None:
-    """Have classes of modules that only the app sees pickled by their names."""
-    global _private_modules, _importer
-    _private_modules, _importer = modules, importer
+def _private_modules() -> Mapping[str, Any]:
+    """Return the modules that only the app sees, by their names."""
+    importer = process.importer
+    return {} if importer is None else importer.private
 
 
 def _protocol(protocol: Any) -> int:
@@ -62,7 +61,7 @@ def _protocol(protocol: Any) -> int:
 
 def _private(module: str, name: str) -> Any:
     """Return something out of a module that only the app sees."""
-    found = _importer.load(module)
+    found = process.importer.load(module)
     for part in name.split("."):
         found = getattr(found, part)
     return found
@@ -77,7 +76,8 @@ class _FastPickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """Give up at what only the app sees."""
-        if _private_modules and getattr(obj, "__module__", None) in _private_modules:
+        private = _private_modules()
+        if private and getattr(obj, "__module__", None) in private:
             if isinstance(obj, (type, FunctionType)):
                 raise _PrivateError
         return NotImplemented
@@ -104,11 +104,12 @@ class Pickler(pickle._Pickler):
         """Write the name of a class or function."""
         module = getattr(obj, "__module__", None)
         own = name or getattr(obj, "__qualname__", getattr(obj, "__name__", None))
-        if module not in _private_modules or not isinstance(own, str):
+        is_private = isinstance(module, str) and module in _private_modules()
+        if not is_private or not isinstance(own, str):
             super().save_global(obj, name)  # type: ignore[misc]
             return
         try:
-            found = _private(module, own)
+            found = _private(str(module), own)
         except (ImportError, AttributeError):
             found = None
         if found is not obj:
@@ -140,7 +141,7 @@ class Pickler(pickle._Pickler):
             pickle._Pickler.save_str(self, obj)  # type: ignore[attr-defined]
 
     def _save_type(self, obj: Any) -> None:
-        if getattr(obj, "__module__", None) in _private_modules:
+        if getattr(obj, "__module__", None) in _private_modules():
             self.save_global(obj)
         else:
             pickle._Pickler.save_type(self, obj)  # type: ignore[attr-defined]
@@ -180,11 +181,11 @@ class Unpickler(pickle.Unpickler):
             return own(module, name)
         if module == "datetime" and name in _BY_BYTES:
             return _BY_BYTES[name]
-        if _importer is not None and module in _private_modules:
+        if module in _private_modules():
             return _private(module, name)
-        if _importer is not None and module not in sys.modules:
+        if process.importer is not None and module not in sys.modules:
             try:
-                return getattr(_importer.load(module), name)
+                return getattr(process.importer.load(module), name)
             except (ImportError, AttributeError):
                 pass
         return super().find_class(module, name)

@@ -8,20 +8,12 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from channelshim.python27.stdlib import process
 from channelshim.python27.strings import NativeStr
 
 __all__ = [
     *("iter_modules", "walk_packages", "ImpImporter", "ImpLoader", "get_data"),
-    "_set_importer",
 ]
-
-_importer: Any = None
-
-
-def _set_importer(importer: Any) -> None:
-    """Say who loads an app's modules."""
-    global _importer
-    _importer = importer
 
 
 class ImpLoader:
@@ -32,7 +24,7 @@ class ImpLoader:
 
     def load_module(self, fullname: Any = None) -> Any:
         """Load the module."""
-        return _importer.load(fullname or self._name)
+        return process.importer.load(fullname or self._name)
 
 
 class ImpImporter:
@@ -89,7 +81,7 @@ def walk_packages(
         if not is_package:
             continue
         try:
-            package = _importer.load(name)
+            package = process.importer.load(name)
         except ImportError:
             if onerror is not None:
                 onerror(name)
@@ -104,7 +96,7 @@ def walk_packages(
 
 def get_data(package: Any, resource: Any) -> Any:
     """Return a file of a package."""
-    module = _importer.load(package)
+    module = process.importer.load(package)
     folder = os.path.dirname(module.__file__)
     path = os.path.join(folder, *resource.split("/"))
     loader = getattr(module, "__loader__", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from channelshim.python27.helpers.files import over
+from channelshim.python27.helpers.files import file, over
 from channelshim.python27.strings import to_text
 
 __all__ = ["popen2", "popen3", "popen4", "Popen3", "Popen4"]
@@ -30,10 +30,10 @@ class Popen3:
             bufsize=bufsize,
         )
         self.cmd = cmd
-        self.pid = self._real.pid
-        self.tochild = over(self._real.stdin, "<fdopen>", "w")
-        self.fromchild = over(self._real.stdout, "<fdopen>", "r")
-        self.childerr = (
+        self.pid: int = self._real.pid
+        self.tochild: file = over(self._real.stdin, "<fdopen>", "w")
+        self.fromchild: file = over(self._real.stdout, "<fdopen>", "r")
+        self.childerr: file | None = (
             None
             if self._real.stderr is None
             else over(self._real.stderr, "<fdopen>", "r")

@@ -48,14 +48,14 @@ class Pattern:
         text = to_text(pattern)
         text, more = _rewritten(text, flags)
         self._text_source = text
-        self.flags = flags | more
+        self.flags: int = flags | more
         for_text = self.flags & (I | M | S | X | DEBUG)
         is_unicode = self.flags & U
         self._text = _compiled(text, for_text | (0 if is_unicode else re.ASCII))
         self._bytes: Any = None
         self._for_bytes = for_text & ~DEBUG
-        self.groups = self._text.groups
-        self.groupindex = dict(self._text.groupindex)
+        self.groups: int = self._text.groups
+        self.groupindex: dict[str, int] = dict(self._text.groupindex)
         self._may_be_empty: bool | None = None
 
     def _of(self, string: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["Repr", "repr", "aRepr"]
@@ -13,12 +14,12 @@ class Repr(reprlib.Repr):
 
     def __init__(self) -> None:
         super().__init__()
-        self.maxlong = 40
+        self.maxlong: int = 40
 
     def repr_long(self, x: Any, level: int) -> str:
         """Describe a large number."""
         return self.repr_int(x, level)
 
 
-aRepr = Repr()
-repr = aRepr.repr
+aRepr: Repr = Repr()
+repr: Callable[[Any], str] = aRepr.repr

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import email.utils
 import time
+from email.utils import mktime_tz as mktime_tz
+from email.utils import parsedate, parsedate_tz
+from email.utils import quote as quote
+from email.utils import unquote as unquote
 from typing import Any
 
 from channelshim.python27.strings import to_text
@@ -12,12 +16,6 @@ __all__ = [
     *("Message", "AddressList", "parsedate", "parsedate_tz", "mktime_tz", "quote"),
     *("unquote", "parseaddr", "formatdate", "dump_address_pair"),
 ]
-
-parsedate = email.utils.parsedate
-parsedate_tz = email.utils.parsedate_tz
-mktime_tz = email.utils.mktime_tz
-quote = email.utils.quote
-unquote = email.utils.unquote
 
 
 def parseaddr(address: Any) -> tuple[Any, Any]:
@@ -43,7 +41,7 @@ class AddressList:
 
     def __init__(self, field: Any) -> None:
         self.field = field
-        self.addresslist = (
+        self.addresslist: list[Any] = (
             [] if not field else email.utils.getaddresses([to_text(field)])
         )
 
@@ -80,14 +78,16 @@ class Message:
                 fp.tell()
             except (AttributeError, OSError):
                 seekable = 0
-        self.fp, self.seekable = fp, seekable
-        self.startofheaders = self.startofbody = None
+        self.fp: Any = fp
+        self.seekable: Any = seekable
+        self.startofheaders: int | None = None
+        self.startofbody: int | None = None
         if seekable:
             self.startofheaders = fp.tell()
         self.dict: dict[str, str] = {}
         self.headers: list[Any] = []
-        self.unixfrom = ""
-        self.status = ""
+        self.unixfrom: str = ""
+        self.status: str = ""
         self._read()
         if seekable:
             self.startofbody = fp.tell()
@@ -113,12 +113,14 @@ class Message:
                 self.headers.append(line)
                 self.dict[name] = text[len(name) + 1 :].strip()
                 continue
-            self.status = "Non-header line where header expected"
+            self.status = (
+                "Non-header line where header expected" if self.dict else "No headers"
+            )
             if self.seekable:
                 self.fp.seek(-len(line), 1)
             break
-        if not self.headers and not self.status:
-            self.status = "No headers" if not self.dict else ""
+        else:
+            self.status = "EOF in headers"
 
     def isheader(self, line: Any) -> Any:
         """Return a header line's name in small letters."""
@@ -218,7 +220,7 @@ class Message:
     def __setitem__(self, name: Any, value: Any) -> None:
         del self[name]
         self.dict[name.lower()] = value
-        self.headers += [f"{name}: {line}\n" for line in value.split("\n")]
+        self.headers += [f"{line}\n" for line in f"{name}: {value}".split("\n")]
 
     def __delitem__(self, name: Any) -> None:
         if name.lower() not in self.dict:

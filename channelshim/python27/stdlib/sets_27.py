@@ -37,6 +37,16 @@ def _shared(name: str) -> Any:
     return method
 
 
+def _ordering(name: str) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, (set, frozenset)):
+            raise TypeError("Binary operation only permitted between sets")
+        return getattr(set if isinstance(self, set) else frozenset, name)(self, other)
+
+    method.__name__ = name
+    return method
+
+
 def _text_of(self: Any) -> str:
     return f"{type(self).__name__}({sorted(self, key=repr)!r})"
 
@@ -53,7 +63,7 @@ def _copied(self: Any, memo: Any) -> Any:
     return type(self)(items)
 
 
-class Set(set):  # type: ignore[type-arg]
+class Set(set[Any]):
     """A set that changes."""
 
     def __init__(self, iterable: Any = None) -> None:
@@ -70,7 +80,7 @@ class Set(set):  # type: ignore[type-arg]
     __str__ = _text_of
     __deepcopy__ = _copied
 
-    def as_immutable(self) -> Any:
+    def __as_immutable__(self) -> Any:
         """Return a set that never changes."""
         return ImmutableSet(self)
 
@@ -90,7 +100,7 @@ class Set(set):  # type: ignore[type-arg]
         set.discard(self, _frozen(element))
 
 
-class ImmutableSet(frozenset):  # type: ignore[type-arg]
+class ImmutableSet(frozenset[Any]):
     """A set that never changes."""
 
     def __new__(cls, iterable: Any = None) -> Any:
@@ -114,3 +124,5 @@ for _kind in (Set, ImmutableSet):
         *("__or__", "__and__", "__sub__", "__xor__"),
     ):
         setattr(_kind, _name, _shared(_name))
+    for _name in ("__lt__", "__le__", "__gt__", "__ge__"):
+        setattr(_kind, _name, _ordering(_name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shelve
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from channelshim.python27.stdlib import pickle_27
 from channelshim.python27.strings import to_bytes, to_text
@@ -12,7 +12,13 @@ from channelshim.python27.strings import to_bytes, to_text
 __all__ = ["Shelf", "BsdDbShelf", "DbfilenameShelf", "open"]
 
 
-class Shelf(shelve.Shelf):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Shelf = shelve.Shelf[Any]
+else:
+    _Shelf = shelve.Shelf
+
+
+class Shelf(_Shelf):
     """A dict of pickled values."""
 
     def __init__(self, dict: Any, protocol: Any = None, writeback: Any = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string as real
+from collections.abc import Callable
 from typing import Any, Final
 
 from channelshim.python27.helpers import text
@@ -44,7 +45,10 @@ def atol(s: Any, base: Any = 10) -> int:
     return atoi(s, base)
 
 
-def _method(name: str) -> Any:
+_Method = Callable[..., Any]
+
+
+def _method(name: str) -> _Method:
     def function(s: Any, *args: Any) -> Any:
         return getattr(s, name)(*args)
 
@@ -53,24 +57,25 @@ def _method(name: str) -> Any:
     return function
 
 
-capitalize = _method("capitalize")
-center = _method("center")
-count = _method("count")
-expandtabs = _method("expandtabs")
-find = _method("find")
-index = _method("index")
-ljust = _method("ljust")
-lower = _method("lower")
-lstrip = _method("lstrip")
-rfind = _method("rfind")
-rindex = _method("rindex")
-rjust = _method("rjust")
-rsplit = _method("rsplit")
-rstrip = _method("rstrip")
-split = splitfields = _method("split")
-strip = _method("strip")
-swapcase = _method("swapcase")
-upper = _method("upper")
+capitalize: _Method = _method("capitalize")
+center: _Method = _method("center")
+count: _Method = _method("count")
+expandtabs: _Method = _method("expandtabs")
+find: _Method = _method("find")
+index: _Method = _method("index")
+ljust: _Method = _method("ljust")
+lower: _Method = _method("lower")
+lstrip: _Method = _method("lstrip")
+rfind: _Method = _method("rfind")
+rindex: _Method = _method("rindex")
+rjust: _Method = _method("rjust")
+rsplit: _Method = _method("rsplit")
+rstrip: _Method = _method("rstrip")
+split: _Method = _method("split")
+splitfields: _Method = split
+strip: _Method = _method("strip")
+swapcase: _Method = _method("swapcase")
+upper: _Method = _method("upper")
 
 
 def replace(s: Any, old: Any, new: Any, maxreplace: int = -1) -> Any:

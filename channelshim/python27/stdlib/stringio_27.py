@@ -25,9 +25,9 @@ class StringIO:
             buf = str27(buf) if not _is_buffer(buf) else NativeStr(bytes(buf))
         self._kept: Any = NativeStr(buf) if isinstance(buf, bytes) else str(buf)
         self._pieces: list[Any] = []
-        self.len = len(self._kept)
-        self.pos = 0
-        self.closed = False
+        self.len: int = len(self._kept)
+        self.pos: int = 0
+        self.closed: bool = False
 
     # --- what it holds
 

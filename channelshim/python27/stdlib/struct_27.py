@@ -21,7 +21,7 @@ class Struct:
     def __init__(self, fmt: Any) -> None:
         self._real = struct.Struct(to_text(fmt))
         self.format = fmt
-        self.size = self._real.size
+        self.size: int = self._real.size
 
     def pack(self, *values: Any) -> NativeStr:
         """Return values as a record."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Any
+from subprocess import list2cmdline
+from typing import TYPE_CHECKING, Any
 
 from channelshim.python27.helpers.files import over
 from channelshim.python27.strings import native, to_bytes
 
 __all__ = ["Popen", "call", "check_call", "check_output", "list2cmdline", "_has_poll"]
 
-list2cmdline = subprocess.list2cmdline
 _has_poll = True
 
 
-class Popen(subprocess.Popen):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Popen = subprocess.Popen[Any]
+else:
+    _Popen = subprocess.Popen
+
+
+class Popen(_Popen):
     """A command that runs."""
 
     def __init__(self, args: Any, bufsize: int = 0, *rest: Any, **named: Any) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from typing import Any, Final
 
+from channelshim.compat.tracebacks import hide_translator
 from channelshim.python27.stdlib import table
 
 VERSION_INFO: Final = (*table.VERSION, "final", 0)
@@ -94,6 +95,7 @@ def names(importer: Any) -> dict[str, Any]:
         "maxint": (1 << 63) - 1,
         "maxunicode": sys.maxunicode,
         "py3kwarning": False,
+        "exc_info": exc_info,
         "exc_clear": exc_clear,
         "exc_type": None,
         "exc_value": None,
@@ -111,6 +113,15 @@ def names(importer: Any) -> dict[str, Any]:
         "long_info": sys.int_info,
         "last_type": None,
     }
+
+
+def exc_info() -> tuple[Any, Any, Any]:
+    """Return the exception that is being handled, its traceback without our frames."""
+    kind, error, trace = sys.exc_info()
+    if error is not None:
+        hide_translator(error)
+        trace = error.__traceback__
+    return kind, error, trace
 
 
 def exc_clear() -> None:

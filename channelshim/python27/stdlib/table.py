@@ -13,6 +13,7 @@ SAME: Final = (
     *("marshal", "array", "io", "gzip", "zipfile", "tempfile", "inspect", "threading"),
     *("pkgutil", "importlib", "platform", "subprocess", "socket", "shlex", "locale"),
     *("functools", "shelve", "bz2", "uuid", "quopri", "contextlib"),
+    "traceback",
 )
 """Modules of one name in both: `re` is `re_27.py` over `re`."""
 

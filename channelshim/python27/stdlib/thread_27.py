@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import _thread
+from _thread import (
+    LockType,
+    allocate_lock,
+    error,
+    exit,
+    get_ident,
+    interrupt_main,
+    stack_size,
+    start_new_thread,
+)
+from _thread import allocate_lock as allocate
+from _thread import exit as exit_thread
+from _thread import start_new_thread as start_new
 
 __all__ = [
-    *("error", "start_new", "start_new_thread", "allocate", "allocate_lock"),
-    *("exit", "exit_thread", "get_ident", "interrupt_main", "stack_size", "LockType"),
+    "LockType",
+    "allocate",
+    "allocate_lock",
+    "error",
+    "exit",
+    "exit_thread",
+    "get_ident",
+    "interrupt_main",
+    "stack_size",
+    "start_new",
+    "start_new_thread",
 ]
-
-error = _thread.error
-start_new = start_new_thread = _thread.start_new_thread
-allocate = allocate_lock = _thread.allocate_lock
-exit = exit_thread = _thread.exit
-get_ident = _thread.get_ident
-interrupt_main = _thread.interrupt_main
-stack_size = _thread.stack_size
-LockType = _thread.LockType

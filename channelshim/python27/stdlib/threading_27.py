@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from threading import active_count as activeCount
+from threading import current_thread as currentThread
 from typing import Any
 
 from channelshim.python27.strings import to_text
 
 __all__ = ["Thread", "currentThread", "activeCount", "_Event", "_RLock", "_Timer"]
 
-currentThread = threading.current_thread
-activeCount = threading.active_count
 _Event = threading.Event
 _RLock = threading.RLock
 _Timer = threading.Timer

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from channelshim.python27.stdlib.wrapping import with_text
 
 __all__ = ["clock", "strftime", "strptime"]
 
-strptime = with_text(time.strptime)
+strptime: Callable[..., time.struct_time] = with_text(time.strptime)
 
 
 def clock() -> float:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 import itertools
-import time
+from collections.abc import Callable
+from time import time as default_timer
 from typing import Any
 
 from channelshim.python27 import compiling
+from channelshim.python27.stdlib import process
 
-__all__ = ["Timer", "timeit", "repeat", "default_timer", "_set_importer"]
+__all__ = ["Timer", "timeit", "repeat", "default_timer"]
 
-default_timer = time.time
 _TEMPLATE = """
 def inner(_it, _timer, _extra):
     %(setup)s
@@ -22,14 +23,6 @@ def inner(_it, _timer, _extra):
     return _t1 - _t0
 """
 
-_importer: Any = None
-
-
-def _set_importer(importer: Any) -> None:
-    """Say whose builtins statements run with."""
-    global _importer
-    _importer = importer
-
 
 class Timer:
     """Times a statement."""
@@ -37,10 +30,10 @@ class Timer:
     def __init__(
         self, stmt: Any = "pass", setup: Any = "pass", timer: Any = None
     ) -> None:
-        self.timer = timer or default_timer
+        self.timer: Callable[[], float] = timer or default_timer
         names: dict[str, Any] = {}
-        if _importer is not None:
-            names["__builtins__"] = _importer.builtins_for(is_python3=False)
+        if process.importer is not None:
+            names["__builtins__"] = process.importer.builtins_for(is_python3=False)
         for value in (stmt, setup):
             if not isinstance(value, (str, bytes)) and not callable(value):
                 raise ValueError("stmt is neither a string nor callable")
@@ -54,7 +47,7 @@ class Timer:
         }
         code = compiling.compile_text(_TEMPLATE % parts, "<timeit-src>")
         exec(code, names)
-        self.inner = names["inner"]
+        self.inner: Callable[..., float] = names["inner"]
 
     def print_exc(self, file: Any = None) -> None:
         """Print an exception of the statement."""

@@ -20,7 +20,7 @@ __all__ = [
     *("FrameType", "GetSetDescriptorType", "MemberDescriptorType"),
 ]
 
-NoneType = type(None)
+NoneType: type[None] = type(None)
 TypeType = ClassType = type
 ObjectType = object
 IntType = LongType = int
@@ -28,11 +28,12 @@ FloatType = float
 BooleanType = bool
 ComplexType = complex
 StringType = UnicodeType = str
-StringTypes = (str, bytes)
+StringTypes: tuple[type[str], type[bytes]] = (str, bytes)
 BufferType = buffer27
 TupleType = tuple  # type: ignore[type-arg]
 ListType = list
-DictType = DictionaryType = dict
+DictType: type[dict[Any, Any]] = dict
+DictionaryType: type[dict[Any, Any]] = dict
 FunctionType = LambdaType = types.FunctionType
 CodeType = types.CodeType
 GeneratorType = types.GeneratorType
@@ -41,8 +42,8 @@ ModuleType = types.ModuleType
 FileType = file
 XRangeType = range
 SliceType = slice
-EllipsisType = type(Ellipsis)
-NotImplementedType = type(NotImplemented)
+EllipsisType: type = type(Ellipsis)
+NotImplementedType: type = type(NotImplemented)
 DictProxyType = types.MappingProxyType
 TracebackType = types.TracebackType
 FrameType = types.FrameType

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Callable
 from typing import Any
 
 from channelshim.python27.helpers import order
@@ -17,6 +18,7 @@ __all__ = [
 ]
 
 _TextTestResult = unittest.TextTestResult
+_Check = Callable[..., Any]
 
 
 class TestCase(unittest.TestCase):
@@ -94,13 +96,18 @@ class TestCase(unittest.TestCase):
             expected_exception, pattern, *args, **named
         )
 
-    assertEquals = failUnlessEqual = unittest.TestCase.assertEqual
-    assertNotEquals = failIfEqual = unittest.TestCase.assertNotEqual
-    assertAlmostEquals = failUnlessAlmostEqual = unittest.TestCase.assertAlmostEqual
-    assertNotAlmostEquals = failIfAlmostEqual = unittest.TestCase.assertNotAlmostEqual
-    assert_ = failUnless = unittest.TestCase.assertTrue
-    failIf = unittest.TestCase.assertFalse
-    failUnlessRaises = unittest.TestCase.assertRaises
+    assertEquals: _Check = unittest.TestCase.assertEqual
+    failUnlessEqual: _Check = unittest.TestCase.assertEqual
+    assertNotEquals: _Check = unittest.TestCase.assertNotEqual
+    failIfEqual: _Check = unittest.TestCase.assertNotEqual
+    assertAlmostEquals: _Check = unittest.TestCase.assertAlmostEqual
+    failUnlessAlmostEqual: _Check = unittest.TestCase.assertAlmostEqual
+    assertNotAlmostEquals: _Check = unittest.TestCase.assertNotAlmostEqual
+    failIfAlmostEqual: _Check = unittest.TestCase.assertNotAlmostEqual
+    assert_: _Check = unittest.TestCase.assertTrue
+    failUnless: _Check = unittest.TestCase.assertTrue
+    failIf: _Check = unittest.TestCase.assertFalse
+    failUnlessRaises: _Check = unittest.TestCase.assertRaises
 
 
 class FunctionTestCase(unittest.FunctionTestCase, TestCase):

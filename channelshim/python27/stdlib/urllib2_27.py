@@ -39,6 +39,7 @@ class Request(urllib.request.Request):
             origin_req_host,
             bool(unverifiable),
         )
+        self.data: Any = None
         self._given_data: Any = None
         self.add_data(data)
 

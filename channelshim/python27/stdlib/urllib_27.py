@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from typing import Any, Final
+from urllib.error import ContentTooShortError as ContentTooShortError
+from urllib.request import getproxies as getproxies
+from urllib.request import getproxies_environment as getproxies_environment
+from urllib.request import pathname2url
+from urllib.request import proxy_bypass as proxy_bypass
+from urllib.request import url2pathname as url2pathname
 
 from channelshim.python27.helpers.text import str27
-from channelshim.python27.stdlib import urllib2_27, urlparse_27
+from channelshim.python27.stdlib import urllib2_27
+from channelshim.python27.stdlib.urlparse_27 import unquote, urljoin
 from channelshim.python27.strings import STRINGS, to_bytes, to_text
 
 __all__ = [
@@ -30,15 +37,8 @@ __all__ = [
 ]
 
 always_safe: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
-ContentTooShortError = urllib.error.ContentTooShortError
-pathname2url = urllib.request.pathname2url
-url2pathname = urllib.request.url2pathname
-getproxies = urllib.request.getproxies
-getproxies_environment = urllib.request.getproxies_environment
-proxy_bypass = urllib.request.proxy_bypass
-proxy_bypass_environment = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]
-basejoin = urlparse_27.urljoin
-unquote = urlparse_27.unquote
+basejoin: Callable[..., Any] = urljoin
+proxy_bypass_environment: Callable[..., Any] = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]
 
 
 def _quoted(s: Any, safe: Any) -> str:
@@ -94,7 +94,10 @@ def urlencode(query: Any, doseq: Any = 0) -> str:
 # --- parts of an address: Python 3 has these still, under a private door
 
 
-def _part(name: str) -> Any:
+_Part = Callable[..., Any]
+
+
+def _part(name: str) -> _Part:
     function = getattr(urllib.parse, f"_{name}")
 
     def part(url: Any, *args: Any) -> Any:
@@ -104,16 +107,16 @@ def _part(name: str) -> Any:
     return part
 
 
-splittype = _part("splittype")
-splithost = _part("splithost")
-splituser = _part("splituser")
-splitpasswd = _part("splitpasswd")
-splitport = _part("splitport")
-splitnport = _part("splitnport")
-splitquery = _part("splitquery")
-splittag = _part("splittag")
-splitattr = _part("splitattr")
-splitvalue = _part("splitvalue")
+splittype: _Part = _part("splittype")
+splithost: _Part = _part("splithost")
+splituser: _Part = _part("splituser")
+splitpasswd: _Part = _part("splitpasswd")
+splitport: _Part = _part("splitport")
+splitnport: _Part = _part("splitnport")
+splitquery: _Part = _part("splitquery")
+splittag: _Part = _part("splittag")
+splitattr: _Part = _part("splitattr")
+splitvalue: _Part = _part("splitvalue")
 
 
 def unwrap(url: Any) -> str:
@@ -182,7 +185,7 @@ class URLopener:
 
     def __init__(self, proxies: Any = None, context: Any = None, **x509: Any) -> None:
         self.proxies = proxies
-        self.addheaders = [("User-Agent", self.version)]
+        self.addheaders: list[tuple[Any, Any]] = [("User-Agent", self.version)]
         self._opener = urllib2_27.build_opener(
             *([] if proxies is None else [urllib2_27.ProxyHandler(proxies)])
         )

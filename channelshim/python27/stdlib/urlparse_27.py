@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+from collections.abc import Callable
 from typing import Any, Final
 
 from channelshim.python27.stdlib.wrapping import text_of, with_text
@@ -33,8 +34,8 @@ def urlsplit(url: Any, scheme: Any = "", allow_fragments: Any = True) -> Any:
     return _urlsplit(url, scheme, bool(allow_fragments))
 
 
-urlunsplit = with_text(urllib.parse.urlunsplit)
-urljoin = with_text(urllib.parse.urljoin)
+urlunsplit: Callable[..., Any] = with_text(urllib.parse.urlunsplit)
+urljoin: Callable[..., Any] = with_text(urllib.parse.urljoin)
 
 
 def clear_cache() -> None:

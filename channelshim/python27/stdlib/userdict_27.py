@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import collections
-from typing import Any
+from typing import Any, ClassVar
 
 from channelshim.python27.helpers import order
 
 __all__ = ["UserDict", "IterableUserDict", "DictMixin"]
 
 
-class UserDict(collections.UserDict):  # type: ignore[type-arg]
+class UserDict(collections.UserDict[Any, Any]):
     """A dict in `data`."""
 
     def __init__(self, dict: Any = None, **named: Any) -> None:
-        self.data = {}
+        self.data: Any = {}
         if dict is not None:
             self.update(dict)
         if named:
@@ -29,7 +29,7 @@ class UserDict(collections.UserDict):  # type: ignore[type-arg]
     def __eq__(self, other: Any) -> bool:
         return bool(self.data == getattr(other, "data", other))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def has_key(self, key: Any) -> bool:
         """Tell whether there is a key."""
@@ -85,11 +85,10 @@ class UserDict(collections.UserDict):  # type: ignore[type-arg]
                 continue
             if isinstance(other, collections.UserDict):
                 self.data.update(other.data)
-            elif type(self).__setitem__ is collections.UserDict.__setitem__:
+            elif isinstance(other, dict) or not hasattr(other, "items"):
                 self.data.update(other)
             else:
-                pairs = other.items() if hasattr(other, "keys") else other
-                for key, value in pairs:
+                for key, value in other.items():
                     self[key] = value
         if named:
             self.data.update(named)
@@ -219,7 +218,7 @@ class DictMixin:
             other = dict(other.iteritems())
         return dict(self.iteritems()) == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __cmp__(self, other: Any) -> int:
         if other is None:

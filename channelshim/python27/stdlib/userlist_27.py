@@ -14,7 +14,7 @@ def _plain(other: Any) -> Any:
     return other.data if isinstance(other, collections.UserList) else other
 
 
-class UserList(collections.UserList):  # type: ignore[type-arg]
+class UserList(collections.UserList[Any]):
     """A list in `data`."""
 
     def __lt__(self, other: Any) -> Any:

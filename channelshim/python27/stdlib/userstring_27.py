@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from typing import Any
+from typing import Any, ClassVar
 
 from channelshim.python27.helpers import formats, order, text
 from channelshim.python27.strings import STRINGS
@@ -18,9 +18,11 @@ def _plain(value: Any) -> Any:
 class UserString(collections.UserString):
     """A string in `data`."""
 
+    data: Any
+
     def __init__(self, seq: Any) -> None:
         if isinstance(seq, STRINGS):
-            self.data = seq  # type: ignore[assignment]
+            self.data = seq
         elif isinstance(seq, collections.UserString):
             self.data = seq.data[:]
         else:
@@ -58,7 +60,7 @@ class MutableString(UserString):
     def __init__(self, string: Any = "") -> None:
         self.data = _plain(string)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __setitem__(self, index: Any, sub: Any) -> None:
         characters = list(self.data)

@@ -60,10 +60,10 @@ def _own(made: uuid.UUID) -> UUID:
     return UUID(int=made.int)
 
 
-NAMESPACE_DNS = _own(uuid.NAMESPACE_DNS)
-NAMESPACE_URL = _own(uuid.NAMESPACE_URL)
-NAMESPACE_OID = _own(uuid.NAMESPACE_OID)
-NAMESPACE_X500 = _own(uuid.NAMESPACE_X500)
+NAMESPACE_DNS: UUID = _own(uuid.NAMESPACE_DNS)
+NAMESPACE_URL: UUID = _own(uuid.NAMESPACE_URL)
+NAMESPACE_OID: UUID = _own(uuid.NAMESPACE_OID)
+NAMESPACE_X500: UUID = _own(uuid.NAMESPACE_X500)
 
 
 def uuid1(node: Any = None, clock_seq: Any = None) -> UUID:

@@ -10,7 +10,7 @@ from channelshim.python27.stdlib.wrapping import text_of
 
 __all__ = ["Binary", "loads", "StringTypes", "True", "False", "boolean", "Boolean"]
 
-StringTypes = (str, bytes)
+StringTypes: tuple[type[str], type[bytes]] = (str, bytes)
 globals().update({"True": True, "False": False})
 Boolean = bool
 
@@ -20,7 +20,7 @@ def boolean(value: Any, _truefalse: Any = (False, True)) -> bool:
     return bool(value)
 
 
-Binary = taking_text(xmlrpc.client.Binary)
+Binary: type = taking_text(xmlrpc.client.Binary)
 
 
 def loads(data: Any, use_datetime: Any = 0) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,14 @@ from typing import Final, Literal
 
 from channelshim.errors import StorageError, StoreBusy
 from channelshim.store.sqlite import schema
+from channelshim.store.sqlite.turns import Turns
 
 STORE_BUSY_SECONDS: Final = 10.0
 """How long a writer waits for another process; the default deadline of a datastore
 call in ndb is longer (60 s), that of a page's visitor is not."""
+
+_SHORT_SECONDS: Final = 0.05
+"""A wait for other threads that need not be taken off the wait in SQLite."""
 
 STORE_CACHED_STATEMENTS: Final = 512
 """Prepared statements kept per connection; query shapes share them."""
@@ -78,7 +83,7 @@ class Database:
         self.path: Path = directory / FILE_NAME
         self._synchronous = synchronous
         self._local = threading.local()
-        self._writing = threading.RLock()
+        self._turns = Turns()
         self._process_id = os.getpid()
         self._idle: list[sqlite3.Connection] = []
         self._inherited: list[object] = []
@@ -156,15 +161,15 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Give a connection whose changes are committed together at the end.
 
-        The threads of a process wait for each other at a lock, since SQLite itself
-        makes waiters sleep for up to 0.1 s; processes wait in SQLite.
+        The threads of a process wait for each other at Turns, processes in SQLite:
+        for no longer than STORE_BUSY_SECONDS together.
 
         Raises:
-            StoreBusy: another process wrote for STORE_BUSY_SECONDS.
+            StoreBusy: others wrote for that long.
             StorageError: nothing was changed.
         """
         connection = self.connection()
-        with self._writing, self.explained():
+        with self.explained(), self._turn(connection):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -174,6 +179,28 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def _turn(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Wait for the other threads; leave SQLite what is left of the time."""
+        turns = self._turns
+        begun = time.monotonic()
+        has_waited = False
+        try:
+            if not turns.take(STORE_BUSY_SECONDS):
+                raise self._busy()
+            waited = time.monotonic() - begun
+            if waited > _SHORT_SECONDS:
+                has_waited = True
+                _set_patience(connection, max(0.0, STORE_BUSY_SECONDS - waited))
+            yield
+        finally:
+            turns.give_back()
+            if has_waited:
+                _set_patience(connection, STORE_BUSY_SECONDS)
+
+    def _busy(self) -> StoreBusy:
+        return StoreBusy(f"the store {self.path} was busy for too long")
 
     def close(self) -> None:
         """Close this thread's connection; others close when their threads end."""
@@ -197,7 +224,7 @@ class Database:
         # the child close it: that would drop the parent's file locks.
         self._inherited.append((self._local, self._idle))
         self._local, self._idle = threading.local(), []
-        self._writing = threading.RLock()
+        self._turns = Turns()
         self._process_id = os.getpid()
 
     @contextmanager
@@ -213,6 +240,11 @@ class Database:
         if isinstance(error, sqlite3.Error):
             return explain(error, self.path)
         return StorageError(f"the store {self.path} refused: {error}")
+
+
+def _set_patience(connection: sqlite3.Connection, seconds: float) -> None:
+    """Set how long a connection waits for other processes."""
+    connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 def explain(error: sqlite3.Error, path: Path) -> StorageError:

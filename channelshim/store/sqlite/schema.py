@@ -103,6 +103,16 @@ ALTER TABLE task ADD COLUMN leased_by TEXT NOT NULL DEFAULT '';
 UPDATE task SET leased_until = 0
 """
 
+_TASK_LEASES = """
+ALTER TABLE task ADD COLUMN lease INTEGER NOT NULL DEFAULT 0
+"""
+"""A name may be used again while an old task of that name still runs."""
+_ENDED_LOGINS = """
+CREATE TABLE ended_login (
+    number TEXT PRIMARY KEY, expires_at REAL NOT NULL
+) WITHOUT ROWID
+"""
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -111,6 +121,8 @@ MIGRATIONS: Final = (
     _PULL_TASKS,
     _PRESENCE_AS_BYTES,
     _TASK_WORKERS,
+    _TASK_LEASES,
+    _ENDED_LOGINS,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,9 @@ from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
 from channelshim.store.sqlite.tasks import SqliteTasks
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
+
+MAXIMUM_ACCOUNTS: Final = 10_000
+"""Who has logged in: on a trusted network each visitor may add as many as he likes."""
 
 _SECRET_BYTES = 32
 _WINDOWS = "windows"
@@ -74,10 +77,16 @@ class SqliteSecrets:
 
 
 class SqliteAccounts:
-    """The accounts: contracts.store.Accounts."""
+    """The accounts: contracts.store.Accounts.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: of the store.
+        most: accounts, and logins that have ended early.
+    """
+
+    def __init__(self, database: Database, most: int = MAXIMUM_ACCOUNTS) -> None:
         self._database = database
+        self._most = most
 
     def remember(self, account: Account) -> None:
         """Insert or replace the account with this user's email."""
@@ -86,6 +95,11 @@ class SqliteAccounts:
             connection.execute(
                 "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)",
                 (user.email, user.user_id, user.is_admin, account.seen_at),
+            )
+            connection.execute(
+                "DELETE FROM account WHERE email IN (SELECT email FROM account "
+                "ORDER BY seen_at DESC, email LIMIT -1 OFFSET ?)",
+                (self._most,),
             )
 
     def all(self) -> Sequence[Account]:
@@ -99,6 +113,25 @@ class SqliteAccounts:
             Account(User(email, bool(is_admin), user_id), seen_at)
             for email, is_admin, user_id, seen_at in rows
         ]
+
+    def end_login(self, number: str, expires_at: float, now: float) -> None:
+        """Note that a login has ended; forget those that would have by themselves."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM ended_login WHERE expires_at <= ?", (now,))
+            connection.execute(
+                "INSERT OR REPLACE INTO ended_login VALUES (?, ?)", (number, expires_at)
+            )
+            connection.execute(
+                "DELETE FROM ended_login WHERE number IN (SELECT number FROM "
+                "ended_login ORDER BY expires_at DESC, number LIMIT -1 OFFSET ?)",
+                (self._most,),
+            )
+
+    def ended_logins(self) -> Collection[str]:
+        """Return the numbers of the logins that have ended early."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT number FROM ended_login").fetchall()
+        return {row[0] for row in rows}
 
 
 class SqliteJournal:

@@ -1,15 +1,17 @@
 """Tasks of the task queues: kept until they have run, leased while they run.
 
 A task that a worker had in hand when it died is free again when that worker starts
-again (`release`), or when its lease ends, so each runs at least once.
+again (`release`), or for another one when its lease ends, so each runs at least once.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import secrets
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from channelshim.contracts.tasks import (
@@ -37,6 +39,9 @@ _RAW_COLUMNS: Final = ", ".join(
 """Text that is not UTF-8, in a damaged file, would be an error of the whole query."""
 
 _NEVER: Final = 1e18
+
+_IS_FREE: Final = "(leased_until = 0 OR leased_until <= ? AND leased_by <> ?)"
+"""At a time, for a worker: what that one has itself is not free by time."""
 
 
 class SqliteTasks:
@@ -71,38 +76,53 @@ class SqliteTasks:
         marks = ",".join("?" * len(excluded_queues))
         with self._database.write() as connection:
             rows = connection.execute(
-                f"SELECT {_RAW_COLUMNS} FROM task WHERE eta <= ? AND leased_until <= ? "
+                f"SELECT {_RAW_COLUMNS} FROM task WHERE eta <= ? AND {_IS_FREE} "
                 f"AND queue NOT IN ({marks}) ORDER BY eta LIMIT ?",
-                (now, now, *excluded_queues, limit),
+                (now, now, worker_id, *excluded_queues, limit),
             ).fetchall()
             tasks = [
-                task for row in rows if (task := _read(connection, row, worker_id))
+                replace(task, lease=secrets.randbits(62) + 1)
+                for row in rows
+                if (task := _read(connection, row, worker_id))
             ]
             connection.executemany(
-                "UPDATE task SET leased_until = ?, leased_by = ?, "
+                "UPDATE task SET leased_until = ?, leased_by = ?, lease = ?, "
                 "first_tried_at = coalesce(first_tried_at, ?) "
                 "WHERE queue = ? AND name = ?",
                 [
-                    (now + lease_seconds, worker_id, now, task.queue, task.name)
+                    (now + lease_seconds, worker_id, task.lease, now, *_key(task))
                     for task in tasks
                 ],
             )
         return tasks
 
-    def give_back(
-        self, task: Task, worker_id: str, eta: float, *, counts_as_try: bool = True
-    ) -> None:
-        """Free a task to run again at eta, unless it is gone or another's by now."""
+    def renew(self, worker_id: str, until: float) -> None:
+        """Keep what this worker has in hand from the others for longer."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE task SET leased_until = ? "
+                "WHERE leased_by = ? AND leased_until > 0 AND leased_until < ?",
+                (until, worker_id, until),
+            )
+
+    def give_back(self, task: Task, eta: float, *, counts_as_try: bool = True) -> None:
+        """Free a task to run again at eta, if this lease of it still holds."""
         with self._database.write() as connection:
             connection.execute(
                 "UPDATE task SET leased_until = 0, eta = ?, retries = retries + ? "
-                "WHERE queue = ? AND name = ? AND leased_by = ?",
-                (eta, int(counts_as_try), task.queue, task.name, worker_id),
+                "WHERE queue = ? AND name = ? AND lease = ?",
+                (eta, int(counts_as_try), *_key(task), task.lease),
             )
 
     def finish(self, task: Task, now: float) -> None:
         """Remove a task that has run, or is given up; its name rests for a while."""
-        self.delete(task.queue, [task.name], now)
+        with self._database.write() as connection:
+            holds = connection.execute(
+                "SELECT 1 FROM task WHERE queue = ? AND name = ? AND lease = ?",
+                (*_key(task), task.lease),
+            ).fetchone()
+            if holds:
+                task_names.remove(connection, "task", task.queue, [task.name], now)
 
     def delete(self, queue: str, names: Sequence[str], now: float) -> list[bool]:
         """Remove tasks; return for each whether it was there."""
@@ -121,14 +141,16 @@ class SqliteTasks:
                 "UPDATE task SET leased_until = 0 WHERE leased_by = ?", (worker_id,)
             )
 
-    def next_eta(self, excluded_queues: Collection[str] = ()) -> float | None:
-        """Return when the next task that nobody has in hand is due, or None."""
+    def next_eta(
+        self, worker_id: str, excluded_queues: Collection[str] = ()
+    ) -> float | None:
+        """Return when the next task will be free for this worker, or None."""
         marks = ",".join("?" * len(excluded_queues))
         with self._database.read() as connection:
             (eta,) = connection.execute(
-                "SELECT min(max(eta, leased_until)) FROM task "
-                f"WHERE queue NOT IN ({marks})",
-                tuple(excluded_queues),
+                "SELECT min(max(eta, leased_until)) FROM task WHERE "
+                f"(leased_until = 0 OR leased_by <> ?) AND queue NOT IN ({marks})",
+                (worker_id, *excluded_queues),
             ).fetchone()
         # What else stands there, in a damaged file, is never due.
         return float(eta) if isinstance(eta, (int, float)) else None
@@ -142,6 +164,10 @@ class SqliteTasks:
                 (now, queue),
             ).fetchone()
         return QueueStatistics(count, oldest, int(running))
+
+
+def _key(task: Task) -> tuple[str, str]:
+    return task.queue, task.name
 
 
 def add_tasks(
@@ -158,7 +184,7 @@ def add_tasks(
 
 
 def _add(connection: sqlite3.Connection, task: Task) -> Added:
-    key = (task.queue, task.name)
+    key = _key(task)
     added = task_names.look_up(connection, "task", *key)
     if added is not Added.DONE:
         return added

@@ -66,7 +66,7 @@ def main():
     module, output = sys.argv[1:3]
     app_folder = sys.argv[3] if len(sys.argv) > 3 else None
     result = Result()
-    note: dict[str, object] = {}
+    note = {}  # type: dict[str, object]
     try:
         tests = unittest.TestLoader().loadTestsFromModule(load(module, app_folder))
         tests.run(result)

@@ -17,7 +17,11 @@ from channelshim.errors import StorageError, StoreBusy, StoreInUse
 from channelshim.store.sqlite import database, schema
 from channelshim.store.sqlite.database import FILE_NAME, Database, explain
 from channelshim.store.sqlite.lease import Lease
-from channelshim.store.sqlite.state import LEASE_FILE_NAME, SqliteStore
+from channelshim.store.sqlite.state import (
+    LEASE_FILE_NAME,
+    SqliteAccounts,
+    SqliteStore,
+)
 from tests.lanes import ROOT, timeout_factor
 
 HOLD = """
@@ -42,6 +46,17 @@ def test_files_are_private(tmp_path):
     assert len(files) == 4
     assert {mode(file) for file in files} == {0o600}
     store.close()
+
+
+def test_accounts_and_ended_logins_are_bounded(tmp_path):
+    accounts = SqliteAccounts(Database(tmp_path), most=3)
+    for number in range(5):
+        user = User(f"{number}@example.com", False, "1")
+        accounts.remember(Account(user, float(number)))
+        accounts.end_login(str(number), 100.0 + number, now=0.0)
+    emails = [account.user.email for account in accounts.all()]
+    assert emails == ["4@example.com", "3@example.com", "2@example.com"]
+    assert set(accounts.ended_logins()) == {"2", "3", "4"}
 
 
 def test_folder_that_is_there_keeps_its_mode(tmp_path):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from channelshim.services.channel_messages import (
-    CreateChannelRequest,
-    CreateChannelResponse,
-    ErrorCode,
-    SendMessageRequest,
-    SendMessageResponse,
-)
+from typing import Any
+
+from channelshim.compat.legacy_messages import legacy_kind
+from channelshim.services import channel_messages
+from channelshim.services.channel_messages import ErrorCode
 
 __all__ = [
     "ChannelServiceError",
@@ -17,6 +15,12 @@ __all__ = [
     "SendMessageRequest",
     "SendMessageResponse",
 ]
+
+
+CreateChannelRequest: Any = legacy_kind(channel_messages.CreateChannelRequest)
+CreateChannelResponse: Any = legacy_kind(channel_messages.CreateChannelResponse)
+SendMessageRequest: Any = legacy_kind(channel_messages.SendMessageRequest)
+SendMessageResponse: Any = legacy_kind(channel_messages.SendMessageResponse)
 
 
 class ChannelServiceError:

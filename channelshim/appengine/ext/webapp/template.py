@@ -97,7 +97,7 @@ def _engine(folder: str, libraries: tuple[str, ...]) -> Any:
     return Engine(dirs=[folder], builtins=[__name__, *libraries], loaders=loaders)
 
 
-register = Library()
+register: Any = Library()
 
 
 class _IfEqual(Node):  # type: ignore[misc]

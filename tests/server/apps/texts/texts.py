@@ -1,11 +1,22 @@
 """An app that puts any text it is given into everything that takes text."""
 
 import json
+import logging
 import threading
 from urllib.parse import parse_qs
 
-from google.appengine.api import channel, memcache, namespace_manager, taskqueue
-from google.appengine.ext import blobstore, db, ndb
+from google.appengine.api import (
+    channel,
+    images,
+    mail,
+    memcache,
+    namespace_manager,
+    search,
+    taskqueue,
+    urlfetch,
+    users,
+)
+from google.appengine.ext import blobstore, db, deferred, ndb
 
 _told = []
 _lock = threading.Lock()
@@ -127,6 +138,63 @@ def try_delete_task(text):
 
 def try_statistics(text):
     taskqueue.Queue(text).fetch_statistics()
+
+
+def try_mail(text):
+    mail.send_mail("a@example.com", "b@example.com", text, "body")
+
+
+def try_mail_body(text):
+    mail.send_mail("a@example.com", "b@example.com", "subject", text, html=text)
+
+
+def try_mail_address(text):
+    mail.send_mail(text, "b@example.com", "subject", "body")
+
+
+def try_mail_file(text):
+    attached = [mail.Attachment("a.txt", b"data")]
+    named = [mail.Attachment(text + ".txt", b"data")]
+    for each in (attached, named):
+        mail.send_mail(
+            "a@example.com", "b@example.com", "subject", "body", attachments=each
+        )
+
+
+def try_login_url(text):
+    users.create_login_url("/" + text)
+    users.create_logout_url("/" + text)
+
+
+def try_log(text):
+    logging.warning("the text is %s", text)
+
+
+def try_deferred(text):
+    deferred.defer(len, text)
+
+
+def try_document(text):
+    index = search.Index("texts")
+    field = search.TextField("text", text)
+    index.put(search.Document(doc_id="one", fields=[field]))
+    index.search("hello")
+
+
+def try_search(text):
+    search.Index("texts").search(text)
+
+
+def try_image_url(text):
+    images.get_serving_url(text)
+
+
+def try_urlfetch(text):
+    urlfetch.fetch("http://127.0.0.1:1/" + text, deadline=1)
+
+
+def try_urlfetch_header(text):
+    urlfetch.fetch("http://127.0.0.1:1/", headers={"X-Own": text}, deadline=1)
 
 
 def try_blob_key(text):

@@ -1,0 +1,170 @@
+"""Deadlines of the app's code: past its own, a handler is told by an exception.
+
+App Engine raised DeadlineExceededError in the handler's thread, so that it could clean
+up and answer. Python can set an exception for another thread, which raises it at its
+next step: a thread that waits in C, for a lock or a socket, hears of it when that
+returns.
+
+Theory: an exception between two arbitrary steps breaks what counts on its own `finally`
+to come: a lock of logging, of an import or of ours would stay taken for ever. So the
+exception is set only while the innermost step of the thread is the app's own or a
+library's, and not the standard library's or ours; until then we look again and again.
+Whoever looks holds the interpreter, so the thread stands still and raises right there.
+tests/kernel/test_deadlines.py explores it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from channelshim.kernel.threads import Threads
+
+OVERDUE_SECONDS: Final = 1.0
+"""How long a handler may go on after its deadline, to clean up and answer."""
+
+LOOK_SECONDS: Final = 0.02
+"""Between two looks whether a handler that is late can be told."""
+
+_RARELY_SECONDS = 0.25
+"""The same for one that does not end: nobody waits for it any more."""
+
+_NEVER = float("inf")
+
+_logger: Final = logging.getLogger("channelshim.kernel")
+
+_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STANDARD: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_PACKAGES: Final = (
+    os.path.join(_STANDARD, "site-packages", ""),
+    os.path.join(_STANDARD, "dist-packages", ""),
+)
+
+
+class _Run:
+    """One call of the app's code."""
+
+    __slots__ = ("deadline", "is_overdue", "is_told", "overdue", "thread")
+
+    def __init__(self, deadline: float, overdue: Callable[[], None]) -> None:
+        self.thread = threading.get_ident()
+        self.deadline = deadline
+        self.overdue = overdue
+        self.is_told = False
+        self.is_overdue = False
+
+    def due(self) -> float:
+        """Return when to look at it again: monotonic seconds."""
+        if self.is_overdue:
+            return _NEVER if self.is_told else time.monotonic() + _RARELY_SECONDS
+        return self.deadline + (OVERDUE_SECONDS if self.is_told else 0.0)
+
+
+class Deadlines:
+    """Watches how long the app's code takes. Any thread.
+
+    Args:
+        threads: keeps the thread running that watches, from the first call on; None
+            for one of its own.
+        error: returns what is raised; asked when it is first needed.
+    """
+
+    def __init__(
+        self,
+        threads: Threads | None = None,
+        error: Callable[[], type[BaseException]] = lambda: TimeoutError,
+    ) -> None:
+        self._threads = threads or Threads()
+        self._error = error
+        self._runs: set[_Run] = set()
+        self._changed = threading.Condition()
+        self._looks_at = _NEVER
+        self._is_watched = False
+
+    @contextlib.contextmanager
+    def limit(
+        self, seconds: float, overdue: Callable[[], None] = lambda: None
+    ) -> Iterator[None]:
+        """Have the error raised in this thread after so long.
+
+        Args:
+            seconds: 0 or less for no deadline.
+            overdue: called, in another thread and once, when the block has not ended
+                OVERDUE_SECONDS after that.
+        """
+        if seconds <= 0:
+            yield
+            return
+        run = _Run(time.monotonic() + seconds, overdue)
+        self._add(run)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._runs.discard(run)
+
+    def _add(self, run: _Run) -> None:
+        with self._changed:
+            self._runs.add(run)
+            if not self._is_watched:
+                self._is_watched = True
+                self._threads.start("deadlines", self._watch)
+            elif run.deadline < self._looks_at:
+                self._changed.notify()
+
+    def _watch(self) -> None:
+        while True:
+            for overdue in self._look():
+                try:
+                    overdue()
+                except Exception:
+                    _logger.exception("a handler that is overdue was not given up")
+            with self._changed:
+                now = time.monotonic()
+                self._looks_at = min((run.due() for run in self._runs), default=_NEVER)
+                wait = max(LOOK_SECONDS, self._looks_at - now)
+                self._changed.wait(None if wait == _NEVER else wait)
+
+    def _look(self) -> list[Callable[[], None]]:
+        """Tell those that are late; return what to call for those that are overdue."""
+        overdue = []
+        # Asked before: nothing may come between a look at a thread and the exception.
+        error = self._error()
+        with self._changed:
+            now = time.monotonic()
+            for run in self._runs:
+                if run.deadline > now:
+                    continue
+                # Under the lock: it cannot end meanwhile.
+                if not run.is_told:
+                    run.is_told = _tell(run.thread, error)
+                if not run.is_overdue and now >= run.deadline + OVERDUE_SECONDS:
+                    run.is_overdue = True
+                    overdue.append(run.overdue)
+        return overdue
+
+
+def _tell(thread: int, error: type[BaseException]) -> bool:
+    """Raise in a thread if that breaks nothing; return whether it was done."""
+    number, raised = ctypes.c_ulong(thread), ctypes.py_object(error)
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    frames = sys._current_frames()  # noqa: SLF001 -- documented, for debuggers
+    frame = frames.get(thread)
+    if frame is None or not _is_apps(frame.f_code.co_filename):
+        return False
+    raise_in(number, raised)
+    return True
+
+
+def _is_apps(file: str) -> bool:
+    """Return whether a step in this file is the app's, or of a library of its own."""
+    if file.startswith("<frozen ") or file.startswith(_OWN):
+        return False
+    return not file.startswith(_STANDARD) or file.startswith(_PACKAGES)

@@ -1,0 +1,39 @@
+"""Ctrl-C before the server takes signals over: it ends the command at any moment.
+
+Python raises KeyboardInterrupt wherever the main thread is. Inside a finalizer or a
+callback of the interpreter it is printed and lost, and the program would go on; so the
+signal is also remembered, and asked for before serving begins.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import NoReturn
+
+_interrupted = threading.Event()
+
+
+def _interrupt(_: int, __: FrameType | None) -> NoReturn:
+    _interrupted.set()
+    raise KeyboardInterrupt
+
+
+def watch() -> None:
+    """Remember Ctrl-C from now on; for the entry points of the commands.
+
+    A SIGINT that whoever started this process ignores stays ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def raise_if_interrupted() -> None:
+    """Raise what was lost.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came since `watch`.
+    """
+    if _interrupted.is_set():
+        raise KeyboardInterrupt

@@ -1,0 +1,182 @@
+"""A handler that takes too long hears of it, and nothing else breaks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channelshim.kernel import deadlines as deadlines_module
+from channelshim.kernel.deadlines import Deadlines
+from channelshim.kernel.threads import Threads
+from tests.lanes import ROOT, timeout_factor
+
+PATIENCE = 30.0 * timeout_factor()
+
+WaitUntil = Callable[..., Any]
+
+
+def test_no_deadline_means_none() -> None:
+    deadlines = Deadlines()
+    for seconds in (0, -1.0):
+        with deadlines.limit(seconds):
+            time.sleep(0.01)
+    assert not deadlines._is_watched
+
+
+def test_handler_in_time_hears_nothing() -> None:
+    deadlines = Deadlines()
+    for _ in range(100):
+        with deadlines.limit(PATIENCE):
+            pass
+    assert deadlines._runs == set()
+
+
+def test_overdue_is_called_once_for_code_that_waits(wait_until: WaitUntil) -> None:
+    deadlines = Deadlines()
+    calls: list[int] = []
+    free = threading.Event()
+
+    def work() -> None:
+        with deadlines.limit(0.01, lambda: calls.append(1)):
+            # In the standard library, whose locks nobody may break.
+            free.wait(PATIENCE)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: calls)
+    free.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert calls == [1]
+
+
+def test_call_that_fails_stops_no_watch(
+    wait_until: WaitUntil, caplog: pytest.LogCaptureFixture
+) -> None:
+    deadlines = Deadlines()
+    calls: list[int] = []
+    free = threading.Event()
+
+    def fail() -> None:
+        calls.append(1)
+        raise ValueError("on purpose")
+
+    def work() -> None:
+        with deadlines.limit(0.01, fail):
+            free.wait(PATIENCE)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(calls) == 2)
+    free.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert "on purpose" in caplog.text
+
+
+def test_steps_of_ours_and_of_the_standard_library_are_not_the_apps() -> None:
+    is_apps = deadlines_module._is_apps
+    assert is_apps(__file__)
+    assert is_apps("/srv/app/main.py")
+    assert is_apps(os.path.join(os.path.dirname(os.__file__), "site-packages", "x.py"))
+    assert not is_apps(threading.__file__)
+    assert not is_apps(logging.__file__)
+    assert not is_apps("<frozen importlib._bootstrap>")
+    assert not is_apps(deadlines_module.__file__)
+
+
+PROGRAM = """
+import logging, random, sys, threading, time
+from channelshim.kernel.deadlines import Deadlines
+
+
+class Told(BaseException):
+    pass
+
+
+logging.basicConfig(stream=open("/dev/null", "w"))
+deadlines = Deadlines(error=lambda: Told)
+counts = {"told": 0, "late": 0}
+lock = threading.Lock()
+
+
+def compute(until):
+    count = 0
+    while time.monotonic() < until:
+        count += 1
+        with lock:
+            sum(range(200))
+        if count % 100 == 0:
+            logging.warning("a line")
+
+
+def work(number):
+    chance = random.Random(number)
+    for _ in range(40):
+        seconds = chance.choice([0.001, 0.005, 0.02])
+        try:
+            with deadlines.limit(seconds):
+                compute(time.monotonic() + chance.choice([0.0, 0.01, 0.05]))
+        except Told:
+            counts["told"] += 1
+        # Nothing comes later.
+        compute(time.monotonic() + 0.002)
+
+
+threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(120)
+    assert not thread.is_alive(), "a lock was left taken"
+print("told", counts["told"])
+"""
+
+
+@pytest.fixture
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start programs without coverage.
+
+    CPython 3.11 loops for ever in a thread that is traced while another one is about
+    to raise what was set from without.
+    """
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_code_that_computes_is_told_and_breaks_no_lock(
+    tmp_path: Path, uncounted: None
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    made = subprocess.run(
+        [sys.executable, str(program)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 6,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    word, count = made.stdout.split()
+    assert word == "told"
+    assert int(count) > 0
+    assert "Traceback" not in made.stderr
+
+
+def test_thread_that_watches_is_kept(uncounted: None) -> None:
+    threads = Threads()
+    deadlines = Deadlines(threads)
+    with deadlines.limit(PATIENCE):
+        assert threads.running() == {"deadlines": 1}

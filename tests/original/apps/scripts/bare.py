@@ -1,0 +1,1 @@
+print('<p>no headers at all</p>')

@@ -1,0 +1,4 @@
+print('Content-Type: text/plain')
+print('')
+print('before')
+raise ValueError('on purpose')

@@ -1,0 +1,6 @@
+import sys
+
+print('Content-Type: text/plain')
+print('')
+print('before the end')
+sys.exit(0)

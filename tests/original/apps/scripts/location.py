@@ -1,0 +1,2 @@
+print('Location: /hello')
+print('')

@@ -1,0 +1,5 @@
+print('Status: 404 Gone Fishing')
+print('Content-Type: text/plain')
+print('X-Own: own')
+print('')
+print('no such page')

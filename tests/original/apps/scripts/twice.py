@@ -1,0 +1,5 @@
+print('Content-Type: text/plain')
+print('Set-Cookie: a=1')
+print('Set-Cookie: b=2')
+print('')
+print('two cookies')

@@ -1,0 +1,113 @@
+"""Handlers past their deadline: told by an exception, and replaced when they go on."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import Servers
+from tests.doors.test_stop_in_hand import HELD, is_served
+from tests.lanes import timeout_factor
+from tests.server.plain_site import PlainSite, until, until_end
+from tests.servers import Server
+
+WaitUntil = Callable[..., Any]
+
+PATIENCE_SECONDS = 30.0 * timeout_factor()
+
+WORKERS = 2
+
+
+@pytest.fixture(autouse=True)
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start the servers without coverage; see tests/server/test_killed_threads.py."""
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def held(server: Servers) -> Iterator[Server]:
+    flags = ("--automatic_restart=no", f"--threads={WORKERS}")
+    running = server(HELD, *flags, "--request_deadline_seconds=0.2")
+    yield running
+    # What hangs would hold up the stop.
+    with contextlib.suppress(OSError):
+        PlainSite(running.url).ask("/free")
+
+
+@pytest.fixture
+def site(held: Server) -> PlainSite:
+    return PlainSite(held.url)
+
+
+def test_handler_that_computes_is_told_and_may_answer(
+    held: Server, site: PlainSite
+) -> None:
+    for _ in range(WORKERS + 1):
+        assert site.ask("/spin") == (200, b"told")
+    assert held.output.count("the handler was told") == WORKERS + 1
+    assert "is replaced" not in held.output
+
+
+@pytest.mark.parametrize("path", ["/hang", "/spin?goes-on=1"])
+def test_handler_that_goes_on_is_answered_500_and_replaced(
+    held: Server, site: PlainSite, wait_until: WaitUntil, path: str
+) -> None:
+    for _ in range(WORKERS):
+        assert site.ask(path)[0] == 500
+    assert held.output.count("has not ended for 0.2 s: its thread is replaced") == 2
+    # All of them again, for as many as there are; the replaced ones still hang.
+    for _ in range(2 * WORKERS):
+        assert site.ask("/word") == (200, b"first")
+    assert site.ask("/free") == (200, b"freed")
+    for _ in range(2 * WORKERS):
+        assert site.ask("/word") == (200, b"first")
+
+
+def test_answer_that_does_not_go_on_is_cut(held: Server, site: PlainSite) -> None:
+    get = b"GET /pieces HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for _ in range(WORKERS):
+        with site.raw(get) as peer:
+            until(peer, b"first")
+            # No last chunk: it must not look whole.
+            assert b"0\r\n\r\n" not in until_end(peer)
+    assert site.ask("/word") == (200, b"first")
+
+
+def test_no_more_are_replaced_than_there_are(
+    held: Server, site: PlainSite, wait_until: WaitUntil
+) -> None:
+    for _ in range(2 * WORKERS):
+        # The client has its answer in any case.
+        assert site.ask("/hang")[0] == 500
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(site.ask("/word")[0]))
+    thread.start()
+    wait_until(lambda: held.output.count("has not ended for") == 2 * WORKERS)
+    assert held.output.count("is replaced") == WORKERS
+    thread.join(0.1)
+    assert answers == []
+    assert held.stop(signal.SIGINT) == 0
+    thread.join(PATIENCE_SECONDS)
+    assert answers == [503]
+
+
+def test_task_is_told_and_tried_again(server: Servers, wait_until: WaitUntil) -> None:
+    flags = ("--automatic_restart=no", "--task_deadline_seconds=0.2")
+    held = server(HELD, *flags)
+    site = PlainSite(held.url)
+    site.ask("/tasks?n=1&path=/spin")
+    wait_until(lambda: "the handler was told" in held.output)
+    assert is_served(site, b"first")
+
+
+def test_there_is_no_deadline_by_default(
+    server: Servers, wait_until: WaitUntil
+) -> None:
+    held = server(HELD, "--automatic_restart=no")
+    assert PlainSite(held.url).ask("/slow?s=1.5") == (200, b"done")
