@@ -262,7 +262,7 @@ def test_modules_have_the_names_that_they_had() -> None:
         for name, row in rows.items()
         if row is not None
         and row.status is not surface.REFUSED
-        and row.answer is not surface.Answer.MESSAGES
+        and not name.endswith("_pb")
         and not _needs_package(name)
     ]
     done = subprocess.run(
