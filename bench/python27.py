@@ -36,18 +36,20 @@ CEILING_LOAD_SECONDS = 1.0
 CEILING_CACHED_SECONDS = 0.03
 
 _CHILD = """
-import json, sys, time
-best = {}
-for name in sys.argv[2:]:
-    space = {"__name__": name}
-    exec(compile(open(name).read(), name, "exec"), space)
-    run, times = space["run"], []
-    for _ in range(int(sys.argv[1])):
-        start = time.time()
-        run()
-        times.append(time.time() - start)
-    best[name] = min(times)
-print(json.dumps(best))
+import sys, time
+runs = {}
+while True:
+    name = sys.stdin.readline().strip()
+    if not name:
+        break
+    if name not in runs:
+        space = {"__name__": name}
+        exec(compile(open(name).read(), name, "exec"), space)
+        runs[name] = space["run"]
+    start = time.time()
+    runs[name]()
+    sys.stdout.write("%r\\n" % (time.time() - start))
+    sys.stdout.flush()
 """
 
 
@@ -80,14 +82,32 @@ def plain(path: Path) -> Callable[[], object]:
     return run
 
 
-def on_python27(paths: list[Path], rounds: int) -> dict[str, float]:
-    """Return the milliseconds of programs on Python 2.7, where there is one."""
-    python27 = find_python27()
-    if python27 is None:
-        return {}
-    command = [python27, "-c", _CHILD, str(rounds), *map(str, paths)]
-    answer = json.loads(subprocess.check_output(command, text=True))
-    return {Path(name).stem: seconds * 1000 for name, seconds in answer.items()}
+class Python27:
+    """Python 2.7 in a process of its own, that runs a program once whenever asked."""
+
+    def __init__(self) -> None:
+        python27 = find_python27()
+        self._process = python27 and subprocess.Popen(
+            [python27, "-c", _CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def milliseconds(self, path: Path) -> float:
+        """Run a program; infinity where there is no Python 2.7."""
+        if not self._process:
+            return float("inf")
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{path}\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline()) * 1000
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process:
+            self._process.communicate()
 
 
 def measure_programs(names: list[str], rounds: int) -> bool:
@@ -96,28 +116,27 @@ def measure_programs(names: list[str], rounds: int) -> bool:
     paths = sorted(PROGRAMS.glob("*27.txt"))
     if names:
         paths = [path for path in paths if path.stem[:-2] in names]
-    old = on_python27(paths, rounds)
+    python27 = Python27()
     print(f"{'program':22}{'translated':>11}{'plain 3':>9}{'2.7':>7}   ratios")
     for path in paths:
         name = path.stem[:-2]
         ours, native = translated(path), plain(path.with_name(f"{name}3.txt"))
         if ours() != native():
             raise SystemExit(f"{name}: the two programs give different results")
-        mine = theirs = float("inf")
+        mine = theirs = before = float("inf")
         for _ in range(rounds):
-            # In turn, so that a busy moment of the machine meets both.
+            # In turn, so that a busy moment of the machine meets all.
             mine = min(mine, milliseconds(ours, 1))
             theirs = min(theirs, milliseconds(native, 1))
-        before = old.get(path.stem)
-        ratio = f"{mine / theirs:.2f} plain"
-        if before is not None:
-            ratio += f", {mine / before:.2f} of 2.7"
-        shown = "-" if before is None else f"{before:.1f}"
+            before = min(before, python27.milliseconds(path))
+        ratio = f"{mine / theirs:.2f} plain, {mine / before:.2f} of 2.7"
+        shown = f"{before:.1f}" if before < float("inf") else "-"
         ceiling = OTHER_CEILINGS_PLAIN.get(name, CEILING_PLAIN)
-        over = mine / theirs > ceiling or (before and mine / before > CEILING_27)
+        over = mine / theirs > ceiling or mine / before > CEILING_27
         is_fine = is_fine and not over
         mark = "  above the ceiling" if over else ""
         print(f"{name:22}{mine:11.1f}{theirs:9.1f}{shown:>7}   {ratio}{mark}")
+    python27.stop()
     return is_fine
 
 

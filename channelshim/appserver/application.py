@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import pathlib
 import re
 import threading
@@ -73,7 +72,7 @@ class Exposure:
             this machine only.
         server_name: for SERVER_NAME, as the old server told the app its `--host`; ""
             leaves what the WSGI server says.
-        private: a folder of which nothing is ever served, the store's; None for none.
+        private: how the real paths begin of files that are never served: the store's.
     """
 
     host: str = "localhost"
@@ -83,7 +82,7 @@ class Exposure:
     enforces_secure: bool = False
     show_tracebacks: bool = False
     server_name: str = ""
-    private: pathlib.Path | None = None
+    private: tuple[str, ...] = ()
 
 
 class AppServer:
@@ -119,10 +118,6 @@ class AppServer:
         self._application = application
         self._login = login
         self._exposure = exposure or Exposure()
-        private = self._exposure.private
-        self._private = (
-            "" if private is None else os.path.join(os.path.realpath(private), "")
-        )
         self._login_rule = LoginRule(login, is_open=self._exposure.allows_dev_login)
         self._page_reports = page_reports
         self._scripts = scripts or Scripts(self._root, wsgi_app)
@@ -295,7 +290,7 @@ class AppServer:
                 self._config,
                 handler,
                 match,
-                private=self._private,
+                private=self._exposure.private,
             )
             if path is not None:
                 return static.serve_file(

@@ -79,7 +79,7 @@ def find_file(
     handler: Handler,
     match: re.Match[str],
     *,
-    private: str = "",
+    private: tuple[str, ...] = (),
 ) -> str | None:
     """Return the absolute path of the file for a request, or None for a 404.
 
@@ -90,8 +90,8 @@ def find_file(
         app_config: says what is skipped.
         handler: of the request.
         match: of its pattern with the request's path.
-        private: real path of a folder of which nothing is served, by whatever name it
-            is reached, with a slash at its end; "" for none.
+        private: how the real paths begin of files that are not served, by whatever
+            name they are reached.
     """
     relative = relative_path(handler, match)
     if not is_servable(relative, app_config):

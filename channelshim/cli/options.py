@@ -116,7 +116,8 @@ def _sentence(setting: Setting) -> str:
 
 
 def _refuse_secret(_: click.Context, option: click.Parameter, value: Any) -> None:
-    if value is not None:
+    # Several may be given: none are an empty tuple.
+    if value:
         name = str(option.name)
         raise ConfigurationError(
             f"--{name} would show to every user of this machine, in its list of "

@@ -49,7 +49,7 @@ class LegacyStr(bytes):
         return legacy_str(bytes.__mul__(self, times))
 
     def __rmul__(self, times: Any) -> LegacyStr:
-        return type(self)(bytes.__mul__(self, times))
+        return legacy_str(bytes.__mul__(self, times))
 
     def __mod__(self, values: Any) -> Any:
         return str(self) % values

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 import platformdirs
@@ -10,6 +12,24 @@ import platformdirs
 from channelshim.errors import ConfigurationError
 
 _OWN_FOLDER = "channelshim"
+
+STORE_ENTRIES: Final = ("blobs", "channelshim.", "mail", "search")
+"""How the names begin of what is kept in a store's folder."""
+
+
+def private_prefixes(store: Path, app: Path) -> tuple[str, ...]:
+    """Return how the real paths begin of files that are never served.
+
+    All in the store's folder, unless the app is in there itself: then the store's own.
+
+    Args:
+        store: its folder.
+        app: the app's folder.
+    """
+    folder = os.path.join(os.path.realpath(store), "")
+    if not os.path.join(os.path.realpath(app), "").startswith(folder):
+        return (folder,)
+    return tuple(folder + name for name in STORE_ENTRIES)
 
 
 def store_directory(application_id: str, storage_path: str | None) -> Path:

@@ -15,6 +15,7 @@ from typing import Final
 
 from channelshim.appserver.application import Exposure
 from channelshim.appserver.hosts import HostRule
+from channelshim.composition.place import private_prefixes
 from channelshim.composition.plan import Plan
 from channelshim.composition.policy import is_on_loopback
 
@@ -150,7 +151,7 @@ def exposure_of(
         enforces_secure=settings.enforce_secure,
         show_tracebacks=door is Door.LOCAL,
         server_name=server_name,
-        private=plan.store_directory,
+        private=private_prefixes(plan.store_directory, plan.app.directory),
     )
 
 

@@ -63,19 +63,21 @@ class CodeCache:
         self._has_looked = False
         self._digest: bytes | None = None
 
-    def key(self, source: bytes, path: str, kind: str) -> str:
-        """Return the name of an entry: what decides the code, and nothing else."""
+    def key(self, source: bytes) -> str:
+        """Return the name of an entry: what decides the code, and nothing else.
+
+        Not the path, so that an app which moves is not translated again; the loader
+        writes the path into the code.
+        """
         if self._digest is None:
             self._digest = translator_digest()
         parts = (
             sys.implementation.cache_tag or sys.version,
             str(sys.flags.optimize),
-            kind,
-            path,
         )
         digest = hashlib.sha256(self._digest)
         for part in parts:
-            digest.update(part.encode("utf-8", "surrogateescape") + b"\0")
+            digest.update(part.encode() + b"\0")
         digest.update(source)
         return digest.hexdigest()
 

@@ -106,6 +106,17 @@ def source_text(source: bytes) -> str:
         return source.decode("latin-1")
 
 
+def with_path(code: CodeType, path: str) -> CodeType:
+    """Return code that says that it is of a file."""
+    if code.co_filename == path:
+        return code
+    constants = tuple(
+        with_path(value, path) if type(value) is CodeType else value
+        for value in code.co_consts
+    )
+    return code.replace(co_filename=path, co_consts=constants)
+
+
 def with_native_strings(code: CodeType, is_python3: bool = False) -> CodeType:
     """Return code whose bytes constants are Python 2.7's strings."""
     if is_python3:

@@ -106,11 +106,12 @@ class Importer:
         """
         if self.files.is_python3(path) or compiling.says_python3(raw):
             return compile(raw, path, "exec", dont_inherit=True), True
-        key = self._cache.key(raw, path, "exec") if self._cache else ""
+        key = self._cache.key(raw) if self._cache else ""
         if self._cache is not None:
             for suffix, is_python3 in (("", False), (".3", True)):
                 code = self._cache.load(key + suffix)
                 if code is not None:
+                    code = compiling.with_path(code, path)
                     return compiling.with_native_strings(code, is_python3), is_python3
         code, is_python3 = compiling.compile_file(raw, path)
         if self._cache is not None:

@@ -175,6 +175,10 @@ class CallLowerer(LowererBase):
             if types is not None and self.is_builtin(node.id):
                 return name_at(node, types)
         elif node.__class__ is ast.Tuple:
+            names = {getattr(element, "id", "") for element in node.elts}
+            if names == {"int", "long"} and all(map(self.is_builtin, names)):
+                # They are one type here, and a test of one costs half.
+                return name_at(node, "int")
             node.elts = [self._types(element) for element in node.elts]
         return node
 

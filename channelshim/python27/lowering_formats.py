@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from channelshim.python27.lowering_base import (
@@ -27,20 +28,30 @@ _TEXT_HELPERS: Final = frozenset(
 )
 
 
-def formatted(node: Any) -> Any:
-    """Return `literal % values`, lowered but for what `%s` makes of the values."""
+Once = Callable[[Any], "tuple[ast.NamedExpr, ast.Name] | None"]
+"""Gives an expression a name for a moment: where it is evaluated, and the name."""
+
+
+def formatted(node: Any, once: Once) -> Any:
+    """Return `literal % values`, lowered but for what `%s` makes of the values.
+
+    Args:
+        once: None is its answer where there can be no such name.
+    """
     literal, values = node.left, node.right
     places = [match for match in _PLACE.finditer(literal.value) if match[4] != "%"]
     if not any(match[4] == "s" for match in places):
         return node
     prefix = "_p27_u" if literal.kind == "u" else "_p27_s"
     if any(match[1] for match in places):
-        return _formatted_by_key(node, prefix, places)
-    node.right = _wrap_in_order(prefix, values, places)
+        return _formatted_by_key(node, prefix, places, once)
+    node.right = _wrap_in_order(prefix, values, places, once)
     return node
 
 
-def _formatted_by_key(node: Any, prefix: str, places: list[re.Match[str]]) -> Any:
+def _formatted_by_key(
+    node: Any, prefix: str, places: list[re.Match[str]], once: Once
+) -> Any:
     values = node.right
     keys = {match[1][1:-1] for match in places if match[1] and match[4] == "s"}
     if not keys:
@@ -54,38 +65,43 @@ def _formatted_by_key(node: Any, prefix: str, places: list[re.Match[str]]) -> An
         return call_at(node, helper_name, [node.left, values])
     for number, key in enumerate(values.keys):
         if key.value in keys:
-            values.values[number] = _wrap(prefix, values.values[number])
+            values.values[number] = _wrap(prefix, values.values[number], once)
     return node
 
 
-def _wrap_in_order(prefix: str, values: Any, places: list[re.Match[str]]) -> Any:
+def _wrap_in_order(
+    prefix: str, values: Any, places: list[re.Match[str]], once: Once
+) -> Any:
     if values.__class__ is not ast.Tuple:
         if _is_plain(values):
             return values
-        return _unless_text(values, f"{prefix}_any")
+        return _unless_text(values, f"{prefix}_any", once)
     number = 0
     for match in places:
         # A star takes a value of its own.
         number += (match[2] == "*") + (match[3] == "*")
         if match[4] == "s" and number < len(values.elts):
-            values.elts[number] = _wrap(prefix, values.elts[number])
+            values.elts[number] = _wrap(prefix, values.elts[number], once)
         number += 1
     return values
 
 
-def _wrap(prefix: str, value: Any) -> Any:
+def _wrap(prefix: str, value: Any, once: Once) -> Any:
     if _is_plain(value):
         return value
-    return _unless_text(value, prefix)
+    return _unless_text(value, prefix, once)
 
 
-def _unless_text(value: Any, helper_name: str) -> Any:
-    """Return a helper's call; a name that holds text does without it."""
-    helper = call_at(value, helper_name, [value])
+def _unless_text(value: Any, helper_name: str, once: Once) -> Any:
+    """Return a helper's call; what is text does without it."""
+    source = name = value
     if value.__class__ is not ast.Name:
-        return helper
-    test = class_is_at(value, value, "_p27_text")
-    return choice_at(value, test, value, helper)
+        named = once(value)
+        if named is None:
+            return call_at(value, helper_name, [value])
+        source, name = named
+    test = class_is_at(value, source, "_p27_text")
+    return choice_at(value, test, name, call_at(value, helper_name, [name]))
 
 
 def _is_plain(value: Any) -> bool:

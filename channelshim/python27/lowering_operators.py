@@ -243,12 +243,25 @@ class OperatorLowerer(LowererBase):
 
     # %
 
+    def _once(self, value: Any) -> tuple[ast.NamedExpr, ast.Name] | None:
+        """Return an expression with a name for a moment, and the name; or None.
+
+        One name is enough for a function: nothing is evaluated between its assignment
+        and its use. Not so in a generator expression, which may run in another thread.
+        """
+        is_seen = self.shows_locals or self.scope.kind != "function"
+        if is_seen or self.no_walrus or self.in_generator_expression:
+            return None
+        target = store_at(value, "_p27_value")
+        fields = {"target": target, "value": value}
+        return make_at(ast.NamedExpr, value, fields), name_at(value, "_p27_value")
+
     def remainder(self, node: Any) -> Any:
         """Return `a % b`: a remainder, or text being formatted."""
         left, right = node.left, node.right
         if left.__class__ is ast.Constant:
             if left.value.__class__ is str:
-                return formatted(node)
+                return formatted(node, self._once)
             return node
         if self.number(left) or self.number(right) == "int":
             return node

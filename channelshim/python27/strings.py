@@ -108,7 +108,8 @@ class NativeStr(LegacyStr):
     def __mul__(self, times: Any) -> NativeStr:
         return NativeStr(bytes.__mul__(self, times))
 
-    __rmul__ = __mul__
+    def __rmul__(self, times: Any) -> NativeStr:
+        return NativeStr(bytes.__mul__(self, times))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):

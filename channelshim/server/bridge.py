@@ -18,7 +18,13 @@ from channelshim.server.exchange import CallSoon, Exchange, WhenSafe
 from channelshim.server.executor import Executor
 from channelshim.server.request_body import BODY_SECONDS, Receive, Scope, read_body
 from channelshim.server.response_bytes import answer_bytes
-from channelshim.server.response_events import Headers, Send, send_whole, whole_events
+from channelshim.server.response_events import (
+    TEXT_HEADERS,
+    Headers,
+    Send,
+    send_whole,
+    whole_events,
+)
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -84,13 +90,14 @@ class WsgiBridge:
                 seconds=self._body_seconds,
             )
         except RemoteProtocolError as error:
-            await send_whole(send, error.http_status, (), error.reason.encode("ascii"))
+            text = error.reason.encode("ascii")
+            await send_whole(send, error.http_status, TEXT_HEADERS, text)
             return
         with body:
             exchange = self._exchange(environ_of(scope, body, length))
             if not self._submit(exchange):
                 status = HTTPStatus.SERVICE_UNAVAILABLE
-                retry = (("Retry-After", "1"),)
+                retry = (*TEXT_HEADERS, ("Retry-After", "1"))
                 text = b"Too many requests are waiting; try again in a second."
                 await send_whole(send, status, retry, text)
                 return

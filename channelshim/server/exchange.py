@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.server.request_body import Receive, disconnected
 from channelshim.server.response_bytes import BODILESS
-from channelshim.server.response_events import Headers, Send, header_bytes, send_whole
+from channelshim.server.response_events import (
+    TEXT_HEADERS,
+    Headers,
+    Send,
+    header_bytes,
+    send_whole,
+)
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -153,7 +159,7 @@ class Exchange:
         """Return status, headers and body of an answer that is here whole."""
         if self._head is None:
             text = b"The app did not answer."
-            return HTTPStatus.INTERNAL_SERVER_ERROR, (), text
+            return HTTPStatus.INTERNAL_SERVER_ERROR, TEXT_HEADERS, text
         status, headers = self._head
         return int(status.split(" ", 1)[0]), headers, self._whole
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
+from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.server.response_bytes import BODILESS, HOP_BY_HOP, without_length
 
 Send = Callable[[MutableMapping[str, Any]], Any]
 Headers = Iterable[tuple[str, str]]
+
+TEXT_HEADERS = (("Content-Type", "text/plain; charset=utf-8"), NO_SNIFFING)
+"""Of a sentence of the server's own."""
 
 
 async def send_whole(

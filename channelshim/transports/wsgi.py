@@ -152,7 +152,9 @@ class WsgiGateway:
             # Raised further, SystemExit would end the server or its worker.
             _logger.exception("a request for channels failed")
             text = b"The server failed; its log says why.\n"
-            reply = Reply(HTTPStatus.INTERNAL_SERVER_ERROR, (), text)
+            kind = ("Content-Type", "text/plain; charset=utf-8")
+            headers = (kind, NO_SNIFFING)
+            reply = Reply(HTTPStatus.INTERNAL_SERVER_ERROR, headers, text)
         if reply is None:
             answer = self._app(environ, start_response)
             wait_until_safe(self._when_safe)

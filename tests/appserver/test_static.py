@@ -85,7 +85,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestApp:
     os.mkfifo(root / "files" / "fifo")
     (root / "files" / "shelf").symlink_to(root / "files" / "store")
     config = parse_app(YAML, read=lambda path: None)
-    exposure = Exposure(private=root / "files" / "store")
+    exposure = Exposure(private=(f"{root.resolve()}/files/store/",))
     server = AppServer(root, config, Application("t"), make_login(), exposure=exposure)
     return TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
+from channelshim.composition.place import STORE_ENTRIES
 from tests.doors.test_reload import page_of
 from tests.doors.test_stop import get
 from tests.programs import running
@@ -42,6 +43,13 @@ def names_of_others() -> set[str]:
     }
     names = {*sys.stdlib_module_names, *installed} - {"channelshim", "django", "google"}
     return {name for name in names if name.isidentifier() and name[0] != "_"}
+
+
+def assert_store_is_known(started: Server) -> None:
+    """Check that a store's folder holds only what no static handler serves."""
+    names = [path.name for path in started.storage_path.iterdir()]
+    assert "blobs" in names
+    assert [name for name in names if not name.startswith(STORE_ENTRIES)] == []
 
 
 def use_everything(started: Server, boundary: str = "xyz") -> None:
@@ -85,6 +93,7 @@ def test_no_file_of_the_app_answers_an_import_of_ours(
     wait_until(lambda: "reloading" in started.output)
     wait_until(lambda: started.output.count("is running at") == 2)
     use_everything(started)
+    assert_store_is_known(started)
     assert started.stop() == 0
     assert sorted(path.stem for path in folder.glob("*.imported")) == []
 

@@ -402,6 +402,24 @@ def test_rule_holds_at_every_door(sites: Sites, name: str, rule: str) -> None:
     PROBES[rule](sites[name], sites)
 
 
+@pytest.mark.parametrize("place", ["beside", "around"])
+def test_app_in_its_store_is_served_without_it(
+    server: Servers, tmp_path: Path, place: str
+) -> None:
+    folder = tmp_path / "app"
+    shutil.copytree(APP, folder)
+    storage = folder if place == "beside" else tmp_path
+    (folder / "linked").symlink_to(storage)
+    running = server(folder, "--automatic_restart=no", storage_path=storage)
+    site = Site("app", Door.LOCAL, "127.0.0.1", running.port)
+    site.ask("/token?id=a")
+    assert site.ask("/files/ruled.py").status == 200
+    for name in ("channelshim.sqlite3", "channelshim.lock"):
+        assert (storage / name).is_file()
+        for path in (name, f"linked/{name}", f"linked/./{name}"):
+            assert site.ask(f"/files/{path}").status == 404, path
+
+
 def test_every_rule_is_tried_and_every_door() -> None:
     assert list(PROBES) == [rule.name for rule in RULES]
     assert {door for door, _, _ in SITES.values()} == set(Door)

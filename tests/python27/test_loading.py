@@ -202,6 +202,27 @@ def test_an_entry_that_cannot_be_trusted_is_not_read(app: App, damage: str) -> N
     assert app.run("import_app('main'); import_app('other')") == "1\nother\n"
 
 
+def test_an_app_that_has_moved_is_read_from_the_cache(app: App, tmp_path: Path) -> None:
+    source = """
+        def deep():
+            return [each for each in (lambda: 1 / 0,)][0]()
+        deep()
+    """
+    app.write({"main.py": source})
+    app.run()
+    entries = {path for path in app.cache.glob("*/*") if path.is_file()}
+    (tmp_path / "other").mkdir()
+    moved = App(tmp_path / "other")
+    moved.cache = app.cache
+    moved.write({"main.py": source})
+    output = moved.run()
+    assert {path for path in app.cache.glob("*/*") if path.is_file()} == entries
+    for name in ("<module>", "deep", "<lambda>"):
+        assert f", in {name}" in output
+    assert str(moved.folder / "main.py") in output
+    assert str(app.folder / "main.py") not in output
+
+
 def test_a_cache_folder_of_others_is_not_used(app: App) -> None:
     app.write({"main.py": "print 3/2"})
     app.cache.mkdir()
@@ -222,8 +243,8 @@ def test_old_entries_are_trimmed(tmp_path: Path) -> None:
     cache = CodeCache(str(tmp_path / "cache"), days=1)
     code = compile("1", "x", "exec")
     for number in range(2):
-        cache.store(cache.key(b"%d" % number, "x", "exec"), code)
-    old, fresh = (cache.key(b"%d" % number, "x", "exec") for number in range(2))
+        cache.store(cache.key(b"%d" % number), code)
+    old, fresh = (cache.key(b"%d" % number) for number in range(2))
     os.utime(tmp_path / "cache" / old[:2] / old[2:], (1, 1))
     cache.trim()
     assert cache.load(old) is None
@@ -461,7 +482,7 @@ def test_walking_through_packages_loads_them(app: App) -> None:
 
 def test_fourteen_thousand_lines_load_from_the_cache(app: App) -> None:
     lines = "\n".join(f"def f{n}(a, b): return a / b, '%s' % a" for n in range(1400))
-    app.write({f"part{n}.py": lines for n in range(10)})
+    app.write({f"part{n}.py": f"N = {n}\n{lines}" for n in range(10)})
     names = [f"part{n}" for n in range(10)]
     code = f"for name in {names}: import_app(name)\nprint('ok')"
     assert app.run(code) == "ok\n"

@@ -145,6 +145,8 @@ EXPRESSIONS = [
     ("map(str, a)", "map(str, a)"),
     ("isinstance(a, (str, unicode, int))",
      "isinstance(a, (_p27_str_types, unicode, int))"),
+    ("isinstance(a, (int, long))", "isinstance(a, int)"),
+    ("isinstance(a, (int, b.long))", "isinstance(a, (int, b.long))"),
     ("type(a) is str", "_p27_type(a) is str"),
     ("a.__class__ in (str, unicode)", "_p27_type(a) in (str, unicode)"),
     ("a.__class__ is B", "a.__class__ is B"),
@@ -183,6 +185,16 @@ def taken(name: str, native: str, operands: str, indentation: int) -> str:
     )
     return textwrap.indent(lines, " " * indentation)
 
+
+def value(expression: str, helper: str) -> str:
+    """Return what a value at `%s` of a function is handed on as."""
+    return (
+        f"_p27_value if (_p27_value := {expression}).__class__ is _p27_text "
+        f"else _p27_{helper}(_p27_value)"
+    )
+
+
+PARTS = f"[u'%s' % ({value('c()', 'u_any')}) for c in a]"
 
 ANSWERS = textwrap.indent(
     "try:\n"
@@ -304,6 +316,14 @@ STATEMENTS = [
     ("def f(a):\n    return -cmp(a, 1)", "def f(a):\n    return -_p27_cmp(a, 1)"),
     ("cmp = g\ndef f(a):\n    return cmp(a, 1)",
      "cmp = g\n\ndef f(a):\n    return cmp(a, 1)"),
+    ("def f(a):\n    return '%s %s' % (a.b, [u'%s' % c() for c in a])",
+     f"def f(a):\n    return '%s %s' % ({value('a.b', 's')}, {value(PARTS, 's')})"),
+    ("def f(a):\n    return ('%s' % b() for b in a)",
+     "def f(a):\n    return ('%s' % _p27_s_any(b()) for b in a)"),
+    ("def f(a):\n    return '%s' % a(), locals()",
+     "def f(a):\n    return ('%s' % _p27_s_any(a()), locals())"),
+    ("class A:\n    b = '%s' % c()",
+     "class A(metaclass=_p27_class):\n    b = '%s' % _p27_s_any(c())"),
     ("def f(a):\n    if a < 1: return locals()",
      f"def f(a):\n    if a < 1 if {A} else _p27_lt(a, 1):\n"
      "        return locals()"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import array as real
+import sys
 from typing import TYPE_CHECKING, Any
 
 from channelshim.python27.helpers.files import plain_file
 from channelshim.python27.strings import STRINGS, NativeStr, native, to_bytes, to_text
 
 __all__ = ["array", "ArrayType"]
+
+# Python 3.13 warns of "u", whose items "w" has.
+_TEXT_CODE = "w" if sys.version_info >= (3, 13) else "u"
 
 
 if TYPE_CHECKING:
@@ -40,14 +44,16 @@ class array(_Array):
                 initializer = "".join(map(to_text, initializer))
             elif isinstance(initializer, STRINGS):
                 initializer = to_text(initializer)
-        made = super().__new__(cls, "B" if is_text else code, initializer)
+        plain = {"c": "B", "u": _TEXT_CODE}.get(code, code)
+        made = super().__new__(cls, plain, initializer)
         made._is_text = is_text
         return made
 
     @property
     def typecode(self) -> str:  # type: ignore[override]
         """The letter of the kind of its items."""
-        return "c" if self._is_text else super().typecode
+        plain = super().typecode
+        return "c" if self._is_text else "u" if plain == _TEXT_CODE else plain
 
     def tostring(self) -> NativeStr:
         """Return its items as a string of bytes."""
@@ -103,7 +109,7 @@ class array(_Array):
 
     def __repr__(self) -> str:
         if not self._is_text:
-            return super().__repr__()
+            return super().__repr__().replace(f"('{_TEXT_CODE}'", "('u'", 1)
         return f"array('c', {NativeStr(self.tobytes())!r})" if self else "array('c')"
 
     def fromfile(self, f: Any, n: int) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+import random as real
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from channelshim.python27.strings import STRINGS
@@ -25,7 +25,7 @@ def _bound(value: Any) -> Any:
     return value
 
 
-class Random(random.Random):
+class Random(real.Random):
     """A source of numbers."""
 
     def seed(self, a: Any = None, version: int = 2) -> None:
@@ -77,11 +77,16 @@ class WichmannHill(Random):
         self.seed(a)
 
 
-class SystemRandom(random.SystemRandom, Random):
+class SystemRandom(real.SystemRandom, Random):
     """Numbers of the operating system."""
 
-    randint = Random.randint
-    randrange = Random.randrange
+    def randint(self, a: Any, b: Any) -> int:
+        """Return a number between two, both included."""
+        return Random.randint(self, a, b)
+
+    def randrange(self, start: Any, stop: Any = None, step: Any = 1) -> int:
+        """Return a number out of a range."""
+        return Random.randrange(self, start, stop, step)
 
     def jumpahead(self, n: Any) -> None:
         """Do nothing: there is no place to go to."""
@@ -91,25 +96,25 @@ class SystemRandom(random.SystemRandom, Random):
 
 
 _shared = Random()
-seed = _shared.seed
-uniform = _shared.uniform
-randint = _shared.randint
-choice = _shared.choice
-randrange = _shared.randrange
-sample = _shared.sample
-shuffle = _shared.shuffle
-jumpahead = _shared.jumpahead
-normalvariate = _shared.normalvariate
-lognormvariate = _shared.lognormvariate
-expovariate = _shared.expovariate
-vonmisesvariate = _shared.vonmisesvariate
-gammavariate = _shared.gammavariate
-triangular = _shared.triangular
-gauss = _shared.gauss
-betavariate = _shared.betavariate
-paretovariate = _shared.paretovariate
-weibullvariate = _shared.weibullvariate
-getstate = _shared.getstate
-setstate = _shared.setstate
-getrandbits = _shared.getrandbits
-random = _shared.random  # type: ignore[assignment]
+seed: Callable[..., None] = _shared.seed
+uniform: Callable[..., float] = _shared.uniform
+randint: Callable[..., int] = _shared.randint
+choice: Callable[..., Any] = _shared.choice
+randrange: Callable[..., int] = _shared.randrange
+sample: Callable[..., list[Any]] = _shared.sample
+shuffle: Callable[..., None] = _shared.shuffle
+jumpahead: Callable[..., None] = _shared.jumpahead
+normalvariate: Callable[..., float] = _shared.normalvariate
+lognormvariate: Callable[..., float] = _shared.lognormvariate
+expovariate: Callable[..., float] = _shared.expovariate
+vonmisesvariate: Callable[..., float] = _shared.vonmisesvariate
+gammavariate: Callable[..., float] = _shared.gammavariate
+triangular: Callable[..., float] = _shared.triangular
+gauss: Callable[..., float] = _shared.gauss
+betavariate: Callable[..., float] = _shared.betavariate
+paretovariate: Callable[..., float] = _shared.paretovariate
+weibullvariate: Callable[..., float] = _shared.weibullvariate
+getstate: Callable[..., Any] = _shared.getstate
+setstate: Callable[..., None] = _shared.setstate
+getrandbits: Callable[..., int] = _shared.getrandbits
+random: Callable[..., float] = _shared.random

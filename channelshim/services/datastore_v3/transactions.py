@@ -68,7 +68,7 @@ class Transaction:
         self.began_at: float = time.monotonic()
         self.actions: list[Any] = []
         self.writes: dict[EntityKey, Write] = {}
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self._entities = entities
         self._is_read_only = mode == _READ_ONLY
         self._groups: set[Group] = set()
