@@ -326,10 +326,10 @@ class AppServer:
             environ["HTTPS"] = "on" if scheme == "https" else "off"
             # Apps and deferred ask the WSGI environment as well as os.environ.
             platform = platform_variables(self._application, environ, user)
-            environ.update(platform)
             if isinstance(script, str):
-                environ["PATH_TRANSLATED"] = self._scripts.file_of(script)
+                platform["PATH_TRANSLATED"] = self._scripts.file_of(script)
             variables = request_variables(self._application, environ, user, platform)
+            environ.update(platform)
             turn.enter(RequestScope({**variables, **upload_guard.variables(environ)}))
             namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
             if namespace and guard.is_internal(environ):

@@ -6,6 +6,9 @@ google/appengine/api/users.py reads.
 
 from __future__ import annotations
 
+import functools
+import itertools
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,53 +60,88 @@ def platform_variables(
     host = environ.get("HTTP_HOST") or "{}:{}".format(
         environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "80")
     )
-    email = user.email if user else ""
-    application_id = f"dev~{application.application_id}"
-    noise = secrets.token_hex(_LOG_ID_BYTES)
-    variables = {
-        "APPLICATION_ID": application_id,
-        "APPENGINE_RUNTIME": "python27",
-        "AUTH_DOMAIN": limits.AUTH_DOMAIN,
-        "CURRENT_MODULE_ID": application.module,
-        "CURRENT_VERSION_ID": f"{application.version}.{application.minor_version}",
-        "DATACENTER": DATACENTER,
-        "DEFAULT_VERSION_HOSTNAME": application.default_host or host,
-        "GAE_ENV": "localdev",
-        "GAE_RUNTIME": application.runtime,
-        "HTTP_HOST": host,
-        "HTTP_X_APPENGINE_COUNTRY": UNKNOWN_COUNTRY,
-        "INSTANCE_ID": application.instance_id,
-        "REQUEST_ID_HASH": noise[:_HASH_DIGITS].upper(),
-        "REQUEST_LOG_ID": noise,
-        "REQUEST_URI": quote(
-            environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
-            safe=_UNQUOTED,
-            encoding="latin-1",
-        ),
-        "SERVER_SOFTWARE": SERVER_SOFTWARE,
-        "TZ": "UTC",
-        "USER_EMAIL": email,
-        "USER_ID": user.user_id if user else "",
-        "USER_IS_ADMIN": "1" if user and user.is_admin else "0",
-        "USER_NICKNAME": email.partition("@")[0],
-        "USER_ORGANIZATION": email.partition("@")[2],
-    }
-    if application.runtime.startswith(_PYTHON3):
+    number = next(_numbers)
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    variables = _constants(
+        application.application_id,
+        application.module,
+        application.version,
+        application.minor_version,
+        application.instance_id,
+        application.runtime,
+    ).copy()
+    variables["DEFAULT_VERSION_HOSTNAME"] = application.default_host or host
+    variables["HTTP_HOST"] = host
+    variables["REQUEST_ID_HASH"] = f"{number * _STRIDE & 0xFFFFFFFF:08X}"
+    variables["REQUEST_LOG_ID"] = f"{_PROCESS}{number:016x}"
+    variables["REQUEST_URI"] = path if _PLAIN_PATH(path) else _quoted(path)
+    if user is not None:
+        name, _, organization = user.email.partition("@")
         variables.update(
-            GAE_APPLICATION=application_id,
-            GAE_INSTANCE=application.instance_id,
-            GAE_SERVICE=application.module,
-            GAE_VERSION=application.version,
-            GOOGLE_CLOUD_PROJECT=application.application_id,
+            USER_EMAIL=user.email,
+            USER_ID=user.user_id,
+            USER_IS_ADMIN="1" if user.is_admin else "0",
+            USER_NICKNAME=name,
+            USER_ORGANIZATION=organization,
         )
     return variables
 
 
+@functools.lru_cache(maxsize=64)
+def _constants(
+    application_id: str,
+    module: str,
+    version: str,
+    minor_version: str,
+    instance_id: str,
+    runtime: str,
+) -> dict[str, str]:
+    """Return what is the same for every request that nobody has logged in for."""
+    variables = {
+        "APPLICATION_ID": f"dev~{application_id}",
+        "APPENGINE_RUNTIME": "python27",
+        "AUTH_DOMAIN": limits.AUTH_DOMAIN,
+        "CURRENT_MODULE_ID": module,
+        "CURRENT_VERSION_ID": f"{version}.{minor_version}",
+        "DATACENTER": DATACENTER,
+        "GAE_ENV": "localdev",
+        "GAE_RUNTIME": runtime,
+        "HTTP_X_APPENGINE_COUNTRY": UNKNOWN_COUNTRY,
+        "INSTANCE_ID": instance_id,
+        "SERVER_SOFTWARE": SERVER_SOFTWARE,
+        "TZ": "UTC",
+        "USER_EMAIL": "",
+        "USER_ID": "",
+        "USER_IS_ADMIN": "0",
+        "USER_NICKNAME": "",
+        "USER_ORGANIZATION": "",
+    }
+    if runtime.startswith(_PYTHON3):
+        variables.update(
+            GAE_APPLICATION=f"dev~{application_id}",
+            GAE_INSTANCE=instance_id,
+            GAE_SERVICE=module,
+            GAE_VERSION=version,
+            GOOGLE_CLOUD_PROJECT=application_id,
+        )
+    return variables
+
+
+def _quoted(path: str) -> str:
+    return quote(path, safe=_UNQUOTED, encoding="latin-1")
+
+
+_numbers: Final = itertools.count(secrets.randbits(32))
+_PROCESS: Final = secrets.token_hex(8)
+"""Of this process; with a number behind it, of one request."""
+
+_STRIDE: Final = 0x9E3779B1
+"""Odd, so that 2**32 numbers in a row have hashes of their own, which look random."""
+
+_PLAIN_PATH: Final = re.compile(r"[\w/.~-]*", re.ASCII).fullmatch
 _PYTHON3: Final = "python3"
 _UNQUOTED: Final = "/~:@!$&'()*+,;="
 """What a path may hold as it is (RFC 3986, 3.3)."""
-_LOG_ID_BYTES: Final = 16
-_HASH_DIGITS: Final = 8
 
 DATACENTER: Final = "us1"
 """Where the old server said it was."""
