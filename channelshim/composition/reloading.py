@@ -143,7 +143,7 @@ class Watcher:
             return False
         if any(part.startswith(".") or part == "__pycache__" for part in parts):
             return False
-        if parts == ("index.yaml",):
+        if parts in (("index.yaml",), ("index.yml",)):
             # The datastore reads it again by itself, and may have written it.
             return False
         if any(path.is_relative_to(folder) for folder in self._ignored):

@@ -119,7 +119,7 @@ def _datastore(needs: Needs) -> Any:
         backing.store.entities,
         f"dev~{needs.application_id}",
         require_indexes=needs.requires_indexes,
-        index_yaml=needs.directory / "index.yaml",
+        index_yaml=_index_file(needs.directory),
         writes_indexes=needs.writes_indexes(),
         auto_id_policy=needs.auto_id_policy,
         tasks=TransactionalTasks(
@@ -128,6 +128,11 @@ def _datastore(needs: Needs) -> Any:
             needs.clock,
         ),
     )
+
+
+def _index_file(directory: Path) -> Path:
+    shorter = directory / "index.yml"
+    return shorter if shorter.is_file() else directory / "index.yaml"
 
 
 def _images(needs: Needs) -> Any:
