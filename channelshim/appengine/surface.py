@@ -180,7 +180,7 @@ ROWS: Final = (
     *_refused(
         "ext.remote_api.handler ext.remote_api.remote_api_services"
         " ext.remote_api.remote_api_stub ext.remote_api.throttle",
-        "run the code in the app",
+        "run the code in the app, or by channelshim shell",
     ),
     *_refused(
         "ext.appstats.datamodel_pb ext.appstats.formatting ext.appstats.loader"

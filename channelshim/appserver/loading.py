@@ -35,9 +35,7 @@ def load_app(
     Raises:
         AppImportError: none can be loaded; the first one's error.
     """
-    scripts.enter_folder()
-    _set_process_variables(application, host)
-    _prepare(scripts, config)
+    enter_app(scripts, config, application, host)
     try:
         scripts.load_all(_named(config))
     finally:
@@ -61,6 +59,25 @@ def load_module(scripts: Scripts, config: AppConfig) -> None:
         _logger.error("%s\n%s", error, error.report)
     finally:
         ndb_state.finish()
+
+
+def enter_app(
+    scripts: Scripts, config: AppConfig, application: Application, host: str
+) -> None:
+    """Enter the app's folder, without importing more than appengine_config.py.
+
+    Args:
+        scripts: of the app.
+        config: its app.yaml.
+        application: what is the same for every request.
+        host: the server's own, with the port; modules read it at import.
+
+    Raises:
+        AppImportError: appengine_config.py raises.
+    """
+    scripts.enter_folder()
+    _set_process_variables(application, host)
+    _prepare(scripts, config)
 
 
 def adopt_app(scripts: Scripts, config: AppConfig) -> None:

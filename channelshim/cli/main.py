@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,6 +108,55 @@ def _rotate_secrets(app_dir: str, **settings: Any) -> None:
     click.echo(f"the next start signs with new secrets, kept in {folder}")
 
 
+@with_settings("application", "storage_path", "python27", "env_var", "log_level")
+@_group.command("shell", cls=SettingsCommand)
+@click.argument("app_dir", default=".")
+@click.option("-c", "program", help="Run this program instead.", metavar="PROGRAM")
+def _shell(app_dir: str, program: str | None, **settings: Any) -> None:
+    """Run Python with the app's modules and data; IPython where it is installed.
+
+    A server of the app may be running: it makes the calls then. What comes from
+    standard input is run as a program, in Python 3; modules of an app in Python 2.7
+    are imported as what they are.
+    """
+    from channelshim.cli import terminal
+    from channelshim.composition import commands
+
+    read = read_settings(settings, os.environ)
+    terminal.configure_logging(read.log_level)
+    sys.exit(commands.shell(_folder(app_dir), read, program, terminal.say))
+
+
+@with_settings("application", "storage_path", "python27", "env_var", "log_level")
+@_group.command("mail", cls=SettingsCommand)
+@click.argument("app_dir")
+@click.argument("file", type=click.File("rb"))
+@click.option("--to", "recipient", default="", help="Whom it is for; else its To.")
+def _mail(app_dir: str, file: Any, recipient: str, **settings: Any) -> None:
+    """Hand the mail in FILE (- for standard input) to the app's mail handler.
+
+    A server of the app may be running; otherwise the app is loaded for this mail.
+    """
+    from channelshim.cli import terminal
+    from channelshim.composition import commands
+
+    read = read_settings(settings, os.environ)
+    terminal.configure_logging(read.log_level)
+    address, status = commands.deliver_mail(
+        _folder(app_dir), read, file.read(), recipient
+    )
+    if status == HTTPStatus.NOT_FOUND:
+        raise ConfigurationError(
+            f"the app has no handler for /_ah/mail/{address}: app.yaml needs one, as "
+            "- url: /_ah/mail/.+"
+        )
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise ConfigurationError(
+            f"the app answered {status} to the mail for {address}; its log says why"
+        )
+    click.echo(f"the app has taken the mail for {address}")
+
+
 @_group.command("doctor")
 @click.argument("app_dir", default=".")
 def _doctor(app_dir: str) -> None:
@@ -150,9 +200,8 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
         arguments: settings by name.
     """
     paths = [Path(each) for each in app] or [Path()]
-    # Even while an editor that writes files by renaming them leaves none there.
-    if len(paths) == 1 and paths[0].name in APP_FILES and not paths[0].is_dir():
-        paths = [paths[0].parent]
+    if len(paths) == 1:
+        paths = [_folder(app[0] if app else ".")]
     from channelshim.cli import terminal
     from channelshim.composition import reloading
 
@@ -166,7 +215,13 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
     _serve_app(paths, settings, command, handover)
 
 
-APP_FILES: Final = ("app.yaml", "app.yml")
+def _folder(app_dir: str) -> Path:
+    """Return the app's folder; a path of its app.yaml was accepted in old times too."""
+    path = Path(app_dir)
+    # Even while an editor that writes files by renaming them leaves none there.
+    if path.name in ("app.yaml", "app.yml") and not path.is_dir():
+        return path.parent
+    return path
 
 
 def _serve_app(

@@ -196,6 +196,13 @@ class Installation:
                     "application() or serve(); pass it to that call"
                 )
 
+    def close(self) -> None:
+        """Give the store back, if it was opened and nothing serves it. Idempotent."""
+        with self._lock:
+            if self._instance is not None:
+                self._instance.close()
+            self.end()
+
     def end(self) -> None:
         """Take the services away: the instance was closed, and another may come."""
         with self._lock:

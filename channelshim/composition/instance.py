@@ -12,6 +12,7 @@ from channelshim.appserver.scripts import Scripts
 from channelshim.broker.memory import MemoryBroker
 from channelshim.broker.safety import wait_until_safe
 from channelshim.composition.clock import SystemClock
+from channelshim.composition.control import ControlServer, Facts
 from channelshim.composition.plan import Module, Plan
 from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.dispatcher import (
@@ -149,6 +150,12 @@ class Instance:
             executions,
             self.jobs.wake,
         )
+        self._control = ControlServer(
+            plan.store_directory,
+            self.threads,
+            {"call": _answer_call, "request": self._answer_request},
+        )
+        self._control.start()
 
     def serve(
         self,
@@ -191,11 +198,31 @@ class Instance:
 
     def close(self) -> None:
         """Save the windows and give the store back; `Front.close` calls it."""
+        self._control.close()
         self.broker.stop()
         self.store.close()
 
+    def _answer_request(self, facts: Facts, body: bytes) -> tuple[Facts, bytes]:
+        """Have the app answer a request of a command, as one of the platform's."""
+        answer = self.sites.dispatch(
+            InternalRequest(
+                "POST",
+                str(facts["path"]),
+                body,
+                str(facts.get("content_type", "")),
+                str(facts.get("remote_address", "")),
+            )
+        )
+        return {"status": answer.status}, answer.body
+
     def _secrets(self, purpose: str) -> Sequence[bytes]:
         return self.plan.secrets or self.store.secrets.get(purpose)
+
+
+def _answer_call(facts: Facts, body: bytes) -> tuple[Facts, bytes]:
+    from channelshim.services.forwarding import answer_call
+
+    return answer_call(facts, body)
 
 
 def _values_of(body: bytes) -> Values:
