@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from channelshim import limits
-from channelshim.compat import old_modules
+from channelshim.compat import old_modules, protorpc_names
 from channelshim.compat.import_hooks import (
     after_import,
     answer_for,
@@ -59,6 +59,7 @@ def install(
     answer_for(aliases)
     answer_last_for({**FALLBACKS, **(fallbacks or {})})
     old_modules.install()
+    protorpc_names.install()
     refuse(hint_of, listed=refused, placeholders=placeholders)
     if _installed:
         return
