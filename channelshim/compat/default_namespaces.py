@@ -6,7 +6,11 @@ Without its hook all tenants of an app would share one namespace, in silence.
 from __future__ import annotations
 
 import functools
-from typing import Any
+import importlib.util
+import sys
+from typing import Any, Final
+
+_CONFIGURATION: Final = "appengine_config"
 
 
 def ask_hook(namespace_manager: Any) -> None:
@@ -19,13 +23,14 @@ def ask_hook(namespace_manager: Any) -> None:
     config: Any = lib_config.register(
         "namespace_manager_", {"default_namespace_for_request": lambda: None}
     )
+    has_configuration = _Search()
     plain = namespace_manager.get_namespace
     current = namespace_manager._CURRENT_NAMESPACE
 
     @functools.wraps(plain)
     def get_namespace() -> str:
         namespace: str | None = current.get(None)
-        if namespace is None:
+        if namespace is None and has_configuration():
             namespace = config.default_namespace_for_request()
             if namespace:
                 namespace_manager.set_namespace(namespace)
@@ -37,6 +42,26 @@ def ask_hook(namespace_manager: Any) -> None:
 
     namespace_manager.get_namespace = get_namespace
     namespace_manager.enable_request_namespace = enable_request_namespace
+
+
+class _Search:
+    """Tells whether there is an appengine_config.py; lib_config warns of one missing.
+
+    Asked at each call of a service, so that a path is searched once.
+    """
+
+    def __init__(self) -> None:
+        self._searched: list[str] = []
+
+    def __call__(self) -> bool:
+        if _CONFIGURATION in sys.modules:
+            return True
+        if sys.path == self._searched:
+            return False
+        if importlib.util.find_spec(_CONFIGURATION) is not None:
+            return True
+        self._searched = list(sys.path)
+        return False
 
 
 def copy_from_module(package: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,6 +174,7 @@ def test_namespace_hook_is_asked_where_none_is_set(
 
     from google.appengine.api import lib_config
 
+    monkeypatch.setitem(sys.modules, "appengine_config", types.ModuleType("config"))
     config = lib_config.register("namespace_manager_", {})
     monkeypatch.setattr(
         config, "default_namespace_for_request", lambda: "tenant", raising=False
@@ -197,3 +200,12 @@ def test_mock_request_has_parameters() -> None:
     response = mock_webapp.MockResponse()
     response.set_status(404, "gone")
     assert response.has_error()
+
+
+def test_missing_configuration_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    import contextvars
+
+    assert "appengine_config" not in sys.modules
+    assert contextvars.Context().run(namespace_manager.get_namespace) == ""
+    assert "appengine_config" not in sys.modules
+    assert caplog.records == []
