@@ -338,7 +338,6 @@ WIRED_ROOMS = frozenset({"composition", "server", "transports"})
 
 WRITTEN_FROM_OUTSIDE = {
     "cycle": "uvicorn's request, of which it asks the protocol to keep the state",
-    "self._in_hand": "the same",
     "server.lifespan": "uvicorn's own run(), which ours replaces, sets it there",
     "logging.getLogger('uvicorn.error')": "a logger has no other switch",
     "exchange": "the bridge's own, in the same module",

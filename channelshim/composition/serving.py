@@ -32,11 +32,13 @@ from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import interrupts
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.server.stopping import StopSignals
+from channelshim.transports.acceptor import Acceptor
+from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
 from channelshim.transports.routes import Routes
+from channelshim.transports.send_budget import SendBudget
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
-from channelshim.transports.websocket import Acceptor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -155,6 +157,9 @@ class Serving:
         )
         host_refusal = app_server.host_refusal
         origins = Origins(settings.allowed_origins)
+        table = ConnectionTable(
+            SendBudget(settings.send_buffer_total_bytes, instance.clock.monotonic)
+        )
         acceptor = Acceptor(
             self._front.hub,
             instance.tokens,
@@ -163,16 +168,17 @@ class Serving:
                 # Here it depends on no peer.
                 not host_refusal(host, "") and origins.allows(origin, host)
             ),
+            table=table,
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
-            send_buffer_total_bytes=settings.send_buffer_total_bytes,
         )
         routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
-        bridge.report_to(instance.status)
-        acceptor.report_to(instance.status)
+        for part in (bridge, acceptor, table):
+            part.report_to(instance.status)
         application = Application(bridge, routes)
         self._server = Server(
             [Listener(each, application, acceptor) for each in listeners],
+            table=table,
             on_started=self._started,
             on_stopping=self._stopping,
             threads=instance.threads,

@@ -103,7 +103,7 @@ class Settings:
     )
     request_deadline_seconds: float = _setting(
         0,
-        "Time after which a handler is told to end, and soon has a 500; 0 for never.",
+        "Time after which our server ends a handler and answers 500; 0 for never.",
         _SERVER,
         unit="seconds",
         low=0,
@@ -283,14 +283,14 @@ class Settings:
     )
     send_buffer_bytes: int = _setting(
         1 << 20,
-        "Bytes waiting for one slow reader before it is told to come back.",
+        "Bytes waiting for one slow page before it is told to come back.",
         _CHANNELS,
         unit="bytes",
         low=1,
     )
     send_buffer_total_bytes: int = _setting(
         256 << 20,
-        "Bytes waiting for all slow readers together, shared out equally.",
+        "Bytes waiting for all slow readers, of HTTP too; over it the slowest are cut.",
         _CHANNELS,
         unit="bytes",
         low=1,

@@ -16,7 +16,7 @@ from channelshim.hub.pacing import Pacing
 from channelshim.server.environ import environ_of
 from channelshim.server.exchange import CallSoon, Exchange, WhenSafe
 from channelshim.server.executor import Executor
-from channelshim.server.request_body import BODY_SECONDS, Receive, Scope, read_body
+from channelshim.server.request_body import Receive, Scope, read_body
 from channelshim.server.response_bytes import answer_bytes
 from channelshim.server.response_events import (
     TEXT_HEADERS,
@@ -27,7 +27,7 @@ from channelshim.server.response_events import (
 )
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from channelshim.server.uvicorn_names import RequestResponseCycle
 
 AsgiApp = Callable[[Scope, Receive, Send], Any]
 
@@ -40,8 +40,6 @@ class WsgiBridge:
         pacing: told of each request in hand; None where nobody asks.
         when_safe: see contracts.Broker; None where no message need be waited for.
         maximum_body_bytes: a longer body is refused with 413.
-        body_seconds: longest wait for the next piece of a body; then 408.
-
     """
 
     def __init__(
@@ -51,11 +49,9 @@ class WsgiBridge:
         pacing: Pacing | None = None,
         when_safe: WhenSafe | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
-        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._executor = executor
         self._maximum_body_bytes = maximum_body_bytes
-        self._body_seconds = body_seconds
         self._pacing = pacing or Pacing()
         self._hold = self._pacing.hold
         self._when_safe = when_safe or _at_once
@@ -84,10 +80,7 @@ class WsgiBridge:
         """Answer one HTTP request."""
         try:
             body, length = await read_body(
-                scope,
-                receive,
-                maximum_bytes=self._maximum_body_bytes,
-                seconds=self._body_seconds,
+                scope, receive, maximum_bytes=self._maximum_body_bytes
             )
         except RemoteProtocolError as error:
             text = error.reason.encode("ascii")

@@ -19,7 +19,7 @@ from channelshim.server.response_events import (
 )
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from channelshim.server.uvicorn_names import RequestResponseCycle
 
 CallSoon = Callable[[Callable[[], None]], object]
 WhenSafe = Callable[[Callable[[], None]], None]

@@ -26,24 +26,22 @@ from channelshim.kernel.wakeups import Wakeups
 from channelshim.server.bridge import AsgiApp, WsgiBridge
 from channelshim.server.exchange import CallSoon
 from channelshim.server.executor import ThreadExecutor
-from channelshim.server.http_protocol import HttpProtocol, for_server
+from channelshim.server.http_connection import HttpConnection
+from channelshim.server.http_protocol import for_server
 from channelshim.server.request_body import Receive, Scope, disconnected
 from channelshim.server.response_events import Send, send_whole
 from channelshim.server.stopping import Bound
 from channelshim.server.workers import Workers
+from channelshim.transports import connection_table
+from channelshim.transports.acceptor import Acceptor
+from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.polling import Reply
 from channelshim.transports.routes import PATHS, Request, Routes
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
-from channelshim.transports.websocket import Acceptor, WebSocketProtocol
+from channelshim.transports.websocket import WebSocketProtocol
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
-SWEEP_SECONDS: Final = 1.0
-"""Between two looks for connections that are too slow."""
-
-KEEP_ALIVE_SECONDS: Final = 60
-"""An idle HTTP connection is kept so long: browsers keep theirs about as long."""
+    from channelshim.server.uvicorn_names import RequestResponseCycle
 
 _logger: Final = logging.getLogger("channelshim.server")
 
@@ -175,6 +173,7 @@ class Server:
 
     Args:
         listeners: where it listens.
+        table: owns the connections; that of the acceptors. None for one of its own.
         stop_seconds: how long the stop waits for all that is in hand.
         on_started: called on the loop once it listens, with the loop and what has a
             function called on it from any thread.
@@ -186,6 +185,7 @@ class Server:
         self,
         listeners: Sequence[Listener],
         *,
+        table: ConnectionTable | None = None,
         stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
@@ -205,7 +205,9 @@ class Server:
         self._must_stop = False
         self._bound = Bound(stop_seconds)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._servers = tuple(_uvicorn_server(each) for each in listeners)
+        self._table = ConnectionTable() if table is None else table
+        assert all(each.table is self._table for each in self._acceptors)
+        self._servers = tuple(_uvicorn_server(each, self._table) for each in listeners)
 
     def run(self) -> None:
         """Serve until `stop`. Blocks."""
@@ -284,14 +286,11 @@ class Server:
                 await server.on_tick(0)
 
     async def _sweep(self) -> None:
-        """End the HTTP connections whose peers are too slow."""
+        """End the connections whose peers are too slow."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            now = loop.time()
-            for connection in self._connections():
-                if isinstance(connection, HttpProtocol):
-                    connection.sweep(now)
+            await asyncio.sleep(connection_table.BEAT_SECONDS)
+            self._table.beat(loop.time())
 
     def _connections(self) -> list[Any]:
         """Return the HTTP connections that are open now."""
@@ -323,8 +322,10 @@ class Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for page in self._pages():
-            page.abort()
+        for each in self._table:
+            each.abandon()
+        # The loop must have seen them go before it is closed.
+        await _until(lambda: not len(self._table), Bound(INTERRUPT_SECONDS))
 
     def _has_answered(self) -> bool:
         """Close what has nothing in hand; return whether nothing is left.
@@ -343,7 +344,7 @@ class Server:
         refused = sum(
             connection.give_up()
             for connection in connections
-            if isinstance(connection, HttpProtocol)
+            if isinstance(connection, HttpConnection)
         )
         if running or connections:
             _logger.warning(
@@ -355,11 +356,11 @@ class Server:
             )
 
 
-def _uvicorn_server(listener: Listener) -> uvicorn.Server:
+def _uvicorn_server(listener: Listener, table: ConnectionTable) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             listener.application,
-            http=for_server(listener.acceptor, listener.application.begin),
+            http=for_server(listener.acceptor, listener.application.begin, table),
             ws="none",
             loop="uvloop" if sys.platform != "win32" else "asyncio",
             lifespan="off",
@@ -367,7 +368,6 @@ def _uvicorn_server(listener: Listener) -> uvicorn.Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
     )
 

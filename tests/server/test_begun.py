@@ -24,6 +24,7 @@ from uvicorn.server import ServerState
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.http_protocol import Begin, for_server
 from channelshim.server.serve import make_bridge
+from channelshim.transports.connection_table import ConnectionTable
 from tests.exploring import Cases, explored
 from tests.lanes import timeout_factor
 
@@ -101,7 +102,7 @@ class Sites:
         acceptor: Any = None
         config = uvicorn.Config(
             bridge,
-            http=for_server(acceptor, begin_of(bridge)),
+            http=for_server(acceptor, begin_of(bridge), ConnectionTable()),
             ws="none",
             lifespan="off",
             log_config=None,
