@@ -29,7 +29,13 @@ from channelshim.appserver.request_urls import absolute_url, request_url
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts
 from channelshim.appserver.turn import Turn
-from channelshim.appyaml.config import STATIC_DIR, STATIC_FILES, AppConfig, Handler
+from channelshim.appyaml.config import (
+    NOTHING,
+    STATIC_DIR,
+    STATIC_FILES,
+    AppConfig,
+    Handler,
+)
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
@@ -38,8 +44,8 @@ from channelshim.pages.errors import not_found_text
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_text import one_line
 from channelshim.runtime.variables import (
-    SERVER_SOFTWARE,
     Application,
+    platform_variables,
     request_variables,
 )
 from channelshim.services import shutdown
@@ -328,6 +334,8 @@ class AppServer:
         start_response: StartResponse,
         user: User | None,
     ) -> Iterable[bytes]:
+        if handler.target == NOTHING:
+            return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
         script = handler.target
         if "\\" in script:
             script = static.expand(script, match)
@@ -349,10 +357,13 @@ class AppServer:
             scheme = str(environ.get("wsgi.url_scheme", "http"))
             environ["REQUEST_SCHEME"] = scheme
             environ["HTTPS"] = "on" if scheme == "https" else "off"
-            # deferred asks the WSGI environment, not os.environ.
-            environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
-            variables = request_variables(self._application, environ, user)
+            # Apps and deferred ask the WSGI environment as well as os.environ.
+            platform = platform_variables(self._application, environ, user)
+            if isinstance(script, str):
+                platform["PATH_TRANSLATED"] = self._scripts.file_of(script)
+            variables = request_variables(self._application, environ, user, platform)
             variables.update(upload_guard.variables(environ))
+            environ.update(platform)
             turn.enter(RequestScope(variables))
             namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
             if namespace and guard.is_internal(environ):

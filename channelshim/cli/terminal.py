@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import os
 import re
@@ -82,6 +83,11 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self, *, has_colours: bool) -> None:
         super().__init__(_FORMAT)
+        # The process's own clock goes to UTC for the app's sake.
+        zone = datetime.datetime.now().astimezone().tzinfo
+        self.converter = lambda seconds: datetime.datetime.fromtimestamp(
+            seconds or 0.0, zone
+        ).timetuple()
         self._has_colours = has_colours
 
     def format(self, record: logging.LogRecord) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from channelshim.compat import (
     access_tokens,
     background_threads,
+    default_namespaces,
     legacy_modules,
     legacy_str_models,
     legacy_str_uses,
@@ -20,6 +21,7 @@ from channelshim.compat import (
     ndb_tuning,
     tracebacks,
     upload_guard,
+    wsgi_wrapping,
 )
 
 _ALWAYS: Final = "as long as code of Python 2.7 runs here"
@@ -178,11 +180,65 @@ PATCHES: Final[tuple[Patch, ...]] = (
         "an access token where there is no metadata server to ask",
         _SDK,
     ),
+    Patch(
+        f"{_GOOGLE}.ext.deferred.deferred",
+        legacy_modules.patch_deferred,
+        "deferred.TaskHandler, for an app's own routes",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.modules.modules",
+        legacy_modules.patch_modules,
+        "get_modules() and get_versions() return lists",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.runtime.runtime",
+        legacy_modules.patch_runtime,
+        "memory_usage().current() as well as memory_usage().current",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.taskqueue.taskqueue",
+        legacy_modules.patch_taskqueue,
+        "a task's target need not run here",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api",
+        wsgi_wrapping.use_ours,
+        "wrap_wsgi_app() without a second threading, and without trust in headers",
+        _SDK,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.namespace_manager.namespace_manager",
+        default_namespaces.ask_hook,
+        "namespace_manager_default_namespace_for_request() of appengine_config.py",
+        _ALWAYS,
+    ),
     *(
         Patch(module, function, _MESSAGES, _ALWAYS)
         for module, function in legacy_text.message_changes()
     ),
-    # The package has names of its own for what its module defines.
+    # A package has names of its own for what its module defines, and may be there.
+    Patch(
+        f"{_GOOGLE}.api.modules",
+        legacy_modules.patch_modules,
+        "get_modules() and get_versions() return lists",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.runtime",
+        legacy_modules.patch_runtime,
+        "memory_usage().current() as well as memory_usage().current",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.namespace_manager",
+        default_namespaces.copy_from_module,
+        "namespace_manager_default_namespace_for_request() of appengine_config.py",
+        _ALWAYS,
+    ),
     Patch(
         f"{_BACKGROUND}.background_thread",
         background_threads.use_ours,
