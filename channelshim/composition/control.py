@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
-NAME: Final = "control.socket"
+NAME: Final = "channelshim.socket"
 
 FRAME_BYTES: Final = 64 * 1024 * 1024
 """The longest frame that is taken: an upload of App Engine has 32 MB at most."""
