@@ -30,6 +30,7 @@ _SLICE_COST = 256
 """What a slice counts at least: the smallest cost as much."""
 
 _HEAD_END = b"\r\n\r\n"
+_TAIL_BYTES = len(_HEAD_END) - 1
 
 _VERSIONS = frozenset({"1.0", "1.1"})
 
@@ -72,6 +73,8 @@ class HttpProtocol(HttpConnection):
         self._is_chunked = False
         self._is_upgrade = False
         self._is_between_requests = True
+        # The last bytes of a request that is not whole: the end of its head may be cut.
+        self._tail = b""
 
     # --- Reading --------------------------------------------------------------------
 
@@ -86,13 +89,15 @@ class HttpProtocol(HttpConnection):
             self._keep(self._unparsed[self._parsed_bytes :] + data)
         elif (
             len(data) <= TURN_BYTES
-            and not self._is_in_body
+            and self._is_between_requests
             and data.count(_HEAD_END) <= 1
         ):
             # Nearly everything: it holds one whole request at most.
             self._is_feeding = True
             taken = self._feed(data)
             self._is_feeding = False
+            if not self._is_between_requests:
+                self._tail = data[-_TAIL_BYTES:]
             self._go_on(data, taken)
         else:
             self._parse(data, 0)
@@ -111,6 +116,8 @@ class HttpProtocol(HttpConnection):
             taken = self._feed(view[at:end])
             left -= max(taken, _SLICE_COST)
             at += taken
+            last = self._tail + data[max(at - _TAIL_BYTES, at - taken) : at]
+            self._tail = b"" if self._is_between_requests else last[-_TAIL_BYTES:]
         self._is_feeding = False
         self._go_on(data, at)
 
@@ -120,8 +127,8 @@ class HttpProtocol(HttpConnection):
             return min(at + self._body_left, at + BODY_TURN_BYTES, len(data))
         # So end heads, and bodies in chunks.
         end = min(at + most, len(data))
-        found = data.find(_HEAD_END, at, end)
-        return end if found < 0 else found + len(_HEAD_END)
+        found = (self._tail + data[at:end]).find(_HEAD_END)
+        return end if found < 0 else at - len(self._tail) + found + len(_HEAD_END)
 
     def _go_on(self, data: bytes, at: int) -> None:
         """Begin what was parsed, and keep what was not."""
