@@ -96,8 +96,7 @@ class HttpProtocol(HttpConnection):
             self._is_feeding = True
             taken = self._feed(data)
             self._is_feeding = False
-            if not self._is_between_requests:
-                self._tail = data[-_TAIL_BYTES:]
+            self._keep_tail(data[-_TAIL_BYTES:])
             self._go_on(data, taken)
         else:
             self._parse(data, 0)
@@ -116,10 +115,14 @@ class HttpProtocol(HttpConnection):
             taken = self._feed(view[at:end])
             left -= max(taken, _SLICE_COST)
             at += taken
-            last = self._tail + data[max(at - _TAIL_BYTES, at - taken) : at]
-            self._tail = b"" if self._is_between_requests else last[-_TAIL_BYTES:]
+            self._keep_tail(data[max(at - _TAIL_BYTES, at - taken) : at])
         self._is_feeding = False
         self._go_on(data, at)
+
+    def _keep_tail(self, fed: bytes) -> None:
+        """Keep what a request that is not whole ends with, as far as it was fed."""
+        whole = self._is_between_requests
+        self._tail = b"" if whole else (self._tail + fed)[-_TAIL_BYTES:]
 
     def _slice_end(self, data: bytes, at: int, most: int) -> int:
         """Return the end of a slice that goes beyond no request."""
