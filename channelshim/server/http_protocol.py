@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final
 
 import httptools
 
-from channelshim.server import request_line
-from channelshim.server.http_connection import BAD_REQUEST, HttpConnection
+from channelshim.server import refusals, request_line
+from channelshim.server.http_connection import HttpConnection
 from channelshim.server.response import Connection
 from channelshim.server.uvicorn_names import RequestResponseCycle, check_names
 from channelshim.transports import handshake
@@ -178,19 +178,18 @@ class HttpProtocol(HttpConnection):
                 self._read_skipped_body()
             return taken
         except httptools.HttpParserError as error:
-            if isinstance(error.__context__, _HeadersTooLong):
-                self._refuse("431 Request Header Fields Too Large")
-            elif isinstance(error.__context__, _UnknownCoding) or (
+            refused = error.__context__
+            if isinstance(refused, refusals.RefusedHead):
+                self._refuse(refused.status_line)
+            elif (
                 isinstance(error, httptools.HttpParserInvalidMethodError)
                 # Else the line that data begins with is another one.
                 and not self._is_in_hand()
                 and request_line.has_a_method(bytes(data))
             ):
-                self._refuse("501 Not Implemented")
-            elif isinstance(error.__context__, _UnknownVersion):
-                self._refuse("505 HTTP Version Not Supported")
+                self._refuse(refusals.NOT_IMPLEMENTED)
             else:
-                self._refuse(BAD_REQUEST)
+                self._refuse(refusals.BAD_REQUEST)
         return len(piece)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -270,23 +269,23 @@ class HttpProtocol(HttpConnection):
             # The parser reads the chunks of "gzip, chunked" and leaves the rest as it
             # is, which no app takes for what it asked for.
             if value.strip().lower() != b"chunked":
-                raise _UnknownCoding
+                raise refusals.UnknownCoding
             self._is_chunked = True
         super().on_header(name, value)
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > MAXIMUM_HEADER_BYTES:
-            raise _HeadersTooLong
+            raise refusals.HeadersTooLong
 
     def on_headers_complete(self) -> None:
         """Note that the head is complete; refuse one without a host, or with two."""
         self._is_in_head = False
         version = self.parser.get_http_version()
         if version not in _VERSIONS:
-            raise _UnknownVersion
+            raise refusals.UnknownVersion
         if self._hosts > 1 or not (self._hosts or version == "1.0"):
-            raise _NotOneHost
+            raise refusals.NotOneHost
         super().on_headers_complete()
         self._is_in_body = True
 
@@ -353,7 +352,7 @@ class HttpProtocol(HttpConnection):
         )
         if self._is_behind:
             # An answer before it is not read: what would follow could wait for ever.
-            self._refuse(BAD_REQUEST)
+            self._refuse(refusals.BAD_REQUEST)
         elif refusal:
             self._refuse_with(refusal)
         elif acceptor is not None:
@@ -379,22 +378,6 @@ class _BodyAlone:
     def __init__(self, protocol: HttpProtocol) -> None:
         self.on_body = protocol.on_body
         self.on_message_complete = protocol.on_skipped_body_complete
-
-
-class _HeadersTooLong(Exception):
-    """More header bytes than MAXIMUM_HEADER_BYTES."""
-
-
-class _UnknownCoding(Exception):
-    """A body in another coding than chunks (RFC 9112, 6.1)."""
-
-
-class _UnknownVersion(Exception):
-    """A version with other rules than those of HTTP/1 (RFC 9110, 2.5)."""
-
-
-class _NotOneHost(Exception):
-    """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
 
 
 def for_server(
