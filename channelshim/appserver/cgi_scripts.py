@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver import streams
 from channelshim.appserver.dialects import PYTHON3, Dialect
+from channelshim.kernel import deadlines
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -86,7 +87,8 @@ class CgiScripts:
             module.main()
             return
         # One at a time: it is `__main__`, of which a process has one.
-        with self._lock:
+        deadlines.acquire(self._lock)
+        try:
             module = ModuleType("__main__")
             module.__file__ = str(self._root / script)
             code, names = self._codes[script]
@@ -97,6 +99,8 @@ class CgiScripts:
                 exec(code, module.__dict__)
             finally:
                 sys.modules["__main__"] = outside
+        finally:
+            self._lock.release()
         if callable(getattr(module, "main", None)):
             self._modules[script] = module
 

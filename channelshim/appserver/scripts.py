@@ -18,6 +18,7 @@ from channelshim.appserver.dialects import PYTHON3, Dialect
 from channelshim.appserver.own_imports import import_before
 from channelshim.compat.tracebacks import hide_translator, hint
 from channelshim.errors import ConfigurationError
+from channelshim.kernel import deadlines
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -147,10 +148,13 @@ class Scripts:
         application = self._applications.get(script)
         if application is not None:
             return application
-        with self._lock:
+        deadlines.acquire(self._lock)
+        try:
             if script not in self._applications:
                 self._applications[script] = self._import(script)
             return self._applications[script]
+        finally:
+            self._lock.release()
 
     def settle_stand_in(
         self, scripts: Iterable[str], wrapper: WSGIApplication | None = None

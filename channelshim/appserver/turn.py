@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from channelshim.kernel import deadlines
 from channelshim.runtime.environment import RequestScope
 
 
@@ -31,7 +32,7 @@ class Turn:
         self.run: Callable[..., Any] = _outside
         self._is_over = False
         if lock is not None:
-            lock.acquire()
+            deadlines.acquire(lock)
 
     def __enter__(self) -> Turn:
         return self

@@ -17,6 +17,7 @@ import logging
 import os
 import socket
 import stat
+import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -190,14 +191,40 @@ def connect(folder: Path) -> Control | None:
 
     Args:
         folder: the store's.
+
+    Raises:
+        ConfigurationError: somebody else listens there, who may write to the folder.
     """
     from multiprocessing.connection import Client
 
     try:
         with _address(folder) as address:
-            return Control(Client(address, family="AF_UNIX"))
+            connection = Client(address, family="AF_UNIX")
     except OSError:
         return None
+    if _user_behind(connection) not in _trusted_users(folder):
+        connection.close()
+        raise ConfigurationError(
+            f"{folder / NAME} is another user's, who could read and change what this "
+            "command sends: remove it, and let nobody else write to that folder"
+        )
+    return Control(connection)
+
+
+def _trusted_users(folder: Path) -> set[int]:
+    """Return whose server a command believes: this user's, and the folder's owner's."""
+    return {os.geteuid(), folder.stat().st_uid}
+
+
+def _user_behind(connection: Connection) -> int:
+    """Return which user listens; this one where the system does not say."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return os.geteuid()
+    with socket.socket(fileno=os.dup(connection.fileno())) as own:
+        size = struct.calcsize("3i")
+        peer = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    user: int = struct.unpack("3i", peer)[1]
+    return user
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 App Engine raised DeadlineExceededError in the handler's thread, so that it could clean
 up and answer. Python can set an exception for another thread, which raises it at its
 next step: a thread that waits in C, for a lock or a socket, hears of it when that
-returns.
+returns. Where ours waits for what a handler holds, `acquire` looks at the time itself.
 
 Theory: an exception between two arbitrary steps breaks what counts on its own `finally`
 to come: a lock of logging, of an import or of ours would stay taken for ever. So the
@@ -51,9 +51,12 @@ _PACKAGES: Final = (
 class _Run:
     """One call of the app's code."""
 
-    __slots__ = ("deadline", "is_overdue", "is_told", "overdue", "thread")
+    __slots__ = ("deadline", "is_overdue", "is_told", "overdue", "owner", "thread")
 
-    def __init__(self, deadline: float, overdue: Callable[[], None]) -> None:
+    def __init__(
+        self, owner: Deadlines, deadline: float, overdue: Callable[[], None]
+    ) -> None:
+        self.owner = owner
         self.thread = threading.get_ident()
         self.deadline = deadline
         self.overdue = overdue
@@ -102,13 +105,22 @@ class Deadlines:
         if seconds <= 0:
             yield
             return
-        run = _Run(time.monotonic() + seconds, overdue)
+        run = _Run(self, time.monotonic() + seconds, overdue)
+        before, _this_thread.run = _this_thread.run, run
         self._add(run)
         try:
             yield
         finally:
+            _this_thread.run = before
             with self._changed:
                 self._runs.discard(run)
+
+    def error_for(self, run: _Run) -> BaseException:
+        """Return what a thread raises itself; it hears of the deadline no more."""
+        error = self._error()
+        with self._changed:
+            run.is_told = True
+        return error()
 
     def _add(self, run: _Run) -> None:
         with self._changed:
@@ -149,6 +161,26 @@ class Deadlines:
                     run.is_overdue = True
                     overdue.append(run.overdue)
         return overdue
+
+
+class _ThisThread(threading.local):
+    run: _Run | None = None
+
+
+_this_thread: Final = _ThisThread()
+
+
+def acquire(lock: threading.Lock | threading.RLock) -> None:
+    """Take a lock that is held while the app's code runs, however long that takes.
+
+    Raises:
+        BaseException: the deadline of this thread has passed; the lock is not taken.
+    """
+    run = _this_thread.run
+    if run is None:
+        lock.acquire()
+    elif not lock.acquire(timeout=max(0.0, run.deadline - time.monotonic())):
+        raise run.owner.error_for(run)
 
 
 def _tell(thread: int, error: type[BaseException]) -> bool:

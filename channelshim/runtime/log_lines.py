@@ -145,10 +145,14 @@ class LineHandler(_StreamHandler):
         try:
             if self._writer is None:
                 # A daemon: it must not keep a process alive; logging.shutdown flushes.
-                self._writer = threading.Thread(
+                writer = threading.Thread(
                     target=self._write_on, name="log", daemon=True
                 )
-                self._writer.start()
+                writer.start()
+                self._writer = writer
+        except RuntimeError:
+            # The system has no thread to give: the next note asks again.
+            self._has_notes.clear()
         finally:
             self.release()
 

@@ -23,8 +23,6 @@ _TRY_AGAIN: Final = (
     b"Content-Length: 0\r\nConnection: close\r\n\r\n"
 )
 
-BAD_REQUEST: Final = "400 Bad Request"
-
 
 class _Flow(FlowControl):
     """uvicorn's flow control, which reads on for each answer and each body.

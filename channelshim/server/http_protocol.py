@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final
 
 import httptools
 
-from channelshim.server import request_line
-from channelshim.server.http_connection import BAD_REQUEST, HttpConnection
+from channelshim.server import refusals, request_line
+from channelshim.server.http_connection import HttpConnection
 from channelshim.server.response import Connection
 from channelshim.server.uvicorn_names import RequestResponseCycle, check_names
 from channelshim.transports import handshake
@@ -30,6 +30,7 @@ _SLICE_COST = 256
 """What a slice counts at least: the smallest cost as much."""
 
 _HEAD_END = b"\r\n\r\n"
+_TAIL_BYTES = len(_HEAD_END) - 1
 
 _VERSIONS = frozenset({"1.0", "1.1"})
 
@@ -72,6 +73,8 @@ class HttpProtocol(HttpConnection):
         self._is_chunked = False
         self._is_upgrade = False
         self._is_between_requests = True
+        # The last bytes of a request that is not whole: the end of its head may be cut.
+        self._tail = b""
 
     # --- Reading --------------------------------------------------------------------
 
@@ -86,13 +89,14 @@ class HttpProtocol(HttpConnection):
             self._keep(self._unparsed[self._parsed_bytes :] + data)
         elif (
             len(data) <= TURN_BYTES
-            and not self._is_in_body
+            and self._is_between_requests
             and data.count(_HEAD_END) <= 1
         ):
             # Nearly everything: it holds one whole request at most.
             self._is_feeding = True
             taken = self._feed(data)
             self._is_feeding = False
+            self._keep_tail(data[-_TAIL_BYTES:])
             self._go_on(data, taken)
         else:
             self._parse(data, 0)
@@ -111,8 +115,14 @@ class HttpProtocol(HttpConnection):
             taken = self._feed(view[at:end])
             left -= max(taken, _SLICE_COST)
             at += taken
+            self._keep_tail(data[max(at - _TAIL_BYTES, at - taken) : at])
         self._is_feeding = False
         self._go_on(data, at)
+
+    def _keep_tail(self, fed: bytes) -> None:
+        """Keep what a request that is not whole ends with, as far as it was fed."""
+        whole = self._is_between_requests
+        self._tail = b"" if whole else (self._tail + fed)[-_TAIL_BYTES:]
 
     def _slice_end(self, data: bytes, at: int, most: int) -> int:
         """Return the end of a slice that goes beyond no request."""
@@ -120,8 +130,8 @@ class HttpProtocol(HttpConnection):
             return min(at + self._body_left, at + BODY_TURN_BYTES, len(data))
         # So end heads, and bodies in chunks.
         end = min(at + most, len(data))
-        found = data.find(_HEAD_END, at, end)
-        return end if found < 0 else found + len(_HEAD_END)
+        found = (self._tail + data[at:end]).find(_HEAD_END)
+        return end if found < 0 else at - len(self._tail) + found + len(_HEAD_END)
 
     def _go_on(self, data: bytes, at: int) -> None:
         """Begin what was parsed, and keep what was not."""
@@ -168,19 +178,18 @@ class HttpProtocol(HttpConnection):
                 self._read_skipped_body()
             return taken
         except httptools.HttpParserError as error:
-            if isinstance(error.__context__, _HeadersTooLong):
-                self._refuse("431 Request Header Fields Too Large")
-            elif isinstance(error.__context__, _UnknownCoding) or (
+            refused = error.__context__
+            if isinstance(refused, refusals.RefusedHead):
+                self._refuse(refused.status_line)
+            elif (
                 isinstance(error, httptools.HttpParserInvalidMethodError)
                 # Else the line that data begins with is another one.
                 and not self._is_in_hand()
                 and request_line.has_a_method(bytes(data))
             ):
-                self._refuse("501 Not Implemented")
-            elif isinstance(error.__context__, _UnknownVersion):
-                self._refuse("505 HTTP Version Not Supported")
+                self._refuse(refusals.NOT_IMPLEMENTED)
             else:
-                self._refuse(BAD_REQUEST)
+                self._refuse(refusals.BAD_REQUEST)
         return len(piece)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -260,23 +269,23 @@ class HttpProtocol(HttpConnection):
             # The parser reads the chunks of "gzip, chunked" and leaves the rest as it
             # is, which no app takes for what it asked for.
             if value.strip().lower() != b"chunked":
-                raise _UnknownCoding
+                raise refusals.UnknownCoding
             self._is_chunked = True
         super().on_header(name, value)
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > MAXIMUM_HEADER_BYTES:
-            raise _HeadersTooLong
+            raise refusals.HeadersTooLong
 
     def on_headers_complete(self) -> None:
         """Note that the head is complete; refuse one without a host, or with two."""
         self._is_in_head = False
         version = self.parser.get_http_version()
         if version not in _VERSIONS:
-            raise _UnknownVersion
+            raise refusals.UnknownVersion
         if self._hosts > 1 or not (self._hosts or version == "1.0"):
-            raise _NotOneHost
+            raise refusals.NotOneHost
         super().on_headers_complete()
         self._is_in_body = True
 
@@ -343,7 +352,7 @@ class HttpProtocol(HttpConnection):
         )
         if self._is_behind:
             # An answer before it is not read: what would follow could wait for ever.
-            self._refuse(BAD_REQUEST)
+            self._refuse(refusals.BAD_REQUEST)
         elif refusal:
             self._refuse_with(refusal)
         elif acceptor is not None:
@@ -369,22 +378,6 @@ class _BodyAlone:
     def __init__(self, protocol: HttpProtocol) -> None:
         self.on_body = protocol.on_body
         self.on_message_complete = protocol.on_skipped_body_complete
-
-
-class _HeadersTooLong(Exception):
-    """More header bytes than MAXIMUM_HEADER_BYTES."""
-
-
-class _UnknownCoding(Exception):
-    """A body in another coding than chunks (RFC 9112, 6.1)."""
-
-
-class _UnknownVersion(Exception):
-    """A version with other rules than those of HTTP/1 (RFC 9110, 2.5)."""
-
-
-class _NotOneHost(Exception):
-    """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
 
 
 def for_server(

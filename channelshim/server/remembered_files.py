@@ -8,9 +8,10 @@ Theory. What is remembered is an answer that the app server itself has given, an
 one that it gives to everybody (`FilePieces.facts`): its file must be found by the first
 handler that matches, without a login, whatever the scheme, and its headers must follow
 from the file's own facts, which `FileFacts.identity` stands for. An app's configuration
-does not change while it is served. So another plain GET of the same path, by a caller
-whose host was served before, gets the same status and headers as long as the file has
-the same identity, and the bytes are read from a descriptor that has it. A request that
+does not change while it is served; which module of it answers depends on the port and
+the host that are asked. So another plain GET of the same path there, by a caller whose
+host was served before, gets the same status and headers as long as the file has the
+same identity, and the bytes are read from a descriptor that has it. A request that
 says anything else that an answer may depend on goes the app server's way, as do all
 when the identity is another.
 
@@ -26,7 +27,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from channelshim.runtime.file_pieces import (
     WHOLE_BYTES,
@@ -55,17 +56,23 @@ Caller = tuple[bytes, str]
 depends on these two, whatever is asked for."""
 
 
+Site = tuple[Any, bytes]
+"""Our own address and port, and the Host header: they say which module answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedFile:
     """A file's answer to a plain GET.
 
     Attributes:
+        site: where it was asked for.
         facts: of the file.
         headers: as the app server has given them.
         lines: those that do not depend on the request, as bytes.
         length: of the file, in bytes.
     """
 
+    site: Site
     facts: FileFacts
     headers: tuple[tuple[str, str], ...]
     lines: bytes
@@ -134,7 +141,10 @@ class RememberedFiles:
         if len(self._files) >= MOST_FILES:
             # The one that was remembered first.
             del self._files[next(iter(self._files))]
-        self._files[path] = RememberedFile(file.facts, headers, lines, file.length)
+        site = _site_of(response, caller)
+        self._files[path] = RememberedFile(
+            site, file.facts, headers, lines, file.length
+        )
         if len(self._admitted) >= MOST_FILES:
             self._admitted.clear()
         self._admitted.add(caller)
@@ -142,13 +152,20 @@ class RememberedFiles:
     def find(self, response: Response) -> RememberedFile | None:
         """Return the answer to a request, if it is remembered."""
         found = self._files.get(response.cycle.scope["raw_path"])
-        if found is None or _plain_caller(response) not in self._admitted:
+        if found is None:
             return None
-        return found
+        caller = _plain_caller(response)
+        if caller is None or caller not in self._admitted:
+            return None
+        return found if found.site == _site_of(response, caller) else None
 
     def forget(self, response: Response) -> None:
         """Forget the answer to a request: its file is another one now."""
         self._files.pop(response.cycle.scope["raw_path"], None)
+
+
+def _site_of(response: Response, caller: Caller) -> Site:
+    return response.cycle.scope["server"], caller[0]
 
 
 def _plain_caller(response: Response) -> Caller | None:

@@ -221,6 +221,18 @@ def test_the_socket_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
     served.close()
 
 
+def test_another_users_socket_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = control.ControlServer(tmp_path, Threads(), {"echo": echo})
+    served.start()
+    somebody_else = os.geteuid() + 1
+    monkeypatch.setattr(control, "_trusted_users", lambda folder: {somebody_else})
+    with pytest.raises(ConfigurationError, match="is another user's"):
+        control.connect(tmp_path)
+    served.close()
+
+
 def test_what_is_no_question_ends_the_command_alone(tmp_path: Path) -> None:
     served = control.ControlServer(tmp_path, threads := Threads(), {"echo": echo})
     served.start()

@@ -112,6 +112,24 @@ def test_each_module_has_a_port(
     assert "module worker is running at" in running.output
 
 
+def test_static_files_are_those_of_the_module_that_is_asked(
+    server: Servers, app: Path, wait_until: Callable[..., Any]
+) -> None:
+    for module, file in (("app", "app.yaml"), ("worker", "worker.yaml")):
+        (app / module).mkdir()
+        (app / module / "x.json").write_text(f'"{module}"')
+        handler = f"handlers:\n- url: /files\n  static_dir: {module}\n"
+        text = (app / file).read_text()
+        (app / file).write_text(text.replace("handlers:\n", handler, 1))
+    files = [str(app / name) for name in ("worker.yaml", "dispatch.yaml")]
+    rules, first, second = ports(server(app / "app.yaml", *files), wait_until)
+    for _ in range(3):
+        # Each of them is sent from memory, once it has been asked for.
+        assert ask(first, "/files/x.json") == ask(first, "/files/x.json") == "app"
+        assert ask(second, "/files/x.json") == ask(second, "/files/x.json") == "worker"
+        assert ask(rules, "/files/x.json") == "app"
+
+
 def test_rules_of_dispatch_yaml_have_the_first_port(
     server: Servers, app: Path, wait_until: Callable[..., Any]
 ) -> None:

@@ -95,6 +95,26 @@ def test_steps_of_ours_and_of_the_standard_library_are_not_the_apps() -> None:
     assert not is_apps(deadlines_module.__file__)
 
 
+def test_wait_for_a_lock_ends_with_the_deadline() -> None:
+    class Told(BaseException):
+        pass
+
+    deadlines = Deadlines(error=lambda: Told)
+    lock = threading.Lock()
+    deadlines_module.acquire(lock)
+    with deadlines.limit(0.01), pytest.raises(Told):
+        deadlines_module.acquire(lock)
+    # It has been told: nothing is raised while it answers.
+    with deadlines.limit(0.01):
+        with pytest.raises(Told):
+            deadlines_module.acquire(lock)
+        assert all(run.is_told for run in deadlines._runs)
+    lock.release()
+    with deadlines.limit(PATIENCE):
+        deadlines_module.acquire(lock)
+    assert lock.locked()
+
+
 PROGRAM = """
 import logging, random, sys, threading, time
 from channelshim.kernel.deadlines import Deadlines

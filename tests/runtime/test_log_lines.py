@@ -132,6 +132,23 @@ def test_notes_are_written_without_anybody_asking(
     assert stream.getvalue().count("a note\n") == 2
 
 
+def test_thread_that_is_not_to_be_had_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., Any]
+) -> None:
+    stream = io.StringIO()
+    handler = handler_on(stream)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        handler.note(str, "first")
+    handler.note(str, "second")
+    wait_until(lambda: "second" in stream.getvalue())
+    assert "first" in stream.getvalue()
+
+
 def test_message_that_cannot_be_made_hides_no_other() -> None:
     stream = io.StringIO()
     handler = handler_on(stream)

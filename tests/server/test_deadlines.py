@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +98,52 @@ def test_no_more_are_replaced_than_there_are(
     assert held.stop(signal.SIGINT) == 0
     thread.join(PATIENCE_SECONDS)
     assert answers == [503]
+
+
+ALONE = """\
+runtime: python27
+api_version: 1
+threadsafe: {threadsafe}
+
+handlers:
+- url: /file
+  static_files: held.py
+  upload: held.py
+- url: /script/hangs
+  script: hangs.py
+- url: /script
+  script: short.py
+- url: /.*
+  script: held.app
+"""
+
+
+@pytest.mark.parametrize(
+    ("threadsafe", "hanging", "waiting"),
+    [("false", "/hang", "/word"), ("true", "/script/hangs", "/script")],
+)
+def test_handler_that_waits_for_one_that_hangs_is_told(
+    server: Servers, tmp_path: Path, threadsafe: str, hanging: str, waiting: str
+) -> None:
+    folder = tmp_path / "app"
+    shutil.copytree(HELD, folder)
+    (folder / "app.yaml").write_text(ALONE.format(threadsafe=threadsafe))
+    (folder / "hangs.py").write_text("import held; held.hang(None, None)")
+    (folder / "short.py").write_text("print 'Content-Type: text/plain'\nprint\n")
+    running = server(
+        folder,
+        "--automatic_restart=no",
+        f"--threads={WORKERS}",
+        "--request_deadline_seconds=0.2",
+    )
+    site = PlainSite(running.url)
+    assert site.ask(hanging)[0] == 500
+    for _ in range(2 * WORKERS):
+        assert site.ask(waiting)[0] == 500
+    # Or there would be no thread for this one.
+    assert site.ask("/file")[0] == 200
+    assert running.output.count("has not ended for") == 1
+    assert running.stop(signal.SIGINT) == 0
 
 
 def test_task_is_told_and_tried_again(server: Servers, wait_until: WaitUntil) -> None:

@@ -69,6 +69,19 @@ def test_what_is_behind_an_upgrade_to_another_protocol_is_answered(
     assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200"] * 4
 
 
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_upgrade_does_not_overtake_a_head_whose_end_comes_later(
+    site: PlainSite, cut: int
+) -> None:
+    first = get("/seen")
+    with site.raw(first[:-cut]) as peer:
+        # Another one's answer: the server has read what came before.
+        site.ask("/seen")
+        peer.sendall(first[-cut:] + site.handshake(site.token("ann")))
+        answers = until(peer, ACCEPTED)
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200", b"101"]
+
+
 @pytest.mark.parametrize(
     ("framing", "body"),
     [
@@ -235,6 +248,31 @@ async def test_read_that_was_under_way_is_kept(connection: Connection) -> None:
         connection.answer()
         await asyncio.sleep(0)
     assert connection.paths == ["/a", "/b", "/c"]
+
+
+def test_requests_are_one_at_a_time_however_they_are_cut() -> None:
+    chunks = b"3\r\nabc\r\n0\r\n\r\n"
+    chunked = get("/b", "Transfer-Encoding: chunked").replace(b"GET", b"POST") + chunks
+    long = get("/c", "Content-Length: 4").replace(b"GET", b"POST") + b"\r\n\r\n"
+    sent = get("/a") + chunked + long + get("/d")
+
+    @on_a_loop
+    async def run(connection: Connection) -> None:
+        for first in range(1, len(sent)):
+            # The second cut: one end of a head comes in three pieces, too.
+            for piece in (sent[:first], sent[first : first + 1], sent[first + 1 :]):
+                connection.protocol.data_received(piece)
+                await asyncio.sleep(0)
+                assert not connection.protocol.pipeline
+            for _ in range(4):
+                assert len(connection.waiting) == 1
+                connection.answer()
+                for _ in range(4):
+                    await asyncio.sleep(0)
+            assert connection.paths == ["/a", "/b", "/c", "/d"]
+            connection.paths.clear()
+
+    run()
 
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
