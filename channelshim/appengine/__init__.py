@@ -29,6 +29,7 @@ OURS: Final = {
     "google.appengine.api.logservice": "channelshim.appengine.api.logservice",
     "google.appengine.api.quota": "channelshim.appengine.api.quota",
     "google.appengine.api.xmpp": "channelshim.appengine.api.xmpp",
+    "google.appengine.dist": "channelshim.appengine.dist",
     "google.appengine.ext.vendor": "channelshim.appengine.ext.vendor",
     "google.appengine.ext.webapp": _OUR_WEBAPP,
     "google.appengine.ext.webapp.blobstore_handlers": (

@@ -86,6 +86,7 @@ def make_plan(settings: Settings, app: App, handover: Handover | None = None) ->
         application=Application(
             application_id,
             version=(config.version if config else "") or "1",
+            runtime=config.runtime if config else "python27",
             environment={
                 **(config.env_variables if config else {}),
                 **settings.env_var,

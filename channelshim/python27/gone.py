@@ -22,7 +22,6 @@ HINTS: Final[dict[str, str]] = {
     f"{_SDK}.api.rdbms": "use a database's own driver",
     f"{_SDK}.api.rdbms_mysqldb": "use a database's own driver",
     f"{_SDK}.api.remote_socket": "sockets need no service here",
-    f"{_SDK}.dist": "",
     f"{_SDK}.ext.admin": "the admin server has it",
     f"{_SDK}.ext.appstats": "",
     f"{_SDK}.ext.appstats.recording": "",
@@ -60,7 +59,6 @@ def _nothing(*args: Any, **named: Any) -> None:
 
 
 _WORKING: Final[dict[str, dict[str, Callable[..., Any]]]] = {
-    f"{_SDK}.dist": {"use_library": _nothing},
     f"{_SDK}.ext.appstats.recording": {"appstats_wsgi_middleware": _same},
     "dev_appserver": {"fix_sys_path": _nothing},
 }

@@ -25,12 +25,14 @@ class Application:
         application_id: APPLICATION_ID, without partition; "myapp".
         module: CURRENT_MODULE_ID.
         version: CURRENT_VERSION_ID's first half.
+        runtime: GAE_RUNTIME, as app.yaml names it.
         environment: env_variables of app.yaml.
     """
 
     application_id: str
     module: str = "default"
     version: str = "1"
+    runtime: str = "python27"
     environment: Mapping[str, str] | None = None
 
 
@@ -61,7 +63,7 @@ def request_variables(
         CURRENT_VERSION_ID=f"{application.version}.1",
         DEFAULT_VERSION_HOSTNAME=host,
         GAE_ENV="localdev",
-        GAE_RUNTIME="python27",
+        GAE_RUNTIME=application.runtime,
         HTTP_HOST=host,
         INSTANCE_ID="0",
         SERVER_SOFTWARE=SERVER_SOFTWARE,

@@ -49,12 +49,10 @@ def test_a_call_says_what_is_gone_and_what_to_use() -> None:
 
 
 def test_what_only_set_things_up_does_nothing() -> None:
-    from google.appengine.dist import use_library
     from google.appengine.ext.appstats import recording
 
     dev_appserver = importlib.import_module("dev_appserver")
     dev_appserver.fix_sys_path()
-    use_library("django", "1.2")
     program = object()
     assert recording.appstats_wsgi_middleware(program) is program
 
