@@ -6,9 +6,10 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
+from channelshim import limits
 from channelshim.appserver.libraries import missing_libraries
-from channelshim.appserver.scripts import Scripts
-from channelshim.appyaml.config import SCRIPT, AppConfig
+from channelshim.appserver.scripts import AppImportError, Scripts
+from channelshim.appyaml.config import NOTHING, SCRIPT, AppConfig
 from channelshim.runtime import ndb_state
 from channelshim.runtime.variables import Application, request_variables
 
@@ -34,14 +35,49 @@ def load_app(
     Raises:
         AppImportError: none can be loaded; the first one's error.
     """
-    scripts.enter_folder()
-    _set_process_variables(application, host)
-    _prepare(scripts, config)
+    enter_app(scripts, config, application, host)
     try:
         scripts.load_all(_named(config))
     finally:
         # Modules that query while they are imported leave ndb's state behind.
         ndb_state.finish()
+
+
+def load_module(scripts: Scripts, config: AppConfig) -> None:
+    """Import every script of a further module of the app.
+
+    What cannot be loaded is logged and answers 500.
+
+    Args:
+        scripts: of the app, its folder entered.
+        config: of the module.
+    """
+    _warn(config)
+    try:
+        scripts.load_all(_named(config))
+    except AppImportError as error:
+        _logger.error("%s\n%s", error, error.report)
+    finally:
+        ndb_state.finish()
+
+
+def enter_app(
+    scripts: Scripts, config: AppConfig, application: Application, host: str
+) -> None:
+    """Enter the app's folder, without importing more than appengine_config.py.
+
+    Args:
+        scripts: of the app.
+        config: its app.yaml.
+        application: what is the same for every request.
+        host: the server's own, with the port; modules read it at import.
+
+    Raises:
+        AppImportError: appengine_config.py raises.
+    """
+    scripts.enter_folder()
+    _set_process_variables(application, host)
+    _prepare(scripts, config)
 
 
 def adopt_app(scripts: Scripts, config: AppConfig) -> None:
@@ -78,6 +114,10 @@ def settle(
 
 def _prepare(scripts: Scripts, config: AppConfig) -> None:
     scripts.load_configuration()
+    _warn(config)
+
+
+def _warn(config: AppConfig) -> None:
     for warning in config.warnings:
         _logger.warning("%s", warning)
     for missing in missing_libraries(config.libraries):
@@ -88,17 +128,32 @@ def _named(config: AppConfig) -> list[str]:
     return [
         handler.target
         for handler in config.handlers
-        if handler.kind == SCRIPT and "\\" not in handler.target
+        if handler.kind == SCRIPT
+        and handler.target != NOTHING
+        and "\\" not in handler.target
     ]
 
 
 def _set_process_variables(application: Application, host: str) -> None:
     """Put into the process's own environment what modules read at import.
 
-    No user, and no time zone: other programs' ideas of those stay as they are.
+    The app was imported in its first request; here it is as if that warmed it up. No
+    user, and no time zone: other programs' ideas of those stay as they are.
     """
-    name, _, port = host.partition(":")
-    bare = {"SERVER_NAME": name, "SERVER_PORT": port or "80"}
+    name, _, port = host.rpartition(":")
+    bare = {
+        "HTTP_HOST": host,
+        "PATH_INFO": limits.PATH_WARMUP,
+        "QUERY_STRING": "",
+        "REMOTE_ADDR": limits.INSTANCE_REMOTE_ADDRESS,
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": name or host,
+        "SERVER_PORT": port if name else "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTPS": "off",
+        "REQUEST_SCHEME": "http",
+    }
     for key, value in request_variables(application, bare, None).items():
         if key != "TZ" and not key.startswith("USER_"):
             os.environ[key] = value

@@ -6,6 +6,8 @@ import difflib
 import logging
 import os
 import sys
+from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,11 +76,11 @@ def _group(ctx: click.Context) -> None:
 
 @with_settings()
 @_group.command("serve", cls=_OldFlags)
-@click.argument("app_dir", default=".")
+@click.argument("app", nargs=-1)
 @_version_option
-def _serve(app_dir: str, **settings: Any) -> None:
-    """Serve the app in the folder APP_DIR."""
-    serve(app_dir, settings)
+def _serve(app: tuple[str, ...], **settings: Any) -> None:
+    """Serve the app in the folder APP, or the modules whose YAML files are named."""
+    serve(app, settings)
 
 
 @_group.command("init")
@@ -106,6 +108,55 @@ def _rotate_secrets(app_dir: str, **settings: Any) -> None:
     click.echo(f"the next start signs with new secrets, kept in {folder}")
 
 
+@with_settings("application", "storage_path", "python27", "env_var", "log_level")
+@_group.command("shell", cls=SettingsCommand)
+@click.argument("app_dir", default=".")
+@click.option("-c", "program", help="Run this program instead.", metavar="PROGRAM")
+def _shell(app_dir: str, program: str | None, **settings: Any) -> None:
+    """Run Python with the app's modules and data; IPython where it is installed.
+
+    A server of the app may be running: it makes the calls then. What comes from
+    standard input is run as a program, in Python 3; modules of an app in Python 2.7
+    are imported as what they are.
+    """
+    from channelshim.cli import terminal
+    from channelshim.composition import commands
+
+    read = read_settings(settings, os.environ)
+    terminal.configure_logging(read.log_level)
+    sys.exit(commands.shell(_folder(app_dir), read, program, terminal.say))
+
+
+@with_settings("application", "storage_path", "python27", "env_var", "log_level")
+@_group.command("mail", cls=SettingsCommand)
+@click.argument("app_dir")
+@click.argument("file", type=click.File("rb"))
+@click.option("--to", "recipient", default="", help="Whom it is for; else its To.")
+def _mail(app_dir: str, file: Any, recipient: str, **settings: Any) -> None:
+    """Hand the mail in FILE (- for standard input) to the app's mail handler.
+
+    A server of the app may be running; otherwise the app is loaded for this mail.
+    """
+    from channelshim.cli import terminal
+    from channelshim.composition import commands
+
+    read = read_settings(settings, os.environ)
+    terminal.configure_logging(read.log_level)
+    address, status = commands.deliver_mail(
+        _folder(app_dir), read, file.read(), recipient
+    )
+    if status == HTTPStatus.NOT_FOUND:
+        raise ConfigurationError(
+            f"the app has no handler for /_ah/mail/{address}: app.yaml needs one, as "
+            "- url: /_ah/mail/.+"
+        )
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise ConfigurationError(
+            f"the app answered {status} to the mail for {address}; its log says why"
+        )
+    click.echo(f"the app has taken the mail for {address}")
+
+
 @_group.command("doctor")
 @click.argument("app_dir", default=".")
 def _doctor(app_dir: str) -> None:
@@ -131,20 +182,26 @@ def _test(arguments: tuple[str, ...]) -> None:
 
 @with_settings()
 @click.command(cls=_OldFlags, context_settings=_HELP)
+@click.argument("app", nargs=-1)
 @_version_option
-@click.argument("app_dir", default=".")
-def _dev_appserver(app_dir: str, **settings: Any) -> None:
-    """Serve the App Engine app in the folder APP_DIR, as the old command did."""
-    serve(app_dir, settings)
+def _dev_appserver(app: tuple[str, ...], **settings: Any) -> None:
+    """Serve the App Engine app in the folder APP, as the old command did.
+
+    APP may also be an app.yaml, or several such files and dispatch.yaml: modules.
+    """
+    serve(app, settings)
 
 
-def serve(app_dir: str, arguments: dict[str, Any]) -> None:
-    """Serve with settings from the command line; logs go to standard error."""
-    # A path of app.yaml itself was accepted by the old command too.
-    path = Path(app_dir)
-    # Even while an editor that writes files by renaming them leaves none there.
-    if path.name in ("app.yaml", "app.yml") and not path.is_dir():
-        path = path.parent
+def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
+    """Serve with settings from the command line; logs go to standard error.
+
+    Args:
+        app: a folder, or YAML files; nothing for the folder where this is started.
+        arguments: settings by name.
+    """
+    paths = [Path(each) for each in app] or [Path()]
+    if len(paths) == 1:
+        paths = [_folder(app[0] if app else ".")]
     from channelshim.cli import terminal
     from channelshim.composition import reloading
 
@@ -155,11 +212,20 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     if handover is None:
         for sentence in idle_sentences(arguments, os.environ):
             _logger.warning("%s", sentence)
-    _serve_app(path, settings, command, handover)
+    _serve_app(paths, settings, command, handover)
+
+
+def _folder(app_dir: str) -> Path:
+    """Return the app's folder; a path of its app.yaml was accepted in old times too."""
+    path = Path(app_dir)
+    # Even while an editor that writes files by renaming them leaves none there.
+    if path.name in ("app.yaml", "app.yml") and not path.is_dir():
+        return path.parent
+    return path
 
 
 def _serve_app(
-    path: Path,
+    paths: Sequence[Path],
     settings: Settings,
     command: Command,
     handover: Handover | None,
@@ -173,7 +239,7 @@ def _serve_app(
         terminal.complain(str(error), report=getattr(error, "report", ""))
         return _sentence(error)
 
-    left = doors.serve_folder(path, settings, command, handover, terminal.say, complain)
+    left = doors.serve_named(paths, settings, command, handover, terminal.say, complain)
     Ending(left).begin()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from google.protobuf.message import Message
 
@@ -51,6 +51,11 @@ class LegacyMessage(metaclass=_Kind):
         if contents is not None:
             self.MergeFromString(contents)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """The SDK's class, for `isinstance(request, datastore_pb.Query)`."""
+        return self._message_kind
+
     def __getattr__(self, name: str) -> Any:
         accessor = _accessor(type(self), name)
         if accessor is None:
@@ -65,7 +70,7 @@ class LegacyMessage(metaclass=_Kind):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return str(self._message)
@@ -187,14 +192,16 @@ def fill_module(module: ModuleType, of_today: Any) -> None:
     """Give a module the classes for the messages of one of today.
 
     Args:
-        module: `entity_pb`, for example.
+        module: `entity_pb`, for example; what it has already stays.
         of_today: the SDK's module of the same messages.
     """
+    names = module.__dict__
     for enum in of_today.DESCRIPTOR.enum_types_by_name.values():
-        module.__dict__.update(_enum_members(enum))
+        for name, value in _enum_members(enum).items():
+            names.setdefault(name, value)
     for name, descriptor in of_today.DESCRIPTOR.message_types_by_name.items():
         for path, kind in _nested(name, getattr(of_today, name), descriptor):
-            setattr(module, path, legacy_kind(kind))
+            names.setdefault(path, legacy_kind(kind))
 
 
 def _nested(path: str, kind: Any, descriptor: Any) -> Iterator[tuple[str, Any]]:

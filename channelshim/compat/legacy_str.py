@@ -75,10 +75,9 @@ class LegacyStr(bytes):
         return _in_kind(self, other) >= other
 
     def __hash__(self) -> int:
-        # Python 2.7 had one hash for equal ASCII text and bytes; so has Python 3
-        # (str and bytes hash alike when ASCII, PEP 456), which makes dict look-ups by
-        # body find text keys.
-        return bytes.__hash__(self)
+        # It equals its text, and finds it in a dictionary. Bytes and text that are
+        # ASCII have one hash anyway (PEP 456), so bytes find those, too.
+        return bytes.__hash__(self) if self.isascii() else hash(str(self))
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
@@ -138,6 +137,7 @@ def legacy_name(raw: bytes) -> LegacyStr:
             "__hash__": bytes.__hash__,
             "__class__": property(lambda self: of),
             "decode": bytes.decode,
+            "__reduce_ex__": lambda self, protocol: (legacy_str, (bytes(self),)),
         }
         kind = _name_kinds[of] = type(of.__name__, (of,), members)
     return kind(raw)

@@ -17,13 +17,16 @@ from types import ModuleType
 from typing import Any, Final
 
 from channelshim.compat.import_hooks import after_import
+from channelshim.compat.refused_modules import PLACEHOLDER
 
 _SDK: Final = "google.appengine"
 _SUFFIX: Final = "_pb"
 _SUFFIXES_OF_TODAY: Final = ("_bytes_pb2", "_pb2")
 
+_OWN: Final = f"{_SDK}.datastore.datastore_pb"
+"""The SDK itself uses this one, with the classes of today; it lacks those inside."""
+
 _RENAMED: Final = {
-    f"{_SDK}.datastore.datastore_pb": f"{_SDK}.datastore.datastore_v3_bytes_pb2",
     f"{_SDK}.datastore.datastore_v3_pb": f"{_SDK}.datastore.datastore_v3_bytes_pb2",
 }
 
@@ -50,9 +53,25 @@ def install() -> None:
     """Let the old names be imported, and submodules be attributes. Idempotent."""
     if not any(finder is _finder for finder in sys.meta_path):
         sys.meta_path.append(_finder)
+    after_import(_OWN, _add_inner_messages)
     after_import(_SDK, _import_on_demand)
     for name in (*_PACKAGES, *_HAVE_MESSAGES):
         after_import(f"{_SDK}.{name}", _import_on_demand)
+
+
+def _add_inner_messages(module: Any) -> None:
+    """Have `datastore_pb.Query_Filter` found; nobody who does not ask pays for it."""
+
+    def find(name: str) -> Any:
+        from channelshim.compat.legacy_messages import fill_module
+
+        if not name.startswith("_"):
+            fill_module(module, module.datastore_v3_pb2)
+            if name in module.__dict__:
+                return module.__dict__[name]
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+    module.__getattr__ = find
 
 
 def _import_on_demand(module: Any) -> None:
@@ -90,7 +109,9 @@ def _of_today(name: str) -> str | None:
     for suffix in _SUFFIXES_OF_TODAY:
         candidate = name.removesuffix(_SUFFIX) + suffix
         try:
-            if importlib.util.find_spec(candidate) is not None:
+            spec = importlib.util.find_spec(candidate)
+            # A name that refuses calls is no module of messages.
+            if spec is not None and spec.origin != PLACEHOLDER:
                 return candidate
         except ModuleNotFoundError:
             # The package itself is not there.

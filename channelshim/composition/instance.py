@@ -12,7 +12,8 @@ from channelshim.appserver.scripts import Scripts
 from channelshim.broker.memory import MemoryBroker
 from channelshim.broker.safety import wait_until_safe
 from channelshim.composition.clock import SystemClock
-from channelshim.composition.plan import Plan
+from channelshim.composition.control import ControlServer, Facts
+from channelshim.composition.plan import Module, Plan
 from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.dispatcher import (
     Dispatcher,
@@ -149,6 +150,12 @@ class Instance:
             executions,
             self.jobs.wake,
         )
+        self._control = ControlServer(
+            plan.store_directory,
+            self.threads,
+            {"call": _answer_call, "request": self._answer_request},
+        )
+        self._control.start()
 
     def serve(
         self,
@@ -157,6 +164,8 @@ class Instance:
         *,
         scripts: Scripts | None = None,
         is_app_broken: bool = False,
+        module: Module | None = None,
+        is_site: bool = True,
     ) -> AppServer:
         """Return a new application server of this instance.
 
@@ -166,30 +175,54 @@ class Instance:
             scripts: loaded ones; None for a WSGI app without an app.yaml.
             is_app_broken: whether wsgi_app is an error page in the place of the whole
                 app, handlers included.
+            module: which one it serves; None for the app's first.
+            is_site: whether the platform's requests come to it by themselves.
         """
         reports = None
         if self.plan.settings.allow_page_reports:
             reports = PageReports(self.tokens, self.clock)
+        config = self.plan.app.config if module is None else module.config
         server = AppServer(
             self.plan.app.directory,
-            None if is_app_broken else self.plan.app.config,
-            self.plan.application,
+            None if is_app_broken else config,
+            self.plan.application if module is None else module.application,
             self._login,
             wsgi_app=wsgi_app,
             scripts=scripts,
             exposure=exposure,
             page_reports=reports,
         )
-        self.sites.add(server)
+        if is_site:
+            self.sites.add(server)
         return server
 
     def close(self) -> None:
         """Save the windows and give the store back; `Front.close` calls it."""
+        self._control.close()
         self.broker.stop()
         self.store.close()
 
+    def _answer_request(self, facts: Facts, body: bytes) -> tuple[Facts, bytes]:
+        """Have the app answer a request of a command, as one of the platform's."""
+        answer = self.sites.dispatch(
+            InternalRequest(
+                "POST",
+                str(facts["path"]),
+                body,
+                str(facts.get("content_type", "")),
+                str(facts.get("remote_address", "")),
+            )
+        )
+        return {"status": answer.status}, answer.body
+
     def _secrets(self, purpose: str) -> Sequence[bytes]:
         return self.plan.secrets or self.store.secrets.get(purpose)
+
+
+def _answer_call(facts: Facts, body: bytes) -> tuple[Facts, bytes]:
+    from channelshim.services.forwarding import answer_call
+
+    return answer_call(facts, body)
 
 
 def _values_of(body: bytes) -> Values:

@@ -65,6 +65,8 @@ class LowererBase:
         self.surviving: set[str] = set()
         # Above 0 where Python 3 allows no `:=`: class bodies, what is iterated over.
         self.no_walrus: int = 0
+        # Above 0 in what a comprehension goes over, and in lambdas there.
+        self.in_source: int = 0
         self.in_generator_expression: int = 0
         self.in_comprehension: int = 0
         # Loops, `with`s, `try`s and handlers around, which Python counts.

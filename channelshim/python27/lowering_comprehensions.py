@@ -66,18 +66,23 @@ class ComprehensionLowerer(CallLowerer):
         fields = {"func": function, "args": values, "keywords": []}
         return make_at(ast.Call, node, fields)
 
+    def _source(self, node: Any) -> Any:
+        """Lower what a comprehension goes over."""
+        self.no_walrus += 1
+        self.in_source += 1
+        lowered = self.header(node)
+        self.in_source -= 1
+        self.no_walrus -= 1
+        return lowered
+
     def _parts(self, node: Any, leaking: set[str]) -> None:
         """Lower all parts; the first source belongs to the scope around."""
         first = node.generators[0]
-        self.no_walrus += 1
-        first.iter = self.header(first.iter)
-        self.no_walrus -= 1
+        first.iter = self._source(first.iter)
         self.in_comprehension += 1
         for part in node.generators:
             if part is not first:
-                self.no_walrus += 1
-                part.iter = self.header(part.iter)
-                self.no_walrus -= 1
+                part.iter = self._source(part.iter)
             part.target = self.target(part.target)
             self.expressions(part.ifs)
             if leaking:

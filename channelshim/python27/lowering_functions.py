@@ -42,7 +42,8 @@ class FunctionLowerer(ExpressionLowerer):
             self.surviving = scope.leaked.keys() | scope.except_names
         else:
             self.surviving = surviving_names(scope, parts)
-        self.no_walrus = 1 if scope.kind == "class" else 0
+        # Python looks into lambdas too, where a comprehension goes over them.
+        self.no_walrus = 1 if scope.kind == "class" else self.in_source
         self.in_generator_expression = self.in_comprehension = 0
         yield
         (

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-_PACKAGE: Final = "channelshim.channel"
+PACKAGE: Final = "channelshim.channel"
 _Field = descriptor_pb2.FieldDescriptorProto
 
 
@@ -50,7 +50,7 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         ("SendMessageResponse", ()),
     )
     file = descriptor_pb2.FileDescriptorProto(
-        name="channelshim/channel.proto", package=_PACKAGE, syntax="proto2"
+        name="channelshim/channel.proto", package=PACKAGE, syntax="proto2"
     )
     for name, fields in layout:
         message = file.message_type.add(name=name)
@@ -59,12 +59,14 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
     return file
 
 
-_pool = descriptor_pool.DescriptorPool()
-_pool.Add(_file())  # type: ignore[no-untyped-call,unused-ignore]
+POOL: Any = descriptor_pool.DescriptorPool()
+"""Of their own: the default pool is everybody's."""
+
+POOL.Add(_file())
 
 
 def _message(name: str) -> Any:
-    descriptor = _pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")
+    descriptor = POOL.FindMessageTypeByName(f"{PACKAGE}.{name}")
     return message_factory.GetMessageClass(descriptor)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
 import jinja2
 import pytest
 
-from channelshim.compat.legacy_str import LegacyStr
+from channelshim.compat.legacy_str import LegacyStr, legacy_name
 
 TEXT = "Grüße, 中文 😀"
 BODY: Any = LegacyStr(TEXT.encode())
@@ -70,6 +71,7 @@ def test_it_compares_and_hashes_as_text_and_as_bytes() -> None:
     plain: Any = LegacyStr(b"key")
     assert {"key": 1}[plain] == 1
     assert {b"key": 1}[plain] == 1
+    assert {TEXT: 1}[BODY] == {BODY: 1}[TEXT] == 1
 
 
 def test_what_it_cannot_be_added_to_is_a_type_error() -> None:
@@ -126,3 +128,17 @@ def test_it_is_a_template_and_is_encoded() -> None:
     body: Any = LegacyStr("%s: é".encode())
     assert body % "ann" == "ann: é"
     assert body.encode("latin-1") == b"%s: \xe9"
+
+
+def test_an_identifier_is_one_too() -> None:
+    name: Any = legacy_name(b"name")
+    kind: Any = type(name)
+    assert issubclass(kind, LegacyStr)
+    assert [name.__class__] == [LegacyStr]
+    assert {"name": 1}[name] == {name: 1}["name"] == {b"name": 1}[name] == 1
+    assert f"{name}: {name + '!'}, {name.decode()}" == "name: name!, name"
+    for copied in (pickle.loads(pickle.dumps(name)), copy.deepcopy(name)):
+        assert copied == name
+        assert type(copied) is LegacyStr
+    beyond: Any = legacy_name("é".encode())
+    assert {"é": 1}[beyond] == 1

@@ -211,7 +211,7 @@ import channelshim, sys
 from webtest import TestApp
 {program}
 client = TestApp(app, extra_environ={{"REMOTE_ADDR": "127.0.0.1"}})
-print(client.get("/").body)
+print(bytes(client.get("/").body))
 """
 
 

@@ -275,6 +275,7 @@ def _forms() -> Iterator[Case]:
         ("no value", FORM, b"a&b="),
         ("empty", FORM, b""),
         ("charset utf-8", f"{FORM}; charset=utf-8", b"a=%C3%A9"),
+        ("charset latin1", f"{FORM}; charset=iso-8859-1", b"a=%E9"),
         ("no type", "X-None: 1", b"a=1"),
         ("json", "Content-Type: application/json", b'{"a": 1}'),
         ("text", "Content-Type: text/plain", b"a=1"),

@@ -85,10 +85,13 @@ def test_a_returned_cmp_is_the_plain_one(left: Any, right: Any, last: Any) -> No
         assert returned_tuples(left, right, last) == plain_cmp(*pair)
 
 
-@pytest.mark.parametrize("value", [1j, {1}, datetime.date(2012, 1, 1)])
-def test_what_27_refused_is_refused_and_shown_once(value: Any) -> None:
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [(1j, 2), (2.5, 1j), (1j, 2j), (datetime.date(2012, 1, 1), "a")],
+)
+def test_what_27_refused_is_refused_and_shown_once(left: Any, right: Any) -> None:
     with pytest.raises(TypeError, match="not supported") as caught:
-        conditions(value, "a")
+        conditions(left, right)
     lines = [f.name for f in traceback.extract_tb(caught.tb) if f.filename == "main.py"]
     assert lines == ["f"]
 

@@ -203,3 +203,27 @@ def test_deep_caller_gets_a_syntax_error() -> None:
 
     with pytest.raises(SyntaxError, match="too deep"):
         descend_ever_deeper()
+
+
+PLACES = [
+    "[x for x in map(lambda y: %s, a)]",
+    "[x for z in a for x in map(lambda y: %s, z)]",
+    "[x for x in a if (lambda: %s)()]",
+    "[lambda: [x for x in f(lambda: %s)] for x in a]",
+    "{x: %s for x in f(%s)}",
+    "(%s for x in f(%s) if %s)",
+    "lambda x=%s: %s",
+    "a[%s:%s] if %s else `%s`",
+]
+VALUES = ["'%%s' %% b.c", "1 < d() < 3", "[e for e in g] and e", "cmp((h, 1), (i, 2))"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("value", VALUES)
+def test_names_of_ours_stand_only_where_python_3_allows_them(
+    place: str, value: str
+) -> None:
+    line = place.replace("%s", value.replace("%%", "%"))
+    text = f"{line}\nclass A:\n    {line}\ndef f(a):\n    {line}\n    return {line}\n"
+    translation = translate(text, "file.py")
+    compile(translation.tree, "file.py", "exec", dont_inherit=True)

@@ -81,7 +81,7 @@ def operations():
         yield "repr", lambda x: repr(x).lstrip("u")
 
 
-BY_PLACE = frozenset(["key", "set", "find", "case", "slice", "repr"])
+BY_PLACE = frozenset(["find", "case", "slice", "repr"])
 
 
 class Shower(object):

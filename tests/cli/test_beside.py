@@ -1,0 +1,239 @@
+"""`channelshim shell` and `channelshim mail`, with and without a running server."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from channelshim.composition import control
+from channelshim.errors import ConfigurationError
+from channelshim.kernel.threads import Threads
+from tests.lanes import timeout_factor
+from tests.servers import Server, Servers
+
+APP_YAML = """\
+application: notes
+runtime: python27
+handlers:
+- url: /.*
+  script: main.app
+"""
+
+APP = """\
+import webapp2
+from google.appengine.ext import ndb
+from google.appengine.ext.webapp import mail_handlers
+
+class Note(ndb.Model):
+    text = ndb.StringProperty()
+
+class Mail(mail_handlers.InboundMailHandler):
+    def receive(self, message):
+        Note(text='%s for %s' % (message.subject, message.to)).put()
+
+class All(webapp2.RequestHandler):
+    def get(self):
+        self.response.write('|'.join(sorted(note.text for note in Note.query())))
+
+class Fails(webapp2.RequestHandler):
+    def post(self):
+        raise ValueError
+
+app = webapp2.WSGIApplication([
+    ('/_ah/mail/fails@x', Fails), Mail.mapping(), ('/', All)])
+"""
+
+MAIL = b"From: a@x.example\nTo: Bob <bob@app.example>, c@d\nSubject: hello\n\ntext\n"
+
+PROGRAM = """\
+from main import Note
+Note(text='%s').put()
+
+@ndb.transactional
+def in_transaction():
+    Note(text='in a transaction').put()
+    taskqueue.add(url='/x', countdown=1000, transactional=True)
+
+in_transaction()
+memcache.set('key', 'kept')
+print(Note.query().count(), memcache.get('key'))
+channel.send_message('ann', 'from the shell')
+try:
+    taskqueue.Queue('missing').add(taskqueue.Task(url='/x'))
+except taskqueue.UnknownQueueError as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "app.yaml").write_text(APP_YAML)
+    (app / "main.py").write_text(APP)
+    return app
+
+
+def run(
+    *words: str, data: Path, text: str | bytes | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "channelshim", *words, f"--storage_path={data}"]
+    return subprocess.run(
+        command,
+        input=text.decode() if isinstance(text, bytes) else text,
+        stdin=subprocess.DEVNULL if text is None else None,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=data.parent,
+        timeout=60 * timeout_factor(),
+    )
+
+
+def page(server: Server) -> str:
+    with urllib.request.urlopen(f"http://localhost:{server.port}/") as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+@pytest.mark.served
+def test_a_shell_has_the_apps_data_with_and_without_a_server(
+    folder: Path, server: Servers, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    alone = run("shell", str(folder), "-c", PROGRAM % "alone", data=data)
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.stdout == "2 kept\nUnknownQueueError\n"
+    started = server(folder, storage_path=data)
+    beside = run("shell", str(folder), data=data, text=PROGRAM % "beside")
+    assert (beside.returncode, beside.stderr) == (0, "")
+    assert beside.stdout == "4 kept\nUnknownQueueError\n"
+    shown = page(started)
+    assert shown == "alone|beside|in a transaction|in a transaction"
+
+
+def test_a_program_that_raises_shows_its_own_lines(
+    folder: Path, tmp_path: Path
+) -> None:
+    done = run("shell", str(folder), "-c", "1\n1/0", data=tmp_path / "data")
+    assert done.returncode == 1
+    assert 'File "<shell>", line 2' in done.stderr
+    assert "channelshim" not in done.stderr
+    done = run("shell", str(folder), "-c", "print 1", data=tmp_path / "data")
+    assert done.returncode == 1
+    assert "SyntaxError" in done.stderr
+
+
+def test_a_shell_needs_an_app(tmp_path: Path) -> None:
+    done = run("shell", str(tmp_path), "-c", "1", data=tmp_path / "data")
+    assert done.returncode == 1
+    assert "there is no app.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.served
+def test_mail_reaches_the_app_with_and_without_a_server(
+    folder: Path, server: Servers, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    file = tmp_path / "mail.eml"
+    file.write_bytes(MAIL)
+    done = run("mail", str(folder), str(file), data=data)
+    assert done.stdout == "the app has taken the mail for bob@app.example\n"
+    started = server(folder, storage_path=data)
+    done = run("mail", str(folder), "-", "--to=d@e.example", data=data, text=MAIL)
+    assert done.stdout == "the app has taken the mail for d@e.example\n"
+    line = "hello for Bob <bob@app.example>, c@d"
+    assert page(started) == f"{line}|{line}"
+    done = run("mail", str(folder), str(file), "--to=fails@x", data=data)
+    assert done.returncode == 1
+    assert "the app answered 500 to the mail for fails@x" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mail", "sentence"),
+    [
+        (b"Subject: x\n\n", "the mail has no To address: say whom it is for"),
+        (b"To: nobody\n\n", "the mail has no To address"),
+        (b"To: a@b\n\n", "the app has no handler for /_ah/mail/a@b: app.yaml needs"),
+    ],
+)
+def test_mail_that_cannot_be_delivered_is_one_sentence(
+    folder: Path, tmp_path: Path, mail: bytes, sentence: str
+) -> None:
+    (folder / "app.yaml").write_text(APP_YAML.replace("/.*", "/x"))
+    done = run("mail", str(folder), "-", data=tmp_path / "data", text=mail)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def echo(facts: control.Facts, body: bytes) -> tuple[control.Facts, bytes]:
+    if body == b"raise":
+        raise ValueError("no")
+    return {"had": sorted(facts)}, body
+
+
+@pytest.mark.parametrize("depth", [1, 12])
+def test_a_question_is_answered_and_its_errors_told(tmp_path: Path, depth: int) -> None:
+    folder = tmp_path.joinpath(*["a rather long name" for _ in range(depth)])
+    folder.mkdir(parents=True)
+    assert control.connect(folder) is None
+    threads = Threads()
+    served = control.ControlServer(folder, threads, {"echo": echo})
+    served.start()
+    mode = (folder / control.NAME).stat().st_mode
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o600
+    asking = [control.connect(folder) for _ in range(3)]
+    for each in asking:
+        assert each is not None
+        assert each.ask("echo", b"\0x", more=1) == ({"had": ["ask", "more"]}, b"\0x")
+        with pytest.raises(ConfigurationError, match="ValueError: no"):
+            each.ask("echo", b"raise")
+        with pytest.raises(ConfigurationError, match="cannot answer 'other'"):
+            each.ask("other")
+    assert threads.restarts() == {}
+    served.close()
+    assert not (folder / control.NAME).exists()
+    assert control.connect(folder) is None
+    for each in asking:
+        assert each is not None
+        each.close()
+
+
+def test_the_socket_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / control.NAME).write_bytes(b"")
+    assert control.connect(tmp_path) is None
+    served = control.ControlServer(tmp_path, Threads(), {"echo": echo})
+    served.start()
+    found = control.connect(tmp_path)
+    assert found is not None
+    found.ask("echo")
+    found.close()
+    served.close()
+
+
+def test_what_is_no_question_ends_the_command_alone(tmp_path: Path) -> None:
+    served = control.ControlServer(tmp_path, threads := Threads(), {"echo": echo})
+    served.start()
+    from multiprocessing.connection import Client
+
+    for frame in (b"{", b"[]", b"\xff", b"null"):
+        with Client(os.fspath(tmp_path / control.NAME), family="AF_UNIX") as client:
+            client.send_bytes(frame)
+            with pytest.raises((EOFError, OSError)):
+                client.recv_bytes()
+    found = control.connect(tmp_path)
+    assert found is not None
+    found.ask("echo")
+    found.close()
+    assert threads.restarts() == {}
+    served.close()
