@@ -396,6 +396,7 @@ def test_outside_write_is_found(line: str, tmp_path: Path) -> None:
 
 
 SHARED_BY_THE_PROCESS = {
+    "appengine/dist/__init__.py": "Google's use_library",
     "appengine/api/channel/channel.py": "ids that were checked; a bounded memory",
     "appengine/ext/webapp/django_settings.py": "Django has one configuration",
     "appengine/ext/webapp/template.py": "Google's register_template_library",

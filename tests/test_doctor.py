@@ -188,3 +188,38 @@ def test_other_files_are_named_when_they_cannot_be_read(tmp_path: Path) -> None:
     assert status == doctor.OK
     assert "cron.yaml: it cannot be read" in text
     assert "queue.yml, line 2: a queue needs a name" in text
+
+
+@pytest.mark.parametrize(
+    ("runtime", "source", "is_noted"),
+    [
+        ("python", "from google.appengine.ext.webapp import template\n", True),
+        ("python", "from google.appengine.ext.webapp import util, template\n", True),
+        ("python", "import google.appengine.ext.webapp.template\n", True),
+        ("python", "from google.appengine.ext import webapp\n", False),
+        (
+            "python",
+            "from google.appengine.ext.webapp import template\n"
+            "from google.appengine.dist import use_library\n"
+            "use_library('django', '1.2')\n",
+            False,
+        ),
+        (
+            "python",
+            "from google.appengine.ext.webapp import template\n"
+            "from google.appengine.dist import use_library\n"
+            "use_library('django', '0.96')\n",
+            True,
+        ),
+        ("python27", "from google.appengine.ext.webapp import template\n", False),
+    ],
+)
+def test_templates_that_escape_nothing_are_noted(
+    tmp_path: Path, runtime: str, source: str, is_noted: bool
+) -> None:
+    (tmp_path / "app.yaml").write_text(
+        f"runtime: {runtime}\nhandlers:\n- url: .*\n  script: main.py\n"
+    )
+    (tmp_path / "main.py").write_text(source)
+    text, _ = doctor.report(tmp_path)
+    assert ("webapp.template escapes nothing" in text) is is_noted

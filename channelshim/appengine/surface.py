@@ -108,7 +108,7 @@ ROWS: Final = (
         f"{_GOOGLE}.api.taskqueue.taskqueue_service_pb",
     ),
     _other(f"{_GOOGLE}.api.search.stub.geo_util", f"{_GOOGLE}.api.search.geo_util"),
-    *_ours("dist", "the library that is installed counts", status=IDLE),
+    *_ours("dist", "the version of Django says how webapp.template renders"),
     *_ours(
         "ext.appstats ext.appstats.recording ext.appstats.ui",
         "nothing is recorded",

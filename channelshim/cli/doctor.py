@@ -29,6 +29,7 @@ from channelshim.cli.doctor_python27 import (
     read_source,
     why_not,
 )
+from channelshim.cli.doctor_templates import template_remarks
 from channelshim.compat.refused_modules import PLACEHOLDER
 from channelshim.composition.plan import is_python27
 from channelshim.composition.reading import ENDINGS, find_file, read_app
@@ -108,6 +109,7 @@ def report(app_dir: Path) -> tuple[str, int]:
         # The base of a setting's globs.
         readers = AppFiles([str(app_dir)], settings.python3_files)
     sources, remarks, refused = _sources(app_dir, readers)
+    remarks += template_remarks(config, _python_files(app_dir))
     findings = [*_libraries(config), *sources]
     lines = [
         f"{app_dir}: runtime {config.runtime}, "

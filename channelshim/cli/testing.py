@@ -46,6 +46,9 @@ def install(*, python27: bool | None = None) -> Dialect:
     settings = read_settings({"python27": python27}, os.environ)
     folder, config = _app_around(Path.cwd())
     dialect: Dialect = PYTHON3
+    if config is not None:
+        # Templates ask it, as in a request.
+        os.environ.setdefault("GAE_RUNTIME", config.runtime)
     if is_python27(settings, config):
         dialect = python27_of(
             folder, python3_files=settings.python3_files, cache=settings.python27_cache

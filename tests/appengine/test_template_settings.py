@@ -61,10 +61,10 @@ def test_dates_and_numbers_need_no_settings(tmp_path: Path) -> None:
         "expect(render('{{ w|time:\"H:i\" }}', w=when.time()), '15:06')",
         "expect(render('{{ f|floatformat:2 }}', f=3.14159), '3.14')",
         "expect(render('{{ f }}', f=1234.5), '1234.5')",
-        "expect(render('{{ n|filesizeformat }}', n=1234567), '1.2\\xa0MB')",
+        "expect(render('{{ n|filesizeformat }}', n=1234567), '1.2 MB')",
         "expect(render('{{ b|yesno:\"a,b\" }}{{ b|yesno }}', b=True), 'ayes')",
         "expect(render('{{ w|timesince:v }}', w=when, v=when.replace(year=2013)),"
-        " '1\\xa0year')",
+        " '1 year')",
         "expect(render('{{ t|truncatechars:4 }}', t='abcdef'), 'abc…')",
         "expect(render('{% now \"Y\" %}').isdigit(), True)",
         "expect(render('{% debug %}{% csrf_token %}{{ _(\"hello\") }}'), 'hello')",

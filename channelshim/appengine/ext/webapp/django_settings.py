@@ -91,8 +91,21 @@ def context_options() -> dict[str, Any]:
     """
     if not _is_configured():
         return {"use_l10n": False, "use_tz": False}
-    is_wanted = settings.is_overridden("USE_L10N") and settings.USE_L10N
-    return {"use_l10n": bool(is_wanted)}
+    return {"use_l10n": has_formats_of_language()}
+
+
+def has_formats_of_language() -> bool:
+    """Return whether dates and numbers are written as the language's people do."""
+    return bool(
+        _is_configured() and settings.is_overridden("USE_L10N") and settings.USE_L10N
+    )
+
+
+def is_translated() -> bool:
+    """Return whether texts are in another language than English."""
+    if not _is_configured() or not settings.USE_I18N:
+        return False
+    return not (translation.get_language() or "en").startswith("en")
 
 
 def _is_configured() -> bool:

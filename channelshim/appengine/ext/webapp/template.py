@@ -1,6 +1,7 @@
 """google.appengine.ext.webapp.template: Django's templates, without Django's rest.
 
-Needs the extra `channelshim[django]`.
+Needs the extra `channelshim[django]`. Tags, filters and lookups are those of the SDK's
+Django, 0.96 or 1.2, on today's.
 """
 
 from __future__ import annotations
@@ -8,19 +9,16 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 try:
-    from django.template import (
-        Context,
-        Engine,
-        Library,
-        Node,
-        Template,
-        TemplateSyntaxError,
-    )
+    from django.template import Engine, Library
 
     from channelshim.appengine.ext.webapp import django_settings
+    from channelshim.appengine.ext.webapp.template_language import (
+        OldContext,
+        OldTemplate,
+    )
 except ImportError as error:  # pragma: no cover -- the lane without the extra
     raise ImportError(
         "google.appengine.ext.webapp.template needs Django: "
@@ -28,6 +26,7 @@ except ImportError as error:  # pragma: no cover -- the lane without the extra
     ) from error
 
 __all__ = [
+    "Context",
     "Template",
     "create_template_register",
     "load",
@@ -35,9 +34,50 @@ __all__ = [
     "render",
 ]
 
-_libraries: list[str] = []
+_HERE: Final = "channelshim.appengine.ext.webapp"
+
+_BUILTINS: Final = (
+    f"{_HERE}.template_filters",
+    f"{_HERE}.template_numbers",
+    f"{_HERE}.template_tags",
+    f"{_HERE}.template_includes",
+)
+
+_LIBRARIES: Final = {
+    "cache": "django.templatetags.cache",
+    "humanize": "django.contrib.humanize.templatetags.humanize",
+    "i18n": "django.templatetags.i18n",
+}
+"""What `{% load %}` finds."""
+
+_registered: list[str] = []
 
 django_settings.install()
+
+
+class Context(OldContext):
+    """The variables of a template."""
+
+    def __init__(
+        self, dict_: Any = None, autoescape: bool | None = None, **options: Any
+    ) -> None:
+        django_settings.prepare()
+        options = {**django_settings.context_options(), **options}
+        super().__init__(dict_, autoescape, **options)
+
+
+class Template(OldTemplate):
+    """A template of a text; it includes and extends none by name."""
+
+    def __init__(
+        self,
+        template_string: Any,
+        origin: Any = None,
+        name: str | None = None,
+        engine: Any = None,
+    ) -> None:
+        engine = engine or _engine("", tuple(_registered), is_debug=False)
+        super().__init__(template_string, origin, name, engine)
 
 
 def render(
@@ -48,14 +88,13 @@ def render(
     Args:
         template_path: its file; others that it includes stand in the same folder.
         template_dict: its variables.
-        debug: look at the file again, even if it is known already.
+        debug: look at the file again, even if it is known already, and raise the error
+            of an include, which otherwise prints nothing.
 
-    Differs: texts are escaped, as in the last SDK; the first runtime did not.
+    Differs: D36.
     """
     template = load(template_path, debug)
-    django_settings.prepare()
-    context = Context(dict(template_dict), **django_settings.context_options())
-    text: str = template.render(context)
+    text: str = template.render(Context(template_dict))
     return text
 
 
@@ -63,9 +102,8 @@ def load(path: str, debug: bool = False) -> Any:
     """Return the compiled template of a file, compiled again when it has changed."""
     absolute = os.path.abspath(path)
     folder, name = os.path.split(absolute)
-    if debug:
-        return _engine(folder, tuple(_libraries)).get_template(name)
-    return _compiled(absolute, os.path.getmtime(absolute), tuple(_libraries))
+    django_settings.prepare()
+    return _engine(folder, tuple(_registered), is_debug=debug).get_template(name)
 
 
 def register_template_library(package_name: str) -> None:
@@ -75,8 +113,8 @@ def register_template_library(package_name: str) -> None:
         package_name: dotted; the module has a `register` from
             `create_template_register`.
     """
-    if package_name not in _libraries:
-        _libraries.append(package_name)
+    if package_name not in _registered:
+        _registered.append(package_name)
 
 
 def create_template_register() -> Any:
@@ -84,55 +122,13 @@ def create_template_register() -> Any:
     return Library()
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(path: str, modified_at: float, libraries: tuple[str, ...]) -> Any:
-    folder, name = os.path.split(path)
-    return _engine(folder, libraries).get_template(name)
-
-
 @functools.lru_cache(maxsize=64)
-def _engine(folder: str, libraries: tuple[str, ...]) -> Any:
-    # Our own tags first: Django 4 has dropped ifequal, which templates of 2010 use.
-    loaders = ["django.template.loaders.filesystem.Loader"]
-    return Engine(dirs=[folder], builtins=[__name__, *libraries], loaders=loaders)
-
-
-register: Any = Library()
-
-
-class _IfEqual(Node):  # type: ignore[misc]
-    """`{% ifequal a b %}…{% else %}…{% endifequal %}`."""
-
-    def __init__(
-        self, values: tuple[Any, Any], then: Any, otherwise: Any, *, is_equal: bool
-    ) -> None:
-        self._values = values
-        self._then = then
-        self._otherwise = otherwise
-        self._is_equal = is_equal
-
-    def render(self, context: Any) -> str:
-        """Return the branch that holds."""
-        first, second = (value.resolve(context, True) for value in self._values)
-        branch = self._then if (first == second) == self._is_equal else self._otherwise
-        text: str = branch.render(context)
-        return text
-
-
-def _if_equal(parser: Any, token: Any) -> _IfEqual:
-    tag, *values = token.split_contents()
-    if len(values) != 2:
-        raise TemplateSyntaxError(f"{tag} takes two values")
-    end = f"end{tag}"
-    first, second = (parser.compile_filter(value) for value in values)
-    then = parser.parse(("else", end))
-    otherwise = type(then)()
-    if parser.next_token().contents == "else":
-        otherwise = parser.parse((end,))
-        parser.delete_first_token()
-    is_equal = tag == "ifequal"
-    return _IfEqual((first, second), then, otherwise, is_equal=is_equal)
-
-
-register.tag("ifequal", _if_equal)
-register.tag("ifnotequal", _if_equal)
+def _engine(folder: str, registered: tuple[str, ...], *, is_debug: bool) -> Any:
+    # The last of a name wins: Django's own, then ours, then the app's.
+    return Engine(
+        dirs=[folder] if folder else [],
+        debug=is_debug,
+        builtins=[*_BUILTINS, *registered],
+        libraries=_LIBRARIES,
+        loaders=[f"{_HERE}.template_language.OldLoader"],
+    )
