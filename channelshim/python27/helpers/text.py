@@ -310,7 +310,7 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_type": type27,
     "_p27_join": join27,
     "_p27_keywords": keywords27,
-    "_p27_native": NativeStr,
+    "_p27_text": str,
     "_p27_in": in27,
     "_p27_text_method": text_method,
     "_p27_encode": encode27,
