@@ -53,6 +53,15 @@ _READ_BY_NAME: Final = OLD_NAMES | SPECIAL_METHODS | {"next"}
 _LOADED: Final = _METHODS | _READ_BY_NAME | {"join"}
 """Attributes that are read through `_p27_attr`."""
 
+_ITERATING: Final = frozenset(
+    "all any dict enumerate filter frozenset iter list map reduce reversed set sorted "
+    "sum tuple zip".split()
+)
+"""Functions that go through a sequence that they are given."""
+
+_HANDLED: Final = "exception"
+"""What webapp's `handle_exception(self, exception, debug_mode)` is given."""
+
 _BY_NAME: Final = _LOADED | {"message"}
 """Attributes that getattr() and hasattr() find though Python 3 has none."""
 
@@ -85,7 +94,7 @@ class CallLowerer(LowererBase):
         arguments, keywords = node.args, node.keywords
         for number, argument in enumerate(arguments):
             if argument.__class__ is ast.Starred:
-                argument.value = self.expr(argument.value)
+                argument.value = self.spread_error(self.expr(argument.value))
             else:
                 arguments[number] = self.expr(argument)
         for keyword in keywords:
@@ -102,6 +111,8 @@ class CallLowerer(LowererBase):
             special = _FUNCTIONS.get(function.id)
             if special is not None and self.is_builtin(function.id):
                 return special(self, node)
+            if function.id in _ITERATING and self.is_builtin(function.id):
+                arguments[:] = map(self.spread_error, arguments)
         return node
 
     def true_name(self, name: str) -> str:
@@ -119,7 +130,8 @@ class CallLowerer(LowererBase):
             return helper
         if name == "join":
             if len(arguments) == 1 and not keywords and not _has_star(arguments):
-                return call_at(node, "_p27_join", [function.value, *arguments])
+                parts = map(self.spread_error, arguments)
+                return call_at(node, "_p27_join", [function.value, *parts])
         elif name == "next" and not arguments and not keywords:
             return call_at(node, "_p27_next", [function.value])
         elif name in _TAKE_TEXT:
@@ -241,8 +253,9 @@ class CallLowerer(LowererBase):
 
     def spread_error(self, node: Any) -> Any:
         """Return a lowered value; a caught exception stands for its arguments."""
-        if node.__class__ is ast.Name and node.id in self.scope.except_names:
-            return call_at(node, "_p27_args", [node])
+        if node.__class__ is ast.Name:
+            if node.id in self.scope.except_names or node.id == _HANDLED:
+                return call_at(node, "_p27_args", [node])
         return node
 
     def item_of_bytes(self, node: Any) -> Any:

@@ -143,6 +143,10 @@ class OperatorLowerer(LowererBase):
             index.elts = [self.key(part) for part in index.elts]
         return index
 
+    def spread_error(self, node: Any) -> Any:
+        """Return a lowered value; a caught exception stands for its arguments."""
+        raise NotImplementedError
+
     # Order.
 
     def comparison(self, node: Any) -> Any:
@@ -206,6 +210,7 @@ class OperatorLowerer(LowererBase):
         form stays native, and so does a name of the commonest classes. Classes of
         bytes are many: 2.7's str, the SDK's Blob, subclasses of an app's own.
         """
+        container = node.comparators[0] = self.spread_error(container)
         if container.__class__ in _NO_TEXT or self._is_no_bytes(item):
             return node
         helper: Any = call_at(node, "_p27_in", [item, container])

@@ -238,7 +238,11 @@ STATEMENTS = [
     ("raise A, b", "raise _p27_exception(A, b)"),
     ("raise A, b, c", "raise _p27_exception(A, b, c)"),
     ("raise A", "raise A"),
-    ("raise A, 'b' % c + d", "raise A('b' % c + d)"),
+    ("raise A, 'b' % c + d", "raise A('b' % c + d) if A.__class__ is _p27_class "
+     "else _p27_exception(A, 'b' % c + d)"),
+    ("raise a.A, 'b'", "raise _p27_exception(a.A, 'b')"),
+    ("raise (A, B), 'b'", "raise _p27_exception((A, B), 'b')"),
+    ("raise (A, B)", "raise _p27_exception((A, B))"),
     ("f.func_name = 'a'", "_p27_old(f).func_name = 'a'"),
     ("for a in range(b): pass", "for a in _p27_range(b):\n    pass"),
     ("range = f\nfor a in range(b): pass",
