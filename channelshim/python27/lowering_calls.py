@@ -28,6 +28,12 @@ _TAKE_TEXT: Final = frozenset(
 )
 """Methods of text that are given text, or bytes."""
 
+_GIVE_BYTES: Final = frozenset(
+    "get_data get_payload peek read read1 read_byte readall readframes readline "
+    "readlines recv recv_bytes recvfrom tobytes toprettyxml toxml".split()
+)
+"""Methods of objects that the library makes by itself, where its answer is bytes."""
+
 _LISTED: Final = frozenset(("keys", "values", "items"))
 _VIEWED: Final = {
     "_p27_iterkeys": "keys",
@@ -136,6 +142,8 @@ class CallLowerer(LowererBase):
             return call_at(node, "_p27_next", [function.value])
         elif name in _TAKE_TEXT:
             return self.text_method(node)
+        elif name in _GIVE_BYTES:
+            return call_at(node, "_p27_answer", [node])
         elif name in _READ_BY_NAME:
             node.func = self.attribute(function)
         elif _may_reach_object(node, function):

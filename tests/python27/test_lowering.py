@@ -108,6 +108,8 @@ EXPRESSIONS = [
     ("a.split(',', 1)", "a.split(',', 1)"),
     ("a.replace(hour=b)", "a.replace(hour=b)"),
     ("a.count(*b)", "a.count(*b)"),
+    ("a.tobytes()", "_p27_answer(a.tobytes())"),
+    ("f(a).readline(b)", "_p27_answer(f(a).readline(b))"),
     # Methods that Python 3 lacks or changed.
     ("f().items()", "_p27_items(f())"),
     ("a.items()", "_p27_list(a.items()) if a.__class__ is _p27_dict "

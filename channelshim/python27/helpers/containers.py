@@ -34,7 +34,9 @@ def _is_app_generator(value: Any) -> bool:
 
 def _is_of_app(function: Any) -> bool:
     """Tell whether a function is in source of 2.7."""
-    return isinstance(function, FunctionType) and "_p27_div" in function.__builtins__
+    if not isinstance(function, FunctionType):
+        return False
+    return "_p27_div" in getattr(function, "__builtins__", ())
 
 
 def keys(owner: Any, *args: Any, **named: Any) -> Any:
