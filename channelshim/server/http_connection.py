@@ -63,6 +63,8 @@ class HttpConnection(HttpToolsProtocol, Watched):
         # What comes is dropped: the peer is to take what was said, and to close.
         self._is_lingering = False
         self._is_refused = False
+        # What was read is still answered, and no further request is read.
+        self._is_stopping = False
         # Why what came behind the request in hand is refused.
         self._refusal = ""
         # Kept until its turn, and how much of it is parsed.
@@ -101,10 +103,19 @@ class HttpConnection(HttpToolsProtocol, Watched):
 
     def _release(self) -> None:
         """Read again, unless the app is to take some of a body first."""
+        if self._is_stopping and not (self._is_lingering or self._is_in_body):
+            return
         self._flow.is_held = False
         is_full = self._is_in_body and len(self.cycle.body) > HIGH_WATER_LIMIT
         if not (is_full or self.transport.is_closing()):
             self.flow.resume_reading()
+
+    def shutdown(self) -> None:
+        """Close, or have the last answer do so; called again and again by a stop."""
+        if self._unparsed and not self._is_lingering:
+            self._is_stopping = True
+        else:
+            super().shutdown()
 
     def give_up(self) -> bool:
         """End the connection at the end of a stop.

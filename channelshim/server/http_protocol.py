@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import logging
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final
 
 import httptools
 
 from channelshim.server import request_line
-from channelshim.server.bridge import AsgiApp
 from channelshim.server.http_connection import BAD_REQUEST, HttpConnection
+from channelshim.server.response import Connection
 from channelshim.server.uvicorn_names import RequestResponseCycle, check_names
 from channelshim.transports import handshake
 from channelshim.transports.acceptor import Acceptor
@@ -33,7 +33,9 @@ _HEAD_END = b"\r\n\r\n"
 
 _VERSIONS = frozenset({"1.0", "1.1"})
 
-Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
+_logger: Final = logging.getLogger("channelshim.server")
+
+Begin = Callable[[Connection, RequestResponseCycle], None]
 
 
 class HttpProtocol(HttpConnection):
@@ -53,15 +55,13 @@ class HttpProtocol(HttpConnection):
 
     # Filled in by `for_server`: uvicorn makes protocols from a class.
     acceptor: ClassVar[Acceptor | None]
-    begin: ClassVar[
-        staticmethod[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
-    ]
+    begin: ClassVar[staticmethod[[Connection, RequestResponseCycle], None]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_feeding = False
         self._is_deaf = False
-        self._begun: tuple[RequestResponseCycle, Any] | None = None
+        self._begun: RequestResponseCycle | None = None
         self._header_bytes = 0
         self._hosts = 0
         self._is_in_head = True
@@ -133,7 +133,7 @@ class HttpProtocol(HttpConnection):
             self._upgrade(data[at:])
             return
         if begun is not None:
-            self._start_asgi_task(*begun)
+            self._start(begun)
         elif self._is_in_body and not self._charge_body():
             return
         if at < len(data):
@@ -184,21 +184,32 @@ class HttpProtocol(HttpConnection):
         return len(piece)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Answer a request, by a task only if it needs one.
+        """Answer a request; uvicorn would run an ASGI application.
 
-        Decided when all that came with its head is read: most bodies have come whole.
+        Begun when all that came with its head is read: most bodies have come whole.
         """
         if self._is_feeding:
-            self._begun = (cycle, app)
-            return
-        start = super()._start_asgi_task
+            self._begun = cycle
+        else:
+            self._start(cycle)
+
+    def _start(self, cycle: RequestResponseCycle) -> None:
         if self._is_in_body:
             self._keeps_alive, cycle.keep_alive = cycle.keep_alive, False
-            start(cycle, app)
-        elif cycle.waiting_for_100_continue or not self.begin(
-            cycle, partial(start, cycle)
-        ):
-            start(cycle, app)
+        self.begin(self, cycle)
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine as a task that the server's stop cancels."""
+        task = self.loop.create_task(self._logged(coroutine))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _logged(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coroutine
+        except Exception:
+            _logger.exception("an answer failed")
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """Go on with what waits, or wait for another request."""
@@ -383,8 +394,7 @@ def for_server(
 
     Args:
         acceptor: takes WebSockets; None refuses them.
-        begin: answers a request that is here whole without a task, or returns False;
-            also takes what starts a task for it.
+        begin: answers a request whose head is here.
         table: owns the connections; the acceptor's.
     """
     check_names()

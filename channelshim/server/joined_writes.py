@@ -48,6 +48,18 @@ class JoinedWrites:
         self._held.append(data)
         self.written_bytes += len(data)
 
+    def write_now(self, data: bytes) -> None:
+        """Write data that is all of an answer: nothing will come to be joined with."""
+        if self._held:
+            self.write(data)
+        elif not (self._is_over or self.transport.is_closing()):
+            self.written_bytes += len(data)
+            self.transport.write(data)
+
+    def count(self, size: int) -> None:
+        """Note that so many bytes were written to the socket past this."""
+        self.written_bytes += size
+
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait, those of this turn included."""
         return self.transport.get_write_buffer_size() + sum(map(len, self._held))

@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 
@@ -23,19 +23,17 @@ from channelshim.hub.pacing import Pacing
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
 from channelshim.kernel.wakeups import Wakeups
-from channelshim.server.bridge import AsgiApp, WsgiBridge
-from channelshim.server.exchange import CallSoon
+from channelshim.server.bridge import CallSoon, WsgiBridge
 from channelshim.server.executor import ThreadExecutor
 from channelshim.server.http_connection import HttpConnection
 from channelshim.server.http_protocol import for_server
-from channelshim.server.request_body import Receive, Scope, disconnected
-from channelshim.server.response_events import Send, send_whole
+from channelshim.server.request_body import Scope, disconnected
+from channelshim.server.response import Connection, Response
 from channelshim.server.stopping import Bound
 from channelshim.server.workers import Workers
 from channelshim.transports import connection_table
 from channelshim.transports.acceptor import Acceptor
 from channelshim.transports.connection_table import ConnectionTable
-from channelshim.transports.polling import Reply
 from channelshim.transports.routes import PATHS, Request, Routes
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import WebSocketProtocol
@@ -86,7 +84,7 @@ def _bind_sentence(host: str, port: int, error: OSError) -> str:
 
 
 class Application:
-    """The ASGI application of one listener: channels on the loop, the app in workers.
+    """What answers at one listener: channels on the loop, the app in workers.
 
     Args:
         bridge: to the app.
@@ -106,32 +104,26 @@ class Application:
         """Return how many polls have not been answered."""
         return 0 if self._routes is None else self._routes.polls_in_hand
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        routes = self._routes
-        if routes is None or scope["path"] not in self._own_paths:
-            await self.bridge(scope, receive, send)
-            return
-        request = _request(scope)
-        reply = routes.reply_at_once(request)
-        if reply is None:
-            reply = await _watched(routes, request, receive)
-        await send_whole(send, reply.status, reply.headers, reply.body)
-
-    def begin(
-        self, cycle: RequestResponseCycle, start: Callable[[AsgiApp], None]
-    ) -> bool:
-        """Answer without a task, as WsgiBridge.begin does; False when one is needed."""
-        path = cycle.scope["path"]
-        return path not in self._own_paths and self.bridge.begin(cycle, start)
+    def begin(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+        """Answer a request, whose head has come."""
+        if self._routes is not None and cycle.scope["path"] in self._own_paths:
+            response = Response(connection, cycle)
+            connection.run(_answer_channel(self._routes, response))
+        else:
+            self.bridge.begin(connection, cycle)
 
 
-async def _watched(routes: Routes, request: Request, receive: Receive) -> Reply:
-    gone = asyncio.ensure_future(disconnected(receive))
-    try:
-        return await routes.reply(request, may_hold=True, gone=gone)
-    finally:
-        gone.cancel()
+async def _answer_channel(routes: Routes, response: Response) -> None:
+    request = _request(cast("Scope", response.cycle.scope))
+    reply = routes.reply_at_once(request)
+    if reply is None:
+        gone = asyncio.ensure_future(disconnected(response.cycle.receive))
+        try:
+            reply = await routes.reply(request, may_hold=True, gone=gone)
+        finally:
+            gone.cancel()
+    await response.drain()
+    response.send_whole(reply.status, reply.headers, reply.body)
 
 
 def _request(scope: Scope) -> Request:
@@ -359,7 +351,7 @@ class Server:
 def _uvicorn_server(listener: Listener, table: ConnectionTable) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            listener.application,
+            _no_asgi,
             http=for_server(listener.acceptor, listener.application.begin, table),
             ws="none",
             loop="uvloop" if sys.platform != "win32" else "asyncio",
@@ -370,6 +362,11 @@ def _uvicorn_server(listener: Listener, table: ConnectionTable) -> uvicorn.Serve
             server_header=False,
         )
     )
+
+
+async def _no_asgi(scope: object, receive: object, send: object) -> None:
+    """Stand in for the ASGI application that uvicorn wants; see http_protocol."""
+    raise AssertionError("a request has gone uvicorn's way")
 
 
 async def _until(is_true: Callable[[], bool], bound: Bound) -> None:

@@ -164,9 +164,9 @@ class Connection:
         self.waiting: list[Any] = []
         self.paths: list[str] = []
 
-        def begin(cycle: Any, start: Any) -> bool:
-            self.waiting.append(cycle)
-            return True
+        def begin(connection: Any, cycle: Any) -> None:
+            if not (cycle.more_body or cycle.waiting_for_100_continue):
+                self.waiting.append(cycle)
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await asyncio.get_running_loop().create_future()
