@@ -32,7 +32,8 @@ def main() -> int:
         "PYTHONPATH": str(TESTS / "rows"),
         "PYTHONIOENCODING": "utf-8",
     }
-    for program in sorted(TESTS.glob("l*/*.txt")):
+    programs = [*TESTS.glob("language/*.txt"), *TESTS.glob("library/*.txt")]
+    for program in sorted(programs):
         command = [python27, "-B", "-W", "ignore", str(program)]
         printed = subprocess.check_output(command, env=environment)
         program.with_suffix(".expected").write_bytes(printed)

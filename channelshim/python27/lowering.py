@@ -243,7 +243,9 @@ class Lowerer(FunctionLowerer):
     def _raise(self, node: Any) -> Any:
         if node.exc is not None:
             self._note_text_exception(node.exc)
-            node.exc = self.expr(node.exc)
+            exception = node.exc = self.expr(node.exc)
+            if exception.__class__ is ast.Tuple:
+                node.exc = call_at(node, "_p27_exception", [exception])
         return node
 
     def _raise_with_value(self, node: Any) -> Any:
@@ -252,10 +254,12 @@ class Lowerer(FunctionLowerer):
         is_text = _is_text(node.inst)
         self.expressions(parts)
         exception: Any = call_at(node, "_p27_exception", parts)
-        if is_text and len(parts) == 2:
+        if is_text and len(parts) == 2 and parts[0].__class__ is ast.Name:
             # Text is neither None, a tuple nor an instance: a class is just called.
             call_fields = {"func": parts[0], "args": parts[1:], "keywords": []}
-            exception = make_at(ast.Call, node, call_fields)
+            call = make_at(ast.Call, node, call_fields)
+            test = class_is_at(node, parts[0], "_p27_class")
+            exception = choice_at(node, test, call, exception)
         fields = {"exc": exception, "cause": None}
         return make_at(ast.Raise, node, fields)
 

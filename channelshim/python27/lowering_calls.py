@@ -28,6 +28,12 @@ _TAKE_TEXT: Final = frozenset(
 )
 """Methods of text that are given text, or bytes."""
 
+_GIVE_BYTES: Final = frozenset(
+    "get_data get_payload peek read read1 read_byte readall readframes readline "
+    "readlines recv recv_bytes recvfrom tobytes toprettyxml toxml".split()
+)
+"""Methods of objects that the library makes by itself, where its answer is bytes."""
+
 _LISTED: Final = frozenset(("keys", "values", "items"))
 _VIEWED: Final = {
     "_p27_iterkeys": "keys",
@@ -52,6 +58,15 @@ SPECIAL_METHODS: Final = frozenset(
 _READ_BY_NAME: Final = OLD_NAMES | SPECIAL_METHODS | {"next"}
 _LOADED: Final = _METHODS | _READ_BY_NAME | {"join"}
 """Attributes that are read through `_p27_attr`."""
+
+_ITERATING: Final = frozenset(
+    "all any dict enumerate filter frozenset iter list map reduce reversed set sorted "
+    "sum tuple zip".split()
+)
+"""Functions that go through a sequence that they are given."""
+
+_HANDLED: Final = "exception"
+"""What webapp's `handle_exception(self, exception, debug_mode)` is given."""
 
 _BY_NAME: Final = _LOADED | {"message"}
 """Attributes that getattr() and hasattr() find though Python 3 has none."""
@@ -85,7 +100,7 @@ class CallLowerer(LowererBase):
         arguments, keywords = node.args, node.keywords
         for number, argument in enumerate(arguments):
             if argument.__class__ is ast.Starred:
-                argument.value = self.expr(argument.value)
+                argument.value = self.spread_error(self.expr(argument.value))
             else:
                 arguments[number] = self.expr(argument)
         for keyword in keywords:
@@ -102,6 +117,8 @@ class CallLowerer(LowererBase):
             special = _FUNCTIONS.get(function.id)
             if special is not None and self.is_builtin(function.id):
                 return special(self, node)
+            if function.id in _ITERATING and self.is_builtin(function.id):
+                arguments[:] = map(self.spread_error, arguments)
         return node
 
     def true_name(self, name: str) -> str:
@@ -119,11 +136,14 @@ class CallLowerer(LowererBase):
             return helper
         if name == "join":
             if len(arguments) == 1 and not keywords and not _has_star(arguments):
-                return call_at(node, "_p27_join", [function.value, *arguments])
+                parts = map(self.spread_error, arguments)
+                return call_at(node, "_p27_join", [function.value, *parts])
         elif name == "next" and not arguments and not keywords:
             return call_at(node, "_p27_next", [function.value])
         elif name in _TAKE_TEXT:
             return self.text_method(node)
+        elif name in _GIVE_BYTES:
+            return call_at(node, "_p27_answer", [node])
         elif name in _READ_BY_NAME:
             node.func = self.attribute(function)
         elif _may_reach_object(node, function):
@@ -241,8 +261,9 @@ class CallLowerer(LowererBase):
 
     def spread_error(self, node: Any) -> Any:
         """Return a lowered value; a caught exception stands for its arguments."""
-        if node.__class__ is ast.Name and node.id in self.scope.except_names:
-            return call_at(node, "_p27_args", [node])
+        if node.__class__ is ast.Name:
+            if node.id in self.scope.except_names or node.id == _HANDLED:
+                return call_at(node, "_p27_args", [node])
         return node
 
     def item_of_bytes(self, node: Any) -> Any:

@@ -143,6 +143,10 @@ class OperatorLowerer(LowererBase):
             index.elts = [self.key(part) for part in index.elts]
         return index
 
+    def spread_error(self, node: Any) -> Any:
+        """Return a lowered value; a caught exception stands for its arguments."""
+        raise NotImplementedError
+
     # Order.
 
     def comparison(self, node: Any) -> Any:
@@ -203,8 +207,10 @@ class OperatorLowerer(LowererBase):
         """Return `item in container`: bytes may be looked for in text.
 
         Only there does Python 3 refuse them, so what is no text or no bytes by its
-        form stays native, and a name is asked for its class first.
+        form stays native, and so does a name of the commonest classes. Classes of
+        bytes are many: 2.7's str, the SDK's Blob, subclasses of an app's own.
         """
+        container = node.comparators[0] = self.spread_error(container)
         if container.__class__ in _NO_TEXT or self._is_no_bytes(item):
             return node
         helper: Any = call_at(node, "_p27_in", [item, container])
@@ -212,7 +218,8 @@ class OperatorLowerer(LowererBase):
             helper = make_at(ast.UnaryOp, node, {"op": _NOT, "operand": helper})
         if item.__class__ is not ast.Name:
             return helper
-        return choice_at(node, class_is_at(node, item, "_p27_native"), helper, node)
+        tests = [class_is_at(node, item, name) for name in ("_p27_text", "_p27_int")]
+        return choice_at(node, either_at(node, tests), node, helper)
 
     def _is_no_bytes(self, node: Any) -> bool:
         """Tell whether a lowered value can be no bytes, by its form."""
@@ -229,17 +236,18 @@ class OperatorLowerer(LowererBase):
     def text_method(self, node: Any) -> Any:
         """Return the call of a method that text has, which may be given bytes."""
         owner, arguments = node.func.value, node.args
-        unknown = [value for value in arguments if not self._is_no_bytes(value)]
-        if not unknown or node.keywords:
-            return node
-        if any(value.__class__ is ast.Starred for value in arguments):
+        # What follows the text is a number: a start, an end, how often.
+        texts = arguments[: 2 if node.func.attr == "replace" else 1]
+        unknown = [value for value in texts if not self._is_no_bytes(value)]
+        is_starred = any(value.__class__ is ast.Starred for value in arguments)
+        if not unknown or node.keywords or is_starred:
             return node
         name = constant_at(node, node.func.attr)
         helper = call_at(node, "_p27_text_method", [owner, name, *arguments])
         if not all(map(is_repeatable, unknown)) or not _is_path(owner):
             return helper
-        tests = [class_is_at(node, value, "_p27_native") for value in unknown]
-        return choice_at(node, either_at(node, tests), helper, node)
+        tests = [class_is_at(node, value, "_p27_text") for value in unknown]
+        return choice_at(node, both_at(node, tests), node, helper)
 
     # %
 

@@ -33,7 +33,7 @@ def is_lowered_to(text: str, expected: str) -> None:
 
 A = "a.__class__ is _p27_int"
 B = "b.__class__ is _p27_int"
-N = "a.__class__ is _p27_native"
+T = "a.__class__ is _p27_text"
 
 EXPRESSIONS = [
     # Division: both int goes the native way, known floats and ints do without a test.
@@ -88,8 +88,8 @@ EXPRESSIONS = [
     ("a % (b, c)", "_p27_mod(a, (b, c))"),
     ("f() % b", "_p27_mod(f(), b)"),
     # Bytes that meet text.
-    ("a in b", f"_p27_in(a, b) if {N} else a in b"),
-    ("a not in b", f"not _p27_in(a, b) if {N} else a not in b"),
+    ("a in b", f"a in b if {T} or {A} else _p27_in(a, b)"),
+    ("a not in b", f"a not in b if {T} or {A} else not _p27_in(a, b)"),
     ("a.c in b", "_p27_in(a.c, b)"),
     ("'a' in b", "'a' in b"),
     ("b'\\xff' in b", "_p27_in(b'\\xff', b)"),
@@ -97,15 +97,19 @@ EXPRESSIONS = [
     ("'%d' % 1 in b", "'%d' % 1 in b"),
     ("len(a) in b", "len(a) in b"),
     ("a in b in c", "a in b in c"),
-    ("a.replace(b, '')", "_p27_text_method(a, 'replace', b, '') "
-     "if b.__class__ is _p27_native else a.replace(b, '')"),
-    ("b.c.find(a, d)", "_p27_text_method(b.c, 'find', a, d) "
-     f"if {N} or d.__class__ is _p27_native else b.c.find(a, d)"),
+    ("a.replace(b, '')", "a.replace(b, '') if b.__class__ is _p27_text "
+     "else _p27_text_method(a, 'replace', b, '')"),
+    ("a.replace(b, c)", "a.replace(b, c) if b.__class__ is _p27_text "
+     "and c.__class__ is _p27_text else _p27_text_method(a, 'replace', b, c)"),
+    ("b.c.find(a, d)", f"b.c.find(a, d) if {T} "
+     "else _p27_text_method(b.c, 'find', a, d)"),
     ("f().find(a)", "_p27_text_method(f(), 'find', a)"),
     ("a.find(b.c, 1)", "_p27_text_method(a, 'find', b.c, 1)"),
     ("a.split(',', 1)", "a.split(',', 1)"),
     ("a.replace(hour=b)", "a.replace(hour=b)"),
     ("a.count(*b)", "a.count(*b)"),
+    ("a.tobytes()", "_p27_answer(a.tobytes())"),
+    ("f(a).readline(b)", "_p27_answer(f(a).readline(b))"),
     # Methods that Python 3 lacks or changed.
     ("f().items()", "_p27_items(f())"),
     ("a.items()", "_p27_list(a.items()) if a.__class__ is _p27_dict "
@@ -236,7 +240,11 @@ STATEMENTS = [
     ("raise A, b", "raise _p27_exception(A, b)"),
     ("raise A, b, c", "raise _p27_exception(A, b, c)"),
     ("raise A", "raise A"),
-    ("raise A, 'b' % c + d", "raise A('b' % c + d)"),
+    ("raise A, 'b' % c + d", "raise A('b' % c + d) if A.__class__ is _p27_class "
+     "else _p27_exception(A, 'b' % c + d)"),
+    ("raise a.A, 'b'", "raise _p27_exception(a.A, 'b')"),
+    ("raise (A, B), 'b'", "raise _p27_exception((A, B), 'b')"),
+    ("raise (A, B)", "raise _p27_exception((A, B))"),
     ("f.func_name = 'a'", "_p27_old(f).func_name = 'a'"),
     ("for a in range(b): pass", "for a in _p27_range(b):\n    pass"),
     ("range = f\nfor a in range(b): pass",

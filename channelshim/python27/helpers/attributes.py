@@ -225,8 +225,7 @@ def _method_attribute(owner: Any, name: str) -> Any:
             return owner.__func__
         if name == "im_self":
             return owner.__self__
-        holder = owner.__self__
-        return holder if isinstance(holder, type) else type(holder)
+        return type(owner.__self__)
     if isinstance(owner, MethodWrapperType):
         return owner.__self__ if name == "im_self" else _MISSING
     if isinstance(owner, FunctionType) and "." in owner.__qualname__:

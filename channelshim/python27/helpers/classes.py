@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final
 
-from channelshim.python27.helpers import arithmetic
+from channelshim.python27.helpers import arithmetic, exceptions
 from channelshim.python27.strings import to_text
 
 _HIDDEN: Final = ("__static_attributes__", "__firstlineno__", "__qualname__")
@@ -122,6 +122,23 @@ def _add_special_methods(bases: tuple[Any, ...], namespace: Any) -> None:
         for name, function in _COERCED.items():
             namespace.setdefault(name, function)
     _add_slices(bases, namespace)
+    types = [base for base in bases if isinstance(base, type)]
+    if any(issubclass(base, BaseException) for base in types):
+        if not _has_items(bases, namespace):
+            namespace["__getitem__"] = _item_of_error
+
+
+def _has_items(bases: tuple[Any, ...], namespace: Any) -> bool:
+    names = ("__getitem__", "__iter__")
+    return any(
+        name in namespace or any(hasattr(base, name) for base in bases)
+        for name in names
+    )
+
+
+def _item_of_error(self: Any, key: Any) -> Any:
+    """Return one of an exception's arguments: it was a sequence of them."""
+    return exceptions.arguments(self)[key]
 
 
 def _inherited(bases: tuple[Any, ...], name: str, default: Any) -> Any:

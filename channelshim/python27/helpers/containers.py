@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, MappingView
-from types import (
-    GeneratorType,
-)
+from types import FunctionType, GeneratorType
 from typing import Any, Final
 
 from channelshim.python27.helpers import text
@@ -32,6 +30,13 @@ def _is_app_generator(value: Any) -> bool:
     if not isinstance(value, GeneratorType) or value.gi_frame is None:
         return False
     return "_p27_div" in value.gi_frame.f_builtins
+
+
+def _is_of_app(function: Any) -> bool:
+    """Tell whether a function is in source of 2.7."""
+    if not isinstance(function, FunctionType):
+        return False
+    return "_p27_div" in getattr(function, "__builtins__", ())
 
 
 def keys(owner: Any, *args: Any, **named: Any) -> Any:
@@ -78,7 +83,15 @@ def _viewing(old: str, new: str) -> Callable[..., Any]:
 
 
 def _method(owner: Any, old: str, new: str) -> Any:
-    """Return the method of the new name, on what is a mapping."""
+    """Return the method of the new name, on what is a mapping.
+
+    A dict's `iterkeys` never asked the `keys` that an app wrote in a subclass.
+    """
+    if isinstance(owner, dict):
+        for kind in type(owner).__mro__:
+            method = vars(kind).get(new)
+            if method is not None and not _is_of_app(method):
+                return functools.partial(method, owner)
     if isinstance(owner, Mapping) or isinstance(owner, type) or hasattr(owner, new):
         return getattr(owner, new)
     return getattr(owner, old)

@@ -55,10 +55,15 @@ def args(owner: Any) -> Any:
     if isinstance(owner, BaseException):
         kind = type(owner)
         if not hasattr(kind, "__getitem__") and not hasattr(kind, "__iter__"):
-            if isinstance(owner, OSError) and len(owner.args) == 3:
-                return owner.args[:2]
-            return owner.args
+            return arguments(owner)
     return owner
+
+
+def arguments(error: BaseException) -> tuple[Any, ...]:
+    """Return the items of an exception; a file's name is none of them."""
+    if isinstance(error, OSError) and len(error.args) == 3:
+        return error.args[:2]
+    return error.args
 
 
 TABLE: Final[dict[str, Any]] = {
@@ -67,5 +72,6 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_args": args,
     "_p27_StopIteration": StopIteration,
     "_p27_TypeError": TypeError,
+    "_p27_class": type,
     "StandardError": Exception,
 }

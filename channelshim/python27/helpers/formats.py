@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import string
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,11 +15,18 @@ from channelshim.python27.strings import STRINGS, NativeStr, to_text
 _PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
 
 
+_WITHOUT_DIGITS: Final = re.compile(r"(?s)(?:.?[<>=^])?[-+ ]?#?0?\d*,?").fullmatch
+
+
 class _Float(float):
-    """A float that a format without a specification writes with 12 digits."""
+    """A float that a format without a type and digits writes with 12 digits."""
 
     def __format__(self, specification: str) -> str:
-        return format(float(self), specification) if specification else str(self)
+        if not specification:
+            return str(self)
+        if _WITHOUT_DIGITS(specification):
+            specification += ".12"
+        return format(float(self), specification)
 
     def __str__(self) -> str:
         return float_text(self)
@@ -57,15 +65,32 @@ def _formatted(value: Any) -> Any:
     return value
 
 
+_LOOKS_INSIDE: Final = re.compile(r"\{[^{}!:]*[.\[]").search
+
+
+class _Formatter(string.Formatter):
+    """Formats what `{0.name}` and `{0[key]}` find as 2.7 did, and not what has it."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        found, first = super().get_field(field_name, args, kwargs)
+        return _formatted(found), first
+
+
+_FORMATTER: Final = _Formatter()
+
+
 def format27(value: Any, *args: Any, **named: Any) -> Any:
     """Do `value.format(…)`."""
     if isinstance(value, type) and issubclass(value, STRINGS):
         value, args = args[0], args[1:]
     if not isinstance(value, STRINGS):
         return value.format(*args, **named)
+    template = to_text(value)
+    if _LOOKS_INSIDE(template):
+        return _FORMATTER.vformat(template, args, named)
     args = tuple(map(_formatted, args))
     named = {key: _formatted(item) for key, item in named.items()}
-    return to_text(value).format(*args, **named)
+    return template.format(*args, **named)
 
 
 def format_builtin(value: Any, specification: Any = "") -> str:

@@ -209,6 +209,20 @@ def _as_text(value: Any) -> Any:
     return to_text(value) if isinstance(value, bytes) else value
 
 
+def answer(value: Any) -> Any:
+    """Return a method's answer, with bytes of Python 3 as 2.7's str.
+
+    An app has no such bytes of its own: they come from what the library or an installed
+    package made by itself, a member of a tar or a document of XML.
+    """
+    kind = type(value)
+    if kind is bytes:
+        return native(value)
+    if (kind is list or kind is tuple) and value and type(value[0]) is bytes:
+        return kind(map(answer, value))
+    return value
+
+
 # --- characters
 
 
@@ -310,7 +324,8 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_type": type27,
     "_p27_join": join27,
     "_p27_keywords": keywords27,
-    "_p27_native": NativeStr,
+    "_p27_text": str,
+    "_p27_answer": answer,
     "_p27_in": in27,
     "_p27_text_method": text_method,
     "_p27_encode": encode27,

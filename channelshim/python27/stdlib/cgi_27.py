@@ -56,6 +56,9 @@ class FieldStorage(cgi.FieldStorage):
         file = plain_file(_binary_stdin() if fp is None else fp)
         super().__init__(file, *places, **named)
 
+    def __del__(self) -> None:
+        """Leave the file open: `form['f'].file.read()` needs it after the field."""
+
     def __getattr__(self, name: str) -> Any:
         value = super().__getattr__(name)  # type: ignore[misc]
         if name == "value" and isinstance(value, bytes):

@@ -12,6 +12,7 @@ __all__ = [
     "fromstring",
     "XML",
     "tostring",
+    "tostringlist",
     "parse",
     "ElementTree",
     "iterparse",
@@ -40,6 +41,11 @@ def fromstringlist(sequence: Any, parser: Any = None) -> Any:
 def tostring(element: Any, encoding: Any = None, method: Any = None) -> Any:
     """Return a tree as a string."""
     return native(real.tostring(element, encoding or "us-ascii", method or "xml"))
+
+
+def tostringlist(element: Any, encoding: Any = None, method: Any = None) -> list[Any]:
+    """Return a tree as strings to be joined."""
+    return [tostring(element, encoding, method)]
 
 
 class ElementTree(real.ElementTree):

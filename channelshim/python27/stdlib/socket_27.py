@@ -8,7 +8,10 @@ from typing import Any
 from channelshim.python27.helpers.files import over
 from channelshim.python27.strings import NativeStr, to_bytes
 
-__all__ = ["socket", "SocketType", "inet_aton", "inet_ntoa", "inet_pton", "inet_ntop"]
+__all__ = [
+    *("socket", "SocketType", "inet_aton", "inet_ntoa", "inet_pton", "inet_ntop"),
+    *("create_connection", "fromfd", "socketpair"),
+]
 
 
 class socket(real.socket):
@@ -38,7 +41,7 @@ class socket(real.socket):
     def accept(self) -> tuple[Any, Any]:
         """Return a connection, and from where it is."""
         plain, address = super().accept()
-        made = socket(plain.family, plain.type, plain.proto, fileno=plain.detach())
+        made = _taken_over(plain)
         made.settimeout(self.gettimeout() if self.gettimeout() else None)
         return made, address
 
@@ -53,6 +56,30 @@ class socket(real.socket):
 
 
 SocketType = socket
+
+
+def _taken_over(plain: real.socket) -> socket:
+    """Return the socket of Python 3 as one of ours."""
+    timeout = plain.gettimeout()
+    made = socket(plain.family, plain.type, plain.proto, fileno=plain.detach())
+    made.settimeout(timeout)
+    return made
+
+
+def create_connection(*args: Any, **named: Any) -> socket:
+    """Return a socket that is connected to an address."""
+    return _taken_over(real.create_connection(*args, **named))
+
+
+def fromfd(*args: Any) -> socket:
+    """Return a socket over a copy of a descriptor."""
+    return _taken_over(real.fromfd(*args))
+
+
+def socketpair(*args: Any) -> tuple[socket, socket]:
+    """Return two sockets that are connected."""
+    one, other = real.socketpair(*args)
+    return _taken_over(one), _taken_over(other)
 
 
 def inet_aton(string: Any) -> NativeStr:

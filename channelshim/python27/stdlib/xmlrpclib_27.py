@@ -6,9 +6,15 @@ import xmlrpc.client
 from typing import Any
 
 from channelshim.python27.helpers.text import taking_text
-from channelshim.python27.stdlib.wrapping import text_of
+from channelshim.python27.stdlib.wrapping import native_of, raw_of, text_of, with_bytes
 
-__all__ = ["Binary", "loads", "StringTypes", "True", "False", "boolean", "Boolean"]
+__all__ = [
+    *("Binary", "loads", "StringTypes", "True", "False", "boolean", "Boolean"),
+    *("gzip_encode", "gzip_decode"),
+]
+
+gzip_encode = with_bytes(xmlrpc.client.gzip_encode, raw_of)
+gzip_decode = with_bytes(xmlrpc.client.gzip_decode, native_of)
 
 StringTypes: tuple[type[str], type[bytes]] = (str, bytes)
 globals().update({"True": True, "False": False})

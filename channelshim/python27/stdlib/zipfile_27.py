@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from typing import Any
+from typing import Any, Final
 
 from channelshim.python27.helpers.files import plain_file
 from channelshim.python27.strings import STRINGS, native, to_bytes, to_text
 
 __all__ = ["ZipFile", "BadZipfile", "PyZipFile", "error", "is_zipfile"]
 
+_COMMENT: Final[Any] = zipfile.ZipFile.comment
 BadZipfile = error = zipfile.BadZipFile
 
 
@@ -93,6 +94,15 @@ class ZipFile(zipfile.ZipFile):
         """Write a string as a file."""
         name = _member(zinfo_or_arcname)
         super().writestr(name, to_bytes(bytes), compress_type)
+
+    @property
+    def comment(self) -> Any:
+        """The text that goes with the zip."""
+        return native(_COMMENT.__get__(self))
+
+    @comment.setter
+    def comment(self, comment: Any) -> None:
+        _COMMENT.__set__(self, to_bytes(comment))
 
     def setpassword(self, pwd: Any) -> None:
         """Set the password."""
