@@ -137,7 +137,7 @@ def _add_extensions(extensions: Any) -> None:
 
 
 def _add_stream_members(module: Any) -> None:
-    _add_member(module.TemplateStream, "next", lambda stream: next(stream))
+    _add_member(module.TemplateStream, "next", module.TemplateStream.__next__)
 
 
 # --- webapp2
