@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final
@@ -168,7 +169,7 @@ def _mend_get(webapp2: Any) -> None:
 def _add_request_members(module: Any) -> None:
     kind = module.BaseRequest
     for old, new in _REQUEST_MEMBERS.items():
-        _add_member(kind, old, property(lambda request, new=new: getattr(request, new)))
+        _add_member(kind, old, property(operator.attrgetter(new)))
     _add_member(kind, "unicode_errors", "strict")
     _add_member(kind, "decode_param_names", True)
 
