@@ -50,7 +50,8 @@ def test_services_and_libraries_are_told(tmp_path: Path) -> None:
     assert "none is sent" in lines["google.appengine.api.mail"]
     assert "missing" in lines["google.appengine.api.made_up"]
     assert "works" in lines["google.appengine.ext.ndb"]
-    assert "pip install" in lines["a_library_that_nobody_has"]
+    assert "neither in the app nor" in lines["a_library_that_nobody_has"]
+    assert "pip install" not in text
     assert not {"os", "helper", "own_package"} & lines.keys()
     assert "1 to install, 1 missing here." in text
 
@@ -93,7 +94,7 @@ def test_python_2_under_another_runtime_is_missing(tmp_path: Path, source: str) 
 
 
 PYTHON27 = """\
-import os, urllib2, md5, sibling, bsddb, lxml_of_nobody
+import os, urllib2, md5, sibling, bsddb, lxml_of_nobody, sub.broken
 from django.utils import html, simplejson
 from google.appengine.api import channel
 from google.appengine.ext.remote_api import remote_api_stub
@@ -118,7 +119,7 @@ def test_python_27_is_told_file_by_file_and_nothing_runs(tmp_path: Path) -> None
     assert "sub/broken.py, line 2: refused: " in text
     lines = {line.split("  ")[0]: line for line in text.splitlines()}
     assert "Berkeley DB went from Python 3" in lines["bsddb"]
-    assert "pip install" in lines["lxml_of_nobody"]
+    assert "neither in the app nor" in lines["lxml_of_nobody"]
     refused = "google.appengine.ext.remote_api.remote_api_stub"
     assert "run the code in the app" in lines[refused]
     assert not {"os", "urllib2", "md5", "beside", "sibling"} & lines.keys()
@@ -223,3 +224,36 @@ def test_templates_that_escape_nothing_are_noted(
     (tmp_path / "main.py").write_text(source)
     text, _ = doctor.report(tmp_path)
     assert ("webapp.template escapes nothing" in text) is is_noted
+
+
+def test_only_what_the_scripts_lead_to_counts(tmp_path: Path) -> None:
+    app_dir = write(
+        tmp_path,
+        main="import greetlib, webapp2\n"
+        "app = webapp2.WSGIApplication([webapp2.Route('/', 'pages.home.Page')])\n"
+        "try:\n    import made_up_option\nexcept ImportError:\n    pass\n",
+        appengine_config="import os\nfrom google.appengine.ext import vendor\n"
+        "vendor.add(os.path.join(os.path.dirname(__file__), 'third'))\nimport far\n",
+        a_tool="import made_up_tool\n",
+    )
+    for name, text in {
+        "lib/greetlib.py": "",
+        "lib/bundled.py": "import made_up_bundle\n",
+        "third/far/__init__.py": "from . import near\n",
+        "third/far/near.py": "import made_up_deep\n",
+        "pages/home.py": "import made_up_page\n",
+        "tests/test_home.py": "import made_up_test\n",
+    }.items():
+        (app_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        (app_dir / name).write_text(text)
+    text, status = doctor.report(app_dir)
+    names = {word for word in text.split() if word.startswith("made_up")}
+    assert names == {"made_up_deep", "made_up_page"}, text
+    assert (status, "2 to install" in text) == (doctor.SOMETHING_MISSING, True)
+    assert "leads there: 3 files: a_tool.py, lib/bundled.py, tests/test_home.py" in text
+
+
+def test_a_strangers_package_is_never_advised(tmp_path: Path) -> None:
+    text, _ = doctor.report(write(tmp_path, main="import lost_module, lxml\n"))
+    assert "'lost_module'" not in text
+    assert "pip install 'lost" not in text

@@ -40,7 +40,11 @@ from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
-from channelshim.pages.errors import not_found_text
+from channelshim.pages.errors import (
+    no_file_text,
+    not_authorized_html,
+    not_found_text,
+)
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_text import one_line
 from channelshim.runtime.variables import (
@@ -282,8 +286,8 @@ class AppServer:
             return answer(
                 start_response,
                 "401 Not authorized",
-                f"Current logged in user {user.email} is not authorized to view this "
-                "page.\n",
+                not_authorized_html(user.email, self._login_location(environ)),
+                content_type="text/html; charset=utf-8",
             )
         return None
 
@@ -316,7 +320,8 @@ class AppServer:
         if path is None:
             if handler.has_fall_through:
                 return None
-            return answer(start_response, HTTPStatus.NOT_FOUND, "No such file.\n")
+            text = no_file_text(_path_text(environ) or "")
+            return answer(start_response, HTTPStatus.NOT_FOUND, text)
         return static.serve_file(
             path,
             environ,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
-import re
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import parse_cron
 from channelshim.appyaml.dispatch import parse_dispatch
 from channelshim.appyaml.queues import parse_queues
+from channelshim.cli.doctor_imports import imports_by_words, imports_of
 from channelshim.cli.doctor_python27 import (
     Reading,
     is_known,
@@ -29,6 +29,7 @@ from channelshim.cli.doctor_python27 import (
     read_source,
     why_not,
 )
+from channelshim.cli.doctor_reach import Reach, unread
 from channelshim.cli.doctor_templates import template_remarks
 from channelshim.compat.refused_modules import PLACEHOLDER
 from channelshim.composition.plan import is_python27
@@ -36,6 +37,7 @@ from channelshim.composition.reading import ENDINGS, find_file, read_app
 from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
 from channelshim.python27.finding import AppFiles
+from channelshim.python27.lowering import Remark
 
 DOCTOR_FILES: Final = 10_000
 """Files that `channelshim doctor` reads."""
@@ -51,11 +53,6 @@ REFUSED: Final = "refused"
 INSTALL: Final = "install"
 MISSING: Final = "missing"
 
-_IMPORT: Final = re.compile(
-    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t]+)"
-    r"|import[ \t]+([\w., \t]+))",
-    re.MULTILINE,
-)
 _PYTHON2_MODULES: Final = frozenset(
     """
     BaseHTTPServer ConfigParser Cookie HTMLParser Queue SimpleHTTPServer SocketServer
@@ -64,10 +61,6 @@ _PYTHON2_MODULES: Final = frozenset(
     xmlrpclib django.utils.simplejson
     """.split()
 )
-_FOLDERS: Final = ("django.utils", "google.appengine.api", "google.appengine.ext")
-"""Packages whose names are modules that matter one by one."""
-_NO_MODULES: Final = frozenset({"*", "wrap_wsgi_app"})
-"""What else can be imported from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ def report(app_dir: Path) -> tuple[str, int]:
     if is_python27(settings, config):
         # The base of a setting's globs.
         readers = AppFiles([str(app_dir)], settings.python3_files)
-    sources, remarks, refused = _sources(app_dir, readers)
+    sources, remarks, refused = _sources(app_dir, config, readers)
     remarks += template_remarks(config, _python_files(app_dir))
     findings = [*_libraries(config), *sources]
     lines = [
@@ -176,12 +169,13 @@ def _libraries(config: AppConfig) -> Iterator[Finding]:
 
 
 def _sources(
-    app_dir: Path, files: AppFiles | None
+    app_dir: Path, config: AppConfig, files: AppFiles | None
 ) -> tuple[list[Finding], list[str], int]:
-    """Read the app's files.
+    """Read the app's files, those that its scripts lead to.
 
     Args:
         app_dir: the app's folder.
+        config: of the app.
         files: for files in Python 2.7, which of them are not; None for Python 3.
 
     Returns:
@@ -189,21 +183,25 @@ def _sources(
         files; how many files cannot be loaded.
     """
     appengine.install()
-    places: defaultdict[str, set[str]] = defaultdict(set)
+    reach = Reach(app_dir)
     remarks: list[str] = []
     python2_files, python3_files, refused = [], [], 0
-    for path in _python_files(app_dir):
+    imports: list[tuple[Path, set[str]]] = []
+    for path, modules, reading in _readings(app_dir, config, reach, files):
         name = str(path.relative_to(app_dir))
-        modules, reading = _read_file(path, files)
         remarks += lines_of(name, reading)
         refused += bool(reading.refusals)
         if reading.is_python3:
             python3_files.append(name)
         elif files is None and reading.tree is None:
             python2_files.append(name)
+        imports.append((path, modules))
+    places: defaultdict[str, set[str]] = defaultdict(set)
+    # Only now: each file may have added to the folders that modules are in.
+    for path, modules in imports:
         for module in modules:
-            if not _is_own(module.partition(".")[0], app_dir, path.parent):
-                places[module].add(name)
+            if not reach.is_own(module.partition(".")[0], path.parent):
+                places[module].add(str(path.relative_to(app_dir)))
     row = _module if files is None else _module27
     rows = [row(name, tuple(sorted(used))) for name, used in places.items()]
     found = sorted((row for row in rows if row is not None), key=lambda row: row.name)
@@ -211,7 +209,38 @@ def _sources(
         remarks.append(f"Python 3, left as it is: {_first_of(python3_files)}")
     if python2_files:
         found.append(_python2("Python 2 syntax", tuple(python2_files)))
-    return found, remarks, refused
+    rest = unread(_python_files(app_dir), {path for path, _ in imports}, app_dir)
+    return found, [*remarks, rest] if rest else remarks, refused
+
+
+def _readings(
+    app_dir: Path, config: AppConfig, reach: Reach, files: AppFiles | None
+) -> Iterator[tuple[Path, set[str], Reading]]:
+    """Read what the scripts lead to; all files where app.yaml names none that is here.
+
+    Where a script cannot be read, what it leads to cannot be known either.
+    """
+    first = reach.first(config)
+    waiting = first or list(_python_files(app_dir))
+    seen: set[Path] = set()
+    is_lost = False
+    while waiting and len(seen) < DOCTOR_FILES:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        try:
+            modules, reading = _read_file(path, files)
+        except OSError as error:
+            yield path, set(), Reading(None, (Remark(1, f"cannot be read: {error}"),))
+            continue
+        if first and reading.tree is not None:
+            reach.add_folders(reading.tree)
+            waiting += reach.next(reading.tree, path)
+        elif first and not is_lost:
+            is_lost = True
+            waiting += _python_files(app_dir)
+        yield path, modules, reading
 
 
 def _read_file(path: Path, files: AppFiles | None) -> tuple[set[str], Reading]:
@@ -222,16 +251,8 @@ def _read_file(path: Path, files: AppFiles | None) -> tuple[set[str], Reading]:
     else:
         reading = read_source(source, path, files)
     if reading.tree is None:
-        return _imports_by_words(source.decode("latin-1")), reading
-    return _imports_of(reading.tree), reading
-
-
-def _is_own(name: str, app_dir: Path, folder: Path) -> bool:
-    """Tell whether a file in a folder of the app may mean a file of the app."""
-    return any(
-        (place / f"{name}.py").is_file() or (place / name / "__init__.py").is_file()
-        for place in (app_dir, app_dir / "lib", folder)
-    )
+        return imports_by_words(source.decode("latin-1")), reading
+    return imports_of(reading.tree), reading
 
 
 def _python_files(app_dir: Path) -> Iterator[Path]:
@@ -263,36 +284,6 @@ def _tree_of(source: bytes) -> ast.Module | None:
         return None
 
 
-def _imports_of(tree: ast.AST) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.update(_from(node.module, [alias.name for alias in node.names]))
-    return found
-
-
-def _imports_by_words(text: str) -> set[str]:
-    found: set[str] = set()
-    for match in _IMPORT.finditer(text):
-        if match[1]:
-            names = [name.split()[0] for name in match[2].split(",") if name.strip()]
-            found.update(_from(match[1], names))
-        else:
-            parts = [name.split()[0] for name in match[3].split(",") if name.strip()]
-            found.update(part.strip(".") for part in parts)
-    return found
-
-
-def _from(module: str, names: Iterable[str]) -> Iterator[str]:
-    """Return what `from module import names` uses, service by service."""
-    if module in _FOLDERS:
-        return (f"{module}.{name}" for name in names if name not in _NO_MODULES)
-    parts = (f"{module}.{name}" for name in names)
-    return iter([module, *(part for part in parts if surface.has_row(part))])
-
-
 def _module(name: str, places: tuple[str, ...]) -> Finding | None:
     """Return the row of a module, or None for what every Python has."""
     top = name.partition(".")[0]
@@ -305,10 +296,12 @@ def _module(name: str, places: tuple[str, ...]) -> Finding | None:
         return _of_surface(name, row, places)
     if _is_there(top):
         return Finding(top, WORKS, "", places)
-    package = package_of(top) or top
-    return Finding(
-        top, INSTALL, f"if it is not in lib/: pip install '{package}'", places
-    )
+    package = package_of(top)
+    if package:
+        return Finding(top, INSTALL, f"pip install '{package}'", places)
+    # A stranger's package may have the name of a module that the app has lost.
+    why = "neither in the app nor installed: put it there, or install what brings it"
+    return Finding(top, INSTALL, why, places)
 
 
 _STATUSES: Final = {

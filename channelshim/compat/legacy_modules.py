@@ -72,14 +72,6 @@ def patch_webapp2(webapp2: Any) -> None:
     webapp2.Response.write = write
 
 
-def patch_jinja2(extensions: Any) -> None:
-    """Put back the extensions that Jinja 3.1 dropped for being built in."""
-    for name in ("autoescape", "with_"):
-        if not hasattr(extensions, name):
-            extension = type(name, (extensions.Extension,), {"tags": set()})
-            setattr(extensions, name, extension)
-
-
 def patch_cgi(cgi: ModuleType) -> None:
     """Put back cgi.escape, which Python 3.8 dropped."""
     if not hasattr(cgi, "escape"):

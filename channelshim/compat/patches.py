@@ -19,6 +19,7 @@ from channelshim.compat import (
     legacy_webob,
     ndb_marks,
     ndb_tuning,
+    old_library_names,
     tracebacks,
     upload_guard,
     wsgi_wrapping,
@@ -28,6 +29,7 @@ _ALWAYS: Final = "as long as code of Python 2.7 runs here"
 _SDK: Final = "until the SDK does so itself"
 _MARKS: Final = "a put looks for ndb's marks in os.environ a hundred times"
 _BYTES: Final = "takes bytes that are text where 2.7 had one type"
+_NAMES: Final = "names and arguments that a library renamed or dropped"
 _MESSAGES: Final = "takes the messages of entity_pb and its like"
 
 
@@ -62,12 +64,6 @@ PATCHES: Final[tuple[Patch, ...]] = (
         "webapp2",
         tracebacks.patch_webapp2,
         "errors show the app's own frames, and what to write where text meets bytes",
-        _ALWAYS,
-    ),
-    Patch(
-        "jinja2.ext",
-        legacy_modules.patch_jinja2,
-        "names of the extensions that Jinja 3.1 dropped for being built in",
         _ALWAYS,
     ),
     Patch("cgi", legacy_modules.patch_cgi, "cgi.escape, dropped in 3.8", _ALWAYS),
@@ -112,6 +108,10 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch("webob.headers", legacy_webob.patch_headers, _BYTES, _ALWAYS),
     Patch("webob.request", legacy_webob.patch_request, _BYTES, _ALWAYS),
     Patch("webob.response", legacy_webob.patch_response, _BYTES, _ALWAYS),
+    *(
+        Patch(module, function, _NAMES, _ALWAYS)
+        for module, function in old_library_names.changes()
+    ),
     *(
         Patch(module, function, _BYTES, _ALWAYS)
         for module, function in legacy_text.changes()

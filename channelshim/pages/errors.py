@@ -11,7 +11,10 @@ from typing import Final
 
 from channelshim.appyaml.config import AppConfig
 
-_PAGE: Final = "<!DOCTYPE html>\n<title>{title}</title>\n<h1>{title}</h1>\n{rest}\n"
+_PAGE: Final = (
+    '<!DOCTYPE html>\n<meta name="color-scheme" content="light dark">\n'
+    "<title>{title}</title>\n<h1>{title}</h1>\n{rest}\n"
+)
 
 
 def not_found_text(path: str, config: AppConfig | None) -> str:
@@ -28,6 +31,30 @@ def not_found_text(path: str, config: AppConfig | None) -> str:
         for handler in config.handlers
     )
     return f"404 Not Found: {path}\n\nNo handler answers. These were tried:\n{tried}"
+
+
+def no_file_text(path: str) -> str:
+    """Return what a 404 says when a static handler has no such file.
+
+    Args:
+        path: of the request.
+    """
+    return f"404 Not Found: {path}\n\nNo such file.\n"
+
+
+def not_authorized_html(email: str, login_url: str) -> str:
+    """Return the page of a 401 for somebody who is no administrator.
+
+    Args:
+        email: of who is logged in.
+        login_url: of the page where somebody else can log in.
+    """
+    sentence = f"Current logged in user {email} is not authorized to view this page."
+    rest = (
+        f"<p>{escape(sentence)}</p>\n"
+        f'<p><a href="{escape(login_url)}">Log in as somebody else</a></p>'
+    )
+    return _PAGE.format(title="401 Not authorized", rest=rest)
 
 
 def error_html(error: BaseException | None, hint: str = "") -> str:

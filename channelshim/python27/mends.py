@@ -1,45 +1,24 @@
 """Installed libraries of today, mended where they meet an app of Python 2.7.
 
-An app of the day has names in its source that these libraries dropped since, and its
-templates hold values that 2.7 wrote in its own way. Each library is mended when it is
-first imported, and only in a process with 2.7 mode.
+An app's templates hold values that 2.7 wrote in its own way. Each library is mended
+when it is first imported, and only in a process with 2.7 mode.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
 from channelshim.compat.import_hooks import after_import
+from channelshim.compat.old_library_names import NAMES, add_names
 from channelshim.compat.tracebacks import hide_translator
 from channelshim.python27 import messages, web_files
 from channelshim.python27.helpers import attributes, exceptions
 from channelshim.python27.helpers.text import float_text
 from channelshim.python27.strings import to_text
-
-_DECORATORS: Final = {
-    "contextfunction": "jinja2.utils.pass_context",
-    "contextfilter": "jinja2.utils.pass_context",
-    "evalcontextfunction": "jinja2.utils.pass_eval_context",
-    "evalcontextfilter": "jinja2.utils.pass_eval_context",
-    "environmentfunction": "jinja2.utils.pass_environment",
-    "environmentfilter": "jinja2.utils.pass_environment",
-}
-_MARKUP: Final = {"Markup": "markupsafe.Markup", "escape": "markupsafe.escape"}
-_SOFT: Final = {"soft_unicode": "markupsafe.soft_str"}
-
-NAMES: Final[dict[str, Mapping[str, str]]] = {
-    "flask": _MARKUP,
-    "jinja2": {**_DECORATORS, **_MARKUP},
-    "jinja2.filters": {**_DECORATORS, **_MARKUP, **_SOFT},
-    "jinja2.utils": {**_DECORATORS, **_MARKUP, **_SOFT},
-    "markupsafe": _SOFT,
-}
-"""Names that a library dropped, and where the same thing is today."""
 
 
 def install(shadow: Callable[[str], ModuleType], builtins27: dict[str, Any]) -> None:
@@ -49,10 +28,10 @@ def install(shadow: Callable[[str], ModuleType], builtins27: dict[str, Any]) -> 
         shadow: returns 2.7's module of a name, `json` for example.
         builtins27: those with which translated code runs.
     """
+    for name, names in NAMES.items():
+        after_import(name, functools.partial(add_names, names))
     messages.install(builtins27)
     web_files.install(builtins27)
-    for name, names in NAMES.items():
-        after_import(name, _adding(names))
     after_import("jinja2.environment", _mend_environment)
     after_import("jinja2.parser", _mend_parser)
     after_import("logging", _mend_logging)
@@ -63,16 +42,6 @@ def install(shadow: Callable[[str], ModuleType], builtins27: dict[str, Any]) -> 
 
     after_import("webapp2_extras.json", use_json)
     after_import("google.appengine.api.urlfetch", _mend_urlfetch)
-
-
-def _adding(names: Mapping[str, str]) -> Callable[[ModuleType], None]:
-    def add(module: ModuleType) -> None:
-        for old, path in names.items():
-            home, _, new = path.rpartition(".")
-            if not hasattr(module, old):
-                setattr(module, old, getattr(importlib.import_module(home), new))
-
-    return add
 
 
 # --- Google's SDK

@@ -118,7 +118,8 @@ def test_login_required_redirects_or_refuses(client: TestApp) -> None:
     client.get("/api", status=401)
     log_in(client, "ann@example.com")
     client.get("/private", status=200)
-    client.get("/admin", status=401).mustcontain("ann@example.com")
+    page = client.get("/admin", status=401)
+    page.mustcontain("ann@example.com", "/_ah/login?continue=http", "somebody else")
     log_in(client, "ann@example.com", is_admin=True)
     client.get("/admin", status=200)
 

@@ -171,11 +171,27 @@ def test_own_page_and_a_script_log_in(client: TestApp, headers: dict[str, str]) 
     assert COOKIE in answer.headers["Set-Cookie"]
 
 
+def test_no_cookie_for_no_email(client: TestApp) -> None:
+    assert log_in(client, "email=") == ""
+
+
 @pytest.mark.parametrize(
-    "query", ["email=", "email=a:b@c", "email=a%0d%0ab@c", "email=" + "a" * 255]
+    "query", ["email=a:b@c", "email=a%0d%0ab@c", "email=" + "a" * 255]
 )
-def test_no_cookie_for_what_is_no_email(client: TestApp, query: str) -> None:
-    assert log_in(client, query) == ""
+def test_what_is_no_email_is_told(client: TestApp, query: str) -> None:
+    page = client.get(f"/_ah/login?action=Login&{query}&continue=/there", status=400)
+    assert "Set-Cookie" not in page.headers
+    assert "Nobody was logged in" in page.text
+    assert page.forms[0]["continue"].value == "/there"
+
+
+def test_page_says_whose_it_is_and_logs_out_who_is_logged_in(client: TestApp) -> None:
+    page = client.get("/_ah/login")
+    assert "for localhost:80. It asks for no" in page.text
+    assert 'id="email" autofocus' in page.text
+    assert 'id="submit-logout" hidden' in page.text
+    log_in(client, "email=a@b")
+    assert 'id="submit-logout">' in client.get("/_ah/login").text
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_file_is_served_with_the_headers_that_are_said(client: TestApp) -> None:
 
 def test_groups_upload_and_fall_through(client: TestApp) -> None:
     assert client.get("/pictures/a.gif").body == b"GIF"
-    client.get("/pictures/a.png", status=404)
+    client.get("/pictures/a.png", status=404).mustcontain("/pictures/a.png")
     assert client.get("/maybe/a.txt").body == b"0123456789"
     assert client.get("/maybe/b.txt").body == b"other"
     client.get("/maybe/c.txt", status=404)

@@ -182,7 +182,14 @@ class _Page(webapp2.RequestHandler):  # type: ignore[misc]
         self.app.registry["cookies"].log_out(self.request.environ)
         self.response.set_cookie(limits.LOGIN_COOKIE, "", max_age=0, path="/")
 
-    def _show(self) -> None:
+    def _show(self, refused: str = "") -> None:
+        """Show the form.
+
+        Args:
+            refused: an email that cannot log in; "" for none.
+        """
+        if refused:
+            self.response.status = 400
         user = self.app.registry["cookies"].user(self.request.environ)
         self.response.headers["Cache-Control"] = "no-store"
         self.response.headers["X-Frame-Options"] = "DENY"
@@ -192,7 +199,10 @@ class _Page(webapp2.RequestHandler):  # type: ignore[misc]
                 action=self.request.host_url
                 + self.request.script_name
                 + limits.PATH_LOGIN,
-                email=user.email if user else _DEFAULT_EMAIL,
+                email=refused or (user.email if user else _DEFAULT_EMAIL),
+                host=self.request.host,
+                longest=limits.MAXIMUM_EMAIL_LENGTH,
+                is_refused=bool(refused),
                 is_admin=bool(user and user.is_admin),
                 is_logged_in=user is not None,
                 destination=self.request.GET.get("continue", ""),
@@ -212,11 +222,15 @@ class LoginPage(_Page):
         if action.lower() == "logout":
             self._log_out()
         elif action.lower() == "login":
-            self._log_in(self.request.GET.get("email", "").strip())
+            email = self.request.GET.get("email", "").strip()
+            if email and not _is_valid_email(email):
+                self._show(email)
+                return
+            self._log_in(email)
         self._redirect()
 
     def _log_in(self, email: str) -> None:
-        if not email or not _is_valid_email(email):
+        if not email:
             return
         is_admin = self.request.GET.get("admin", "").lower() == "true"
         user = User(email, is_admin, user_id_of(email))
