@@ -147,7 +147,7 @@ def test_values_are_sorted_whatever_their_names(template: Any, tmp_path: Path) -
 
 
 def test_url_leads_to_a_handler(template: Any, tmp_path: Path) -> None:
-    webapp = importlib.import_module("google.appengine.ext.webapp")
+    webapp: Any = importlib.import_module("google.appengine.ext.webapp")
     page = tmp_path / "page.html"
     page.write_text(
         "{% url Show 'ann',7 %} {% url Show name '8' %} {% url Main %}"
