@@ -134,8 +134,20 @@ def test_a_registered_filter_wins(
     assert template.render(str(page), {}) == "&lt;xa bHI[7]"
 
 
+def test_values_are_sorted_whatever_their_names(template: Any, tmp_path: Path) -> None:
+    class Page:
+        template = "a.html"
+
+        def __init__(self, order: int) -> None:
+            self.order = order
+
+    page = tmp_path / "page.html"
+    page.write_text("{% for p in l|dictsort:'order' %}{{ p.order }}{% endfor %}")
+    assert template.render(str(page), {"l": [Page(2), Page(1)]}) == "12"
+
+
 def test_url_leads_to_a_handler(template: Any, tmp_path: Path) -> None:
-    webapp = importlib.import_module("google.appengine.ext.webapp")
+    webapp: Any = importlib.import_module("google.appengine.ext.webapp")
     page = tmp_path / "page.html"
     page.write_text(
         "{% url Show 'ann',7 %} {% url Show name '8' %} {% url Main %}"

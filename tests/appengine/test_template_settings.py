@@ -172,6 +172,16 @@ def test_settings_of_the_app_win(tmp_path: Path, lines: tuple[str, ...]) -> None
 
 
 @pytest.mark.served
+def test_missing_names_print_what_the_settings_say(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        'expect(render("{{ a }}{{ a.b|upper }}|"), "|")',
+        'settings.configure(TEMPLATE_STRING_IF_INVALID="(%s)")',
+        'expect(render("{{ a }}{{ a.b|upper }}|"), "(a)(a.b)|")',
+    )
+
+
+@pytest.mark.served
 def test_nothing_is_signed_with_an_empty_secret(tmp_path: Path) -> None:
     run(
         tmp_path,

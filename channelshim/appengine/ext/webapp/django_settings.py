@@ -94,6 +94,13 @@ def context_options() -> dict[str, Any]:
     return {"use_l10n": has_formats_of_language()}
 
 
+def text_of_missing_names() -> str:
+    """Return what a name prints that no variable has: TEMPLATE_STRING_IF_INVALID."""
+    if not _is_configured():
+        return ""
+    return str(getattr(settings, "TEMPLATE_STRING_IF_INVALID", ""))
+
+
 def has_formats_of_language() -> bool:
     """Return whether dates and numbers are written as the language's people do."""
     return bool(

@@ -76,7 +76,8 @@ class Template(OldTemplate):
         name: str | None = None,
         engine: Any = None,
     ) -> None:
-        engine = engine or _engine("", tuple(_registered), is_debug=False)
+        django_settings.prepare()
+        engine = engine or _engine_for("", is_debug=False)
         super().__init__(template_string, origin, name, engine)
 
 
@@ -103,7 +104,7 @@ def load(path: str, debug: bool = False) -> Any:
     absolute = os.path.abspath(path)
     folder, name = os.path.split(absolute)
     django_settings.prepare()
-    return _engine(folder, tuple(_registered), is_debug=debug).get_template(name)
+    return _engine_for(folder, is_debug=debug).get_template(name)
 
 
 def register_template_library(package_name: str) -> None:
@@ -122,12 +123,20 @@ def create_template_register() -> Any:
     return Library()
 
 
+def _engine_for(folder: str, *, is_debug: bool) -> Any:
+    missing = django_settings.text_of_missing_names()
+    return _engine(folder, tuple(_registered), missing, is_debug=bool(is_debug))
+
+
 @functools.lru_cache(maxsize=64)
-def _engine(folder: str, registered: tuple[str, ...], *, is_debug: bool) -> Any:
+def _engine(
+    folder: str, registered: tuple[str, ...], missing: str, *, is_debug: bool
+) -> Any:
     # The last of a name wins: Django's own, then ours, then the app's.
     return Engine(
         dirs=[folder] if folder else [],
         debug=is_debug,
+        string_if_invalid=missing,
         builtins=[*_BUILTINS, *registered],
         libraries=_LIBRARIES,
         loaders=[f"{_HERE}.template_language.OldLoader"],

@@ -214,8 +214,10 @@ class OldVariable(Variable):  # type: ignore[misc]
     def _resolve_lookup(self, context: Any) -> Any:
         # A value that stands in the context or in a dictionary is not called, an
         # attribute is.
-        template = getattr(context, "template", None)
-        invalid = template.engine.string_if_invalid if template else ""
+        invalid = ""
+        if isinstance(context, Context) and context.template:
+            # Filters that sort look names up in the values themselves.
+            invalid = context.template.engine.string_if_invalid
         current = context
         for bit in self.lookups:
             try:
