@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import string
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -68,15 +67,31 @@ def _formatted(value: Any) -> Any:
 _LOOKS_INSIDE: Final = re.compile(r"\{[^{}!:]*[.\[]").search
 
 
-class _Formatter(string.Formatter):
-    """Formats what `{0.name}` and `{0[key]}` find as 2.7 did, and not what has it."""
+class _Inside:
+    """A value that formats as 2.7 did, and so does what `{0.name}` finds in it."""
 
-    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
-        found, first = super().get_field(field_name, args, kwargs)
-        return _formatted(found), first
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __getattribute__(self, name: str) -> Any:
+        return _Inside(getattr(_value_in(self), name))
+
+    def __getitem__(self, key: Any) -> Any:
+        return _Inside(_value_in(self)[key])
+
+    def __format__(self, specification: str) -> str:
+        return format(_formatted(_value_in(self)), specification)
+
+    def __str__(self) -> str:
+        return str(_formatted(_value_in(self)))
+
+    def __repr__(self) -> str:
+        return repr(_value_in(self))
 
 
-_FORMATTER: Final = _Formatter()
+_value_in: Final[Callable[[_Inside], Any]] = vars(_Inside)["_value"].__get__
 
 
 def format27(value: Any, *args: Any, **named: Any) -> Any:
@@ -86,10 +101,9 @@ def format27(value: Any, *args: Any, **named: Any) -> Any:
     if not isinstance(value, STRINGS):
         return value.format(*args, **named)
     template = to_text(value)
-    if _LOOKS_INSIDE(template):
-        return _FORMATTER.vformat(template, args, named)
-    args = tuple(map(_formatted, args))
-    named = {key: _formatted(item) for key, item in named.items()}
+    prepared = _Inside if _LOOKS_INSIDE(template) else _formatted
+    args = tuple(map(prepared, args))
+    named = {key: prepared(item) for key, item in named.items()}
     return template.format(*args, **named)
 
 
