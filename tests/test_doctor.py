@@ -215,7 +215,7 @@ def test_only_what_the_scripts_lead_to_counts(tmp_path: Path) -> None:
     names = {word for word in text.split() if word.startswith("made_up")}
     assert names == {"made_up_deep", "made_up_page"}, text
     assert (status, "2 to install" in text) == (doctor.SOMETHING_MISSING, True)
-    assert "leads there: 3 files: a_tool.py, checks/test_home.py, lib/bundled.py" in text
+    assert "3 files: a_tool.py, checks/test_home.py, lib/bundled.py" in text
 
 
 def test_a_strangers_package_is_never_advised(tmp_path: Path) -> None:
