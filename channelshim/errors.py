@@ -145,7 +145,8 @@ class StoreInUse(StorageError):
         who = "another process" if self.holder is None else f"process {self.holder}"
         return (
             f"the store {self.path} is in use by {who}: stop that one, or give "
-            "this one another folder with --storage_path"
+            "this one another folder with --storage_path (in a program of your own: "
+            "storage_path; under gunicorn: one worker with many threads)"
         )
 
 

@@ -242,7 +242,7 @@ def test_only_what_the_scripts_lead_to_counts(tmp_path: Path) -> None:
         "third/far/__init__.py": "from . import near\n",
         "third/far/near.py": "import made_up_deep\n",
         "pages/home.py": "import made_up_page\n",
-        "tests/test_home.py": "import made_up_test\n",
+        "checks/test_home.py": "import made_up_test\n",
     }.items():
         (app_dir / name).parent.mkdir(parents=True, exist_ok=True)
         (app_dir / name).write_text(text)
@@ -250,7 +250,7 @@ def test_only_what_the_scripts_lead_to_counts(tmp_path: Path) -> None:
     names = {word for word in text.split() if word.startswith("made_up")}
     assert names == {"made_up_deep", "made_up_page"}, text
     assert (status, "2 to install" in text) == (doctor.SOMETHING_MISSING, True)
-    assert "leads there: 3 files: a_tool.py, lib/bundled.py, tests/test_home.py" in text
+    assert "3 files: a_tool.py, checks/test_home.py, lib/bundled.py" in text
 
 
 def test_a_strangers_package_is_never_advised(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
 from channelshim.appserver.failures import answer_error, guarded
-from channelshim.appserver.hosts import LOCAL_NAMES_HERE, HostRule
+from channelshim.appserver.hosts import LOCAL_NAMES_HERE, HostRule, RefusalLog
 from channelshim.appserver.internal import collect, internal_environ
 from channelshim.appserver.login.rule import LoginRule
 from channelshim.appserver.page_reports import PageReports
@@ -128,6 +128,7 @@ class AppServer:
         self._scripts = scripts or Scripts(self._root, wsgi_app)
         self._wsgi_app = wsgi_app
         self._access_log = AccessLog()
+        self._refusals = RefusalLog()
         self._serial = None if self._config.is_threadsafe else threading.Lock()
 
     def __call__(
@@ -183,7 +184,9 @@ class AppServer:
             host: the header; "" when there is none.
             peer: address of who has connected, a proxy included.
         """
-        return self._exposure.hosts.refusal(host, peer)
+        refusal = self._exposure.hosts.refusal(host, peer)
+        self._refusals.add(refusal)
+        return refusal
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""

@@ -13,7 +13,7 @@ from channelshim.appserver.error_pages import own_error_page
 from channelshim.appserver.responses import answer
 from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.config import AppConfig
-from channelshim.compat.tracebacks import hide_translator, hint
+from channelshim.compat.tracebacks import hide_server, hide_translator, hint
 from channelshim.pages.errors import error_html
 from channelshim.runtime.log_text import one_line
 
@@ -53,6 +53,7 @@ def guarded(
         return serve(environ, start)
     except BaseException as error:
         hide_translator(error)
+        hide_server(error)
         _log(
             error,
             one_line(environ["REQUEST_METHOD"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import logging
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,8 +18,15 @@ from typing import Final
 ANY_NAME: Final = "*"
 """In `allowed_hosts`: every name, for a server whose proxy looks at names itself."""
 
+REFUSED_HOSTS_LOGGED: Final = 16
+"""Hosts whose refusal has a line in the log."""
+
+_logger: Final = logging.getLogger("channelshim.appserver")
+
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(:\d{1,5})?")
 _SHOWN_HOST: Final = 64
+_SHOWN_ESCAPED: Final = 200
+"""Characters of it, where ten stand for one: `\\U0001f600`."""
 _LONGEST_HOST: Final = 270
 """Characters of the longest name (RFC 1035, 2.3.4) and a port, and a few more: what is
 remembered comes from outside."""
@@ -55,9 +63,27 @@ class HostRule:
         if self.is_open_elsewhere and not is_loopback_address(peer):
             return ""
         return (
-            f"This server does not answer for the host {host[:_SHOWN_HOST]!a}. Name it "
+            f"This server does not answer for the host {_shown(host)}. Name it "
             "with allowed_hosts (--allowed-hosts=NAME)."
         )
+
+
+class RefusalLog:
+    """Logs each refusal once, the first few: anybody outside can name more hosts."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def add(self, refusal: str) -> None:
+        """Log a sentence of HostRule.refusal; "" is none.
+
+        Args:
+            refusal: the sentence; what it shows of the header is bounded.
+        """
+        if refusal and len(self._seen) < REFUSED_HOSTS_LOGGED:
+            if refusal not in self._seen:
+                self._seen.add(refusal)
+                _logger.warning("400 Bad Request: %s", refusal)
 
 
 LOCAL_NAMES_HERE: Final = HostRule(is_open_elsewhere=True)
@@ -76,6 +102,10 @@ def is_local_or_named(host: str, names: Collection[str]) -> bool:
         return len(host) <= _LONGEST_HOST
     name = _name(host)
     return name in names and name != ANY_NAME
+
+
+def _shown(host: str) -> str:
+    return ascii(host[:_SHOWN_HOST])[:_SHOWN_ESCAPED]
 
 
 @functools.lru_cache(256)

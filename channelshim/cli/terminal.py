@@ -13,7 +13,9 @@ import click
 
 from channelshim.errors import ConfigurationError
 
-_FORMAT: Final = "%(levelname)-8s %(asctime)s %(name)s] %(request)s%(message)s"
+_FORMAT: Final = "%(levelname)-8s %(asctime)s %(place)s] %(request)s%(message)s"
+
+_OWN_LOGGERS: Final = ("channelshim", "uvicorn")
 
 _LEVEL_COLOURS: Final = {
     "DEBUG": "bright_black",
@@ -71,7 +73,10 @@ def warn(sentence: str, name: str) -> None:
 
 
 class LineFormatter(logging.Formatter):
-    """Writes a record in one line: level, time, logger, request and message.
+    """Writes a record in one line: level, time, place, request and message.
+
+    The place is `file.py:line`, as the old server wrote it; the server's own lines have
+    their logger's name.
 
     What a record holds may come from outside: it can neither begin a record of its own
     nor give orders to the terminal.
@@ -94,6 +99,11 @@ class LineFormatter(logging.Formatter):
         """Return the line, and the traceback below it."""
         from channelshim.runtime.log_text import block
 
+        record.place = (
+            record.name
+            if record.name.startswith(_OWN_LOGGERS)
+            else f"{record.filename}:{record.lineno}"
+        )
         text = block(super().format(record))
         if not self._has_colours:
             return text

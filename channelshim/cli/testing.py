@@ -25,6 +25,22 @@ RUNNERS: Final = ("pytest", "unittest", "python")
 
 PYTHON27_FLAG: Final = "--python27"
 
+_HELP: Final = """\
+Usage: channelshim test [pytest|unittest|python SCRIPT] [--python27] ARGS
+
+Runs a legacy test suite, unchanged, from the folder of the app. The first word chooses
+the runner: pytest where it is installed, else unittest, or a script of the suite's own.
+--python27 reads the files as Python 2.7 where no app.yaml says so. ARGS are the
+runner's, whose own help follows.
+"""
+
+_NO_TESTS: Final = """\
+channelshim test: no test was found. pytest looks for test_*.py and *_test.py: name the
+files or folders of others. unittest takes a pattern: channelshim test unittest discover
+-s FOLDER -p 'PATTERN'. A script runs with: channelshim test python SCRIPT
+"""
+_PYTEST_FOUND_NOTHING: Final = 5
+
 
 def install(*, python27: bool | None = None) -> Dialect:
     """Make this process one in which a legacy suite runs.
@@ -80,6 +96,8 @@ def main(args: list[str]) -> int:
     Raises:
         ConfigurationError: there is no such script, or a variable is wrong.
     """
+    if "--help" in args[:2] or "-h" in args[:2]:
+        print(_HELP, flush=True)
     runner, rest = _choose(args)
     folder = os.getcwd()
     if folder not in sys.path:
@@ -110,13 +128,18 @@ def _run_pytest(args: list[str]) -> int:
 
     from channelshim.cli import pytest_plugin
 
-    return int(pytest.main(["-p", pytest_plugin.__name__, "--channelshim", *args]))
+    status = int(pytest.main(["-p", pytest_plugin.__name__, "--channelshim", *args]))
+    if status == _PYTEST_FOUND_NOTHING:
+        print(_NO_TESTS, end="", file=sys.stderr)
+    return status
 
 
 def _run_unittest(args: list[str]) -> int:
     program = unittest.main(
         module=None, argv=["channelshim test unittest", *args], exit=False
     )
+    if not program.result.testsRun:
+        print(_NO_TESTS, end="", file=sys.stderr)
     return 0 if program.result.wasSuccessful() else 1
 
 

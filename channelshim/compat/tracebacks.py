@@ -22,6 +22,7 @@ from typing import Any, Final
 
 _logger: Final = logging.getLogger("channelshim.compat")
 
+_OURS: Final = os.path.join(Path(__file__).parent.parent, "")
 _TRANSLATOR: Final = os.path.join(Path(__file__).parent.parent / "python27", "")
 _IMPORTING: Final = ("<frozen importlib", "<frozen zipimport")
 
@@ -43,6 +44,22 @@ def hide_translator(error: BaseException) -> None:
         seen.add(id(each))
         each.__traceback__ = _without_translator(each.__traceback__)
         waiting += [each.__cause__, each.__context__]
+
+
+def hide_server(error: BaseException) -> None:
+    """Take our own frames from the head of an exception's traceback.
+
+    They are the way to the app, the same for each request. Where all frames are ours
+    the traceback stays: the mistake is, too.
+
+    Args:
+        error: as it came out of the app.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        trace = trace.tb_next
+    if trace is not None:
+        error.__traceback__ = trace
 
 
 def _without_translator(trace: TracebackType | None) -> TracebackType | None:

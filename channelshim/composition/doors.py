@@ -289,6 +289,10 @@ def _install(
     for sentence in idle_sentences(arguments, os.environ):
         _logger.warning("%s", sentence)
     directory = Path.cwd() if app_dir is None else app_dir
+    if not directory.is_dir():
+        raise ConfigurationError(
+            f"{directory} is not a folder: name the one of the app"
+        )
     app = read_folder(directory, needs_app_yaml=needs_app_yaml, runs_cron=settings.cron)
     installation = Installation(make_plan(settings, app))
     if app.config is not None:

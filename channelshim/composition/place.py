@@ -13,7 +13,7 @@ from channelshim.errors import ConfigurationError
 
 _OWN_FOLDER = "channelshim"
 
-STORE_ENTRIES: Final = ("blobs", "channelshim.", "mail", "search")
+STORE_ENTRIES: Final = ("blobs", "channelshim.", "control.", "mail", "search")
 """How the names begin of what is kept in a store's folder."""
 
 

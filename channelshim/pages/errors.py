@@ -67,6 +67,8 @@ def error_html(error: BaseException | None, hint: str = "") -> str:
     rest = ""
     if error is not None:
         rest = f"<pre>{escape(''.join(traceback.format_exception(error)))}</pre>"
+        last = "".join(traceback.format_exception_only(error)).strip()
+        rest = f"<p><strong>{escape(last.splitlines()[-1])}</strong></p>\n{rest}"
         if hint:
             rest = f"<p>{escape(hint)}</p>\n{rest}"
     return _PAGE.format(title="500 Internal Server Error", rest=rest)

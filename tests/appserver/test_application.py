@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 import pytest
@@ -207,6 +208,9 @@ def test_traceback_is_shown_on_loopback_only(
     here = {"REMOTE_ADDR": "127.0.0.1"}
     shown = client.get("/only?raise", status=500, extra_environ=here)
     assert "ValueError: on purpose" in shown.text
+    # The app's frames alone, and the error before them.
+    assert f"{os.sep}channelshim{os.sep}appserver" not in shown.text
+    assert shown.text.index("<strong>ValueError") < shown.text.index("in app")
 
 
 @pytest.mark.parametrize(("name", "seen"), [("", "127.0.0.1"), ("box", "box")])

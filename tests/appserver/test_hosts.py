@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelshim.appserver.hosts import ANY_NAME, HostRule, is_local_or_named
+from channelshim.appserver.hosts import (
+    ANY_NAME,
+    REFUSED_HOSTS_LOGGED,
+    HostRule,
+    RefusalLog,
+    is_local_or_named,
+)
 
 CLOSED = HostRule(frozenset({"chat.example.com"}))
 REMOTE = HostRule(frozenset({"box", "chat.example.com"}), takes_addresses=True)
@@ -61,3 +67,15 @@ def test_any_header_is_judged(host: str, rule: HostRule, peer: str) -> None:
     assert len(sentence) < 400
     # As it is without what is remembered.
     assert rule.refusal(host, peer) == sentence
+
+
+def test_refusals_are_logged_once_and_not_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = RefusalLog()
+    for _ in range(2):
+        for host in ("localhost", *(f"{n}.example" for n in range(100))):
+            log.add(HostRule().refusal(host, HERE))
+    assert len(caplog.messages) == REFUSED_HOSTS_LOGGED
+    assert "'0.example'" in caplog.messages[0]
+    assert "--allowed-hosts" in caplog.messages[0]

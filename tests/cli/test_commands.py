@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+import channelshim
 from channelshim.cli import main as cli
+from channelshim.cli.terminal import LineFormatter
 from channelshim.composition.settings import GROUPS, SETTINGS
+from channelshim.errors import ConfigurationError
 from channelshim.version import __version__
+from tests.lanes import timeout_factor
 
 
 def run(*words: str, name: str = "channelshim") -> Result:
@@ -102,3 +108,45 @@ def test_init_without_a_name_writes_into_the_current_folder(
     assert run("init").exit_code == 0
     assert (tmp_path / "server.py").is_file()
     assert "already" in str(run("init").exception)
+
+
+def _run_tests(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "channelshim", "test", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120 * timeout_factor(),
+        check=False,
+    )
+
+
+def test_help_of_test_says_what_it_is_before_the_runners_own(tmp_path: Path) -> None:
+    shown = _run_tests(tmp_path, "unittest", "--help").stdout
+    assert shown.startswith("Usage: channelshim test [pytest|unittest|python SCRIPT]")
+    assert "usage: channelshim test unittest" in shown
+
+
+def test_finding_no_test_says_where_they_are_looked_for(tmp_path: Path) -> None:
+    answered = _run_tests(tmp_path)
+    assert answered.returncode == 5
+    assert "no test was found. pytest looks for test_*.py" in answered.stderr
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="lost is not a folder"):
+        channelshim.install(tmp_path / "lost")
+
+
+@pytest.mark.parametrize(
+    ("logger", "place"),
+    [("root", "main.py:7"), ("app.db", "main.py:7"), ("channelshim", "channelshim")],
+)
+def test_lines_of_the_app_name_its_file_and_line(logger: str, place: str) -> None:
+    record = logging.LogRecord(
+        logger, logging.INFO, "/app/main.py", 7, "hello", None, None
+    )
+    record.request = "GET /: "
+    line = LineFormatter(has_colours=False).format(record)
+    assert line.startswith("INFO     2")
+    assert line.endswith(f" {place}] GET /: hello")
