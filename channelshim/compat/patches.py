@@ -17,6 +17,7 @@ from channelshim.compat import (
     legacy_unittest,
     legacy_webob,
     ndb_tuning,
+    search_facets,
     tracebacks,
     upload_guard,
 )
@@ -175,6 +176,12 @@ PATCHES: Final[tuple[Patch, ...]] = (
     *(
         Patch(module, function, _MESSAGES, _ALWAYS)
         for module, function in legacy_text.message_changes()
+    ),
+    Patch(
+        f"{_GOOGLE}.api.search.stub.simple_facet",
+        search_facets.label_ranges,
+        "FacetRequest with ranges",
+        _SDK,
     ),
     # The package has names of its own for what its module defines.
     Patch(

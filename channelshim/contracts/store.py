@@ -9,6 +9,7 @@ from typing import Protocol
 from channelshim.contracts.cache import Cache
 from channelshim.contracts.entities import Entities
 from channelshim.contracts.identity import User
+from channelshim.contracts.search import SearchIndexes
 from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import PullTasks, Tasks
 
@@ -104,6 +105,10 @@ class Store(Protocol):
     @property
     def cache(self) -> Cache:
         """memcache's values."""
+
+    @property
+    def search(self) -> SearchIndexes:
+        """The documents of the search service."""
 
     @property
     def accounts(self) -> Accounts:

@@ -51,7 +51,7 @@ class Needs:
     Attributes:
         application_id: without partition.
         directory: of the app; index.yaml is read there.
-        store_directory: blobs, mails and the search index go below it.
+        store_directory: blobs and mails go below it.
         queues: queue.yaml.
         clock: the time.
         login: makes the URLs of the users service.
@@ -153,7 +153,9 @@ def _modules(needs: Needs) -> Any:
 def _search(needs: Needs) -> Any:
     from channelshim.services.search import make_search_service
 
-    return make_search_service(needs.store_directory)
+    return make_search_service(
+        needs.backing().store.search, needs.store_directory / "search"
+    )
 
 
 def _system(needs: Needs) -> Any:

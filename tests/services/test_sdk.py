@@ -212,7 +212,7 @@ def test_search_finds_and_survives_a_new_stub(tmp_path: Path) -> None:
 
     in_request(put)
     assert in_request(find) == ["d"]
-    install_services(tmp_path)
+    install_services(tmp_path, SqliteStore(tmp_path, values_of_body, takes_lease=False))
     assert in_request(find) == ["d"]
 
 
