@@ -16,6 +16,7 @@ from channelshim.compat import (
     legacy_text,
     legacy_unittest,
     legacy_webob,
+    mail_headers,
     ndb_tuning,
     search_facets,
     tracebacks,
@@ -176,6 +177,12 @@ PATCHES: Final[tuple[Patch, ...]] = (
     *(
         Patch(module, function, _MESSAGES, _ALWAYS)
         for module, function in legacy_text.message_changes()
+    ),
+    Patch(
+        f"{_GOOGLE}.api.mail",
+        mail_headers.join_as_before,
+        "one blank where an incoming mail's encoded name ends",
+        _SDK,
     ),
     Patch(
         f"{_GOOGLE}.api.search.stub.simple_facet",
