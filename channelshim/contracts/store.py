@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from channelshim.contracts.cache import Cache
 from channelshim.contracts.entities import Entities
@@ -12,6 +12,9 @@ from channelshim.contracts.identity import User
 from channelshim.contracts.search import SearchIndexes
 from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import PullTasks, Tasks
+
+BLOBS_FOLDER: Final = "blobs"
+"""Below the store's folder: the files of blobs, whose facts are entities."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.broker import Broker
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import Login
-from channelshim.contracts.store import Store
+from channelshim.contracts.store import BLOBS_FOLDER, Store
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.executions import Executions
 
@@ -84,7 +84,7 @@ def _app_identity(needs: Needs) -> Any:
 def _blobstore(needs: Needs) -> Any:
     from channelshim.services.blobstore import BlobstoreService
 
-    return BlobstoreService(needs.store_directory / "blobs")
+    return BlobstoreService(needs.store_directory / BLOBS_FOLDER)
 
 
 def _capabilities(needs: Needs) -> Any:
