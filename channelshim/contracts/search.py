@@ -190,8 +190,8 @@ class SearchView(Protocol):
     def frequencies(self, numbers: Sequence[int], term: str) -> Mapping[int, int]:
         """Return number to frequency of a term, of those documents that have one."""
 
-    def oldest(self, namespace: str, name: str) -> Sequence[int]:
-        """Return all numbers, in the order in which the documents were first put."""
+    def by_age(self, numbers: Sequence[int]) -> Sequence[int]:
+        """Return numbers in the order in which their documents were first put."""
 
     def listed(
         self, namespace: str, name: str, start: str, *, with_start: bool, limit: int

@@ -187,7 +187,7 @@ def _attach(request: Any, one: OneDocument, documents: list[Any]) -> None:
         return
     for each in documents:
         one.show(each.document)
-        evaluator = expression_evaluator.ExpressionEvaluator(each, one)
+        evaluator = Evaluator(each, one)
         for expression in request.field_spec.expression:
             evaluator.Evaluate(expression)
 

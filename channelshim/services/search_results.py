@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -31,6 +32,8 @@ from channelshim.contracts.search import (
 )
 from channelshim.services.search_documents import ODD, VALUES, term
 from channelshim.services.search_plans import Bounds
+
+_logger: Final = logging.getLogger("channelshim.services")
 
 BODIES_AT_ONCE: Final = 200
 """Documents read together."""
@@ -78,10 +81,6 @@ class Found:
         """Return how many documents a condition has."""
         return self.view.count(*self._where, condition)
 
-    def oldest(self) -> Sequence[int]:
-        """Return all numbers, the document that was put first, first."""
-        return self.view.oldest(*self._where)
-
     def documents(self, numbers: Sequence[int]) -> Iterator[Any]:
         """Yield the documents with these numbers."""
         for start in range(0, len(numbers), BODIES_AT_ONCE):
@@ -97,10 +96,9 @@ class Found:
         if possible == sure:
             return Settled(possible, None)
         between = AllOf((possible, NoneOf(sure)))
-        if not self.count(between):
+        numbers = self.view.by_age(self.find(between))
+        if not numbers:
             return Settled(possible, None)
-        doubtful = set(self.find(between))
-        numbers = [each for each in self.oldest() if each in doubtful]
         matcher = document_matcher.DocumentMatcher(node, one)
         accepted = set(self.find(sure))
         for number, document in zip(numbers, self.documents(numbers), strict=True):
@@ -229,16 +227,27 @@ def parsed(expression: str) -> Any:
 class Evaluator(expression_evaluator.ExpressionEvaluator):  # type: ignore[misc]
     """The stub's, which parses an expression once and not for each document."""
 
+    def Evaluate(self, expression: Any) -> None:
+        """Attach an expression's value to the document, if it has one."""
+        value = self.quick_value(expression.expression, None, None)
+        if value is not None:
+            self._doc.expressions[expression.name] = value
+
     def quick_value(
-        self, expression: str, default: Any, return_type: int, *, allow_rank: bool
+        self,
+        expression: str,
+        default: Any,
+        return_type: int | None,
+        *,
+        allow_rank: bool = True,
     ) -> Any:
-        """Return what ValueOf does, for an expression that is no field's name."""
+        """Return what ValueOf does, but for the default of a date's field."""
         try:
             return self._Eval(
                 parsed(expression), return_type=return_type, allow_rank=allow_rank
             )
-        except (
-            expression_evaluator._ExpressionError,
-            search_util.UnsupportedOnDevError,
-        ):
+        except expression_evaluator._ExpressionError:
+            return default
+        except search_util.UnsupportedOnDevError as error:
+            _logger.warning("search: %s", error)
             return default

@@ -120,9 +120,8 @@ class DictSearchView:
             if term in every[number].frequencies
         }
 
-    def oldest(self, namespace: str, name: str) -> Sequence[int]:
-        documents = self._tables.documents.get((namespace, name), {})
-        return sorted(documents, key=lambda number: -(number % _LOW))
+    def by_age(self, numbers: Sequence[int]) -> Sequence[int]:
+        return sorted(numbers, key=lambda number: -(number % _LOW))
 
     def listed(
         self, namespace: str, name: str, start: str, *, with_start: bool, limit: int

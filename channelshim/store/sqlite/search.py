@@ -197,14 +197,9 @@ class SqliteSearchView:
         )
         return {number: count for number, count in rows if number in wanted}
 
-    def oldest(self, namespace: str, name: str) -> Sequence[int]:
-        """Return all numbers, in the order in which the documents were first put."""
-        rows = self._connection.execute(
-            "SELECT number FROM search_document WHERE index_id = ? "
-            "ORDER BY number & ? DESC",
-            (self._index_id(namespace, name), _LOW_MASK),
-        )
-        return [number for (number,) in rows]
+    def by_age(self, numbers: Sequence[int]) -> Sequence[int]:
+        """Return numbers in the order in which their documents were first put."""
+        return sorted(numbers, key=lambda number: -(number & _LOW_MASK))
 
     def listed(
         self, namespace: str, name: str, start: str, *, with_start: bool, limit: int
