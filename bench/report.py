@@ -8,7 +8,7 @@ from bench.figures import Medians, rows
 from bench.peers import PEERS
 from bench.places import ROOT
 from bench.plots import bars
-from bench.tables import figures_table, number, runs_table, table
+from bench.tables import answers_table, figures_table, number, runs_table, table
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
 PICTURES = PAGE.parent / "img"
@@ -29,8 +29,14 @@ def text(medians: Medians) -> str:
     for pages in counts:
         table = runs_table(medians, pages)
         parts += [f"{pages:,} page{'' if pages == 1 else 's'}:\n", table]
-    parts += [_steps(medians), _start(medians), _large(medians)]
+    parts += [_answers(medians), _steps(medians), _start(medians), _large(medians)]
     return "\n".join(part for part in parts if part)
+
+
+def _answers(medians: Medians) -> str:
+    if "hello_per_second" not in medians.get(("channelshim", 0), {}):
+        return ""
+    return "Answers to requests over 8 connections:\n\n" + answers_table(medians)
 
 
 def _steps(medians: Medians) -> str:

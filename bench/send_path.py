@@ -70,7 +70,9 @@ def measure() -> dict[str, float]:
 
     from channelshim.composition import doors
     from channelshim.composition.front import Front
-    from channelshim.transports.websocket import Acceptor, WebSocketProtocol
+    from channelshim.transports.acceptor import Acceptor
+    from channelshim.transports.connection_table import ConnectionTable
+    from channelshim.transports.websocket import WebSocketProtocol
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         app = BENCH / "apps" / "fanout"
@@ -86,8 +88,8 @@ def measure() -> dict[str, float]:
             instance.tokens,
             instance.clock,
             lambda origin, host: True,
+            table=ConnectionTable(),
             send_buffer_bytes=instance.plan.settings.send_buffer_bytes,
-            send_buffer_total_bytes=instance.plan.settings.send_buffer_total_bytes,
         )
         ids = [f"page-{number}" for number in range(PAGES)]
 

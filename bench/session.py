@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import minichat, send_path
+from bench import answers, minichat, send_path
 from bench.peers import PEERS
 from bench.places import RESULTS
 from bench.push import Figures, Plan, medians, run
@@ -107,7 +108,24 @@ class Session:
             self.add("channelshim", 0, lambda: minichat.start(is_original=False))
         self.add("original", 100, lambda: minichat.theirs(100, max(3, posts // 4)))
         self.add("original", 1, lambda: minichat.theirs(1, max(5, posts // 2)))
-        self.add("original", 0, lambda: minichat.start(is_original=True))
+        with contextlib.suppress(RuntimeError, OSError):
+            # Its first start writes its byte code.
+            minichat.start(is_original=True)
+        for _ in range(rounds):
+            self.add("original", 0, lambda: minichat.start(is_original=True))
+
+    def answers(self, rounds: int, seconds: int) -> None:
+        """Ask for pages and files, here and at gunicorn and nginx."""
+        begun = time.monotonic()
+        try:
+            measured = answers.measure(rounds, seconds)
+        except (RuntimeError, OSError, ValueError) as error:
+            self.failures.append(f"answers: {error}")
+            return
+        for figures in measured:
+            for server, own in answers.medians_by_server([figures]).items():
+                self.runs.setdefault((server, 0), []).append(own)
+        print(f"answers: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
 
     def steps(self) -> None:
         """Time the steps of the send path; kept under the peer "steps"."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench.figures import Medians, Row
+from bench.answers import FILES, HANDLED, WEBS
+from bench.figures import ANSWERS, Medians, Row
 from bench.peers import PEERS
+
+_TITLES = {web.name: web.title for web in WEBS}
+_TITLES |= {peer.name: peer.title for peer in PEERS.values()}
 
 _COLUMNS = (
     ("delivered/s", "delivered_per_second"),
@@ -59,9 +63,9 @@ def _figure_line(row: Row) -> tuple[str, ...]:
     is_ratio = figure.against is not None
     beside = "-"
     if is_ratio:
-        beside = PEERS[figure.against].title if figure.against in PEERS else "original"
+        beside = _TITLES.get(str(figure.against), "original")
         if figure.against == "channelshim":
-            beside = "idle"
+            beside = "its hello" if figure in ANSWERS else "idle"
     return (
         figure.title,
         number(row.ours),
@@ -83,6 +87,19 @@ def runs_table(medians: Medians, pages: int) -> str:
         values = [_cell(key, figures.get(key)) for _, key in _COLUMNS]
         lines.append((PEERS[name].title, *values))
     return table(("server", *(title for title, _ in _COLUMNS)), lines)
+
+
+def answers_table(medians: Medians) -> str:
+    """Return what each server answers in a second, and its processor time for one."""
+    lines = []
+    for web in WEBS:
+        figures = medians.get((web.name, 0), {})
+        for kind in (*HANDLED, *FILES):
+            rate = figures.get(f"{kind}_per_second")
+            if rate is not None:
+                cpu = figures.get(f"{kind}_cpu_ms")
+                lines.append((web.title, kind, number(rate), number(cpu)))
+    return table(("server", "what", "answers/s", "CPU ms each"), lines)
 
 
 def _cell(key: str, value: float | None) -> str:

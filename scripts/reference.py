@@ -172,6 +172,52 @@ def old_flags_page() -> str:
     return OLD_FLAGS_HEAD + "\n".join([*rows, INERT_HEAD + inert[0], *inert[1:]]) + "\n"
 
 
+MODULES_HEAD = """\
+## Modules of the old SDK
+
+Every module of SDK 1.9.88 can be imported. This table says what becomes of it; a row
+holds for all below it that has no row of its own. `channelshim doctor` reads the same
+table, `channelshim/appengine/surface.py`, which `scripts/docs` writes here.
+
+| module | what becomes of it | |
+|---|---|---|
+"""
+
+
+def services_page() -> str:
+    """Return docs/reference/services.md: its own head, and the table of modules."""
+    from channelshim.appengine import surface
+
+    title = MODULES_HEAD.partition("\n")[0]
+    head = (REFERENCE / "services.md").read_text("utf-8").partition(title)[0]
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for row in (*surface.ROWS, *surface.FALLBACKS):
+        note = _cell(row.note)
+        if row.needs is not None:
+            note = f"needs `pip install '{row.needs[1]}'`"
+        name = f"`{row.name.removeprefix('google.appengine.')}`"
+        grouped.setdefault((row.status.value, note), []).append(name)
+    rows = [
+        f"| {', '.join(names)} | {status} | {note} |"
+        for (status, note), names in grouped.items()
+    ]
+    hooks = [
+        f"| `{hook.prefix}{'…' if hook.prefix.endswith('_') else ''}` "
+        f"| {'obeyed' if hook.is_obeyed else 'one warning'} | {_cell(hook.note)} |"
+        for hook in surface.HOOKS
+    ]
+    lines = [*rows, HOOKS_HEAD + hooks[0], *hooks[1:]]
+    return head + MODULES_HEAD + "\n".join(lines) + "\n"
+
+
+HOOKS_HEAD = """
+## Names that `appengine_config.py` may define
+
+| name | what becomes of it | |
+|---|---|---|
+"""
+
+
 def errors_page() -> str:
     """Return docs/reference/errors.md."""
     classes = error_classes()
@@ -267,6 +313,7 @@ PAGES = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "old-flags.md": old_flags_page,
+    "services.md": services_page,
 }
 
 

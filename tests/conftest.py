@@ -90,7 +90,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
             for number, running in enumerate(servers.started, start=1):
                 title = f"output of server {number}, {running.app_dir}"
                 report.sections.append((title, running.output))
+    # Tests print lone surrogates, which a worker of xdist cannot send.
+    report.sections = [
+        (title, _sendable(content)) for title, content in report.sections
+    ]
+    if report.failed and _sendable(report.longreprtext) != report.longreprtext:
+        report.longrepr = _sendable(report.longreprtext)
     return report
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -149,5 +149,7 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     own = {k: v for k, v in os.environ.items() if not k.startswith("CHANNELSHIM_")}
     # The package may be imported from the tree, without being installed.
     paths = [str(ROOT), *filter(None, [own.get("PYTHONPATH")])]
+    # The apps are the repository's.
+    own["CHANNELSHIM_WRITE_INDEX_YAML"] = "no"
     own |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
     return own | dict(more)

@@ -338,7 +338,6 @@ WIRED_ROOMS = frozenset({"composition", "server", "transports"})
 
 WRITTEN_FROM_OUTSIDE = {
     "cycle": "uvicorn's request, of which it asks the protocol to keep the state",
-    "self._in_hand": "the same",
     "server.lifespan": "uvicorn's own run(), which ours replaces, sets it there",
     "logging.getLogger('uvicorn.error')": "a logger has no other switch",
     "exchange": "the bridge's own, in the same module",
@@ -401,6 +400,7 @@ SHARED_BY_THE_PROCESS = {
     "appengine/ext/webapp/django_settings.py": "Django has one configuration",
     "appengine/ext/webapp/template.py": "Google's register_template_library",
     "appserver/guard.py": "names that were looked at; a bounded memory",
+    "appserver/proxies.py": "names that were looked at; a bounded memory",
     "appserver/response_rules.py": "headers that were looked at; a bounded memory",
     "runtime/variables.py": "names that were looked at; a bounded memory",
     "server/environ.py": "names that were spelled; a bounded memory",
@@ -474,7 +474,8 @@ STARTERS = frozenset(
 
 STARTED_BESIDE = {
     "compat/background_threads.py Thread": "the app starts it, and it is the app's",
-    "server/exchange.py ensure_future": "ends with its answer",
+    "runtime/log_lines.py Thread": "goes on whatever is raised in it; logs come first",
+    "server/http_protocol.py create_task": "logs what it raises, and ends its answer",
     "server/serve.py create_task": "the server itself, run by the supervisor",
     "server/serve.py ensure_future": "ends with its poll",
     "services/system.py Thread": "the app's; logs whatever it raises, and ends",

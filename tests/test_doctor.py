@@ -119,8 +119,8 @@ def test_python_27_is_told_file_by_file_and_nothing_runs(tmp_path: Path) -> None
     lines = {line.split("  ")[0]: line for line in text.splitlines()}
     assert "Berkeley DB went from Python 3" in lines["bsddb"]
     assert "pip install" in lines["lxml_of_nobody"]
-    gone = "google.appengine.ext.remote_api"
-    assert "run the code in the app" in lines[gone]
+    refused = "google.appengine.ext.remote_api.remote_api_stub"
+    assert "run the code in the app" in lines[refused]
     assert not {"os", "urllib2", "md5", "beside", "sibling"} & lines.keys()
     assert "1 to install, 1 missing here, 1 of the files refused." in text
     assert not list(tmp_path.rglob("executed"))
@@ -152,3 +152,39 @@ def test_walk_is_bounded_and_follows_no_links(
     monkeypatch.setattr(doctor, "DOCTOR_FILES", 1)
     text, status = doctor.report(app_dir)
     assert (status, "made_up" in text) == (doctor.OK, False)
+
+
+def test_what_a_module_needs_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app_dir = write(
+        tmp_path,
+        main="from google.appengine.ext.webapp import template, util\n"
+        "from google.appengine.ext.appstats import recording\n"
+        "from google.appengine.api import files, wrap_wsgi_app\n"
+        "import webapp2_extras.i18n\n",
+    )
+    there, missing = doctor._is_there, ("django", "babel")
+    monkeypatch.setattr(
+        doctor, "_is_there", lambda name: name not in missing and there(name)
+    )
+    text, status = doctor.report(app_dir / "app.yaml")
+    lines = {line.split("  ")[0]: line for line in text.splitlines()}
+    template = lines["google.appengine.ext.webapp.template"]
+    assert "pip install 'channelshim[django]'" in template
+    assert "pip install 'Babel'" in lines["webapp2_extras.i18n"]
+    assert "idle" in lines["google.appengine.ext.appstats.recording"]
+    assert "refused" in lines["google.appengine.api.files"]
+    assert "use a blobstore upload" in lines["google.appengine.api.files"]
+    assert "google.appengine.api.wrap_wsgi_app" not in lines
+    assert (status, "2 to install" in text) == (doctor.SOMETHING_MISSING, True)
+
+
+def test_other_files_are_named_when_they_cannot_be_read(tmp_path: Path) -> None:
+    app_dir = write(tmp_path, main="x = 1\n")
+    (app_dir / "cron.yaml").write_bytes(b"# t\xe4glich\n")
+    (app_dir / "queue.yml").write_text("queue:\n- name: a_b\n")
+    text, status = doctor.report(app_dir)
+    assert status == doctor.OK
+    assert "cron.yaml: it cannot be read" in text
+    assert "queue.yml, line 2: a queue needs a name" in text

@@ -10,34 +10,11 @@ import importlib
 from typing import Any, Final
 
 from channelshim import compat
+from channelshim.appengine import surface
 
-_OUR_CHANNEL: Final = "channelshim.appengine.api.channel"
+_CHANNEL_STUB: Final = "channelshim.appengine.api.channel.channel_service_stub"
 
-_OUR_WEBAPP: Final = "channelshim.appengine.ext.webapp"
-
-OURS: Final = {
-    "google.appengine.api.channel": _OUR_CHANNEL,
-    "google.appengine.api.channel.channel": f"{_OUR_CHANNEL}.channel",
-    "google.appengine.api.channel.channel_service_pb": (
-        f"{_OUR_CHANNEL}.channel_service_pb"
-    ),
-    "google.appengine.api.channel.channel_service_stub": (
-        f"{_OUR_CHANNEL}.channel_service_stub"
-    ),
-    "google.appengine.api.labs": "channelshim.appengine.api.labs",
-    "google.appengine.api.labs.taskqueue": "google.appengine.api.taskqueue",
-    "google.appengine.api.logservice": "channelshim.appengine.api.logservice",
-    "google.appengine.api.quota": "channelshim.appengine.api.quota",
-    "google.appengine.api.xmpp": "channelshim.appengine.api.xmpp",
-    "google.appengine.ext.vendor": "channelshim.appengine.ext.vendor",
-    "google.appengine.ext.webapp": _OUR_WEBAPP,
-    "google.appengine.ext.webapp.blobstore_handlers": (
-        f"{_OUR_WEBAPP}.blobstore_handlers"
-    ),
-    "google.appengine.ext.webapp.mail_handlers": f"{_OUR_WEBAPP}.mail_handlers",
-    "google.appengine.ext.webapp.template": f"{_OUR_WEBAPP}.template",
-    "google.appengine.ext.webapp.util": f"{_OUR_WEBAPP}.util",
-}
+OURS: Final = surface.aliases()
 """Google's dotted name to the module that answers for it."""
 
 
@@ -53,6 +30,10 @@ def install(application_id: str = "") -> None:
     """
     compat.install(
         aliases=OURS,
+        fallbacks=surface.fallbacks(),
+        hint_of=surface.hint_of,
+        refused=surface.refused(),
+        placeholders=surface.PLACEHOLDERS,
         make_channel_stub=_make_channel_stub,
         application_id=application_id,
     )
@@ -60,5 +41,5 @@ def install(application_id: str = "") -> None:
 
 def _make_channel_stub() -> Any:
     # Only now: importing a testbed should not cost what no test of it uses.
-    stub = importlib.import_module(f"{_OUR_CHANNEL}.channel_service_stub")
+    stub = importlib.import_module(_CHANNEL_STUB)
     return stub.ChannelServiceStub()

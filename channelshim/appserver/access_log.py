@@ -1,87 +1,95 @@
-"""The access log: Paste's, without what must not stand in a log."""
+"""The access log: one line for each request, without what must not stand in a log."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 from urllib.parse import unquote
-
-from paste.translogger import TransLogger
 
 from channelshim import limits
 from channelshim.appserver import guard
 from channelshim.protocol import tokens
+from channelshim.runtime.log_lines import LineHandler
 from channelshim.runtime.log_text import CONTROLS
+
+LOGGER_NAME: Final = "channelshim.access"
 
 LOGGED_URI_LENGTH: Final = 2048
 """Characters of a request's path and query in the access log."""
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
-_FORMAT: Final = '%(REMOTE_ADDR)s "%(REQUEST_METHOD)s %(REQUEST_URI)s" %(status)s'
+_PLAIN: Final = re.compile(r"[!#$&-\[\]-~]*")
+"""Characters that stand for themselves in a log, without "%", quotes and backslash."""
 
 
-class AccessLog(TransLogger):  # type: ignore[misc]
-    """Logs each request of an application to `channelshim.access`.
+class AccessLog:
+    """Logs requests to `channelshim.access`.
 
     The query of /_ah/channel/* holds tokens and is left out, however the path is
     spelled; so is whatever looks like a token elsewhere, and the secret end of an
-    upload's address. X-Forwarded-For, which Paste believes, is not believed.
-
-    Args:
-        application: whose requests.
+    upload's address. Addresses that a request says of itself are not believed.
     """
 
-    def __init__(self, application: Any) -> None:
-        super().__init__(
-            application,
-            logger=logging.getLogger("channelshim.access"),
-            format=_FORMAT,
-            setup_console_handler=False,
-            set_logger_level=None,
-        )
+    def __init__(self) -> None:
+        self._logger = logging.getLogger(LOGGER_NAME)
+        self._root = logging.getLogger()
 
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: Any
-    ) -> Iterable[bytes]:
-        """Answer a request, and log it if anybody listens."""
-        if not self.logger.isEnabledFor(self.logging_level):
-            unlogged: Iterable[bytes] = self.application(environ, start_response)
-            return unlogged
-        answer: Iterable[bytes] = super().__call__(environ, start_response)
-        return answer
+    def note(self, address: str, method: str, target: str, status: int) -> None:
+        """Log one request, if anybody listens. Any thread.
 
-    def write_log(
-        self,
-        environ: WSGIEnvironment,
-        method: str,
-        req_uri: str,
-        start: Any,
-        status: str,
-        bytes: Any,
-    ) -> None:
-        """Log one request."""
-        path, mark, query = req_uri.partition("?")
-        readings = [f"{reading}/" for reading in guard.readings(path)]
-        if _has_prefix(readings, limits.PREFIX_CHANNEL) or tokens.PATTERN.search(
-            unquote(query)
-        ):
-            mark = query = ""
-        if _has_prefix(readings, limits.PREFIX_UPLOAD):
-            # An upload that was refused may be tried again at the same address.
-            path = f"{limits.PREFIX_UPLOAD}..."
-        path = tokens.PATTERN.sub("...", path)
-        trusted = {
-            key: value
-            for key, value in environ.items()
-            if key != "HTTP_X_FORWARDED_FOR"
-        }
-        uri = CONTROLS.sub("?", path + mark + query)
-        if len(uri) > LOGGED_URI_LENGTH:
-            uri = f"{uri[:LOGGED_URI_LENGTH]}..."
-        super().write_log(trusted, CONTROLS.sub("?", method), uri, start, status, bytes)
+        Args:
+            address: of the client, as the server below sees it.
+            method: as it came.
+            target: path and query as they came, percent-encoded, as latin-1 text.
+            status: of the answer.
+        """
+        logger = self._logger
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        handlers = self._root.handlers
+        if len(handlers) == 1:
+            handler = handlers[0]
+            if isinstance(handler, LineHandler) and handler.takes_from(logger):
+                handler.note(describe, address, method, target, status)
+                return
+        logger.info("%s", describe(address, method, target, status))
+
+
+def describe(address: str, method: str, target: str, status: int) -> str:
+    """Return the line of a request; see `AccessLog.note`."""
+    if not _is_plain(target):
+        target = _cleaned(target)
+    return f'{address or "-"} "{CONTROLS.sub("?", method)} {target}" {status}'
+
+
+def _is_plain(target: str) -> bool:
+    """Return whether `_cleaned` would change nothing; it costs as much as an app."""
+    return (
+        len(target) <= LOGGED_URI_LENGTH
+        and _PLAIN.fullmatch(target) is not None
+        and "_ah" not in target.lower()
+        and (len(target) < tokens.SHORTEST or tokens.PATTERN.search(target) is None)
+    )
+
+
+def _cleaned(target: str) -> str:
+    path, mark, query = target.partition("?")
+    readings = [f"{reading}/" for reading in guard.readings(path)]
+    if _has_prefix(readings, limits.PREFIX_CHANNEL) or tokens.PATTERN.search(
+        unquote(query)
+    ):
+        mark = query = ""
+    if _has_prefix(readings, limits.PREFIX_UPLOAD):
+        # An upload that was refused may be tried again at the same address.
+        path = f"{limits.PREFIX_UPLOAD}..."
+    if tokens.PATTERN.search(unquote(path)):
+        path = tokens.PATTERN.sub("...", unquote(path, "latin-1"))
+    uri = CONTROLS.sub("?", path + mark + query).replace('"', "%22")
+    if len(uri) > LOGGED_URI_LENGTH:
+        return f"{uri[:LOGGED_URI_LENGTH]}..."
+    return uri
 
 
 def _has_prefix(readings: Iterable[str], prefix: str) -> bool:

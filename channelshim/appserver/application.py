@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from channelshim import limits
 from channelshim.appserver import form_bounds, guard, static
@@ -28,7 +29,13 @@ from channelshim.appserver.request_urls import absolute_url, request_url
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts
 from channelshim.appserver.turn import Turn
-from channelshim.appyaml.config import STATIC_DIR, STATIC_FILES, AppConfig, Handler
+from channelshim.appyaml.config import (
+    NOTHING,
+    STATIC_DIR,
+    STATIC_FILES,
+    AppConfig,
+    Handler,
+)
 from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
@@ -37,8 +44,8 @@ from channelshim.pages.errors import not_found_text
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_text import one_line
 from channelshim.runtime.variables import (
-    SERVER_SOFTWARE,
     Application,
+    platform_variables,
     request_variables,
 )
 from channelshim.services import shutdown
@@ -116,6 +123,7 @@ class AppServer:
         self._page_reports = page_reports
         self._scripts = scripts or Scripts(self._root, wsgi_app)
         self._wsgi_app = wsgi_app
+        self._access_log = AccessLog()
         self._serial = None if self._config.is_threadsafe else threading.Lock()
 
     def __call__(
@@ -178,7 +186,12 @@ class AppServer:
         try:
             environ = internal_environ(request, self._exposure.host)
             serve = partial(guarded, self._serve_platform, fail=self._fail)
-            return collect(AccessLog(serve), environ)
+            response = collect(serve, environ)
+            path, mark, query = request.path.partition("?")
+            target = f"{quote(path)}{mark}{query}"
+            address = environ["REMOTE_ADDR"]
+            self._access_log.note(address, request.method, target, response.status)
+            return response
         except BaseException:
             # In the middle of its answer; all before is an error page.
             path = one_line(request.path)
@@ -215,6 +228,7 @@ class AppServer:
         path = _path_text(environ)
         if path is None:
             return answer(start_response, HTTPStatus.BAD_REQUEST, "No such path.\n")
+        is_first = True
         for handler in self._config.handlers:
             match = handler.pattern.match(path)
             if match is None:
@@ -222,9 +236,17 @@ class AppServer:
             refusal = self._refuse(handler, environ, start_response, user)
             if refusal is not None:
                 return refusal
-            answered = self._handle(handler, match, environ, start_response, user)
+            if handler.kind in (STATIC_DIR, STATIC_FILES):
+                answered = self._serve_file(
+                    handler, match, environ, start_response, is_first=is_first
+                )
+            else:
+                answered = self._run_script(
+                    handler, match, environ, start_response, user
+                )
             if answered is not None:
                 return answered
+            is_first = False
         tried = self._config if guard.is_from_loopback(environ) else None
         return answer(start_response, HTTPStatus.NOT_FOUND, not_found_text(path, tried))
 
@@ -269,35 +291,54 @@ class AppServer:
         path = self._login.login_url(request_url(environ))
         return absolute_url(environ, path)
 
-    def _handle(
+    def _serve_file(
+        self,
+        handler: Handler,
+        match: re.Match[str],
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        *,
+        is_first: bool,
+    ) -> Iterable[bytes] | None:
+        """Answer by a file; None leaves the request to the next handler.
+
+        Args:
+            handler: whose file.
+            match: of its pattern.
+            environ: of the request.
+            start_response: of the request.
+            is_first: whether no handler before it matches, which could have the file
+                tomorrow.
+        """
+        path = static.find_file(
+            self._root, self._config, handler, match, private=self._exposure.private
+        )
+        if path is None:
+            if handler.has_fall_through:
+                return None
+            return answer(start_response, HTTPStatus.NOT_FOUND, "No such file.\n")
+        return static.serve_file(
+            path,
+            environ,
+            start_response,
+            handler=handler,
+            default_expiration_seconds=self._config.default_expiration_seconds,
+            is_for_all=is_first and _is_for_all(handler),
+        )
+
+    def _run_script(
         self,
         handler: Handler,
         match: re.Match[str],
         environ: WSGIEnvironment,
         start_response: StartResponse,
         user: User | None,
-    ) -> Iterable[bytes] | None:
-        """Answer by a handler that matches; None leaves it to the next one."""
-        if handler.kind in (STATIC_DIR, STATIC_FILES):
-            path = static.find_file(
-                self._root,
-                self._config,
-                handler,
-                match,
-                private=self._exposure.private,
-            )
-            if path is not None:
-                return static.serve_file(
-                    path,
-                    environ,
-                    start_response,
-                    handler=handler,
-                    default_expiration_seconds=self._config.default_expiration_seconds,
-                )
-            if handler.has_fall_through:
-                return None
-            return answer(start_response, HTTPStatus.NOT_FOUND, "No such file.\n")
-        script = static.expand(handler.target, match)
+    ) -> Iterable[bytes]:
+        if handler.target == NOTHING:
+            return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
+        script = handler.target
+        if "\\" in script:
+            script = static.expand(script, match)
         is_file = script.endswith(".py") and self._wsgi_app is None
         if (is_file or "\\" in handler.target) and not self._scripts.is_own(script):
             return answer(start_response, HTTPStatus.NOT_FOUND, "No such script.\n")
@@ -316,10 +357,14 @@ class AppServer:
             scheme = str(environ.get("wsgi.url_scheme", "http"))
             environ["REQUEST_SCHEME"] = scheme
             environ["HTTPS"] = "on" if scheme == "https" else "off"
-            # deferred asks the WSGI environment, not os.environ.
-            environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
-            variables = request_variables(self._application, environ, user)
-            turn.enter(RequestScope({**variables, **upload_guard.variables(environ)}))
+            # Apps and deferred ask the WSGI environment as well as os.environ.
+            platform = platform_variables(self._application, environ, user)
+            if isinstance(script, str):
+                platform["PATH_TRANSLATED"] = self._scripts.file_of(script)
+            variables = request_variables(self._application, environ, user, platform)
+            variables.update(upload_guard.variables(environ))
+            environ.update(platform)
+            turn.enter(RequestScope(variables))
             namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
             if namespace and guard.is_internal(environ):
                 turn.run(_set_namespace, namespace)
@@ -343,6 +388,11 @@ class AppServer:
             config=self._config,
             has_traceback=is_shown,
         )
+
+
+def _is_for_all(handler: Handler) -> bool:
+    """Return whether a handler answers everybody alike, whatever the scheme."""
+    return handler.login == "optional" and handler.secure in ("default", "optional")
 
 
 def _other_scheme(handler: Handler, environ: WSGIEnvironment) -> str:

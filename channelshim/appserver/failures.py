@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.error_pages import own_error_page
 from channelshim.appserver.responses import answer
+from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.config import AppConfig
 from channelshim.compat.tracebacks import hide_translator, hint
 from channelshim.pages.errors import error_html
@@ -52,13 +53,24 @@ def guarded(
         return serve(environ, start)
     except BaseException as error:
         hide_translator(error)
-        _logger.error(
-            "%s %s failed",
+        _log(
+            error,
             one_line(environ["REQUEST_METHOD"]),
             one_line(environ.get("PATH_INFO", "")),
-            exc_info=error,
         )
         return fail(environ, start_response, sys.exc_info() if has_started else None)
+
+
+def _log(error: BaseException, method: str, path: str) -> None:
+    """Log an error with its traceback; of an app that cannot be loaded, with its own.
+
+    Who asks again and again for a script that cannot be loaded hears the same: the log
+    has its traceback from the start, and a line for each request.
+    """
+    if isinstance(error, AppImportError):
+        _logger.error("%s %s failed: %s", method, path, error)
+    else:
+        _logger.error("%s %s failed", method, path, exc_info=error)
 
 
 def answer_error(
@@ -82,6 +94,9 @@ def answer_error(
     """
     own = None if has_traceback else own_error_page(root, config)
     error = sys.exc_info()[1] if has_traceback else None
+    if isinstance(error, AppImportError):
+        # Without how we came to import it.
+        error = error.own_error()
     page = error_html(error, hint(error) if error else "")
     content_type, body = own or (
         "text/html; charset=utf-8",

@@ -8,22 +8,31 @@ from dataclasses import dataclass
 from typing import Final
 
 from channelshim.appyaml.config import Library
+from channelshim.compat.refused_modules import PLACEHOLDER
 
-_PACKAGES: Final = {
+PACKAGES: Final = {
     # App Engine's name: (the module to import, the package that pip installs).
     "MySQLdb": ("MySQLdb", "mysqlclient"),
     "PIL": ("PIL", "Pillow"),
     "PyAMF": ("pyamf", "Py3AMF"),
+    "clearsilver": ("neo_cgi", ""),
+    "click": ("click", "click"),
+    "crcmod": ("crcmod", "crcmod"),
     "django": ("django", "channelshim[django]"),
     "enum": ("enum", ""),
     "endpoints": ("endpoints", "google-endpoints"),
+    "flask": ("flask", "Flask"),
+    "futures": ("concurrent.futures", ""),
     "grpcio": ("grpc", "grpcio"),
+    "itsdangerous": ("itsdangerous", "itsdangerous"),
     "jinja2": ("jinja2", "Jinja2"),
     "lxml": ("lxml", "lxml"),
     "markupsafe": ("markupsafe", "MarkupSafe"),
     "matplotlib": ("matplotlib", "matplotlib"),
+    "mysqlclient": ("MySQLdb", "mysqlclient"),
     "numpy": ("numpy", "numpy"),
     "protorpc": ("protorpc", "protorpc"),
+    "protobuf": ("google.protobuf", "protobuf"),
     "psycopg2": ("psycopg2", "psycopg2-binary"),
     "pycrypto": ("Crypto", "pycryptodome"),
     "pytz": ("pytz", "pytz"),
@@ -31,8 +40,10 @@ _PACKAGES: Final = {
     "setuptools": ("setuptools", "setuptools"),
     "six": ("six", "six"),
     "ssl": ("ssl", ""),
+    "ujson": ("ujson", "ujson"),
     "webapp2": ("webapp2", "webapp2==3.0.0b1"),
     "webob": ("webob", "WebOb"),
+    "werkzeug": ("werkzeug", "Werkzeug"),
     "yaml": ("yaml", "PyYAML"),
 }
 
@@ -62,7 +73,7 @@ def missing_libraries(libraries: Iterable[Library]) -> list[MissingLibrary]:
     """Return those that cannot be imported; nothing is imported to find out."""
     missing = []
     for library in libraries:
-        module, package = _PACKAGES.get(library.name, (library.name, ""))
+        module, package = PACKAGES.get(library.name, (library.name, ""))
         if not _is_there(module):
             missing.append(MissingLibrary(library.name, package))
     return missing
@@ -70,7 +81,7 @@ def missing_libraries(libraries: Iterable[Library]) -> list[MissingLibrary]:
 
 def package_of(module: str) -> str:
     """Return the package that pip installs for a module, or "" when unknown."""
-    for provided, package in _PACKAGES.values():
+    for provided, package in PACKAGES.values():
         if provided == module:
             return package
     return ""
@@ -78,6 +89,7 @@ def package_of(module: str) -> str:
 
 def _is_there(module: str) -> bool:
     try:
-        return importlib.util.find_spec(module) is not None
+        spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return False
+    return spec is not None and spec.origin != PLACEHOLDER

@@ -6,9 +6,10 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
+from channelshim import limits
 from channelshim.appserver.libraries import missing_libraries
-from channelshim.appserver.scripts import Scripts
-from channelshim.appyaml.config import SCRIPT, AppConfig
+from channelshim.appserver.scripts import AppImportError, Scripts
+from channelshim.appyaml.config import NOTHING, SCRIPT, AppConfig
 from channelshim.runtime import ndb_state
 from channelshim.runtime.variables import Application, request_variables
 
@@ -39,6 +40,24 @@ def load_app(
         scripts.load_all(_named(config))
     finally:
         # Modules that query while they are imported leave ndb's state behind.
+        ndb_state.finish()
+
+
+def load_module(scripts: Scripts, config: AppConfig) -> None:
+    """Import every script of a further module of the app.
+
+    What cannot be loaded is logged and answers 500.
+
+    Args:
+        scripts: of the app, its folder entered.
+        config: of the module.
+    """
+    _warn(config)
+    try:
+        scripts.load_all(_named(config))
+    except AppImportError as error:
+        _logger.error("%s\n%s", error, error.report)
+    finally:
         ndb_state.finish()
 
 
@@ -95,6 +114,10 @@ def settle(
 
 def _prepare(scripts: Scripts, config: AppConfig) -> None:
     scripts.load_configuration()
+    _warn(config)
+
+
+def _warn(config: AppConfig) -> None:
     for warning in config.warnings:
         _logger.warning("%s", warning)
     for missing in missing_libraries(config.libraries):
@@ -105,17 +128,32 @@ def _named(config: AppConfig) -> list[str]:
     return [
         handler.target
         for handler in config.handlers
-        if handler.kind == SCRIPT and "\\" not in handler.target
+        if handler.kind == SCRIPT
+        and handler.target != NOTHING
+        and "\\" not in handler.target
     ]
 
 
 def _set_process_variables(application: Application, host: str) -> None:
     """Put into the process's own environment what modules read at import.
 
-    No user, and no time zone: other programs' ideas of those stay as they are.
+    The app was imported in its first request; here it is as if that warmed it up. No
+    user, and no time zone: other programs' ideas of those stay as they are.
     """
-    name, _, port = host.partition(":")
-    bare = {"SERVER_NAME": name, "SERVER_PORT": port or "80"}
+    name, _, port = host.rpartition(":")
+    bare = {
+        "HTTP_HOST": host,
+        "PATH_INFO": limits.PATH_WARMUP,
+        "QUERY_STRING": "",
+        "REMOTE_ADDR": limits.INSTANCE_REMOTE_ADDRESS,
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": name or host,
+        "SERVER_PORT": port if name else "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTPS": "off",
+        "REQUEST_SCHEME": "http",
+    }
     for key, value in request_variables(application, bare, None).items():
         if key != "TZ" and not key.startswith("USER_"):
             os.environ[key] = value

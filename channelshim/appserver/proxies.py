@@ -58,15 +58,11 @@ def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> Non
         environ: of an outside request.
         proxies: from `parse_networks`; without any, nothing is believed.
     """
-    # The cheap question first: few requests bring any.
-    forwarded = {
-        key: environ.pop(key)
-        for key in list(environ)
-        if "FORWARDED" in key or "REAL_IP" in key
-        if _FORWARDED.match(key)
-    }
-    if not forwarded:
+    # Nearly all names are the same in each request.
+    keys = [key for key in environ if key not in _others and _is_forwarded(key)]
+    if not keys:
         return
+    forwarded = {key: environ.pop(key) for key in keys}
     environ[UNKNOWN_CLIENT_KEY] = True
     if not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
         return
@@ -84,6 +80,20 @@ def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> Non
     scheme = str(forwarded.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
     if scheme.lower() in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme.lower()
+
+
+_others: set[str] = set()
+_MAXIMUM_REMEMBERED: Final = 512
+_LONGEST_REMEMBERED: Final = 64
+"""Header names are untrusted, so the cache is bounded in count and length."""
+
+
+def _is_forwarded(key: str) -> bool:
+    if _FORWARDED.match(key) is not None:
+        return True
+    if len(_others) < _MAXIMUM_REMEMBERED and len(key) <= _LONGEST_REMEMBERED:
+        _others.add(key)
+    return False
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from channelshim.appengine import surface
 from channelshim.appserver.cgi_scripts import CgiScripts
 from channelshim.appserver.dialects import PYTHON3, Dialect
 from channelshim.appserver.own_imports import import_before
@@ -51,6 +52,17 @@ class AppImportError(ConfigurationError):
         self.report: str = "".join(own.format())
         if help_text := hint(cause):
             self.report += f"{help_text}\n"
+        self._cause = cause
+        self._root = root
+
+    def own_error(self) -> BaseException:
+        """Return what the import raised, its traceback from the app's first line on."""
+        trace = self._cause.__traceback__
+        while trace is not None and not _is_inside(
+            trace.tb_frame.f_code.co_filename, self._root
+        ):
+            trace = trace.tb_next
+        return self._cause.with_traceback(trace or self._cause.__traceback__)
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:
@@ -97,6 +109,7 @@ class Scripts:
         self._cgi_scripts = CgiScripts(self._root, dialect)
         self._middleware: Callable[[Any], Any] | None = None
         self._applications: dict[str, WSGIApplication] = {}
+        self._files: dict[str, str] = {}
         self._lock = threading.RLock()
 
     def enter_folder(self) -> None:
@@ -119,6 +132,8 @@ class Scripts:
         except (Exception, SystemExit) as cause:
             raise AppImportError("appengine_config", cause, self._root) from cause
         self._middleware = getattr(module, "webapp_add_wsgi_middleware", None)
+        for sentence in surface.idle_hooks(vars(module)):
+            _logger.warning("appengine_config.py: %s", sentence)
 
     def load(self, script: str) -> WSGIApplication:
         """Return the application that script names.
@@ -222,11 +237,32 @@ class Scripts:
 
     def lazy(self, script: str) -> WSGIApplication:
         """Return an application that loads the script when it is called."""
+        loaded = self._applications.get(script)
+        if loaded is not None:
+            return loaded
 
         def application(environ: Any, start_response: Any) -> Iterable[bytes]:
             return self.load(script)(environ, start_response)
 
         return application
+
+    def file_of(self, script: str) -> str:
+        """Return the path of the file that a script names, for PATH_TRANSLATED."""
+        found = self._files.get(script)
+        if found is None:
+            found = self._files[script] = self._find_file(script)
+        return found
+
+    def _find_file(self, script: str) -> str:
+        if script.endswith(".py"):
+            return str(self._root / script)
+        names = script.split(".")
+        for count in range(len(names), 0, -1):
+            base = self._root.joinpath(*names[:count])
+            for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+                if path.is_file():
+                    return str(path)
+        return str(self._root / f"{names[0]}.py")
 
     def is_own(self, script: str) -> bool:
         """Return whether a script's file is in the app's folder.

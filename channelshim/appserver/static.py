@@ -13,7 +13,12 @@ from channelshim.appserver import conditions
 from channelshim.appserver.conditions import FileState, Selection
 from channelshim.appyaml import config
 from channelshim.appyaml.config import AppConfig, Handler
-from channelshim.runtime.file_pieces import FilePieces
+from channelshim.runtime.file_pieces import (
+    FileFacts,
+    FilePieces,
+    identity_of,
+    read_cached,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -117,8 +122,19 @@ def serve_file(
     *,
     handler: Handler,
     default_expiration_seconds: int | None = None,
+    is_for_all: bool = False,
 ) -> Iterable[bytes]:
-    """Answer with a file: conditional, in ranges, with the handler's headers."""
+    """Answer with a file: conditional, in ranges, with the handler's headers.
+
+    Args:
+        path: absolute.
+        environ: of the request.
+        start_response: of the request.
+        handler: whose file.
+        default_expiration_seconds: of the app; None for none.
+        is_for_all: whether everybody gets this file at this address, so that a server
+            may send it again; see FilePieces.
+    """
     method = environ["REQUEST_METHOD"]
     if method not in ("GET", "HEAD"):
         allowed = [("Allow", "GET, HEAD"), ("Content-Length", "0")]
@@ -134,8 +150,13 @@ def serve_file(
         if method == "HEAD" or not part.length:
             file.close()
             return []
+        known = None
+        # What cannot be read without waiting for a disk is no use to remember.
+        if is_for_all and part.status.startswith("200") and file.read(1):
+            if read_cached(file.fileno(), 1) is not None:
+                known = FileFacts(path, identity_of(facts))
         file.seek(part.first)
-        return FilePieces(_Pieces(file, part.length))
+        return FilePieces(_Pieces(file, part.length), file, part.length, known)
     except BaseException:
         file.close()
         raise

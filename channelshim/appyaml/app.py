@@ -15,6 +15,7 @@ from channelshim.appyaml.config import (
     Library,
     Notice,
 )
+from channelshim.appyaml.entrypoint import handlers_of_python3
 from channelshim.appyaml.handlers import (
     DEFERRED_APPLICATION,
     DEFERRED_PATH,
@@ -22,6 +23,7 @@ from channelshim.appyaml.handlers import (
 )
 from channelshim.appyaml.nodes import Node, parse_yaml
 from channelshim.appyaml.parsing import (
+    HEAD,
     parse_choice,
     parse_pattern,
     parse_period,
@@ -48,13 +50,14 @@ _TEXT_KEYS: Final = {
     "service": "module",
     "version": "version",
     "runtime": "runtime",
+    "entrypoint": "entrypoint",
 }
 _INERT: Final = frozenset(
     """
     admin_console api_config api_version app_engine_apis automatic_scaling
     beta_settings build_env_variables code_lock data_sources
     datastore_auto_id_policy derived_file_type endpoints_api_service engine
-    entrypoint env health_check instance_class liveness_check main
+    env health_check instance_class liveness_check main
     network nobuild_files pagespeed readiness_check resources
     runtime_config service_account source_language standard_websocket vm
     vm_settings vpc_access_connector zones
@@ -120,13 +123,17 @@ class _Reader:
         if skip_files is None:
             skip_files = [re.compile(pattern) for pattern in DEFAULT_SKIP_FILES]
         self._values["application"] = self._values.get("application", "").lower()
+        handlers = (*self._head, *self._own, *self._tail)
+        if runtime.startswith(config.PYTHON3):
+            command = self._values.get("entrypoint", "")
+            handlers = handlers_of_python3(root, handlers, command, self._warn)
         values: dict[str, Any] = {
             key: tuple(parts) for key, parts in self._lists.items()
         }
         values.update(self._values)
         return AppConfig(
             path=self._path,
-            handlers=(*self._head, *self._own, *self._tail),
+            handlers=handlers,
             env_variables=self._environment,
             skip_files=tuple(skip_files),
             warnings=tuple(self._warnings),
@@ -178,7 +185,7 @@ class _Reader:
 
     def _take_env_variables(self, node: Node, is_included: bool) -> None:
         for name, value in node.pairs("env_variables"):
-            text = value.text(name)
+            text = value.printed(name)
             if "\0" in text or "\0" in name or "=" in name or not name:
                 raise value.error(
                     f"env_variables: {name!r} is not a valid variable name"
@@ -190,10 +197,10 @@ class _Reader:
         if self._skip_files is None:
             self._skip_files = []
         for item in items:
-            # One element may hold several, each in its own line.
-            for part in item.text("skip_files").split():
-                line = Node(item.path, item.line, part)
-                self._skip_files.append(parse_pattern(line, "skip_files"))
+            # Several lines are one expression.
+            text = "".join(item.text("skip_files").splitlines())
+            line = Node(item.path, item.line, text)
+            self._skip_files.append(parse_pattern(line, "skip_files", HEAD))
 
     def _take_libraries(self, node: Node, is_included: bool) -> None:
         for item in node.items("libraries"):

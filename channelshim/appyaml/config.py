@@ -15,6 +15,9 @@ STATIC_DIR: Final = "static_dir"
 STATIC_FILES: Final = "static_files"
 API_ENDPOINT: Final = "api_endpoint"
 
+NOTHING: Final = ""
+"""The target of a handler whose script is not here: it answers 404."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handler:
@@ -122,6 +125,7 @@ class AppConfig:
         auto_id_policy: "default" or "legacy".
         has_instances: whether its instances stay, by `manual_scaling:` or
             `basic_scaling:`: they hear of their start and their end.
+        entrypoint: `entrypoint:`, the command that a runtime of Python 3 is started by.
         warnings: what was ignored.
     """
 
@@ -141,6 +145,7 @@ class AppConfig:
     error_handlers: tuple[ErrorHandler, ...] = ()
     auto_id_policy: str = "default"
     has_instances: bool = False
+    entrypoint: str = ""
     warnings: tuple[Notice, ...] = ()
 
     @property

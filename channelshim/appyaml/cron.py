@@ -14,10 +14,9 @@ from channelshim.appyaml.schedule import Schedule, parse_schedule
 from channelshim.errors import ConfigurationError
 
 _KNOWN: Final = frozenset(
-    {"url", "schedule", "timezone", "description", "retry_parameters"}
+    {"url", "schedule", "timezone", "description", "retry_parameters", "target"}
 )
 _INERT: Final = {
-    "target": "has no effect: all jobs come to this app",
     "attempt_deadline": "has no effect here",
 }
 _RETRY: Final = RetryParameters(min_backoff_seconds=5.0, max_doublings=5)
@@ -36,6 +35,8 @@ class CronJob:
         description: for people.
         retry: when and how often a failed job is tried again before its next run, or
             None for never.
+        target: the module that it is for, perhaps behind a version; "" for the one
+            that dispatch.yaml says.
     """
 
     url: str
@@ -44,6 +45,7 @@ class CronJob:
     time_zone: str = "UTC"
     description: str = ""
     retry: RetryParameters | None = None
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,10 @@ def _parse_job(node: Node, warn: Warn, warn_once: Warn) -> CronJob:
     description = values.get("description", Node("", 0, None)).text("description")
     given = values.get("retry_parameters")
     retry = None if given is None else _parse_retry(given, warn)
-    return CronJob(url, schedule, schedule_text, zone or "UTC", description, retry)
+    target = values.get("target", Node("", 0, None)).text("target").strip()
+    return CronJob(
+        url, schedule, schedule_text, zone or "UTC", description, retry, target
+    )
 
 
 def _parse_retry(node: Node, warn: Warn) -> RetryParameters:

@@ -9,6 +9,7 @@ from channelshim.appyaml import config
 from channelshim.appyaml.config import Handler
 from channelshim.appyaml.nodes import Node
 from channelshim.appyaml.parsing import (
+    WITHIN,
     Warn,
     parse_choice,
     parse_pattern,
@@ -76,8 +77,9 @@ def parse_handler(node: Node, warn: Warn) -> tuple[str, Handler] | None:
         return None
     script = values[kinds[0]].text(kinds[0])
     if script.startswith("$PYTHON_LIB") and script not in _LIBRARY_SCRIPTS:
-        warn(node, f"the handler of {url} runs {script}, which is not here: ignored")
-        return None
+        # It goes on to stand before what is below: that may be open to everybody.
+        warn(node, f"the handler of {url} runs {script}, which is not here: 404")
+        values[kinds[0]] = Node(node.path, node.line, config.NOTHING)
     if len(kinds) > 1:
         warn(node, f"the handler of {url} has {' and '.join(kinds)}: {kinds[0]} counts")
     choices = {
@@ -103,7 +105,7 @@ def _build(
         auth_fail_action=choices["auth_fail_action"] or "redirect",
         secure=choices["secure"] or "default",
         redirect_status=int(choices["redirect_http_response_code"] or 302),
-        upload=None if upload is None else parse_pattern(upload, "upload"),
+        upload=None if upload is None else parse_pattern(upload, "upload", WITHIN),
         mime_type=_text(values, "mime_type"),
         expiration_seconds=None
         if expiration is None

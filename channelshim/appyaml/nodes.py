@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -33,11 +33,13 @@ class Node:
         line: counted from 1.
         value: text, a list of nodes, a list of (key, node) pairs in order of the file,
             or None for nothing.
+        is_plain: whether the text stands there without quotes and in no block.
     """
 
     path: str
     line: int
     value: str | list[Node] | list[tuple[str, Node]] | None
+    is_plain: bool = False
 
     def text(self, key: str) -> str:
         """Return the scalar; "" for nothing.
@@ -50,6 +52,20 @@ class Node:
         if isinstance(self.value, str):
             return self.value
         raise self.error(f"{key} must be a single value")
+
+    def printed(self, key: str) -> str:
+        """Return the scalar as Python 2.7 printed what YAML makes of it.
+
+        `true` is "True", `1.50` is "1.5", `037` is "31" and nothing is "None"; in
+        quotes each is as it stands.
+
+        Raises:
+            ConfigurationError: it is a list or a mapping; names key.
+        """
+        if self.value is None:
+            return "None"
+        text = self.text(key)
+        return _printed(text) if self.is_plain else text
 
     def items(self, key: str) -> list[Node]:
         """Return the elements of a list; none for nothing.
@@ -132,7 +148,8 @@ class _Converter:
             )
         if isinstance(node, yaml.ScalarNode):
             is_null = node.style is None and node.value in _NULLS
-            return Node(self._path, line, None if is_null else node.value)
+            value = None if is_null else node.value
+            return Node(self._path, line, value, node.style is None)
         if isinstance(node, yaml.SequenceNode):
             items = [self.convert(item, depth + 1) for item in node.value]
             return Node(self._path, line, items)
@@ -147,3 +164,18 @@ class _Converter:
                     line=key.start_mark.line + 1,
                 )
             yield key.value, self.convert(value, depth)
+
+
+def _printed(text: str) -> str:
+    loader: Any = yaml.SafeLoader("")
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))
+    try:
+        value = loader.construct_object(yaml.ScalarNode(tag, text))
+    except (yaml.YAMLError, ValueError, OverflowError):
+        # What looks like a date and is none.
+        return text
+    if isinstance(value, float):
+        short = f"{value:.12g}"
+        is_whole = short.lstrip("-").isdigit()
+        return f"{short}.0" if is_whole else short
+    return text if value is None else str(value)

@@ -79,11 +79,22 @@ def parse_period(node: Node, key: str) -> int:
     return total
 
 
-def parse_pattern(node: Node, key: str, template: str = r"(?:{})\Z") -> re.Pattern[str]:
-    """Return the regular expression, anchored at both ends.
+WHOLE: Final = r"(?:{})\Z"
+"""Around a pattern that has to match a whole text."""
+
+HEAD: Final = r"(?:{})"
+"""Around a pattern that has to match a text's head, as `skip_files` does."""
+
+WITHIN: Final = r"(?s:.*?)(?:{})"
+"""Around a pattern that has to match a piece of a text, as `upload` does: the old
+server did not look at it at all, and many leave out the folder."""
+
+
+def parse_pattern(node: Node, key: str, template: str = WHOLE) -> re.Pattern[str]:
+    """Return the regular expression, as Python 2.7 read it.
 
     Args:
-        node: its text; a ^ at its head and a $ at its end change nothing.
+        node: its text.
         key: what errors name.
         template: what is put around it; `match` is used, so the head is anchored.
 
@@ -92,9 +103,49 @@ def parse_pattern(node: Node, key: str, template: str = r"(?:{})\Z") -> re.Patte
     """
     text = node.text(key)
     try:
-        re.compile(text)
-        return re.compile(template.replace("{}", text), re.DOTALL)
+        pattern, flags = _pattern_of_27(text)
+        re.compile(pattern, flags)
+        return re.compile(template.replace("{}", pattern), re.DOTALL | flags)
     except (re.error, OverflowError, RecursionError) as error:
         raise node.error(
             f"{key} {text!r} is not a regular expression: {error}"
         ) from None
+
+
+_PIECE: Final = re.compile(r"\\(.)|\(\?([iLmsux]+)\)|.", re.DOTALL)
+_ESCAPES: Final = frozenset("AbBdDfnrsStvwWxZa")
+"""Letters that mean something behind a backslash; any other letter was itself."""
+_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+
+
+def _pattern_of_27(text: str) -> tuple[str, int]:
+    """Return a pattern that Python 3 reads as Python 2.7 read this one, and its flags.
+
+    Flags stood anywhere and counted for the whole; unknown escapes were the letter.
+    """
+    pieces: list[str] = []
+    flags = 0
+    bracket = -1
+    for match in _PIECE.finditer(text):
+        escaped, found = match[1], match[2]
+        piece = match[0]
+        if found and bracket < 0:
+            # Letters for what Python 3 does anyway (u), and cannot do (L), have no
+            # entry.
+            for letter in found:
+                flags |= _FLAGS.get(letter, 0)
+            continue
+        if escaped and escaped.isascii() and escaped.isalpha():
+            piece = piece if escaped in _ESCAPES else escaped
+        elif piece == "[" and bracket < 0:
+            bracket = len(pieces)
+        elif piece == "]" and bracket >= 0 and not _is_at_head(pieces, bracket):
+            bracket = -1
+        pieces.append(piece)
+    return "".join(pieces), flags
+
+
+def _is_at_head(pieces: Sequence[str], bracket: int) -> bool:
+    """Tell whether the next piece is a class's first: a `]` there is itself."""
+    inside = len(pieces) - bracket - 1
+    return inside == 0 or (inside == 1 and pieces[-1] == "^")

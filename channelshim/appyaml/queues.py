@@ -9,7 +9,7 @@ from typing import Final
 
 from channelshim.appyaml.config import Notice
 from channelshim.appyaml.nodes import Node, parse_yaml
-from channelshim.appyaml.parsing import SECONDS, Warn, once, parse_period
+from channelshim.appyaml.parsing import SECONDS, Warn, parse_period
 
 DEFAULT_QUEUE: Final = "default"
 
@@ -88,6 +88,8 @@ class Queue:
         max_concurrent: tasks that run at once, or None for no bound.
         mode: "push" or "pull".
         retry: of tasks that do not say otherwise.
+        target: the module that its tasks are for, perhaps behind a version; "" for the
+            one that adds them.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Queue:
     max_concurrent: int | None = None
     mode: str = "push"
     retry: RetryParameters = RetryParameters()
+    target: str = ""
 
     @property
     def is_pull(self) -> bool:
@@ -129,13 +132,11 @@ def parse_queues(text: str, *, path: str = "queue.yaml") -> QueueConfig:
     def warn(node: Node, sentence: str) -> None:
         warnings.append(Notice(sentence, node.path, node.line))
 
-    warn_once = once(warn)
-
     queues: dict[str, Queue] = {}
     for key, node in parse_yaml(text, path).pairs("queue.yaml"):
         if key == "queue":
             for item in node.items("queue"):
-                queue = _parse_queue(item, warn, warn_once)
+                queue = _parse_queue(item, warn)
                 queues[queue.name] = queue
         elif key not in ("total_storage_limit", "application"):
             warn(node, f"{key} is not known and ignored")
@@ -143,7 +144,7 @@ def parse_queues(text: str, *, path: str = "queue.yaml") -> QueueConfig:
     return QueueConfig(tuple(queues.values()), tuple(warnings))
 
 
-def _parse_queue(node: Node, warn: Warn, warn_once: Warn) -> Queue:
+def _parse_queue(node: Node, warn: Warn) -> Queue:
     values = dict(node.pairs("a queue"))
     name = values["name"].text("name") if "name" in values else ""
     if not _NAME.fullmatch(name):
@@ -161,7 +162,7 @@ def _parse_queue(node: Node, warn: Warn, warn_once: Warn) -> Queue:
         elif key == "retry_parameters":
             read["retry"] = parse_retry(value, "task")
         elif key == "target":
-            warn_once(value, "queue: target has no effect: all tasks come to this app")
+            read["target"] = value.text(key).strip()
         elif key != "name" and key not in _INERT:
             warn(value, f"queue: {key} is not known and ignored")
     return Queue(**read)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import sys
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,20 +15,23 @@ from pathlib import Path
 from typing import Final
 
 from channelshim import appengine
+from channelshim.appengine import surface
 from channelshim.appserver.libraries import missing_libraries, package_of
-from channelshim.appyaml.app import AppConfig, parse_app
+from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import parse_cron
+from channelshim.appyaml.dispatch import parse_dispatch
 from channelshim.appyaml.queues import parse_queues
 from channelshim.cli.doctor_python27 import (
     Reading,
-    hint_of_gone,
     is_known,
     lines_of,
     package_for,
     read_source,
     why_not,
 )
+from channelshim.compat.refused_modules import PLACEHOLDER
 from channelshim.composition.plan import is_python27
+from channelshim.composition.reading import ENDINGS, find_file, read_app
 from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
 from channelshim.python27.finding import AppFiles
@@ -41,20 +45,11 @@ UNREADABLE: Final = 2
 
 WORKS: Final = "works"
 PARTLY: Final = "partly"
+IDLE: Final = "idle"
+REFUSED: Final = "refused"
 INSTALL: Final = "install"
 MISSING: Final = "missing"
 
-_PARTLY: Final = {
-    "google.appengine.api.blobstore": "files up to 32 MB",
-    "google.appengine.ext.blobstore": "files up to 32 MB",
-    "google.appengine.api.mail": "mails are kept as files, none is sent",
-    "google.appengine.api.modules": "one module; starting others has no effect",
-    "google.appengine.api.search": "Google's local stand-in; slow",
-    "google.appengine.api.taskqueue": "push and pull queues",
-    "google.appengine.api.logservice": "importable; no logs are kept",
-    "google.appengine.api.quota": "importable; nothing is counted",
-    "google.appengine.api.xmpp": "importable; nothing is sent",
-}
 _IMPORT: Final = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t]+)"
     r"|import[ \t]+([\w., \t]+))",
@@ -70,6 +65,8 @@ _PYTHON2_MODULES: Final = frozenset(
 )
 _FOLDERS: Final = ("django.utils", "google.appengine.api", "google.appengine.ext")
 """Packages whose names are modules that matter one by one."""
+_NO_MODULES: Final = frozenset({"*", "wrap_wsgi_app"})
+"""What else can be imported from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Finding:
 
     Attributes:
         name: of the service, library, module or file.
-        status: WORKS, PARTLY, INSTALL or MISSING.
+        status: WORKS, PARTLY, IDLE, REFUSED, INSTALL or MISSING.
         why: what does not work, or what to do; "" for nothing.
         places: files that use it.
     """
@@ -99,8 +96,10 @@ def report(app_dir: Path) -> tuple[str, int]:
         OK, SOMETHING_MISSING when the app needs what is not here, or UNREADABLE with
         the sentence why.
     """
+    if app_dir.name.endswith(ENDINGS) and app_dir.is_file():
+        app_dir = app_dir.parent
     try:
-        config, warnings = _read(app_dir)
+        config, notices = _read(app_dir)
         settings = read_settings({}, os.environ)
     except ConfigurationError as error:
         return str(error), UNREADABLE
@@ -120,8 +119,8 @@ def report(app_dir: Path) -> tuple[str, int]:
         "",
     ]
     lines += _table(findings)
-    if warnings:
-        lines += ["", *warnings]
+    if notices:
+        lines += ["", *notices]
     if remarks:
         lines += ["", *remarks]
     needs = [each for each in findings if each.status in (INSTALL, MISSING)]
@@ -144,23 +143,25 @@ def _verdict(needs: list[Finding], refused: int) -> str:
 
 
 def _read(app_dir: Path) -> tuple[AppConfig, list[str]]:
-    def read(name: str) -> str | None:
+    config = read_app(app_dir)
+    remarks = [str(warning) for warning in config.warnings]
+    for name, parse in (
+        ("queue", parse_queues),
+        ("cron", parse_cron),
+        ("dispatch", parse_dispatch),
+    ):
+        path = find_file(app_dir, name)
+        if path is None:
+            continue
         try:
-            return (app_dir / name).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):
-            return None
-
-    text = read("app.yaml")
-    if text is None:
-        raise ConfigurationError(f"there is no app.yaml to read in {app_dir}")
-    config = parse_app(text, path=str(app_dir / "app.yaml"), read=read)
-    warnings = [str(warning) for warning in config.warnings]
-    for name, parse in (("queue.yaml", parse_queues), ("cron.yaml", parse_cron)):
-        other = read(name)
-        if other is not None:
-            parsed = parse(other, path=str(app_dir / name))
-            warnings += [str(warning) for warning in parsed.warnings]
-    return config, warnings
+            parsed = parse(path.read_text(encoding="utf-8-sig"), path=str(path))
+        except ConfigurationError as error:
+            remarks.append(str(error))
+        except (OSError, UnicodeDecodeError) as error:
+            remarks.append(f"{path}: it cannot be read: {error}")
+        else:
+            remarks += [str(warning) for warning in parsed.warnings]
+    return config, remarks
 
 
 def _libraries(config: AppConfig) -> Iterator[Finding]:
@@ -252,7 +253,10 @@ def _python_files(app_dir: Path) -> Iterator[Path]:
 def _tree_of(source: bytes) -> ast.Module | None:
     """Return a file's syntax, or None when Python 3 cannot read it."""
     try:
-        return ast.parse(source)
+        with warnings.catch_warnings():
+            # They name no file, and are the app's own matter.
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -282,8 +286,9 @@ def _imports_by_words(text: str) -> set[str]:
 def _from(module: str, names: Iterable[str]) -> Iterator[str]:
     """Return what `from module import names` uses, service by service."""
     if module in _FOLDERS:
-        return (f"{module}.{name}" for name in names)
-    return iter([module])
+        return (f"{module}.{name}" for name in names if name not in _NO_MODULES)
+    parts = (f"{module}.{name}" for name in names)
+    return iter([module, *(part for part in parts if surface.has_row(part))])
 
 
 def _module(name: str, places: tuple[str, ...]) -> Finding | None:
@@ -293,18 +298,36 @@ def _module(name: str, places: tuple[str, ...]) -> Finding | None:
         return _python2(name, places)
     if top in sys.stdlib_module_names or top == "__future__":
         return None
-    if name.startswith("google.appengine."):
-        service = ".".join(name.split(".")[:4])
-        if not _is_there(service):
-            return Finding(service, MISSING, "not in this release", places)
-        why = _PARTLY.get(service, "")
-        return Finding(service, PARTLY if why else WORKS, why, places)
+    row = surface.find(name)
+    if row is not None or name.startswith("google.appengine."):
+        return _of_surface(name, row, places)
     if _is_there(top):
         return Finding(top, WORKS, "", places)
     package = package_of(top) or top
     return Finding(
         top, INSTALL, f"if it is not in lib/: pip install '{package}'", places
     )
+
+
+_STATUSES: Final = {
+    surface.WORKS: WORKS,
+    surface.IDLE: IDLE,
+    surface.REFUSED: REFUSED,
+}
+
+
+def _of_surface(name: str, row: surface.Row | None, places: tuple[str, ...]) -> Finding:
+    """Return the row of a module of App Engine's own."""
+    if row is None or (row.answer is surface.Answer.SDK and not _is_there(name)):
+        return Finding(name, MISSING, "not in this release", places)
+    if row.needs is not None and not _is_there(row.needs[0]):
+        return Finding(name, INSTALL, f"pip install '{row.needs[1]}'", places)
+    if row.status is surface.WORKS:
+        return Finding(name, PARTLY if row.note else WORKS, row.note, places)
+    why = row.note
+    if row.status is surface.REFUSED:
+        why = "a call raises an error" + (f": {why}" if why else "")
+    return Finding(name, _STATUSES[row.status], why, places)
 
 
 def _module27(name: str, places: tuple[str, ...]) -> Finding | None:
@@ -314,9 +337,8 @@ def _module27(name: str, places: tuple[str, ...]) -> Finding | None:
         return Finding(name, MISSING, reason, places)
     if package := package_for(name):
         return Finding(name, INSTALL, f"pip install '{package}'", places)
-    hint = hint_of_gone(name)
-    if hint is not None:
-        return Finding(name, PARTLY, hint, places)
+    if name == "django.utils.simplejson":
+        return None
     if is_known(name) or (is_known(top) and top in _PYTHON2_MODULES):
         return None
     return _module(name, places)
@@ -329,9 +351,10 @@ def _python2(name: str, places: tuple[str, ...]) -> Finding:
 
 def _is_there(module: str) -> bool:
     try:
-        return importlib.util.find_spec(module) is not None
+        spec = importlib.util.find_spec(module)
     except (ImportError, ValueError, AttributeError):
         return False
+    return spec is not None and spec.origin != PLACEHOLDER
 
 
 def _table(findings: list[Finding]) -> list[str]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from channelshim.python27 import gone
 from channelshim.python27.compiling import says_python3
 from channelshim.python27.finding import AppFiles
 from channelshim.python27.lowering import Remark
@@ -100,7 +99,6 @@ def is_known(name: str) -> bool:
         or name in table.BUILT_IN
         or name in table.REFUSED
         or name in table.DISTRIBUTIONS
-        or name in gone.HINTS
         or name == "django.utils.simplejson"
     )
 
@@ -118,17 +116,6 @@ def package_for(name: str) -> str:
 def why_not(name: str) -> str:
     """Return why nothing stands for a module, and what to use instead; or ""."""
     return table.REFUSED.get(name, "")
-
-
-def hint_of_gone(name: str) -> str | None:
-    """Return what to use instead of calling a module of the SDK that is gone.
-
-    None for any other module; it can be imported all the same.
-    """
-    hint = gone.HINTS.get(name)
-    if hint is None:
-        return None
-    return f"importable; not there when it is called{': ' + hint if hint else ''}"
 
 
 def _is_there(module: str) -> bool:

@@ -6,6 +6,7 @@ import difflib
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -75,11 +76,11 @@ def _group(ctx: click.Context) -> None:
 
 @with_settings()
 @_group.command("serve", cls=_OldFlags)
-@click.argument("app_dir", default=".")
+@click.argument("app", nargs=-1)
 @_version_option
-def _serve(app_dir: str, **settings: Any) -> None:
-    """Serve the app in the folder APP_DIR."""
-    serve(app_dir, settings)
+def _serve(app: tuple[str, ...], **settings: Any) -> None:
+    """Serve the app in the folder APP, or the modules whose YAML files are named."""
+    serve(app, settings)
 
 
 @_group.command("init")
@@ -181,16 +182,26 @@ def _test(arguments: tuple[str, ...]) -> None:
 
 @with_settings()
 @click.command(cls=_OldFlags, context_settings=_HELP)
+@click.argument("app", nargs=-1)
 @_version_option
-@click.argument("app_dir", default=".")
-def _dev_appserver(app_dir: str, **settings: Any) -> None:
-    """Serve the App Engine app in the folder APP_DIR, as the old command did."""
-    serve(app_dir, settings)
+def _dev_appserver(app: tuple[str, ...], **settings: Any) -> None:
+    """Serve the App Engine app in the folder APP, as the old command did.
+
+    APP may also be an app.yaml, or several such files and dispatch.yaml: modules.
+    """
+    serve(app, settings)
 
 
-def serve(app_dir: str, arguments: dict[str, Any]) -> None:
-    """Serve with settings from the command line; logs go to standard error."""
-    path = _folder(app_dir)
+def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
+    """Serve with settings from the command line; logs go to standard error.
+
+    Args:
+        app: a folder, or YAML files; nothing for the folder where this is started.
+        arguments: settings by name.
+    """
+    paths = [Path(each) for each in app] or [Path()]
+    if len(paths) == 1:
+        paths = [_folder(app[0] if app else ".")]
     from channelshim.cli import terminal
     from channelshim.composition import reloading
 
@@ -201,7 +212,7 @@ def serve(app_dir: str, arguments: dict[str, Any]) -> None:
     if handover is None:
         for sentence in idle_sentences(arguments, os.environ):
             _logger.warning("%s", sentence)
-    _serve_app(path, settings, command, handover)
+    _serve_app(paths, settings, command, handover)
 
 
 def _folder(app_dir: str) -> Path:
@@ -214,7 +225,7 @@ def _folder(app_dir: str) -> Path:
 
 
 def _serve_app(
-    path: Path,
+    paths: Sequence[Path],
     settings: Settings,
     command: Command,
     handover: Handover | None,
@@ -228,7 +239,7 @@ def _serve_app(
         terminal.complain(str(error), report=getattr(error, "report", ""))
         return _sentence(error)
 
-    left = doors.serve_folder(path, settings, command, handover, terminal.say, complain)
+    left = doors.serve_named(paths, settings, command, handover, terminal.say, complain)
     Ending(left).begin()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import os
 import re
@@ -82,6 +83,11 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self, *, has_colours: bool) -> None:
         super().__init__(_FORMAT)
+        # The process's own clock goes to UTC for the app's sake.
+        zone = datetime.datetime.now().astimezone().tzinfo
+        self.converter = lambda seconds: datetime.datetime.fromtimestamp(
+            seconds or 0.0, zone
+        ).timetuple()
         self._has_colours = has_colours
 
     def format(self, record: logging.LogRecord) -> str:
@@ -115,11 +121,18 @@ def configure_logging(level: str) -> None:
             f"log_level must be debug, info, warning, error or critical, not {level!r}"
         )
     # Only now: a sentence about a typing error needs nothing of the server.
+    from channelshim.appserver.access_log import LOGGER_NAME
+    from channelshim.runtime.log_lines import LineHandler
     from channelshim.runtime.request_names import RequestNames
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter(has_colours=is_coloured(sys.stderr)))
-    handler.addFilter(RequestNames())
+    has_colours = is_coloured(sys.stderr)
+    handler = LineHandler(
+        LineFormatter(has_colours=has_colours),
+        [RequestNames()],
+        name=LOGGER_NAME,
+        # A person reads along there.
+        takes_notes=not sys.stderr.isatty(),
+    )
     logging.basicConfig(level=number, handlers=[handler])
     for noisy in ("uvicorn", "asyncio", "watchfiles"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))

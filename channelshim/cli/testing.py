@@ -15,7 +15,7 @@ from channelshim import appengine
 from channelshim.appserver.dialects import PYTHON3, Dialect, python27_of
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.plan import is_python27
-from channelshim.composition.reading import read_app
+from channelshim.composition.reading import find_file, read_app
 from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
 
@@ -57,12 +57,12 @@ def install(*, python27: bool | None = None) -> Dialect:
 def _app_around(folder: Path) -> tuple[Path, AppConfig | None]:
     """Return the app's folder and its app.yaml; this one where there is none."""
     for each in (folder, *folder.parents):
-        if (each / "app.yaml").is_file():
-            try:
+        try:
+            if find_file(each, "app") is not None:
                 return each, read_app(each)
-            except ConfigurationError as error:
-                _logger.warning("%s", error)
-                break
+        except ConfigurationError as error:
+            _logger.warning("%s", error)
+            break
     return folder, None
 
 

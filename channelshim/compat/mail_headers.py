@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import email.header
 from collections.abc import Iterator
-from types import ModuleType
+from typing import Any
 
 
-def join_as_before(mail: ModuleType) -> None:
+def join_as_before(mail: Any) -> None:
     """Have google.appengine.api.mail put one blank between the parts of a header.
 
     It puts one there itself; Python 2.7 stripped the parts that are not encoded, and

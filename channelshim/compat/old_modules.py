@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from channelshim.compat.import_hooks import after_import
+from channelshim.compat.refused_modules import PLACEHOLDER
 
 _SDK: Final = "google.appengine"
 _SUFFIX: Final = "_pb"
@@ -108,7 +109,9 @@ def _of_today(name: str) -> str | None:
     for suffix in _SUFFIXES_OF_TODAY:
         candidate = name.removesuffix(_SUFFIX) + suffix
         try:
-            if importlib.util.find_spec(candidate) is not None:
+            spec = importlib.util.find_spec(candidate)
+            # A name that refuses calls is no module of messages.
+            if spec is not None and spec.origin != PLACEHOLDER:
                 return candidate
         except ModuleNotFoundError:
             # The package itself is not there.

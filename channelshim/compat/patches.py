@@ -10,6 +10,7 @@ from typing import Any, Final
 from channelshim.compat import (
     access_tokens,
     background_threads,
+    default_namespaces,
     legacy_modules,
     legacy_str_models,
     legacy_str_uses,
@@ -17,14 +18,17 @@ from channelshim.compat import (
     legacy_unittest,
     legacy_webob,
     mail_headers,
+    ndb_marks,
     ndb_tuning,
     search_facets,
     tracebacks,
     upload_guard,
+    wsgi_wrapping,
 )
 
 _ALWAYS: Final = "as long as code of Python 2.7 runs here"
 _SDK: Final = "until the SDK does so itself"
+_MARKS: Final = "a put looks for ndb's marks in os.environ a hundred times"
 _BYTES: Final = "takes bytes that are text where 2.7 had one type"
 _MESSAGES: Final = "takes the messages of entity_pb and its like"
 
@@ -90,6 +94,10 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch(f"{_GOOGLE}.api.datastore", legacy_str_uses.patch_datastore, _BYTES, _ALWAYS),
     Patch(f"{_GOOGLE}.ext.db", legacy_str_uses.patch_db, _BYTES, _ALWAYS),
     Patch(f"{_GOOGLE}.ext.ndb.key", legacy_str_uses.patch_ndb_key, _BYTES, _ALWAYS),
+    Patch(f"{_GOOGLE}.api.datastore", ndb_marks.find_connection, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.api.full_app_id", ndb_marks.find_application_id, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.ext.ndb.tasklets", ndb_marks.find_context, _MARKS, _SDK),
+    Patch(f"{_GOOGLE}.ext.ndb.eventloop", ndb_marks.find_event_loop, _MARKS, _SDK),
     Patch(f"{_GOOGLE}.api.mail", legacy_str_uses.patch_mail, _BYTES, _ALWAYS),
     Patch(
         f"{_GOOGLE}.api.apiproxy_stub_map",
@@ -174,6 +182,42 @@ PATCHES: Final[tuple[Patch, ...]] = (
         "an access token where there is no metadata server to ask",
         _SDK,
     ),
+    Patch(
+        f"{_GOOGLE}.ext.deferred.deferred",
+        legacy_modules.patch_deferred,
+        "deferred.TaskHandler, for an app's own routes",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.modules.modules",
+        legacy_modules.patch_modules,
+        "get_modules() and get_versions() return lists",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.runtime.runtime",
+        legacy_modules.patch_runtime,
+        "memory_usage().current() as well as memory_usage().current",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.taskqueue.taskqueue",
+        legacy_modules.patch_taskqueue,
+        "a task's target need not run here",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api",
+        wsgi_wrapping.use_ours,
+        "wrap_wsgi_app() without a second threading, and without trust in headers",
+        _SDK,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.namespace_manager.namespace_manager",
+        default_namespaces.ask_hook,
+        "namespace_manager_default_namespace_for_request() of appengine_config.py",
+        _ALWAYS,
+    ),
     *(
         Patch(module, function, _MESSAGES, _ALWAYS)
         for module, function in legacy_text.message_changes()
@@ -190,7 +234,25 @@ PATCHES: Final[tuple[Patch, ...]] = (
         "FacetRequest with ranges",
         _SDK,
     ),
-    # The package has names of its own for what its module defines.
+    # A package has names of its own for what its module defines, and may be there.
+    Patch(
+        f"{_GOOGLE}.api.modules",
+        legacy_modules.patch_modules,
+        "get_modules() and get_versions() return lists",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.runtime",
+        legacy_modules.patch_runtime,
+        "memory_usage().current() as well as memory_usage().current",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.namespace_manager",
+        default_namespaces.copy_from_module,
+        "namespace_manager_default_namespace_for_request() of appengine_config.py",
+        _ALWAYS,
+    ),
     Patch(
         f"{_BACKGROUND}.background_thread",
         background_threads.use_ours,

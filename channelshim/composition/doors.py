@@ -6,7 +6,8 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,10 +20,12 @@ from channelshim.composition.place import store_directory
 from channelshim.composition.plan import make_plan
 from channelshim.composition.policy import refuse_open_login
 from channelshim.composition.reading import (
+    ENDINGS,
     application_id_of,
     empty_app,
     read_app,
     read_folder,
+    read_named,
 )
 from channelshim.composition.setting_values import idle_sentences, read_settings
 from channelshim.composition.settings import Settings
@@ -143,24 +146,24 @@ def _serve(
         loading.settle(scripts, config, wrapper)
     program = None if wsgi_app is None else dialect.program(wsgi_app)
     app_server = instance.serve(exposure, program, scripts=scripts)
-    serving.Serving(instance, app_server, listener, say).run()
+    serving.Serving(instance, app_server, [listener], say).run()
 
 
-def serve_folder(
-    path: Path,
+def serve_named(
+    paths: Sequence[Path],
     settings: Settings,
     command: Command | None,
     handover: Handover | None,
     say: Callable[[str], None],
     complain: Callable[[ConfigurationError], str],
 ) -> float:
-    """Serve the app in a folder, as the command does.
+    """Serve the app in a folder, or the modules whose files are named, as the command.
 
     After a reload the pages are still there: an app that cannot be loaded any more is
     shown as an error page until it is fixed.
 
     Args:
-        path: the folder.
+        paths: the folder, or YAML files; see reading.read_named.
         settings: as read.
         command: executed again for a reload; see Serving.
         handover: from the process image before; None for a first start.
@@ -173,18 +176,24 @@ def serve_folder(
     Raises:
         ConfigurationError, StorageError: as `serve`.
     """
-    from channelshim.composition import serving
+    from channelshim.composition import module_serving, serving
     from channelshim.composition.file_times import file_times
     from channelshim.server.serve import bind
 
+    # Flags of ours are no arguments of the app's scripts, and their clock was UTC's.
+    del sys.argv[1:]
+    os.environ["TZ"] = "UTC"
+    time.tzset()
     is_watched = command is not None and settings.automatic_restart
-    before = file_times(path) if is_watched else None
+    before = file_times(_folder_of(paths[0])) if is_watched else None
     # The port first: a taken one should not cost an import of the app.
     listener = handover.listener if handover else bind(settings.host, settings.port)
     refuse_open_login(settings, listener)
-    is_broken = False
+    listeners = [listener, *(handover.others if handover else ())]
+    is_broken, names = False, list[str]()
+    app_server: serving.Served
     try:
-        app = read_folder(path, needs_app_yaml=True)
+        app = read_named(paths, runs_cron=settings.cron)
         plan = make_plan(settings, app, handover)
         installation = Installation(plan)
         installation.take_over()
@@ -192,16 +201,23 @@ def serve_folder(
         exposure = serving.exposure_of(plan, listener)
         scripts = Scripts(app.directory, dialect=installation.dialect)
         assert app.config is not None
-        loading.load_app(scripts, app.config, plan.application, exposure.host)
-        app_server = instance.serve(exposure, scripts=scripts)
+        if app.is_divided:
+            listeners = module_serving.listen(settings, app, listeners)
+            app_server, names = module_serving.serve_modules(
+                installation, scripts, listeners
+            )
+        else:
+            loading.load_app(scripts, app.config, plan.application, exposure.host)
+            app_server = instance.serve(exposure, scripts=scripts)
     except ConfigurationError as error:
         if handover is None or command is None:
-            listener.close()
+            for each in listeners:
+                each.close()
             raise
         is_broken = True
         page = broken_app(complain(error))
         installation = current() or Installation(
-            make_plan(settings, empty_app(path), handover)
+            make_plan(settings, empty_app(_folder_of(paths[0])), handover)
         )
         instance = installation.open()
         exposure = serving.exposure_of(installation.plan, listener)
@@ -209,14 +225,20 @@ def serve_folder(
     return serving.Serving(
         instance,
         app_server,
-        listener,
+        listeners,
         say,
         command=command,
         is_app_broken=is_broken,
+        names=names,
         is_reload=handover is not None,
         before=before,
         catch_ups=handover.catch_ups if handover else 0,
     ).run()
+
+
+def _folder_of(path: Path) -> Path:
+    """Return the app's folder, by it or by a file in it that may be gone."""
+    return path.parent if path.name.endswith(ENDINGS) and not path.is_dir() else path
 
 
 def rotate_secrets(directory: Path, settings: Settings) -> Path:
@@ -267,7 +289,7 @@ def _install(
     for sentence in idle_sentences(arguments, os.environ):
         _logger.warning("%s", sentence)
     directory = Path.cwd() if app_dir is None else app_dir
-    app = read_folder(directory, needs_app_yaml=needs_app_yaml)
+    app = read_folder(directory, needs_app_yaml=needs_app_yaml, runs_cron=settings.cron)
     installation = Installation(make_plan(settings, app))
     if app.config is not None:
         make_importable(app.directory.resolve())

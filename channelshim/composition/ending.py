@@ -12,6 +12,7 @@ import time
 from typing import Final
 
 from channelshim.kernel.threads import Threads
+from channelshim.runtime import log_lines
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS
 
 _logger: Final = logging.getLogger("channelshim.composition")
@@ -48,6 +49,7 @@ class Ending:
             _logger.warning("stopped with threads still running: %s", ", ".join(left))
         if not self._is_at_exit.is_set():
             self._call_registered()
+        log_lines.flush()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()

@@ -90,6 +90,7 @@ class Front:
             self._instance.plan.app.config,
             runs_cron=settings.cron,
             runs_tasks=settings.enable_task_running,
+            modules=[each.config for each in self._instance.plan.modules],
         )
 
     def start_all(self, loop: asyncio.AbstractEventLoop) -> None:

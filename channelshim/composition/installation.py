@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,8 +18,10 @@ from channelshim.compat import api_proxy
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
+from channelshim.composition.modules import running_module
 from channelshim.composition.plan import Plan
 from channelshim.composition.setting_values import read_settings
+from channelshim.contracts.modules import RunningModule
 from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
 from channelshim.protocol.cookies import CookieClaims
@@ -63,6 +65,10 @@ class Installation:
         self._instance: Instance | None = None
         self._embedded: tuple[Front, LoopThread] | None = None
         self._wrapped: list[Wrapped] = []
+        self._modules: tuple[RunningModule, ...] = tuple(
+            running_module(config, "")
+            for config in (plan.app.config, *(each.config for each in plan.modules))
+        )
         self.is_served: bool = False
         self.is_ended: bool = False
         self._login = DevelopmentLogin(_Cookies(self), _Logins(self))
@@ -86,6 +92,8 @@ class Installation:
             self._is_own,
             requires_indexes=settings.require_indexes,
             auto_id_policy=settings.auto_id_policy,
+            writes_indexes=lambda: self.is_served and settings.write_index_yaml,
+            modules=lambda: self._modules,
         )
         self._proxy = api_proxy.install(
             registry.factories(needs), ndb_memcache=settings.ndb_memcache, owner=self
@@ -102,6 +110,10 @@ class Installation:
             if self._instance is None:
                 self._instance = Instance(self.plan, self._login)
             return self._instance
+
+    def settle_modules(self, modules: Sequence[RunningModule]) -> None:
+        """Note where the modules listen: the app may ask from now on."""
+        self._modules = tuple(modules)
 
     def add(self, wrapped: Wrapped) -> None:
         """Have the platform's requests reach this one too, after those before it."""

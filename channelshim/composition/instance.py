@@ -13,7 +13,7 @@ from channelshim.broker.memory import MemoryBroker
 from channelshim.broker.safety import wait_until_safe
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.control import ControlServer, Facts
-from channelshim.composition.plan import Plan
+from channelshim.composition.plan import Module, Plan
 from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.dispatcher import (
     Dispatcher,
@@ -164,6 +164,8 @@ class Instance:
         *,
         scripts: Scripts | None = None,
         is_app_broken: bool = False,
+        module: Module | None = None,
+        is_site: bool = True,
     ) -> AppServer:
         """Return a new application server of this instance.
 
@@ -173,21 +175,25 @@ class Instance:
             scripts: loaded ones; None for a WSGI app without an app.yaml.
             is_app_broken: whether wsgi_app is an error page in the place of the whole
                 app, handlers included.
+            module: which one it serves; None for the app's first.
+            is_site: whether the platform's requests come to it by themselves.
         """
         reports = None
         if self.plan.settings.allow_page_reports:
             reports = PageReports(self.tokens, self.clock)
+        config = self.plan.app.config if module is None else module.config
         server = AppServer(
             self.plan.app.directory,
-            None if is_app_broken else self.plan.app.config,
-            self.plan.application,
+            None if is_app_broken else config,
+            self.plan.application if module is None else module.application,
             self._login,
             wsgi_app=wsgi_app,
             scripts=scripts,
             exposure=exposure,
             page_reports=reports,
         )
-        self.sites.add(server)
+        if is_site:
+            self.sites.add(server)
         return server
 
     def close(self) -> None:

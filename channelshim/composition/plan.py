@@ -6,6 +6,8 @@ Everything that a person can get wrong is found here, while nothing has been tou
 from __future__ import annotations
 
 import logging
+import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,23 @@ from channelshim.runtime.variables import Application
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
+_ID_BYTES: Final = 18
+_MINOR_VERSIONS_PER_SECOND: Final = 2**28
+"""So that a minor version has the eighteen digits that it had at Google."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module of the app.
+
+    Attributes:
+        config: its app.yaml.
+        application: what is the same for each of its requests.
+    """
+
+    config: AppConfig
+    application: Application
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -36,6 +55,7 @@ class Plan:
         clears_store: whether its entities are deleted when the store is opened.
         proxies: whose forwarded headers count.
         secrets: what signs, oldest first; empty for the store's own.
+        modules: further modules that are served with it.
     """
 
     settings: Settings
@@ -46,6 +66,7 @@ class Plan:
     clears_store: bool
     proxies: tuple[Network, ...]
     secrets: Sequence[bytes]
+    modules: tuple[Module, ...] = ()
 
 
 def is_python27(settings: Settings, config: AppConfig | None) -> bool:
@@ -79,20 +100,38 @@ def make_plan(settings: Settings, app: App, handover: Handover | None = None) ->
             )
         application_id = handover.application_id
         folder = handover.store_directory
+    # Apps make keys of it, which are to change with the code.
+    minor_version = str(int(time.time() * _MINOR_VERSIONS_PER_SECOND))
     return Plan(
         settings=settings,
         app=app,
         is_python27=is_python27(settings, config),
-        application=Application(
-            application_id,
-            version=(config.version if config else "") or "1",
-            environment={
-                **(config.env_variables if config else {}),
-                **settings.env_var,
-            },
-        ),
+        application=_application(application_id, config, settings, minor_version),
         store_directory=folder,
         clears_store=settings.clear_datastore and handover is None,
         proxies=parse_networks(settings.trusted_proxies),
         secrets=signing_secrets(settings),
+        modules=tuple(
+            Module(each, _application(application_id, each, settings, minor_version))
+            for each in app.modules
+        ),
+    )
+
+
+def _application(
+    application_id: str,
+    config: AppConfig | None,
+    settings: Settings,
+    minor_version: str,
+) -> Application:
+    """Return what is the same for each request of a module."""
+    config = config or AppConfig()
+    return Application(
+        application_id,
+        module=config.module or "default",
+        version=config.version or "1",
+        minor_version=minor_version,
+        instance_id="0" if config.has_instances else secrets.token_hex(_ID_BYTES),
+        runtime=config.runtime,
+        environment={**config.env_variables, **settings.env_var},
     )

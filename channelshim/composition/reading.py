@@ -1,4 +1,4 @@
-"""What an app's folder says: app.yaml, queue.yaml and cron.yaml, read once."""
+"""What an app's folder says: app.yaml, queue.yaml and the like, read once."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import CronConfig, parse_cron
+from channelshim.appyaml.dispatch import DispatchConfig, parse_dispatch
+from channelshim.appyaml.nodes import parse_yaml
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.errors import ConfigurationError
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
 T = TypeVar("T")
+
+ENDINGS: Final = (".yaml", ".yml")
+_READ_ANYWAY: Final = frozenset({"cron", "queue", "index", "dos", "backends"})
+"""Files of an app's folder that a command need not name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +37,164 @@ class App:
         config: app.yaml; None for a plain WSGI app without one.
         queues: queue.yaml.
         cron: cron.yaml.
+        modules: further modules of the folder that are served with it.
+        dispatch: dispatch.yaml, where it was named; None where not.
+        order: the modules' names as the command names them; empty for one module.
     """
 
     directory: Path
     config: AppConfig | None
     queues: QueueConfig
     cron: CronConfig
+    modules: tuple[AppConfig, ...] = ()
+    dispatch: DispatchConfig | None = None
+    order: tuple[str, ...] = ()
+
+    @property
+    def is_divided(self) -> bool:
+        """Return whether it takes more than one port to serve it."""
+        return bool(self.modules) or self.dispatch is not None
 
 
-def read_folder(directory: Path, *, needs_app_yaml: bool) -> App:
+def read_folder(
+    directory: Path, *, needs_app_yaml: bool, runs_cron: bool = False
+) -> App:
     """Return what the files in an app's folder say.
 
     Args:
         directory: the folder.
         needs_app_yaml: whether there must be one.
+        runs_cron: whether a cron.yaml that cannot be read is an error; otherwise it is
+            one warning, since nothing is made of it.
 
     Raises:
         ConfigurationError: a file is missing or cannot be read; names the line.
     """
     directory = directory.absolute()
-    has_app_yaml = needs_app_yaml or (directory / "app.yaml").is_file()
+    has_app_yaml = needs_app_yaml or find_file(directory, "app") is not None
     config = read_app(directory) if has_app_yaml else None
-    if (directory / "dispatch.yaml").is_file():
-        _logger.info("dispatch.yaml has no effect: one module runs here")
-    return App(
-        directory,
-        config,
-        _read(directory / "queue.yaml", parse_queues, QueueConfig()),
-        _read(directory / "cron.yaml", parse_cron, CronConfig()),
-    )
+    if find_file(directory, "dispatch") is not None:
+        _logger.info("dispatch.yaml counts when the command names it, as it was")
+    return _with_siblings(directory, config, runs_cron=runs_cron)
+
+
+def read_named(paths: Sequence[Path], *, runs_cron: bool = False) -> App:
+    """Return what the files say that a command names.
+
+    Args:
+        paths: folders with an app.yaml, files like it, and perhaps dispatch.yaml.
+        runs_cron: see `read_folder`.
+
+    Raises:
+        ConfigurationError: a file is missing or cannot be read, or modules do not fit
+            into one process; names the file.
+    """
+    if len(paths) == 1 and paths[0].is_dir():
+        return read_folder(paths[0], needs_app_yaml=True, runs_cron=runs_cron)
+    configs: list[AppConfig] = []
+    dispatch: DispatchConfig | None = None
+    folders: list[Path] = []
+    for path in paths:
+        if path.is_dir() or not path.name.endswith(ENDINGS):
+            configs.append(read_app(path))
+            folders.append(path.absolute())
+        elif path.stem in _READ_ANYWAY:
+            _logger.info("%s is read from the app's folder anyway", path)
+        elif _is_dispatch(path):
+            dispatch = _read(path, parse_dispatch, DispatchConfig())
+        else:
+            configs.append(_read_config(path, path.absolute().parent))
+            folders.append(path.absolute().parent)
+    _check_modules(configs, folders)
+    order = tuple(each.module for each in configs)
+    configs.sort(key=lambda each: each.module != DEFAULT_MODULE)
+    app = _with_siblings(folders[0], configs[0], runs_cron=runs_cron)
+    return replace(app, modules=tuple(configs[1:]), dispatch=dispatch, order=order)
+
+
+DEFAULT_MODULE: Final = "default"
+
+
+def _check_modules(configs: Sequence[AppConfig], folders: Sequence[Path]) -> None:
+    if not configs:
+        raise ConfigurationError(
+            "no app is named: name the folder of an App Engine app, or its app.yaml"
+        )
+    first = configs[0]
+    for config, folder in zip(configs[1:], folders[1:], strict=True):
+        if folder.resolve() != folders[0].resolve():
+            raise ConfigurationError(
+                f"{config.path} is in another folder than {first.path}: one server "
+                "runs the modules of one folder, so start a second one for it, with "
+                "--port and --storage_path of its own"
+            )
+        if config.is_python2 != first.is_python2:
+            raise ConfigurationError(
+                f"{config.path} asks for {config.runtime} and {first.path} for "
+                f"{first.runtime}: the modules of one server are in one Python"
+            )
+    names = [config.module for config in configs]
+    for position, config in enumerate(configs):
+        if config.module in names[:position]:
+            other = configs[names.index(config.module)]
+            raise ConfigurationError(
+                f"{other.path} and {config.path} are both the module {config.module}: "
+                "say another one behind `module:` in one of them"
+            )
+
+
+def _is_dispatch(path: Path) -> bool:
+    if path.stem == "dispatch":
+        return True
+    try:
+        root = parse_yaml(path.read_text(encoding="utf-8-sig"), str(path))
+    except (OSError, UnicodeDecodeError, ConfigurationError):
+        # Whoever reads it says what is wrong.
+        return False
+    keys = {key for key, _ in root.pairs(str(path))} if root.is_mapping() else set()
+    return "dispatch" in keys and "handlers" not in keys and "runtime" not in keys
+
+
+def _with_siblings(
+    directory: Path, config: AppConfig | None, *, runs_cron: bool
+) -> App:
+    queues = _read(_sibling(directory, "queue"), parse_queues, QueueConfig())
+    path = _sibling(directory, "cron")
+    try:
+        cron = _read(path, parse_cron, CronConfig())
+    except ConfigurationError as error:
+        if runs_cron:
+            raise
+        _logger.warning("cron jobs are off, and could not run: %s", error)
+        cron = CronConfig()
+    return App(directory, config, queues, cron)
 
 
 def empty_app(directory: Path) -> App:
     """Return an app's folder whose files say nothing: they cannot be read."""
     return App(directory.absolute(), None, QueueConfig(), CronConfig())
+
+
+def find_file(directory: Path, stem: str) -> Path | None:
+    """Return the YAML file of a name, by either ending; None when there is none.
+
+    Raises:
+        ConfigurationError: there are both.
+    """
+    found = [
+        directory / f"{stem}{ending}"
+        for ending in ENDINGS
+        if (directory / f"{stem}{ending}").is_file()
+    ]
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"{directory} has both {found[0].name} and {found[1].name}: delete one"
+        )
+    return found[0] if found else None
+
+
+def _sibling(directory: Path, stem: str) -> Path:
+    return find_file(directory, stem) or directory / f"{stem}.yaml"
 
 
 def _read(path: Path, parse: Callable[..., T], missing: T) -> T:
@@ -85,16 +215,22 @@ def read_app(directory: Path) -> AppConfig:
     Raises:
         ConfigurationError: there is none, or it cannot be read; names the line.
     """
-    path = directory / "app.yaml"
     if not directory.is_dir():
         raise ConfigurationError(f"{directory} is not a folder")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+    path = find_file(directory, "app")
+    if path is None:
         raise ConfigurationError(
             f"there is no app.yaml in {directory.resolve()}: name the folder of an App "
             "Engine app, or make one with: channelshim init DIR"
-        ) from None
+        )
+    return _read_config(path, directory)
+
+
+def _read_config(path: Path, directory: Path) -> AppConfig:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigurationError(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"it cannot be read: {error}", path=str(path)
@@ -106,7 +242,7 @@ def _reader(directory: Path) -> Callable[[str], str | None]:
     def read(name: str) -> str | None:
         path = directory / name
         if path.is_dir():
-            path = path / "include.yaml"
+            path = find_file(path, "include") or path / "include.yaml"
         try:
             return path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):

@@ -22,6 +22,7 @@ from channelshim.appserver.dialects import PYTHON3
 from channelshim.composition.file_times import FileTimes, changed_paths, file_times
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.threads import Kept, Threads
+from channelshim.runtime import log_lines
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
@@ -143,6 +144,9 @@ class Watcher:
             return False
         if any(part.startswith(".") or part == "__pycache__" for part in parts):
             return False
+        if parts in (("index.yaml",), ("index.yml",)):
+            # The datastore reads it again by itself, and may have written it.
+            return False
         if any(path.is_relative_to(folder) for folder in self._ignored):
             return False
         if path.suffix in _SUFFIXES:
@@ -172,12 +176,14 @@ class Handover:
             command runs, whatever app.yaml says by now, as in the original.
         store_directory: the folder of its data, absolute.
         catch_ups: how many reloads in a row were for changes that had been missed.
+        others: the listening sockets of further modules.
     """
 
     listener: socket.socket
     application_id: str
     store_directory: Path
     catch_ups: int = 0
+    others: tuple[socket.socket, ...] = ()
 
 
 def take_over() -> Handover | None:
@@ -185,11 +191,21 @@ def take_over() -> Handover | None:
     text = os.environ.pop(HANDOVER_VARIABLE, None)
     if text is None:
         return None
-    number, application_id, store_directory, catch_ups = json.loads(text)
+    number, application_id, store_directory, catch_ups, *others = json.loads(text)
+    return Handover(
+        _inherited(number),
+        application_id,
+        Path(store_directory),
+        catch_ups,
+        tuple(_inherited(other) for other in others),
+    )
+
+
+def _inherited(number: int) -> socket.socket:
     listener = socket.socket(fileno=number)
     listener.set_inheritable(False)
     listener.setblocking(False)
-    return Handover(listener, application_id, Path(store_directory), catch_ups)
+    return listener
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +217,13 @@ class Command:
             relative to: the app's folder takes its place later.
         words: the interpreter, its own options ("-m channelshim" included), and the
             arguments.
+        time_zone: the variable TZ at the start, which the app finds as UTC; None where
+            there is none.
     """
 
     folder: str
     words: tuple[str, ...]
+    time_zone: str | None = None
 
     @classmethod
     def of_this_process(cls) -> Command:
@@ -221,7 +240,8 @@ class Command:
                 "to another one"
             ) from None
         interpreter = os.path.join(folder, sys.executable)
-        return cls(folder, (interpreter, *sys.orig_argv[1:]))
+        words = (interpreter, *sys.orig_argv[1:])
+        return cls(folder, words, os.environ.get("TZ"))
 
     def replace_process(self, handover: Handover) -> NoReturn:
         """Execute the command again, in the folder where it was started.
@@ -229,16 +249,21 @@ class Command:
         Raises:
             ConfigurationError: the folder or the interpreter has gone.
         """
-        listener = handover.listener
-        listener.set_inheritable(True)
+        for listener in (handover.listener, *handover.others):
+            listener.set_inheritable(True)
         os.environ[HANDOVER_VARIABLE] = json.dumps(
             [
-                listener.fileno(),
+                handover.listener.fileno(),
                 handover.application_id,
                 os.path.abspath(handover.store_directory),
                 handover.catch_ups,
+                *(other.fileno() for other in handover.others),
             ]
         )
+        log_lines.flush()
+        os.environ.pop("TZ", None)
+        if self.time_zone is not None:
+            os.environ["TZ"] = self.time_zone
         sys.stdout.flush()
         sys.stderr.flush()
         try:

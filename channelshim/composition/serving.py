@@ -8,12 +8,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from channelshim.appserver.access_log import AccessLog
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import Exposure
 from channelshim.composition import rules
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
@@ -32,11 +32,16 @@ from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import interrupts
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.server.stopping import StopSignals
+from channelshim.transports.acceptor import Acceptor
+from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.origins import Origins
 from channelshim.transports.ring_sender import RingSender
 from channelshim.transports.routes import Routes
+from channelshim.transports.send_budget import SendBudget
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
-from channelshim.transports.websocket import Acceptor
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SWITCH_SECONDS: Final = 0.001
 """sys.setswitchinterval while serving: handlers that compute hold the interpreter for
@@ -54,14 +59,37 @@ def address_of(plan: Plan, listener: socket.socket) -> str:
     return f"{shown}:{listener.getsockname()[1]}"
 
 
-def exposure_of(plan: Plan, listener: socket.socket) -> Exposure:
-    """Return what the door of our own server enforces."""
+def exposure_of(
+    plan: Plan, listener: socket.socket, own: socket.socket | None = None
+) -> Exposure:
+    """Return what the door of our own server enforces.
+
+    Args:
+        plan: of the app.
+        listener: the first one, whose address decides.
+        own: where a further module listens; None for the first one.
+    """
     return rules.exposure_of(
         plan,
         rules.door_of(listener),
-        host=address_of(plan, listener),
+        host=address_of(plan, own or listener),
         server_name=plan.settings.host,
     )
+
+
+class Served(Protocol):
+    """What answers for the app: one AppServer, or several modules."""
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request from outside."""
+
+    def host_refusal(self, host: str, peer: str) -> str:
+        """See AppServer.host_refusal."""
+
+    def loaded_files(self) -> Iterator[str]:
+        """See AppServer.loaded_files."""
 
 
 class Serving:
@@ -70,13 +98,14 @@ class Serving:
     Args:
         instance: with its store open.
         app_server: of the instance, its app loaded.
-        listener: from server.serve.bind; closed at the end.
+        listeners: from server.serve.bind, the app's own first; closed at the end.
         say: prints a line for the person at the terminal.
         command: executed again, in this process's place, for a reload: at SIGHUP
             without a terminal, and when a file of the app has changed, where
             `automatic_restart` says so; None never.
         is_app_broken: whether an error page stands in for the app until it is fixed;
             its jobs wait for it.
+        names: what the listeners behind the first one are.
         is_reload: whether the person at the terminal knows the address already.
         before: how the app's files looked before any was read; see Watcher.
         catch_ups: see Handover.
@@ -85,12 +114,13 @@ class Serving:
     def __init__(
         self,
         instance: Instance,
-        app_server: AppServer,
-        listener: socket.socket,
+        app_server: Served,
+        listeners: Sequence[socket.socket],
         say: Callable[[str], None],
         *,
         command: Command | None = None,
         is_app_broken: bool = False,
+        names: Sequence[str] = (),
         is_reload: bool = False,
         before: FileTimes | None = None,
         catch_ups: int = 0,
@@ -101,31 +131,36 @@ class Serving:
         self._say = say
         self._command = command
         self._is_app_broken = is_app_broken
+        self._addresses = [address_of(plan, each) for each in listeners]
+        self._names = names
         self._is_reload = is_reload
         self._catch_ups = catch_ups
         # Now: of a terminal that was closed it can no longer be told.
         self._has_terminal = has_controlling_terminal()
-        self._address = address_of(plan, listener)
         # Why it reloads: a file, or a signal.
         self._changed = ""
         # A duplicate: closing the server's own must not close what the next one
         # inherits.
-        self._kept = listener.dup() if command is not None else None
+        self._kept = [each.dup() for each in listeners if command is not None]
         self._sender = RingSender()
         pacing = Pacing()
         self._front = Front(instance, sender=self._sender, pacing=pacing)
         threads = worker_count(settings, plan.app.config)
         bridge = make_bridge(
-            AccessLog(app_server),
+            app_server,
             threads,
             instance.threads,
             pacing=pacing,
+            log=AccessLog().note,
             deadlines=instance.deadlines,
             deadline_seconds=settings.request_deadline_seconds,
             when_safe=instance.broker.when_safe,
         )
         host_refusal = app_server.host_refusal
         origins = Origins(settings.allowed_origins)
+        table = ConnectionTable(
+            SendBudget(settings.send_buffer_total_bytes, instance.clock.monotonic)
+        )
         acceptor = Acceptor(
             self._front.hub,
             instance.tokens,
@@ -134,15 +169,17 @@ class Serving:
                 # Here it depends on no peer.
                 not host_refusal(host, "") and origins.allows(origin, host)
             ),
+            table=table,
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
-            send_buffer_total_bytes=settings.send_buffer_total_bytes,
         )
         routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
-        bridge.report_to(instance.status)
-        acceptor.report_to(instance.status)
+        for part in (bridge, acceptor, table):
+            part.report_to(instance.status)
+        application = Application(bridge, routes)
         self._server = Server(
-            [Listener(listener, Application(bridge, routes), acceptor)],
+            [Listener(each, application, acceptor) for each in listeners],
+            table=table,
             on_started=self._started,
             on_stopping=self._stopping,
             threads=instance.threads,
@@ -185,7 +222,7 @@ class Serving:
         self._front.close(self._server.seconds_left)
 
     def _reload(self) -> None:
-        if self._command is None or self._kept is None:
+        if self._command is None or not self._kept:
             return
         reason = self._changed
         if reason != _HANGUP:
@@ -194,10 +231,11 @@ class Serving:
         self._say(f"{reason}: reloading.")
         self._command.replace_process(
             Handover(
-                self._kept,
+                self._kept[0],
                 self._plan.application.application_id,
                 self._plan.store_directory,
                 self._catch_ups + 1 if self._watcher.has_missed else 0,
+                tuple(self._kept[1:]),
             )
         )
 
@@ -219,19 +257,22 @@ class Serving:
         if not self._is_app_broken:
             self._front.start_jobs()
         name = self._plan.app.directory.resolve().name
-        address = f"http://{self._address}/"
+        address = f"http://{self._addresses[0]}/"
         if self._is_app_broken:
             self._say(f"{name} does not start; {address} shows why.")
             return
         self._say(f"{name} is running at {address}")
+        for module, other in zip(self._names, self._addresses[1:], strict=False):
+            self._say(f"{module} is running at http://{other}/")
         if not self._is_reload:
             self._say("Press Ctrl-C to stop.")
             self._say(f"Its data is in {self._plan.store_directory}")
 
     def _stopping(self) -> None:
-        if self._kept is not None and not self._changed:
+        if not self._changed:
             # The end: nobody should wait for a next one.
-            self._kept.close()
+            for listener in self._kept:
+                listener.close()
         self._front.stop()
 
     def _note_change(self, path: str) -> None:

@@ -17,6 +17,8 @@ class InternalRequest:
         content_type: "" for none.
         remote_address: limits.PRESENCE_REMOTE_ADDRESS and the like.
         headers: further (name, value) pairs, X-AppEngine-* allowed here alone.
+        target: the module that it is for, as a name, "VERSION.MODULE" or a host; "" for
+            the one that dispatch.yaml says.
     """
 
     method: str
@@ -25,6 +27,7 @@ class InternalRequest:
     content_type: str = ""
     remote_address: str = ""
     headers: tuple[tuple[str, str], ...] = field(default=())
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ MAXIMUM_CONNECTIONS_PER_CLIENT: Final = 256
 
 MAXIMUM_CONNECTIONS: Final = 100_000
 
+REPLAY_PIECE_BYTES: Final = 64 << 10
+"""Of what a page has missed, so much is written to it at once."""
+
 PASS_SWITCH_SECONDS: Final = 0.02
 """sys.setswitchinterval during a pass over many connections."""
 
@@ -62,6 +65,21 @@ class FrameCache:
         if len(texts) == 1:
             return self.frame(texts[0])
         return b"".join([self.frame(text) for text in texts])
+
+    def piece(self, texts: tuple[str, ...]) -> tuple[bytes, int]:
+        """Return the frames of the first texts, and of how many.
+
+        One at least, and together not longer than REPLAY_PIECE_BYTES.
+        """
+        taken: list[bytes] = []
+        left = REPLAY_PIECE_BYTES
+        for text in texts:
+            frame = self.frame(text)
+            left -= len(frame)
+            if left < 0 and taken:
+                break
+            taken.append(frame)
+        return b"".join(taken), len(taken)
 
 
 class Connection(ABC):
@@ -131,6 +149,13 @@ class Connection(ABC):
         """Return whether nothing waits in the transport, and note it."""
         return False
 
+    def takes_more(self) -> bool:
+        """Return whether its reader is not behind.
+
+        One that has answered no calls Hub.catch_up once it is not behind any more.
+        """
+        return True
+
     def ping(self) -> bool:
         """Ask for a sign of life; return whether one is to be expected."""
         return False
@@ -152,19 +177,36 @@ class Subscriber(list[Connection]):
     Attributes:
         arriving: connections for which the broker has not answered yet.
         is_known: whether the broker has answered since it was last lost.
+        replaying: those that still take what they missed, piece by piece; new messages
+            wait in the window for them.
     """
 
-    __slots__ = ("arriving", "is_known")
+    __slots__ = ("arriving", "is_known", "replaying")
 
     def __init__(self) -> None:
         super().__init__()
         self.arriving: int = 0
         self.is_known: bool = False
+        self.replaying: tuple[Connection, ...] = ()
 
     @property
     def total(self) -> int:
         """Return how many there are, arriving ones included."""
-        return len(self) + self.arriving
+        return len(self) + self.arriving + len(self.replaying)
+
+    @property
+    def attached(self) -> tuple[Connection, ...]:
+        """Return all that are attached. Any thread."""
+        return (*self, *self.replaying)
+
+    def drop(self, connection: Connection) -> None:
+        """Forget one that is attached."""
+        if connection in self.replaying:
+            self.replaying = tuple(
+                other for other in self.replaying if other is not connection
+            )
+        else:
+            self.remove(connection)
 
     def note_known(self, replay: Replay) -> None:
         """Note that the broker has answered."""

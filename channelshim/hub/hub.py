@@ -7,6 +7,9 @@ A connection attaches in two halves: `attach` asks the broker, `_opened` begins 
 delivery once the broker has answered, which one in this process does at once. In
 between the connection is *arriving*: it counts as open for limits and presence, gets
 nothing, and may leave.
+
+A page that has missed much gets it in pieces (hub.replays), and new messages only when
+it has caught up.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ from channelshim.hub.pacing import Pacing
 from channelshim.hub.page_log import PageLog
 from channelshim.hub.passes import PASS_PAUSE_SECONDS, CallSoon, Passes
 from channelshim.hub.positions import Positions
+from channelshim.hub.replays import Replays
 
 RETURN_SECONDS: Final = 5.0
 """How long pages of an earlier process may take to come back to this one: they retry
@@ -105,6 +109,7 @@ class Hub:
         self._unwritten = 0
         self._graces = Graces(clock, grace_seconds, self._forget)
         self._positions = Positions()
+        self._replays = Replays(broker, self.frames, self._end)
         self._heartbeat = Heartbeat(
             clock,
             self.detach,
@@ -142,6 +147,7 @@ class Hub:
         self._graces.start(loop)
         self._passes.start(loop, call_soon)
         self._heartbeat.start(loop)
+        self._replays.start(loop)
         self._broker.start(self._passes.wake, self._tell, self._adopt, self._lost)
 
     def _adopt(self, client_ids: Sequence[str]) -> None:
@@ -159,12 +165,13 @@ class Hub:
             self._end(connection)
 
     def _connections(self) -> list[Connection]:
-        attached = [one for each in self._subscribers.values() for one in each]
+        attached = [one for each in self._subscribers.values() for one in each.attached]
         return [*attached, *self._arriving]
 
     def connections_of(self, client_id: str) -> Sequence[Connection]:
         """Return the attached connections of a client id. Any thread."""
-        return tuple(self._subscribers.get(client_id, ()))
+        subscriber = self._subscribers.get(client_id)
+        return () if subscriber is None else subscriber.attached
 
     def expire(self, client_id: str) -> None:
         """End the connections of a client id as if their tokens ended. Any thread."""
@@ -186,6 +193,7 @@ class Hub:
                 attachment.cancel()
         connections = self._connections()
         self._arriving.clear()
+        self._replays.stop()
         for subscriber in self._subscribers.values():
             subscriber.clear()
         self._subscribers.clear()
@@ -241,11 +249,15 @@ class Hub:
         subscriber = self._subscribers[connection.client_id]
         subscriber.arriving -= 1
         subscriber.is_known = True
-        connection.number = replay.last_number
         connection.is_attached = True
-        subscriber.append(connection)
+        first, count = self.frames.piece(replay.texts)
+        connection.number = replay.number + count
+        if count == len(replay.texts):
+            subscriber.append(connection)
+        else:
+            self._replays.begin(connection, subscriber)
         self._heartbeat.add(connection)
-        connection.open(replay.number, self.frames.joined(replay.texts))
+        connection.open(replay.number, first)
         self._page_log.came(connection)
 
     def _failed(self, connection: Connection, error: BrokerError) -> None:
@@ -259,7 +271,8 @@ class Hub:
         client_id = connection.client_id
         if connection.is_attached:
             connection.is_attached = False
-            self._subscribers[client_id].remove(connection)
+            self._subscribers[client_id].drop(connection)
+            self._replays.end(connection)
             # What is being written may not reach it, and a page that gives no number
             # of its own must rather see a text again than never.
             number = connection.number - self._unwritten
@@ -274,6 +287,10 @@ class Hub:
             return
         self._count -= 1
         self._graces.closed(client_id)
+
+    def catch_up(self, connection: Connection) -> None:
+        """Go on with what a page has missed: its reader is not behind any more."""
+        self._replays.go_on(connection)
 
     def check_room(self, count: int, count_of_client: int) -> None:
         """Refuse one that would be too many beside count, as attach does."""
@@ -412,7 +429,7 @@ class Hub:
 
     def position(self, client_id: str, nonce: bytes, token_number: int) -> int:
         """Return where a token stands that gave no number itself."""
-        others = self._subscribers.get(client_id, ())
+        others = self.connections_of(client_id)
         live = [other.number for other in others if other.nonce == nonce]
         return max([token_number, self._positions.of(client_id, nonce), *live])
 

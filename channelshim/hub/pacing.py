@@ -6,15 +6,14 @@ it at once. The hub bounds the wait (Hub, pause_seconds): a wrong guess here cos
 and never a message.
 
 Whoever runs handlers tells `Pacing` of each: `begin` and `finish` on the loop, and
-`running` around the handler in its own thread.
+`run` before and after the handler in its own thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, Protocol
 
 NEW_SECONDS: Final = 0.02
@@ -87,14 +86,13 @@ class Pacing:
         self._answering.add(handler)
         self._on_finished()
 
-    @contextlib.contextmanager
-    def running(self, handler: Handler) -> Iterator[None]:
-        """Count what this thread sends meanwhile as the handler's."""
+    def run(self, handler: Handler | None) -> None:
+        """Count what this thread sends from now on as the handler's.
+
+        Args:
+            handler: None when it has ended.
+        """
         self._threads.handler = handler
-        try:
-            yield
-        finally:
-            self._threads.handler = None
 
     # --- Asked by the hub ---------------------------------------------------------
 

@@ -160,6 +160,7 @@ def run_cron_job(dispatcher: Dispatcher, job: CronJob) -> int:
         path=job.url,
         remote_address=limits.CRON_REMOTE_ADDRESS,
         headers=tuple(headers),
+        target=job.target,
     )
     status = dispatcher.dispatch(request).status
     level = logging.INFO if _is_success(status) else logging.ERROR

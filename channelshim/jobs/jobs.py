@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -60,9 +61,10 @@ class Jobs:
         self._runner: TaskRunner | None = None
         self._scheduler: CronScheduler | None = None
         self._dispatcher: Dispatcher | None = None
-        self._says_stop = False
-        # Of the request that tells the app of its end.
-        self._last_word: Kept | None = None
+        # Modules whose instances are told of their end.
+        self._stopped: list[str] = []
+        # Of the requests that tell the app of its end.
+        self._last_words: list[Kept] = []
 
     def report_to(self, status: Status) -> None:
         """Register the tasks that wait and run, and those that do not end."""
@@ -92,6 +94,7 @@ class Jobs:
         *,
         runs_cron: bool,
         runs_tasks: bool = True,
+        modules: Sequence[AppConfig] = (),
     ) -> None:
         """Begin to run tasks, and cron jobs if asked; tell the app of its start.
 
@@ -100,6 +103,7 @@ class Jobs:
             config: app.yaml, or None.
             runs_cron: off in the old server.
             runs_tasks: False leaves them in the store.
+            modules: the app.yaml of further modules.
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
             _logger.warning("%s", warning)
@@ -129,17 +133,21 @@ class Jobs:
             _logger.info("cron.yaml is not run; --cron=yes runs it")
         if config is None:
             return
-        self._says_stop = config.has_instances
         self._dispatcher = dispatcher
-        if config.has_instances:
-            self._tell_instance(limits.PATH_START)
-        if "warmup" in config.inbound_services:
-            self._tell_instance(limits.PATH_WARMUP)
+        for each in (config, *modules):
+            if each.has_instances:
+                self._stopped.append(each.module)
+                self._tell_instance(limits.PATH_START, each.module)
+            if "warmup" in each.inbound_services:
+                self._tell_instance(limits.PATH_WARMUP, each.module)
 
-    def _tell_instance(self, path: str) -> Kept:
+    def _tell_instance(self, path: str, module: str) -> Kept:
         """Make a request of an instance's life, whatever it answers."""
         request = InternalRequest(
-            "GET", path, remote_address=limits.INSTANCE_REMOTE_ADDRESS
+            "GET",
+            path,
+            remote_address=limits.INSTANCE_REMOTE_ADDRESS,
+            target=module,
         )
         return self._threads.start(path, partial(self._dispatch_once, request))
 
@@ -156,9 +164,10 @@ class Jobs:
 
         Any thread; waits for nothing. Idempotent.
         """
-        if self._says_stop:
-            self._says_stop = False
-            self._last_word = self._tell_instance(limits.PATH_STOP)
+        stopped, self._stopped = self._stopped, []
+        self._last_words += [
+            self._tell_instance(limits.PATH_STOP, module) for module in stopped
+        ]
         if self._scheduler is not None:
             self._scheduler.begin_stop()
         if self._runner is not None:
@@ -171,8 +180,8 @@ class Jobs:
         """
         deadline = time.monotonic() + timeout_seconds
         self.begin_stop()
-        if self._last_word is not None:
-            self._last_word.join(max(0.0, deadline - time.monotonic()))
+        for last_word in self._last_words:
+            last_word.join(max(0.0, deadline - time.monotonic()))
         if self._scheduler is not None:
             self._scheduler.stop(max(0.0, deadline - time.monotonic()))
         left = max(0.0, deadline - time.monotonic())

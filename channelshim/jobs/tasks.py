@@ -29,6 +29,9 @@ TASK_RENEWAL_SECONDS: Final = TASK_LEASE_SECONDS / 3
 TASK_RUNNERS: Final = 8
 """Tasks that run at once: one slow task holds up nobody."""
 
+MAXIMUM_LAST_ANSWERS: Final = 10_000
+"""Failed tasks whose last answer is remembered for their next try."""
+
 _logger: Final = logging.getLogger("channelshim.tasks")
 
 _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
@@ -114,6 +117,8 @@ class TaskRunner:
             deadline_seconds + OVERDUE_SECONDS if deadline_seconds > 0 else math.inf
         )
         self._running: Counter[str] = Counter()
+        # By queue and name, until the next try.
+        self._last_answers: dict[tuple[str, str], int] = {}
         # Since when each runner has its task: monotonic seconds.
         self._begun: dict[int, tuple[float, Task]] = {}
         self._given_up: set[int] = set()
@@ -327,7 +332,13 @@ class TaskRunner:
             _logger.error("task %s of %s: %s", task.name, task.queue, error)
 
     def _run(self, task: Task) -> None:
-        request = task_request(task)
+        queue = self._queues.get(task.queue)
+        key = task.queue, task.name
+        request = task_request(
+            task,
+            queue.target if queue is not None else "",
+            self._last_answers.pop(key, None),
+        )
         with self._deadlines.limit(self._deadline_seconds):
             status = self._dispatcher.dispatch(request).status
         now = self._clock.time()
@@ -356,6 +367,8 @@ class TaskRunner:
             status,
             wait,
         )
+        if len(self._last_answers) < MAXIMUM_LAST_ANSWERS:
+            self._last_answers[key] = status
         self._tasks.give_back(task, now + wait)
 
 
@@ -366,8 +379,18 @@ def retry_parameters(task: Task, queue: Queue | None) -> RetryParameters:
     return RetryParameters.of(task.retry)
 
 
-def task_request(task: Task) -> InternalRequest:
-    """Return the request of a task, with the headers that apps read."""
+def task_request(
+    task: Task, target: str = "", previous_status: int | None = None
+) -> InternalRequest:
+    """Return the request of a task, with the headers that apps read.
+
+    Args:
+        task: to be run.
+        target: of its queue; "" for the host that the task names.
+        previous_status: what its last try was answered; None before the first, and
+            after a restart.
+    """
+    host = next((value for name, value in task.headers if name.lower() == "host"), "")
     own = [
         (name, value)
         for name, value in task.headers
@@ -377,18 +400,23 @@ def task_request(task: Task) -> InternalRequest:
         (value for name, value in task.headers if name.lower() == "content-type"), ""
     )
     retries = str(task.retries)
+    before = []
+    if previous_status is not None:
+        before = [("X-AppEngine-TaskPreviousResponse", str(previous_status))]
     return InternalRequest(
         method=task.method,
         path=task.path,
         body=task.body,
         content_type=content_type,
         remote_address=limits.TASK_REMOTE_ADDRESS,
+        target=target or host,
         headers=(
             *own,
             ("X-AppEngine-QueueName", task.queue),
             ("X-AppEngine-TaskName", task.name),
             ("X-AppEngine-TaskRetryCount", retries),
             ("X-AppEngine-TaskExecutionCount", retries),
+            *before,
             ("X-AppEngine-TaskETA", f"{task.eta:.6f}"),
             ("User-Agent", "AppEngine-Google; (+http://code.google.com/appengine)"),
         ),

@@ -29,7 +29,8 @@ _SIGNATURE_LENGTH: Final = 43
 _SHORTEST_PAYLOAD: Final = 32
 """Characters of the head in base64url, before any client id."""
 
-_SHORTEST: Final = _SHORTEST_PAYLOAD + 1 + _SIGNATURE_LENGTH
+SHORTEST: Final = _SHORTEST_PAYLOAD + 1 + _SIGNATURE_LENGTH
+"""Characters of a token at least."""
 
 PATTERN: Final = re.compile(
     rf"(?<![\w-])[\w-]{{{_SHORTEST_PAYLOAD},}}\.[\w-]{{{_SIGNATURE_LENGTH}}}"
@@ -87,7 +88,7 @@ def looks_like_token(text: str | bytes) -> bool:
 
     Anything else that passes as a client id is one, however odd.
     """
-    if len(text) < _SHORTEST:
+    if len(text) < SHORTEST:
         return False
     before_signature = slice(-_SIGNATURE_LENGTH - 1, -_SIGNATURE_LENGTH)
     if isinstance(text, str):

@@ -10,7 +10,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final
 
 from channelshim.compat import import_hooks, legacy_str
-from channelshim.python27 import gone, mends, names
+from channelshim.python27 import mends, names
 from channelshim.python27.caching import CodeCache
 from channelshim.python27.finding import AppFiles
 from channelshim.python27.loading import Finder, Importer
@@ -47,7 +47,6 @@ def install(
             cache = CodeCache(cache_dir) if use_cache else None
             _importer = make_importer(AppFiles(), cache)
             import_hooks.add_finder(Finder(_importer))
-            gone.install()
             legacy_str.set_kind(NativeStr)
             mends.install(
                 _importer.shadows.get, _importer.builtins_for(is_python3=False)

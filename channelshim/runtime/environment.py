@@ -28,6 +28,11 @@ _variables: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextV
 )
 
 
+current_variables: Callable[[], dict[str, str] | None] = _variables.get
+"""Returns what os.environ holds in the request that this thread runs, or None outside
+of requests; for what asks so often that os.environ itself costs too much."""
+
+
 class RequestEnviron(MutableMapping[str, str]):
     """The mapping that stands in for os.environ.
 

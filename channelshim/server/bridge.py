@@ -1,47 +1,51 @@
-"""From uvicorn's events to whoever runs the WSGI app, and back."""
+"""From uvicorn's parsed requests to whoever runs the WSGI app, and back."""
 
 from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine
-from functools import partial
+import os
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from channelshim import limits
 from channelshim.contracts.status import Status
 from channelshim.errors import RemoteProtocolError
 from channelshim.hub.pacing import Pacing
+from channelshim.runtime.file_pieces import FilePieces, pieces_of
 from channelshim.server.environ import environ_of
-from channelshim.server.exchange import CallSoon, Exchange, WhenSafe
+from channelshim.server.exchange import Exchange, Head
 from channelshim.server.executor import Executor
-from channelshim.server.request_body import BODY_SECONDS, Receive, Scope, read_body
-from channelshim.server.response_bytes import answer_bytes
-from channelshim.server.response_events import (
-    TEXT_HEADERS,
-    Headers,
-    Send,
-    send_whole,
-    whole_events,
-)
+from channelshim.server.remembered_files import RememberedFile, RememberedFiles
+from channelshim.server.request_body import Scope, read_body
+from channelshim.server.response import TEXT_HEADERS, Connection, Response
+from channelshim.server.response_bytes import Headers
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from channelshim.server.uvicorn_names import RequestResponseCycle
 
-AsgiApp = Callable[[Scope, Receive, Send], Any]
+CallSoon = Callable[[Callable[[], None]], object]
+WhenSafe = Callable[[Callable[[], None]], None]
+Log = Callable[[str, str, str, int], None]
+"""Takes a client's address, and its request's method, target and status."""
 
 
 class WsgiBridge:
-    """An ASGI application that runs a WSGI one.
+    """Has a WSGI app answer the requests of HTTP connections. Loop thread.
 
     Args:
         executor: has the app answer.
         pacing: told of each request in hand; None where nobody asks.
         when_safe: see contracts.Broker; None where no message need be waited for.
+        log: told of each request whose answer has begun.
         maximum_body_bytes: a longer body is refused with 413.
-        body_seconds: longest wait for the next piece of a body; then 408.
 
+    Attributes:
+        call_soon: see exchange.Surroundings.
+        when_safe: see exchange.Surroundings.
+        hold: see exchange.Surroundings.
+        finish: see exchange.Surroundings.
     """
 
     def __init__(
@@ -50,16 +54,21 @@ class WsgiBridge:
         *,
         pacing: Pacing | None = None,
         when_safe: WhenSafe | None = None,
+        log: Log | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
-        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._executor = executor
         self._maximum_body_bytes = maximum_body_bytes
-        self._body_seconds = body_seconds
         self._pacing = pacing or Pacing()
-        self._hold = self._pacing.hold
-        self._when_safe = when_safe or _at_once
-        self._call_soon: CallSoon | None = None
+        self._log = log
+        self._files = RememberedFiles()
+        self.call_soon: CallSoon = _call_soon
+        self.when_safe: WhenSafe = when_safe or _at_once
+        self.hold: Callable[[Any], None] = self._pacing.hold
+        self.finish: Callable[[Any], None] = self._pacing.finish
+        self.remember: Callable[[Response, Head, FilePieces], None] = (
+            self._files.remember
+        )
 
     @property
     def requests_in_hand(self) -> int:
@@ -78,141 +87,113 @@ class WsgiBridge:
             call_soon: has a function called on the loop, from any thread; raises
                 RuntimeError when the loop is closed.
         """
-        self._call_soon = call_soon
+        self.call_soon = call_soon
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+    def log(self, response: Response) -> None:
+        """Log a request whose answer has begun."""
+        if self._log is None or not response.status:
+            return
+        scope: Any = response.cycle.scope
+        target, query = scope["raw_path"], scope["query_string"]
+        if query:
+            target = b"%b?%b" % (target, query)
+        client = scope["client"]
+        address = client[0] if client else ""
+        self._log(address, response.method, target.decode("latin-1"), response.status)
+
+    def begin(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+        """Answer a request, whose head has come.
+
+        Args:
+            connection: takes the answer.
+            cycle: the request.
+        """
+        response = Response(connection, cycle)
+        if cycle.more_body or cycle.waiting_for_100_continue:
+            connection.run(self._read(response))
+            return
+        found = self._files.find(response)
+        if found is not None and self._send_again(response, found):
+            return
+        length = len(cycle.body)
+        if length <= self._maximum_body_bytes:
+            body = io.BytesIO(cycle.body) if length else io.BytesIO()
+            self._submit(response, body, length, None)
+        else:
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            self._refuse(response, status, status.phrase)
+
+    def _send_again(self, response: Response, found: RememberedFile) -> bool:
+        """Send a file that was sent before; return False when its answer is unknown."""
+        if response.is_behind:
+            return False
+        if found.is_short:
+            body = found.read()
+            if body is not None:
+                response.send_made(HTTPStatus.OK, found.lines, body)
+                self.log(response)
+                return True
+        else:
+            descriptor = found.open()
+            if descriptor is not None:
+                self._send_long(response, found, descriptor)
+                return True
+        self._files.forget(response)
+        return False
+
+    def _send_long(
+        self, response: Response, found: RememberedFile, descriptor: int
+    ) -> None:
+        file = os.fdopen(descriptor, "rb")
+        pieces = FilePieces(pieces_of(file, found.length), file, found.length)
+        exchange = self._exchange(response, io.BytesIO(), 0, None)
+        self._pacing.begin(exchange)
+        exchange.take_file(("200 OK", list(found.headers)), pieces)
+
+    async def _read(self, response: Response) -> None:
+        """Read the body, then have the app answer."""
+        scope = cast("Scope", response.cycle.scope)
         try:
             body, length = await read_body(
                 scope,
-                receive,
+                response.cycle.receive,
                 maximum_bytes=self._maximum_body_bytes,
-                seconds=self._body_seconds,
             )
         except RemoteProtocolError as error:
-            text = error.reason.encode("ascii")
-            await send_whole(send, error.http_status, TEXT_HEADERS, text)
+            await response.drain()
+            self._refuse(response, error.http_status, error.reason)
             return
-        with body:
-            exchange = self._exchange(environ_of(scope, body, length))
-            if not self._submit(exchange):
-                status = HTTPStatus.SERVICE_UNAVAILABLE
-                retry = (*TEXT_HEADERS, ("Retry-After", "1"))
-                text = b"Too many requests are waiting; try again in a second."
-                await send_whole(send, status, retry, text)
-                return
-            await self._follow(exchange, scope, receive, send)
+        self._submit(response, body, length, body)
 
-    def begin(
-        self, cycle: RequestResponseCycle, start: Callable[[AsgiApp], None]
-    ) -> bool:
-        """Answer a request whose whole body is here, without a task of its own.
-
-        Almost all are so, and a task with its futures costs as much as the parsing.
-
-        Args:
-            cycle: the request, and where its answer goes.
-            start: begins a task for the answer, when one is needed after all.
-
-        Returns:
-            False when nothing was begun: the request must be refused by `__call__`.
-        """
-        length = len(cycle.body)
-        if length > self._maximum_body_bytes:
-            return False
-        environ = environ_of(cast("Scope", cycle.scope), io.BytesIO(cycle.body), length)
-        exchange = self._exchange(environ)
-        exchange.on_first = partial(self._answer, exchange, cycle, start)
-        return self._submit(exchange)
-
-    def _exchange(self, environ: dict[str, Any]) -> Exchange:
-        return Exchange(environ, self._call_soon, self._when_safe, self._hold)
-
-    def _submit(self, exchange: Exchange) -> bool:
-        if not self._executor.submit(exchange):
-            return False
-        self._pacing.begin(exchange)
-        return True
-
-    def _answer(
-        self,
-        exchange: Exchange,
-        cycle: RequestResponseCycle,
-        start: Callable[[AsgiApp], None],
+    def _submit(
+        self, response: Response, body: IO[bytes], length: int, closed: IO[bytes] | None
     ) -> None:
-        """Send a whole answer; leave any other one to a task."""
-        if exchange.is_streamed or cycle.flow.write_paused:
-            start(partial(self._follow, exchange))
+        exchange = self._exchange(response, body, length, closed)
+        if self._executor.submit(exchange):
+            self._pacing.begin(exchange)
             return
-        try:
-            _send_whole_at_once(cycle, *exchange.whole_answer())
-        except Exception as error:
-            # uvicorn logs what an app raises, and ends the answer in the proper way.
-            start(_raiser(error))
-        finally:
-            self._pacing.finish(exchange)
+        body.close()
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        sentence = "Too many requests are waiting; try again in a second."
+        self._refuse(response, status, sentence, (("Retry-After", "1"),))
 
-    async def _follow(
-        self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    def _exchange(
+        self, response: Response, body: IO[bytes], length: int, closed: IO[bytes] | None
+    ) -> Exchange:
+        environ = environ_of(cast("Scope", response.cycle.scope), body, length)
+        begun = asyncio.get_running_loop().time()
+        return Exchange(environ, response, self, begun, closed)
+
+    def _refuse(
+        self, response: Response, status: int, sentence: str, headers: Headers = ()
     ) -> None:
-        is_stopping = False
-        try:
-            await exchange.answer(receive, send)
-        except asyncio.CancelledError:
-            # The stop's bound is over: the worker goes on alone.
-            is_stopping = True
-            raise
-        finally:
-            self._pacing.finish(exchange)
-            if not is_stopping:
-                # The body's file lives until the app is done with it.
-                await exchange.wait_for_worker()
+        complete = (*TEXT_HEADERS, *headers)
+        response.send_whole(status, complete, sentence.encode("ascii"))
+        self.log(response)
 
 
-def _send_whole_at_once(
-    cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes
-) -> None:
-    """Send a whole answer to a reader that is not behind."""
-    answer = None
-    if cycle.scope["method"] != "HEAD":
-        keeps_alive = cycle.keep_alive
-        answer = answer_bytes(
-            status, headers, cycle.default_headers, body, keeps_alive=keeps_alive
-        )
-    if answer is None:
-        method = cycle.scope["method"]
-        for event in whole_events(status, headers, body, method):
-            sending: Any = cycle.send(cast("Any", event))
-            _finish_at_once(sending)
-    elif not cycle.disconnected:
-        cycle.response_started = cycle.response_complete = True
-        cycle.transport.write(answer)
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
-    # It refers to the connection, which refers to the cycle.
-    cycle.on_response = _nobody
-
-
-def _finish_at_once(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine that waits for nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    coroutine.close()
-    raise AssertionError("a send has waited")
-
-
-def _raiser(error: Exception) -> AsgiApp:
-    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
-        raise error
-
-    return fail
-
-
-def _nobody() -> None:
-    """No-op, for when nobody wants to know that a request has been answered."""
+def _call_soon(function: Callable[[], None]) -> object:
+    raise RuntimeError("the bridge has not been started")
 
 
 def _at_once(done: Callable[[], None]) -> None:

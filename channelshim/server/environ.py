@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
@@ -15,30 +16,21 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
     Header names that hold an underscore are left out: in the environment they could
     not be told from the same name with a dash.
     """
-    host, port = scope.get("server") or ("localhost", 80)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": str(host),
-        "SERVER_PORT": str(port or 80),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": (scope.get("client") or ("127.0.0.1", 0))[0],
-        "REMOTE_PORT": str((scope.get("client") or ("", 0))[1]),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": body,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        # Without it, WebOb copies each body into a temporary file.
-        "webob.is_body_seekable": True,
-    }
+    environ = _of_connection(
+        scope.get("server"), scope.get("client"), scope.get("scheme", "http")
+    ).copy()
+    path: bytes = scope["raw_path"]
+    if b"%" in path:
+        path = unquote_to_bytes(path)
+    environ["REQUEST_METHOD"] = scope["method"]
+    environ["PATH_INFO"] = path.decode("latin-1")
+    environ["QUERY_STRING"] = scope["query_string"].decode("latin-1")
+    environ["SERVER_PROTOCOL"] = f"HTTP/{scope['http_version']}"
     if length or scope["method"] not in _BODILESS:
         environ["CONTENT_LENGTH"] = str(length)
+    environ["wsgi.input"] = body
+    # A test may replace it, and so may an app.
+    environ["wsgi.errors"] = sys.stderr
     for raw_name, raw_value in scope["headers"]:
         key = _keys.get(raw_name)
         if key is None:
@@ -52,6 +44,30 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
             value = environ[key] + separator + value
         environ[key] = value
     return environ
+
+
+@functools.lru_cache(256)
+def _of_connection(
+    server: tuple[str, int | None] | None, client: tuple[str, int] | None, scheme: str
+) -> dict[str, Any]:
+    """Return what is the same for all requests of a connection; to be copied."""
+    host, port = server or ("localhost", 80)
+    address, client_port = client or ("127.0.0.1", 0)
+    return {
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": str(host),
+        "SERVER_PORT": str(port or 80),
+        "REMOTE_ADDR": address,
+        "REMOTE_PORT": str(client_port),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input_terminated": True,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        # Without it, WebOb copies each body into a temporary file.
+        "webob.is_body_seekable": True,
+    }
 
 
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})

@@ -1,28 +1,18 @@
-"""One request on the loop: what its worker answers, and how that is sent."""
+"""One request on the loop: what its worker answers, and when that is sent."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import IO, Any, Protocol
 
 from channelshim.runtime.file_pieces import FilePieces
-from channelshim.server.request_body import Receive, disconnected
-from channelshim.server.response_bytes import BODILESS
-from channelshim.server.response_events import (
-    TEXT_HEADERS,
-    Headers,
-    Send,
-    header_bytes,
-    send_whole,
-)
+from channelshim.server.file_sender import FileSender
+from channelshim.server.response import NO_ANSWER, TEXT_HEADERS, Response
 
-if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
-CallSoon = Callable[[Callable[[], None]], object]
-WhenSafe = Callable[[Callable[[], None]], None]
 Head = tuple[str, list[tuple[str, str]]]
 """The status line and the headers, as the app has said them."""
 
@@ -37,6 +27,29 @@ class Worker(Protocol):
         """Stop at the next piece: nobody wants the answer."""
 
 
+class Surroundings(Protocol):
+    """What is the same for every request of one bridge."""
+
+    call_soon: Callable[[Callable[[], None]], object]
+    """Has a function called on the loop, from any thread."""
+
+    when_safe: Callable[[Callable[[], None]], None]
+    """Calls a function when the messages of this process are safe; see
+    contracts.Broker."""
+
+    hold: Callable[[Any], None]
+    """Told when the app has answered and its messages are not safe yet."""
+
+    def log(self, response: Response) -> None:
+        """Log a request whose answer has begun."""
+
+    def finish(self, exchange: Exchange) -> None:
+        """Note that an answer was sent, or given up."""
+
+    def remember(self, response: Response, head: Head, file: FilePieces) -> None:
+        """Note that an answer is a file, which may be asked for again."""
+
+
 class Exchange:
     """One request and its answer. Loop thread.
 
@@ -44,74 +57,80 @@ class Exchange:
 
     Args:
         environ: the WSGI environment.
-        call_soon: has a function called on the loop, from any thread.
-        when_safe: calls a function when the messages of this process are safe; see
-            contracts.Broker.
-        hold: called when the app has answered and its messages are not safe yet.
+        response: sends the answer.
+        around: of the bridge.
+        begun: loop time at which its body was here.
+        body: closed when the app is done with it; None where that is not needed.
 
     Attributes:
         environ: as given.
-        call_soon: as given.
-        begun: loop time at which its body was here.
+        response: as given.
+        call_soon: has a function called on the loop, from any thread.
+        begun: as given.
         path: of its address.
-        on_first: called once, when the answer or its first piece is here and safe.
         worker: runs the app; set by the executor, None once it is done.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_around",
+        "_body",
+        "_is_sending",
+        "_pieces",
+        "_waiter",
+        "begun",
+        "call_soon",
+        "environ",
+        "path",
+        "response",
+        "worker",
+    )
 
     def __init__(
         self,
         environ: dict[str, Any],
-        call_soon: CallSoon | None,
-        when_safe: WhenSafe,
-        hold: Callable[[Exchange], None],
+        response: Response,
+        around: Surroundings,
+        begun: float,
+        body: IO[bytes] | None = None,
     ) -> None:
-        self.environ = environ
-        self._loop = asyncio.get_running_loop()
-        self.call_soon: CallSoon = call_soon or self._loop.call_soon_threadsafe
-        self._when_safe = when_safe
-        self._hold = hold
-        self.begun: float = self._loop.time()
+        self.environ: dict[str, Any] = environ
+        self.response: Response = response
+        self.call_soon: Callable[[Callable[[], None]], object] = around.call_soon
+        self.begun: float = begun
         self.path: str = environ["PATH_INFO"]
-        self.on_first: Callable[[], None] | None = None
         self.worker: Worker | None = None
-        self._head: Head | None = None
-        self._whole = b""
-        self._is_answered = False
-        self._is_finished = False
-        # A task that waits for one of these two.
+        self._around = around
+        self._body = body
+        self._is_sending = False
+        # Of an answer in pieces, what was not sent yet; None stands for its end, False
+        # for one that broke off.
+        self._pieces: deque[bytes | bool | None] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        # Of a streamed answer: (piece, whether it is the last).
-        self._pieces: asyncio.Queue[tuple[bytes, bool]] | None = None
-        self._file: FilePieces | None = None
-        # Whether it ended in the middle of a streamed answer.
-        self._is_broken = False
 
     @property
     def is_streamed(self) -> bool:
-        """Return whether the answer is more than a head and a body."""
-        return self._pieces is not None or self._file is not None
+        """Return whether a piece of the answer was handed over already."""
+        return self._pieces is not None
 
     # --- What the executor calls --------------------------------------------------
 
     def take_whole(self, head: Head | None, body: bytes) -> None:
         """Take a whole answer; no head when the app has not answered."""
-        self._head = head
-        self._whole = body
-        self._finish()
+        self._end(partial(self._send_whole, head, body))
 
     def take_file(self, head: Head | None, file: FilePieces) -> None:
         """Take an answer whose body is a file."""
-        self._head = head
-        self._file = file
-        self._finish()
+        self._end(partial(self._send_file, head, file))
 
     def take_piece(self, head: Head | None, piece: bytes) -> None:
         """Take a piece of an answer."""
         if self._pieces is None:
-            self._head = head
-            self._pieces = asyncio.Queue()
-            self._when_safe(self._note_answered)
-        self._pieces.put_nowait((piece, False))
+            self._pieces = deque([piece])
+            self._around.when_safe(partial(self._begin_pieces, head))
+        else:
+            self._pieces.append(piece)
+            self._wake()
 
     def end_pieces(self, *, is_broken: bool = False) -> None:
         """Take no more pieces.
@@ -119,118 +138,134 @@ class Exchange:
         Args:
             is_broken: whether the answer broke off.
         """
-        self._is_finished = True
-        self.worker = None
-        self._is_broken = is_broken
-        self._when_safe(self._put_end)
-        self._wake()
+        self._let_go()
+        self._around.when_safe(partial(self._end_pieces, is_broken=is_broken))
 
-    def _put_end(self) -> None:
-        assert self._pieces is not None
-        self._pieces.put_nowait((b"", True))
+    def _end(self, send: Callable[[], None]) -> None:
+        self._let_go()
+        self._around.when_safe(send)
+        if not self._is_sending:
+            self._around.hold(self)
 
-    def _finish(self) -> None:
-        self._is_finished = True
+    def _let_go(self) -> None:
         # They refer to each other.
         self.worker = None
-        self._when_safe(self._note_answered)
-        if not self._is_answered:
-            self._hold(self)
+        if self._body is not None:
+            self._body.close()
 
-    # --- What the bridge calls ----------------------------------------------------
+    # --- Its answer, once that is safe --------------------------------------------
 
-    def _note_answered(self) -> None:
-        self._is_answered = True
+    def _send_whole(self, head: Head | None, body: bytes) -> None:
+        self._is_sending = True
+        if self.response.is_behind:
+            self.response.connection.run(self._send_late(head, body))
+            return
+        self._send_now(head, body)
+
+    async def _send_late(self, head: Head | None, body: bytes) -> None:
+        try:
+            await self.response.drain()
+        finally:
+            self._send_now(head, body)
+
+    def _send_now(self, head: Head | None, body: bytes) -> None:
+        try:
+            if head is None:
+                self.response.send_whole(_code(head), TEXT_HEADERS, NO_ANSWER)
+            else:
+                self.response.send_whole(_code(head), head[1], body)
+            self._around.log(self.response)
+        finally:
+            self._around.finish(self)
+
+    def _send_file(self, head: Head | None, file: FilePieces) -> None:
+        self._is_sending = True
+        if head is None:
+            file.close()
+            self._send_now(None, b"")
+            return
+        self._around.remember(self.response, head, file)
+        whole = file.whole()
+        if whole is None:
+            self.response.connection.run(self._follow_file(head, file))
+            return
+        file.close()
+        self._send_whole(head, whole)
+
+    async def _follow_file(self, head: Head, file: FilePieces) -> None:
+        sender = FileSender(self.response, file)
+        try:
+            has_body = sender.begin(_code(head), head[1])
+            self._around.log(self.response)
+            if has_body:
+                await sender.send()
+        finally:
+            sender.close()
+            file.close()
+            self._around.finish(self)
+
+    # --- An answer in pieces ------------------------------------------------------
+
+    def _begin_pieces(self, head: Head | None) -> None:
+        self._is_sending = True
+        self.response.connection.run(self._follow_pieces(head))
+
+    def _end_pieces(self, *, is_broken: bool) -> None:
+        assert self._pieces is not None
+        self._pieces.append(False if is_broken else None)
         self._wake()
-        if self.on_first is not None:
-            # It refers to this object.
-            on_first, self.on_first = self.on_first, None
-            on_first()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        await self._waiter
-
-    def whole_answer(self) -> tuple[int, Headers, bytes]:
-        """Return status, headers and body of an answer that is here whole."""
-        if self._head is None:
-            text = b"The app did not answer."
-            return HTTPStatus.INTERNAL_SERVER_ERROR, TEXT_HEADERS, text
-        status, headers = self._head
-        return int(status.split(" ", 1)[0]), headers, self._whole
-
-    async def answer(self, receive: Receive, send: Send) -> None:
+    async def _follow_pieces(self, head: Head | None) -> None:
         """Send what the worker hands over, as it comes."""
-        while not self._is_answered:
-            await self._wait()
-        if self._head is None or not self.is_streamed:
-            method = self.environ["REQUEST_METHOD"]
-            await send_whole(send, *self.whole_answer(), method)
-            return
-        status, headers = self._head
-        code = int(status.split(" ", 1)[0])
-        if code in BODILESS:
-            # Its pieces are dropped, and the worker stops at the next one.
-            if self._file is not None:
-                self._file.close()
-            await send_whole(send, code, headers, b"")
-            return
-        head = header_bytes(headers, None)
-        await send({"type": "http.response.start", "status": code, "headers": head})
-        # uvicorn drops what is sent to a peer that has hung up, and says nothing: an
-        # endless stream would keep its worker for ever.
-        gone = asyncio.ensure_future(disconnected(receive))
         try:
-            if self._file is not None:
-                await self._send_file(send, gone, self._file)
-            elif not await self._send_pieces(send, gone):
-                # With a last chunk, or on a connection that goes on, it would look
-                # whole (RFC 9112, 8).
-                _cycle_of(send).transport.close()
-                await gone
+            headers = () if head is None else head[1]
+            has_body = self.response.begin_pieces(_code(head), headers)
+            self._around.log(self.response)
+            if has_body:
+                await self._send_pieces()
         finally:
-            gone.cancel()
+            self._around.finish(self)
+            if self.worker is not None:
+                # It stops at its next piece.
+                self.worker.abandon()
 
-    async def _send_file(
-        self, send: Send, gone: asyncio.Future[None], file: FilePieces
-    ) -> None:
-        """Send a file without its worker; a disk may be slow, so in another thread."""
-        try:
-            is_last = False
-            while not (is_last or gone.done()):
-                piece = await self._loop.run_in_executor(None, next, file, b"")
-                is_last = not piece
-                body = {"body": piece, "more_body": not is_last}
-                await send({"type": "http.response.body", **body})
-        finally:
-            file.close()
+    async def _send_pieces(self) -> None:
+        """Send them as they come.
 
-    async def _send_pieces(self, send: Send, gone: asyncio.Future[None]) -> bool:
-        """Send them as they come; return False when the app broke off."""
-        assert self._pieces is not None
-        is_last = False
-        while not (is_last or gone.done()):
-            piece, is_last = await self._pieces.get()
-            if is_last and self._is_broken:
-                return False
+        A peer that has hung up is noticed at the next one: an endless stream would keep
+        its worker for ever.
+        """
+        response = self.response
+        response.cycle.flow.resume_reading()
+        while not response.is_gone:
+            piece = await self._next_piece()
+            if piece is None:
+                response.end_pieces()
+                return
+            if isinstance(piece, bool):
+                response.break_off()
+                return
             if self.worker is not None:
                 self.worker.give_room()
-            more = not is_last
-            await send({"type": "http.response.body", "body": piece, "more_body": more})
-        return True
+            if not response.send_piece(piece):
+                return
+            await response.drain()
 
-    async def wait_for_worker(self) -> None:
-        """Wait until the worker is done; one that streams stops at its next piece."""
-        if self.worker is not None:
-            self.worker.abandon()
-        while not self._is_finished:
-            await self._wait()
+    async def _next_piece(self) -> bytes | bool | None:
+        assert self._pieces is not None
+        while not self._pieces:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._pieces.popleft()
 
 
-def _cycle_of(send: Send) -> RequestResponseCycle:
-    """Return uvicorn's object whose method send is; it alone has the transport."""
-    return cast("RequestResponseCycle", send.__self__)  # type: ignore[attr-defined]
+def _code(head: Head | None) -> int:
+    if head is None:
+        return HTTPStatus.INTERNAL_SERVER_ERROR
+    code = head[0][:3]
+    # Another one is refused where it is sent.
+    return int(code) if code.isascii() and code.isdigit() else 0

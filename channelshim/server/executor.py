@@ -140,19 +140,21 @@ class _Run:
     def __call__(self) -> None:
         """Run the app and hand over what it answers."""
         exchange = self._exchange
-        with self._pacing.running(exchange):
-            try:
-                report = self._run()
-            except BaseException:
-                # The app server answers a failing handler itself: this is our bug, or
-                # an answer that broke off.
-                _logger.exception(
-                    "%s %s broke off", exchange.environ["REQUEST_METHOD"], exchange.path
-                )
-                if self._is_streaming:
-                    report = partial(exchange.end_pieces, is_broken=True)
-                else:
-                    report = partial(exchange.take_whole, None, b"")
+        self._pacing.run(exchange)
+        try:
+            report = self._run()
+        except BaseException:
+            # The app server answers a failing handler itself: this is our bug, or
+            # an answer that broke off.
+            _logger.exception(
+                "%s %s broke off", exchange.environ["REQUEST_METHOD"], exchange.path
+            )
+            if self._is_streaming:
+                report = partial(exchange.end_pieces, is_broken=True)
+            else:
+                report = partial(exchange.take_whole, None, b"")
+        finally:
+            self._pacing.run(None)
         self._call(report)
 
     def _run(self) -> Callable[[], None]:
@@ -160,6 +162,7 @@ class _Run:
         exchange = self._exchange
         iterable = self._app(exchange.environ, self._start_response)
         if isinstance(iterable, FilePieces):
+            iterable.load()
             return partial(exchange.take_file, self._head, iterable)
         try:
             if isinstance(iterable, (list, tuple)):

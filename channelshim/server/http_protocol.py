@@ -2,378 +2,243 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar, Final, cast
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, Final
 
 import httptools
-import uvicorn
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import (
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
 
-from channelshim.errors import ConfigurationError
-from channelshim.kernel import sockets
 from channelshim.server import request_line
-from channelshim.server.bridge import AsgiApp
+from channelshim.server.http_connection import BAD_REQUEST, HttpConnection
+from channelshim.server.response import Connection
+from channelshim.server.uvicorn_names import RequestResponseCycle, check_names
 from channelshim.transports import handshake
-from channelshim.transports.websocket import Acceptor
-
-HEAD_SECONDS: Final = 30.0
-"""How long the request line and headers may take."""
-
-READER_SECONDS: Final = 20.0
-"""A reader must take READER_BYTES in this time, or all that is left for it."""
-
-READER_BYTES: Final = 128 << 10
-"""52 kbit/s: slower, a streamed answer would hold its worker for long."""
+from channelshim.transports.acceptor import Acceptor
+from channelshim.transports.connection_table import ConnectionTable
 
 MAXIMUM_HEADER_BYTES: Final = 64 << 10
 """Request line and headers together."""
 
-_SLICE_BYTES = 4 << 10
-"""What is parsed before anybody looks whether requests wait: about a hundred of the
-smallest ones."""
+TURN_BYTES: Final = 4 << 10
+"""What is parsed of one connection in a turn of the loop: in the smallest chunks it
+takes half a millisecond, and an answer takes three turns."""
 
-_TRY_AGAIN: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
-)
+BODY_TURN_BYTES: Final = 64 << 10
+"""The same of a body that is not in chunks."""
+
+_SLICE_COST = 256
+"""What a slice counts at least: the smallest cost as much."""
+
+_HEAD_END = b"\r\n\r\n"
+
 _VERSIONS = frozenset({"1.0", "1.1"})
 
-Begin = Callable[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
+_logger: Final = logging.getLogger("channelshim.server")
+
+Begin = Callable[[Connection, RequestResponseCycle], None]
 
 
-class JoinedWrites:
-    """A transport that writes once in a turn of the loop what comes together.
-
-    uvicorn writes the head of an answer and its body apart; each write wakes the peer,
-    and costs more than all the Python between them.
-
-    Args:
-        transport: where everything else goes.
-        loop: whose turns count.
-
-    Attributes:
-        written_bytes: all that was written, those that wait included.
-    """
-
-    def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self.transport = transport
-        self._loop = loop
-        self._held: list[bytes] = []
-        self.written_bytes: int = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Write data at the end of this turn."""
-        if not self._held:
-            self._loop.call_soon(self.flush)
-        self._held.append(data)
-        self.written_bytes += len(data)
-
-    def get_write_buffer_size(self) -> int:
-        """Return how many bytes wait, those of this turn included."""
-        return self.transport.get_write_buffer_size() + sum(map(len, self._held))
-
-    def taken_bytes(self) -> int:
-        """Return how many bytes the peer has, as far as the kernel tells."""
-        # What is written is megabytes ahead of a slow peer otherwise.
-        unsent = self.get_write_buffer_size()
-        return (
-            self.written_bytes - unsent - sockets.unacknowledged_bytes(self.transport)
-        )
-
-    def close(self) -> None:
-        """Write what is held, and close."""
-        self.flush()
-        self.transport.close()
-
-    def flush(self) -> None:
-        """Write what is held, now."""
-        held = self._held
-        if held:
-            self._held = []
-            # uvloop raises where asyncio lets it pass.
-            if self.transport.is_closing():
-                return
-            self.transport.write(held[0] if len(held) == 1 else b"".join(held))
-
-
-class _Flow(FlowControl):
-    """uvicorn's flow control, which reads on for each answer and each body.
-
-    Attributes:
-        is_held: nothing is read while requests wait for the one in hand.
-    """
-
-    is_held = False
-
-    def resume_reading(self) -> None:
-        if not self.is_held:
-            super().resume_reading()
-
-
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(HttpConnection):
     """One HTTP connection.
 
     httptools bounds no header, uvicorn waits for ever for slow heads and slow readers,
     reads as many requests as its peer sends, and answers an upgrade by writing the
     request again for another parser. All of it is done here instead.
 
-    What is read is parsed in slices. As soon as one leaves a request waiting behind
-    another, the rest of what was read is kept as it is, and nothing more is read until
-    the last of those requests has begun. So at most a slice of requests waits parsed,
-    and one read of the transport unparsed. An upgrade waits until all before it has
-    been answered.
+    Theory. One request is parsed at a time. What comes behind it is kept as bytes, and
+    nothing more is read, until it has been answered. So an answer, a refusal or an
+    upgrade never overtakes the answer before it, and a connection holds one parsed
+    request and one read of the transport at most, however much its peer sends. Of what
+    was read, TURN_BYTES are parsed in a turn of the loop; the rest waits for the next
+    turn.
     """
 
     # Filled in by `for_server`: uvicorn makes protocols from a class.
     acceptor: ClassVar[Acceptor | None]
-    begin: ClassVar[
-        staticmethod[[RequestResponseCycle, Callable[[AsgiApp], None]], bool]
-    ]
+    begin: ClassVar[staticmethod[[Connection, RequestResponseCycle], None]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_feeding = False
         self._is_deaf = False
-        self._begun: tuple[RequestResponseCycle, Any] | None = None
+        self._begun: RequestResponseCycle | None = None
         self._header_bytes = 0
         self._hosts = 0
         self._is_in_head = True
+        # Of the body's Content-Length; less than 1 where that does not say.
+        self._body_left = 0
+        # Answered before its body has come, it may not go on with another request.
+        self._keeps_alive = False
+        self._is_chunked = False
+        self._is_upgrade = False
         self._is_between_requests = True
-        # Since when the sweep has seen a head awaited, and a reader behind; 0 means
-        # not. Times are monotonic seconds.
-        self._head_since = 0.0
-        self._behind_since = 0.0
-        self._taken_bytes = 0
-        self._is_behind = False
-        self._was_behind = False
-        self._in_hand: RequestResponseCycle | None = None
-        self._unparsed = b""
-        # What came behind the head of an upgrade that waits.
-        self._upgrading: bytes | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection."""
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
-        self.flow = self._flow = _Flow(self.transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget what waits, and tell the request in hand."""
-        if self._in_hand is not None and self._in_hand is not self.cycle:
-            # uvicorn tells the newest one only.
-            self._in_hand.disconnected = not self._in_hand.response_complete
-            self._in_hand.message_event.set()
-        self._unparsed = b""
-        self._upgrading = None
-        self.pipeline.clear()
-        super().connection_lost(exc)
-
-    def give_up(self) -> bool:
-        """End the connection at the end of a stop.
-
-        Returns:
-            whether its peer is told to try again: nothing of an answer was sent.
-        """
-        cycle = self._in_hand
-        is_unanswered = cycle is not None and not cycle.response_started
-        if not is_unanswered or self.transport.is_closing():
-            sockets.reset(self.transport)
-            return False
-        assert cycle is not None
-        # Whatever the app still answers is dropped.
-        cycle.disconnected = True
-        cycle.message_event.set()
-        self.transport.write(_TRY_AGAIN)
-        self._end_writing()
-        return True
-
-    def _end_writing(self) -> None:
-        """Close, but drop what still comes: unread, it would take the answer along."""
-        joined: Any = self.transport
-        joined.flush()
-        self._is_deaf = True
-        self._flow.is_held = False
-        self.flow.resume_reading()
-        joined.write_eof()
-
-    def sweep(self, now: float) -> None:
-        """End the connection when its peer is too slow; called now and then.
-
-        Args:
-            now: monotonic seconds.
-        """
-        self._sweep_reader(now)
-        has_own_bound = (
-            self.timeout_keep_alive_task is not None or self.transport.is_closing()
-        )
-        if has_own_bound or not (self.cycle is None or self.cycle.response_complete):
-            self._head_since = 0.0
-        elif not self._head_since:
-            self._head_since = now
-        elif now - self._head_since > HEAD_SECONDS:
-            self._refuse("408 Request Timeout")
-
-    def _sweep_reader(self, now: float) -> None:
-        """Cut a reader that takes too little: a worker may be waiting for it.
-
-        What counts is what it takes over a time in which it was always behind, now
-        and then catching up with one piece included.
-        """
-        is_behind, self._was_behind = self._was_behind, self._is_behind
-        if not (is_behind or self._is_behind or self.transport.is_closing()):
-            self._behind_since = 0.0
-            return
-        taken = cast("JoinedWrites", self.transport).taken_bytes()
-        if not self._behind_since or taken - self._taken_bytes >= READER_BYTES:
-            self._behind_since = now
-            self._taken_bytes = taken
-        elif now - self._behind_since > READER_SECONDS:
-            sockets.reset(self.transport)
-
-    def pause_writing(self) -> None:
-        """Note that the reader is behind."""
-        self._is_behind = self._was_behind = True
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """Note that the reader has caught up, for now."""
-        self._is_behind = False
-        super().resume_writing()
-
-    def on_headers_complete(self) -> None:
-        """Note that the head is complete; refuse one without a host, or with two."""
-        self._head_since = 0.0
-        self._is_in_head = False
-        version = self.parser.get_http_version()
-        if version not in _VERSIONS:
-            raise _UnknownVersion
-        if self._hosts > 1 or not (self._hosts or version == "1.0"):
-            raise _NotOneHost
-        super().on_headers_complete()
+    # --- Reading --------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, as far as requests need not wait."""
-        if self._is_deaf:
+        """Feed the parser, as far as what comes is its peer's turn."""
+        if self._is_lingering:
+            self._drop_slowly()
             return
-        self._unset_keepalive_if_required()
-        if self._unparsed or self._upgrading is not None:
-            # A read that was under way when reading was paused.
-            self._unparsed += data
-            return
-        self._parse(data)
-
-    def _parse(self, data: bytes) -> None:
-        if self._is_between_requests and not data.isascii():
-            data = request_line.quoted(data)
-        self._is_feeding = True
-        try:
-            # Nearly everything is one slice.
-            for start in range(0, len(data), _SLICE_BYTES):
-                whole = start == 0 and len(data) <= _SLICE_BYTES
-                piece = data if whole else data[start : start + _SLICE_BYTES]
-                if not self._feed(piece, data, start):
-                    break
-                if self.pipeline:
-                    self._unparsed = data[start + _SLICE_BYTES :]
-                    break
-        finally:
+        self._is_idle = False
+        if self._unparsed or self._is_in_hand():
+            # The former by a read that was under way when reading was paused.
+            self._keep(self._unparsed[self._parsed_bytes :] + data)
+        elif (
+            len(data) <= TURN_BYTES
+            and not self._is_in_body
+            and data.count(_HEAD_END) <= 1
+        ):
+            # Nearly everything: it holds one whole request at most.
+            self._is_feeding = True
+            taken = self._feed(data)
             self._is_feeding = False
-            if self._begun is not None:
-                begun, self._begun = self._begun, None
-                self._start_asgi_task(*begun)
-        self._hold_or_upgrade()
+            self._go_on(data, taken)
+        else:
+            self._parse(data, 0)
 
-    def _feed(self, piece: bytes, data: bytes, start: int) -> bool:
-        """Parse piece, which is in data at start; return whether to go on."""
+    def _parse(self, data: bytes, at: int) -> None:
+        """Parse data from there on, until its turn is over."""
+        view = memoryview(data)
+        left = TURN_BYTES
+        self._is_feeding = True
+        while (
+            left > 0
+            and at < len(data)
+            and not (self._is_in_hand() or self._is_lingering or self._is_upgrade)
+        ):
+            end = self._slice_end(data, at, left)
+            taken = self._feed(view[at:end])
+            left -= max(taken, _SLICE_COST)
+            at += taken
+        self._is_feeding = False
+        self._go_on(data, at)
+
+    def _slice_end(self, data: bytes, at: int, most: int) -> int:
+        """Return the end of a slice that goes beyond no request."""
+        if self._is_in_body and self._body_left > 0:
+            return min(at + self._body_left, at + BODY_TURN_BYTES, len(data))
+        # So end heads, and bodies in chunks.
+        end = min(at + most, len(data))
+        found = data.find(_HEAD_END, at, end)
+        return end if found < 0 else found + len(_HEAD_END)
+
+    def _go_on(self, data: bytes, at: int) -> None:
+        """Begin what was parsed, and keep what was not."""
+        begun, self._begun = self._begun, None
+        if self._is_lingering:
+            return
+        if self._is_upgrade:
+            self._is_upgrade = False
+            self._upgrade(data[at:])
+            return
+        if begun is not None:
+            self._start(begun)
+        elif self._is_in_body and not self._charge_body():
+            return
+        if at < len(data):
+            self._keep(data, at)
+            if not self._is_in_hand():
+                self.loop.call_soon(self._read_on)
+        elif self._flow.is_held:
+            self._release()
+
+    def _read_on(self) -> None:
+        """Parse what was kept, as far as its turn goes."""
+        if self._is_lingering or self.transport.is_closing():
+            self._unparsed = b""
+        elif self._unparsed and not self._is_in_hand():
+            data, self._unparsed = self._unparsed, b""
+            self._parse(data, self._parsed_bytes)
+
+    def _feed(self, piece: bytes | memoryview) -> int:
+        """Parse a piece; return how much of it was taken."""
+        data = piece
+        if self._is_between_requests:
+            whole = bytes(piece)
+            if not whole.isascii():
+                data = request_line.quoted(whole)
         try:
-            self.parser.feed_data(piece)
+            self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self._should_upgrade():
-                self._upgrading = data[start + upgrade.args[0] :]
-                return False
+            taken: int = upgrade.args[0] - len(data) + len(piece)
+            # One to another protocol is a request as any.
+            self._is_upgrade = self._should_upgrade()
+            if self._has_skipped_body():
+                self._read_skipped_body()
+            return taken
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadersTooLong):
                 self._refuse("431 Request Header Fields Too Large")
             elif isinstance(error.__context__, _UnknownCoding) or (
                 isinstance(error, httptools.HttpParserInvalidMethodError)
-                and request_line.has_a_method(piece)
+                # Else the line that data begins with is another one.
+                and not self._is_in_hand()
+                and request_line.has_a_method(bytes(data))
             ):
                 self._refuse("501 Not Implemented")
             elif isinstance(error.__context__, _UnknownVersion):
                 self._refuse("505 HTTP Version Not Supported")
             else:
-                self.send_400_response("Invalid HTTP request received.")
-            return False
-        return True
-
-    def _hold_or_upgrade(self) -> None:
-        """Stop reading while anything waits; take an upgrade that waits for nothing."""
-        is_answered = self.cycle is None or self.cycle.response_complete
-        if self._upgrading is not None and is_answered and not self.pipeline:
-            self._upgrade(self._upgrading + self._unparsed)
-            return
-        is_held = bool(self.pipeline or self._unparsed or self._upgrading is not None)
-        self._flow.is_held = is_held
-        if is_held and not self.transport.is_closing():
-            self.flow.pause_reading()
-
-    def on_response_complete(self) -> None:
-        """Begin the next request; read on when it was the last that waited."""
-        super().on_response_complete()
-        if self.transport.is_closing():
-            return
-        if self._flow.is_held and not self.pipeline:
-            self.loop.call_soon(self._read_on)
-
-    def _read_on(self) -> None:
-        """Parse what was kept, and read again unless something waits once more."""
-        if self.pipeline or self.transport.is_closing() or self.parser is None:
-            return
-        unparsed, self._unparsed = self._unparsed, b""
-        if unparsed:
-            self._unset_keepalive_if_required()
-            self._parse(unparsed)
-        else:
-            self._hold_or_upgrade()
-        if self.parser is not None:
-            self.flow.resume_reading()
+                self._refuse(BAD_REQUEST)
+        return len(piece)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Answer a request, by a task only if it needs one.
+        """Answer a request; uvicorn would run an ASGI application.
 
-        Decided when all that came with its head is read: most bodies have come whole.
+        Begun when all that came with its head is read: most bodies have come whole.
         """
-        self._in_hand = cycle
         if self._is_feeding:
-            self._begun = (cycle, app)
+            self._begun = cycle
+        else:
+            self._start(cycle)
+
+    def _start(self, cycle: RequestResponseCycle) -> None:
+        if self._is_in_body:
+            self._keeps_alive, cycle.keep_alive = cycle.keep_alive, False
+        self.begin(self, cycle)
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine as a task that the server's stop cancels."""
+        task = self.loop.create_task(self._logged(coroutine))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _logged(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coroutine
+        except Exception:
+            _logger.exception("an answer failed")
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """Go on with what waits, or wait for another request."""
+        if self.transport.is_closing() or self._is_lingering:
             return
-        is_whole = not (cycle.more_body or cycle.waiting_for_100_continue)
-        start = super()._start_asgi_task
-        if not (is_whole and self.begin(cycle, partial(start, cycle))):
-            start(cycle, app)
+        if self._refusal:
+            self._refuse(self._refusal)
+        elif self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._unparsed:
+            self.loop.call_soon(self._read_on)
+        else:
+            self._is_idle = True
+            self._flow.is_held = False
+            self.flow.resume_reading()
+
+    # --- What the parser finds --------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """Start to count."""
         self._header_bytes = 0
         self._hosts = 0
+        self._requests += 1
+        self._body_left = 0
+        self._is_chunked = False
+        self._charged_bytes = self._body_bytes
         self._is_in_head = True
         self._is_between_requests = False
         super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        """Note that the next bytes begin another request."""
-        self._is_between_requests = True
-        super().on_message_complete()
 
     def on_url(self, url: bytes) -> None:
         """Count the request line."""
@@ -388,56 +253,122 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if len(name) == 4 and name.lower() == b"host":
             self._hosts += 1
+        elif len(name) == 14 and name.lower() == b"content-length":
+            # The parser has checked that these are digits.
+            self._body_left = int(value)
         elif len(name) == 17 and name.lower() == b"transfer-encoding":
             # The parser reads the chunks of "gzip, chunked" and leaves the rest as it
             # is, which no app takes for what it asked for.
             if value.strip().lower() != b"chunked":
                 raise _UnknownCoding
+            self._is_chunked = True
         super().on_header(name, value)
-
-    def _should_upgrade_to_ws(self) -> bool:
-        return True
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > MAXIMUM_HEADER_BYTES:
             raise _HeadersTooLong
 
-    def _refuse(self, status_line: str) -> None:
-        head = f"HTTP/1.1 {status_line}\r\nContent-Length: 0\r\nConnection: close\r\n"
-        self.transport.write(head.encode("ascii") + b"\r\n")
-        self.transport.close()
+    def on_headers_complete(self) -> None:
+        """Note that the head is complete; refuse one without a host, or with two."""
+        self._is_in_head = False
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise _UnknownVersion
+        if self._hosts > 1 or not (self._hosts or version == "1.0"):
+            raise _NotOneHost
+        super().on_headers_complete()
+        self._is_in_body = True
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._body_bytes += len(body)
+        self._body_left -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the request is whole."""
+        if self._has_skipped_body():
+            return
+        self._is_in_body = False
+        self._is_between_requests = True
+        self.table.bodies.give_back(self)
+        super().on_message_complete()
+        if self._keeps_alive:
+            cycle = self.cycle
+            cycle.keep_alive = True
+            self._keeps_alive = False
+
+    # --- Upgrades ---------------------------------------------------------------------
+
+    def _should_upgrade(self) -> bool:
+        """Return whether a WebSocket is asked for, in whatever lines."""
+        words = {b"connection": b"", b"upgrade": b""}
+        for name, value in self.headers:
+            if name in words:
+                words[name] += b"," + value.lower()
+        connection, upgrade = (
+            {word.strip() for word in line.split(b",")} for line in words.values()
+        )
+        return b"upgrade" in connection and b"websocket" in upgrade
+
+    def _has_skipped_body(self) -> bool:
+        """Return whether the parser takes a body for bytes of another protocol."""
+        has_body = self._body_left > 0 or self._is_chunked
+        return has_body and self.parser.should_upgrade() and not self._should_upgrade()
+
+    def _read_skipped_body(self) -> None:
+        """Have the body read by a parser that has seen no upgrade."""
+        framing = b"Content-Length: %d" % self._body_left
+        if self._is_chunked:
+            framing = b"Transfer-Encoding: chunked"
+        self.parser = httptools.HttpRequestParser(_BodyAlone(self))
+        self.parser.feed_data(b"POST / HTTP/1.1\r\nHost: a\r\n" + framing + _HEAD_END)
+
+    def on_skipped_body_complete(self) -> None:
+        """Have the next request read as any."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.on_message_complete()
 
     def _upgrade(self, rest: bytes) -> None:
-        """Hand the connection over, or refuse; a refused one is still swept."""
-        self._upgrading = None
+        """Hand the connection over, or refuse."""
         acceptor = self.acceptor
+        scope = self.scope
         refusal = (
             handshake.not_here()
             if acceptor is None
-            else acceptor.refusal(self.url, self.headers)
+            else acceptor.refusal(
+                scope["method"], scope["http_version"], self.url, self.headers
+            )
         )
         if self._is_behind:
             # An answer before it is not read: what would follow could wait for ever.
-            self._refuse("400 Bad Request")
+            self._refuse(BAD_REQUEST)
         elif refusal:
-            self.transport.write(refusal)
-            self.transport.close()
+            self._refuse_with(refusal)
         elif acceptor is not None:
             self._hand_over(acceptor, rest)
 
     def _hand_over(self, acceptor: Acceptor, rest: bytes) -> None:
         self.connections.discard(self)
-        self._unset_keepalive_if_required()
         self._flow.is_held = False
         self.flow.resume_reading()
         joined: Any = self.transport
         joined.flush()
-        acceptor.accept(joined.transport, self.url, self.headers, rest)
+        acceptor.accept(joined.transport, self.url, self.headers, rest, self)
         # The parser and this object refer to each other: the connection goes on for
         # hours, this should not.
+        self._unparsed = b""
         self.parser = None  # type: ignore[assignment]
-        self.cycle = self._in_hand = None  # type: ignore[assignment]
+        self.cycle = None  # type: ignore[assignment]
+
+
+class _BodyAlone:
+    """What a parser finds, but for the head that it was given by us."""
+
+    def __init__(self, protocol: HttpProtocol) -> None:
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_skipped_body_complete
 
 
 class _HeadersTooLong(Exception):
@@ -456,33 +387,16 @@ class _NotOneHost(Exception):
     """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
 
 
-def for_server(acceptor: Acceptor | None, begin: Begin) -> type[HttpProtocol]:
+def for_server(
+    acceptor: Acceptor | None, begin: Begin, table: ConnectionTable
+) -> type[HttpProtocol]:
     """Return the protocol class of one server.
 
     Args:
         acceptor: takes WebSockets; None refuses them.
-        begin: answers a request that is here whole without a task, or returns False;
-            also takes what starts a task for it.
+        begin: answers a request whose head is here.
+        table: owns the connections; the acceptor's.
     """
-    _check_uvicorn()
-    bound = {"acceptor": acceptor, "begin": staticmethod(begin)}
+    check_names()
+    bound = {"acceptor": acceptor, "begin": staticmethod(begin), "table": table}
     return type("BoundHttpProtocol", (HttpProtocol,), bound)
-
-
-_REPLACED = ("_should_upgrade_to_ws", "_start_asgi_task")
-_CALLED = ("_should_upgrade", "_unset_keepalive_if_required")
-"""uvicorn's private methods: one that is gone fails late, one that is no longer called
-fails in silence."""
-
-
-def _check_uvicorn() -> None:
-    names = (*_REPLACED, *_CALLED)
-    missing = [name for name in names if not hasattr(HttpToolsProtocol, name)]
-    if not hasattr(uvicorn.Config, "get_loop_factory"):
-        missing.append("get_loop_factory")
-    if missing:
-        raise ConfigurationError(
-            f"uvicorn {uvicorn.__version__} does not work with this channelshim (it "
-            f"lacks {', '.join(missing)}): run `pip install channelshim`, which "
-            "installs one that does"
-        )

@@ -1,32 +1,27 @@
 """The body of a request, read on the loop before a worker thread is asked.
 
 A slow upload costs no thread, one cut short never reaches the app, and what is longer
-than form_bounds.BODY_MEMORY_BYTES waits on disk.
+than form_bounds.BODY_MEMORY_BYTES waits on disk. How slow it may be, and how many are
+received at once, the connection sees to.
 """
 
 from __future__ import annotations
 
-import asyncio
 import io
-import sys
 import tempfile
 from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
-from typing import IO, Any, Final
+from typing import IO, Any
 
 from channelshim.appserver import form_bounds
 from channelshim.errors import RemoteProtocolError
-
-BODY_SECONDS: Final = 30.0
-"""Longest wait for the next piece of a body."""
-
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Any]
 
 
 async def read_body(
-    scope: Scope, receive: Receive, *, maximum_bytes: int, seconds: float
+    scope: Scope, receive: Receive, *, maximum_bytes: int
 ) -> tuple[IO[bytes], int]:
     """Return the body as a file at its beginning, and its length in bytes.
 
@@ -36,7 +31,6 @@ async def read_body(
         scope: the request.
         receive: gives its pieces.
         maximum_bytes: a longer body is refused with 413.
-        seconds: longest wait for the next piece; then 408.
 
     Raises:
         RemoteProtocolError: with the status to answer; 400 for a body cut short.
@@ -46,7 +40,7 @@ async def read_body(
         raise _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if not length and not _is_chunked(scope):
         return io.BytesIO(), 0
-    piece, is_last = await _piece(receive, seconds)
+    piece, is_last = await _piece(receive)
     body: IO[bytes] = io.BytesIO(piece)
     size = len(piece)
     if not is_last:
@@ -54,7 +48,7 @@ async def read_body(
         body.write(piece)
     try:
         while not is_last:
-            piece, is_last = await _piece(receive, seconds)
+            piece, is_last = await _piece(receive)
             size += len(piece)
             if size > maximum_bytes:
                 raise _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -70,39 +64,12 @@ async def read_body(
     return body, size
 
 
-async def _piece(receive: Receive, seconds: float) -> tuple[bytes, bool]:
-    event = await _within(receive, seconds)
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    event = await receive()
     if event["type"] == "http.disconnect":
         # Cut short: an error, never a short body.
         raise _refusal(HTTPStatus.BAD_REQUEST)
     return event.get("body", b""), not event.get("more_body")
-
-
-async def _within(receive: Receive, seconds: float) -> Any:
-    """Return what receive gives; asyncio.wait_for costs ten times as much.
-
-    Almost always the piece is here already and nothing is waited for.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    is_late = False
-
-    def expire() -> None:
-        nonlocal is_late
-        is_late = True
-        task.cancel()
-
-    timer = asyncio.get_running_loop().call_later(seconds, expire)
-    try:
-        return await receive()
-    except asyncio.CancelledError:
-        if not is_late:
-            raise
-        if sys.version_info >= (3, 11):
-            task.uncancel()
-        raise _refusal(HTTPStatus.REQUEST_TIMEOUT) from None
-    finally:
-        timer.cancel()
 
 
 async def disconnected(receive: Receive) -> None:

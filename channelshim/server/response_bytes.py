@@ -1,4 +1,4 @@
-"""A whole answer as bytes, from header lines that are checked and encoded once.
+"""The head of an answer as bytes, from lines that are checked and encoded once.
 
 An app's answers differ in their bodies, seldom in their headers.
 """
@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from uvicorn.protocols.http.httptools_impl import (
-    HEADER_RE,
-    HEADER_VALUE_RE,
-    STATUS_LINE,
-)
+from channelshim.server.uvicorn_names import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE
+
+Headers = Iterable[tuple[str, str]]
 
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "upgrade"}
@@ -29,67 +27,60 @@ _LONGEST_LINE = 256
 _lines: dict[tuple[str, str], bytes] = {}
 
 
-def answer_bytes(
-    status: int,
-    headers: Iterable[tuple[str, str]],
-    server_headers: Iterable[tuple[bytes, bytes]],
-    body: bytes,
-    *,
-    keeps_alive: bool,
-) -> bytes | None:
-    """Return the answer to a request that is not a HEAD.
+class BadAnswer(Exception):
+    """An answer that cannot be sent; the text says why."""
+
+
+def head_lines(
+    status: int, headers: Headers, server_headers: Iterable[tuple[bytes, bytes]]
+) -> tuple[list[bytes], int | None]:
+    """Return the lines of a head, and the length that the headers say.
+
+    The lines lack what says how long the body is, and the empty one at the end.
 
     Args:
-        status: with a body.
-        headers: the app's.
+        status: the code.
+        headers: the app's; those about one hop are left out.
         server_headers: what the server says in each answer.
-        body: all of it.
-        keeps_alive: whether the connection goes on.
 
-    Returns:
-        None when there is something about it that uvicorn must see to, or complain of:
-        a status without a body, another Content-Length, a malformed header or one
-        that is not plain text.
+    Raises:
+        BadAnswer: a status or a header that HTTP does not have.
     """
-    if status < 200 or status in BODILESS or status not in STATUS_LINE:
-        return None
+    if status not in STATUS_LINE or status < 200:
+        raise BadAnswer(f"{status} is not a status from 200 to 599")
     parts = [STATUS_LINE[status]]
     for raw_name, raw_value in server_headers:
         parts += (raw_name, b": ", raw_value, b"\r\n")
-    length = str(len(body))
+    length = None
     for name, value in headers:
         # What is not plain text may be equal to what it differs from.
         if type(name) is not str or type(value) is not str:
-            return None
+            raise BadAnswer(f"the header {name!r}: {value!r} is not text")
         line = _lines.get((name, value))
         if line is None:
             if name.lower() == "content-length":
-                if value != length:
-                    return None
+                length = _length(value)
                 continue
             line = _line(name, value)
-            if line is None:
-                return None
         parts.append(line)
-    end = b"\r\n\r\n" if keeps_alive else b"\r\nconnection: close\r\n\r\n"
-    parts += (b"content-length: ", length.encode("ascii"), end, body)
-    return b"".join(parts)
+    return parts, length
 
 
-def without_length(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return headers without a Content-Length."""
-    return [header for header in headers if header[0].lower() != "content-length"]
+def _length(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise BadAnswer(f"{value!r} is not a Content-Length")
+    return int(value)
 
 
-def _line(name: str, value: str) -> bytes | None:
-    """Return a header's line, b"" for one that is left out, None for a bad one."""
+def _line(name: str, value: str) -> bytes:
+    """Return a header's line, b"" for one that is left out."""
     lower = name.lower()
     try:
         raw_name, raw_value = lower.encode("latin-1"), value.encode("latin-1")
     except UnicodeEncodeError:
-        return None
+        raise BadAnswer(f"the header {name!r}: {value!r} is not latin-1") from None
     if HEADER_RE.search(raw_name) or HEADER_VALUE_RE.search(raw_value):
-        return None
+        raise BadAnswer(f"the header {name!r}: {value!r} has characters none may have")
     line = b"" if lower in HOP_BY_HOP else b"%b: %b\r\n" % (raw_name, raw_value)
     if len(_lines) < _MOST_LINES and len(name) + len(value) < _LONGEST_LINE:
         _lines[name, value] = line

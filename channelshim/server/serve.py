@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 
@@ -23,27 +23,23 @@ from channelshim.hub.pacing import Pacing
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
 from channelshim.kernel.wakeups import Wakeups
-from channelshim.server.bridge import AsgiApp, WsgiBridge
-from channelshim.server.exchange import CallSoon
+from channelshim.server.bridge import CallSoon, WsgiBridge
 from channelshim.server.executor import ThreadExecutor
-from channelshim.server.http_protocol import HttpProtocol, for_server
-from channelshim.server.request_body import Receive, Scope, disconnected
-from channelshim.server.response_events import Send, send_whole
+from channelshim.server.http_connection import HttpConnection
+from channelshim.server.http_protocol import for_server
+from channelshim.server.request_body import Scope, disconnected
+from channelshim.server.response import Connection, Response
 from channelshim.server.stopping import Bound
 from channelshim.server.workers import Workers
-from channelshim.transports.polling import Reply
+from channelshim.transports import connection_table
+from channelshim.transports.acceptor import Acceptor
+from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.routes import PATHS, Request, Routes
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
-from channelshim.transports.websocket import Acceptor, WebSocketProtocol
+from channelshim.transports.websocket import WebSocketProtocol
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
-SWEEP_SECONDS: Final = 1.0
-"""Between two looks for connections that are too slow."""
-
-KEEP_ALIVE_SECONDS: Final = 60
-"""An idle HTTP connection is kept so long: browsers keep theirs about as long."""
+    from channelshim.server.uvicorn_names import RequestResponseCycle
 
 _logger: Final = logging.getLogger("channelshim.server")
 
@@ -88,7 +84,7 @@ def _bind_sentence(host: str, port: int, error: OSError) -> str:
 
 
 class Application:
-    """The ASGI application of one listener: channels on the loop, the app in workers.
+    """What answers at one listener: channels on the loop, the app in workers.
 
     Args:
         bridge: to the app.
@@ -108,32 +104,26 @@ class Application:
         """Return how many polls have not been answered."""
         return 0 if self._routes is None else self._routes.polls_in_hand
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        routes = self._routes
-        if routes is None or scope["path"] not in self._own_paths:
-            await self.bridge(scope, receive, send)
-            return
-        request = _request(scope)
-        reply = routes.reply_at_once(request)
-        if reply is None:
-            reply = await _watched(routes, request, receive)
-        await send_whole(send, reply.status, reply.headers, reply.body)
-
-    def begin(
-        self, cycle: RequestResponseCycle, start: Callable[[AsgiApp], None]
-    ) -> bool:
-        """Answer without a task, as WsgiBridge.begin does; False when one is needed."""
-        path = cycle.scope["path"]
-        return path not in self._own_paths and self.bridge.begin(cycle, start)
+    def begin(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+        """Answer a request, whose head has come."""
+        if self._routes is not None and cycle.scope["path"] in self._own_paths:
+            response = Response(connection, cycle)
+            connection.run(_answer_channel(self._routes, response))
+        else:
+            self.bridge.begin(connection, cycle)
 
 
-async def _watched(routes: Routes, request: Request, receive: Receive) -> Reply:
-    gone = asyncio.ensure_future(disconnected(receive))
-    try:
-        return await routes.reply(request, may_hold=True, gone=gone)
-    finally:
-        gone.cancel()
+async def _answer_channel(routes: Routes, response: Response) -> None:
+    request = _request(cast("Scope", response.cycle.scope))
+    reply = routes.reply_at_once(request)
+    if reply is None:
+        gone = asyncio.ensure_future(disconnected(response.cycle.receive))
+        try:
+            reply = await routes.reply(request, may_hold=True, gone=gone)
+        finally:
+            gone.cancel()
+    await response.drain()
+    response.send_whole(reply.status, reply.headers, reply.body)
 
 
 def _request(scope: Scope) -> Request:
@@ -175,6 +165,7 @@ class Server:
 
     Args:
         listeners: where it listens.
+        table: owns the connections; that of the acceptors. None for one of its own.
         stop_seconds: how long the stop waits for all that is in hand.
         on_started: called on the loop once it listens, with the loop and what has a
             function called on it from any thread.
@@ -186,6 +177,7 @@ class Server:
         self,
         listeners: Sequence[Listener],
         *,
+        table: ConnectionTable | None = None,
         stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
@@ -205,7 +197,9 @@ class Server:
         self._must_stop = False
         self._bound = Bound(stop_seconds)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._servers = tuple(_uvicorn_server(each) for each in listeners)
+        self._table = ConnectionTable() if table is None else table
+        assert all(each.table is self._table for each in self._acceptors)
+        self._servers = tuple(_uvicorn_server(each, self._table) for each in listeners)
 
     def run(self) -> None:
         """Serve until `stop`. Blocks."""
@@ -284,14 +278,11 @@ class Server:
                 await server.on_tick(0)
 
     async def _sweep(self) -> None:
-        """End the HTTP connections whose peers are too slow."""
+        """End the connections whose peers are too slow."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            now = loop.time()
-            for connection in self._connections():
-                if isinstance(connection, HttpProtocol):
-                    connection.sweep(now)
+            await asyncio.sleep(connection_table.BEAT_SECONDS)
+            self._table.beat(loop.time())
 
     def _connections(self) -> list[Any]:
         """Return the HTTP connections that are open now."""
@@ -323,8 +314,10 @@ class Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for page in self._pages():
-            page.abort()
+        for each in self._table:
+            each.abandon()
+        # The loop must have seen them go before it is closed.
+        await _until(lambda: not len(self._table), Bound(INTERRUPT_SECONDS))
 
     def _has_answered(self) -> bool:
         """Close what has nothing in hand; return whether nothing is left.
@@ -343,7 +336,7 @@ class Server:
         refused = sum(
             connection.give_up()
             for connection in connections
-            if isinstance(connection, HttpProtocol)
+            if isinstance(connection, HttpConnection)
         )
         if running or connections:
             _logger.warning(
@@ -355,11 +348,11 @@ class Server:
             )
 
 
-def _uvicorn_server(listener: Listener) -> uvicorn.Server:
+def _uvicorn_server(listener: Listener, table: ConnectionTable) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            listener.application,
-            http=for_server(listener.acceptor, listener.application.begin),
+            _no_asgi,
+            http=for_server(listener.acceptor, listener.application.begin, table),
             ws="none",
             loop="uvloop" if sys.platform != "win32" else "asyncio",
             lifespan="off",
@@ -367,9 +360,13 @@ def _uvicorn_server(listener: Listener) -> uvicorn.Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
     )
+
+
+async def _no_asgi(scope: object, receive: object, send: object) -> None:
+    """Stand in for the ASGI application that uvicorn wants; see http_protocol."""
+    raise AssertionError("a request has gone uvicorn's way")
 
 
 async def _until(is_true: Callable[[], bool], bound: Bound) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Final
 
+from channelshim.runtime import log_lines
+
 _STOPS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -95,6 +97,7 @@ class StopSignals:
 
 def end_now() -> None:
     """End the process without a clean-up that a handler could hold up."""
+    log_lines.flush()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     os._exit(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,6 +18,7 @@ from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.broker import Broker
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import Login
+from channelshim.contracts.modules import RunningModule
 from channelshim.contracts.store import BLOBS_FOLDER, Store
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.executions import Executions
@@ -61,6 +62,8 @@ class Needs:
             test may put its own in the place of one.
         requires_indexes: whether a query needs its index in index.yaml.
         auto_id_policy: "scattered" or "sequential".
+        writes_indexes: returns whether index.yaml gets what queries need.
+        modules: returns the modules that run here, the default one first.
     """
 
     application_id: str
@@ -73,6 +76,8 @@ class Needs:
     is_own: Callable[[str], bool]
     requires_indexes: bool = False
     auto_id_policy: Literal["scattered", "sequential"] = "scattered"
+    writes_indexes: Callable[[], bool] = lambda: False
+    modules: Callable[[], Sequence[RunningModule]] = lambda: (RunningModule(),)
 
 
 def _app_identity(needs: Needs) -> Any:
@@ -114,7 +119,8 @@ def _datastore(needs: Needs) -> Any:
         backing.store.entities,
         f"dev~{needs.application_id}",
         require_indexes=needs.requires_indexes,
-        index_yaml=needs.directory / "index.yaml",
+        index_yaml=_index_file(needs.directory),
+        writes_indexes=needs.writes_indexes(),
         auto_id_policy=needs.auto_id_policy,
         tasks=TransactionalTasks(
             functools.partial(needs.is_own, "taskqueue"),
@@ -122,6 +128,11 @@ def _datastore(needs: Needs) -> Any:
             needs.clock,
         ),
     )
+
+
+def _index_file(directory: Path) -> Path:
+    shorter = directory / "index.yml"
+    return shorter if shorter.is_file() else directory / "index.yaml"
 
 
 def _images(needs: Needs) -> Any:
@@ -143,11 +154,9 @@ def _memcache(needs: Needs) -> Any:
 
 
 def _modules(needs: Needs) -> Any:
-    from google.appengine.api.modules import modules_stub
+    from channelshim.services.modules import ModulesService
 
-    from channelshim.services.user import RequestInfo
-
-    return modules_stub.ModulesServiceStub(RequestInfo())
+    return ModulesService(needs.modules)
 
 
 def _search(needs: Needs) -> Any:

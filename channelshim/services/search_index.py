@@ -151,7 +151,8 @@ class StoredIndex(simple_search_stub.SimpleIndex):  # type: ignore[misc]
             def page(start: int, count: int) -> Sequence[int]:
                 return found.find(settled.condition, orders, start, count)
 
-            return Results(found, found.count(settled.condition), page, {}, attach)
+            total = found.count(settled.condition)
+            return Results(found, total, page, {}, attach, request.limit)
         numbers = settled.numbers(found, orders or ())
         scores = {} if terms is None else found.scores(numbers, terms)
         if terms is not None and not specs:
@@ -164,6 +165,7 @@ class StoredIndex(simple_search_stub.SimpleIndex):  # type: ignore[misc]
             lambda start, count: numbers[start : start + count],
             scores,
             attach,
+            request.limit,
         )
 
 

@@ -17,7 +17,6 @@ from google.appengine.api.search import (
 from google.appengine.api.search.stub import (
     document_matcher,
     expression_evaluator,
-    simple_tokenizer,
 )
 from google.appengine.datastore import document_pb2
 
@@ -30,7 +29,7 @@ from channelshim.contracts.search import (
     Order,
     SearchView,
 )
-from channelshim.services.search_documents import ODD, VALUES, term
+from channelshim.services.search_documents import ODD, TOKENIZER, VALUES, term
 from channelshim.services.search_plans import Bounds
 
 _logger: Final = logging.getLogger("channelshim.services")
@@ -47,20 +46,22 @@ class OneDocument:
     def __init__(self, schema: Any) -> None:
         self._schema = schema
         self._document: Any = None
-        self._postings: Any = None
+        self._by_field: dict[str, Any] = {}
 
     def show(self, document: Any) -> None:
         """Hold this document, and no other."""
-        self._document, self._postings = document, None
+        self._document, self._by_field = document, {}
 
     def GetPostingsForToken(self, token: Any) -> Any:
-        """Return where a token stands; the stub's matcher asks this."""
-        if self._postings is None:
-            self._postings = simple_search_stub.RamInvertedIndex(
-                simple_tokenizer.SimpleTokenizer()
-            )
-            self._postings.AddDocument(self._document.id, self._document)
-        return self._postings.GetPostingsForToken(token)
+        """Return where a word of a field, "field:word", stands; the matcher asks."""
+        name = token.chars.partition(":")[0]
+        postings = self._by_field.get(name)
+        if postings is None:
+            postings = simple_search_stub.RamInvertedIndex(TOKENIZER)
+            for field in search_util.GetAllFieldInDocument(self._document, name):
+                postings._AddTokens(self._document.id, name, field.value, 0)
+            self._by_field[name] = postings
+        return postings.GetPostingsForToken(token)
 
     def GetSchema(self) -> Any:
         """Return the schema of the whole index."""
@@ -148,6 +149,7 @@ class Results(Sequence[Any]):
         numbers: gives those of a slice.
         scores: by number; others have 0.
         attach: adds expressions to scored documents.
+        page: documents that will be asked for one after the other.
     """
 
     def __init__(
@@ -157,12 +159,14 @@ class Results(Sequence[Any]):
         numbers: Callable[[int, int], Sequence[int]],
         scores: dict[int, float],
         attach: Callable[[list[Any]], object],
+        page: int,
     ) -> None:
         self._found = found
         self._total = total
         self._numbers = numbers
         self._scores = scores
         self._attach = attach
+        self._page = max(1, page)
         self._start = 0
         self._read: list[Any] = []
 
@@ -174,7 +178,7 @@ class Results(Sequence[Any]):
             start, stop, _ = place.indices(self._total)
             return self._load(start, max(0, stop - start))
         if not self._start <= place < self._start + len(self._read):
-            self._read = self._load(place, BODIES_AT_ONCE)
+            self._read = self._load(place, self._page)
             self._start = place
         return self._read[place - self._start]
 

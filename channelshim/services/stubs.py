@@ -6,11 +6,14 @@ that nobody waits for is lost; a thread-safe stub's call costs a hop through a p
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from google.appengine.api import apiproxy_rpc, apiproxy_stub
+from google.protobuf.message import DecodeError
 
 from channelshim.errors import StorageError
+
+_DAMAGED: Final = StorageError("what is stored cannot be read: the file is damaged")
 
 
 class EagerRPC(apiproxy_rpc.RPC):  # type: ignore[misc]
@@ -47,6 +50,8 @@ class EagerStub(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
             super().MakeSyncCall(service, call, request, response, request_id)
         except StorageError as error:
             raise self.translate(error) from error
+        except DecodeError as error:
+            raise self.translate(_DAMAGED) from error
 
     def translate(self, error: StorageError) -> Exception:
         """Return the API's error for one of the store's; itself where there is none."""

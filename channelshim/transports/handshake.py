@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -17,13 +17,17 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def refusal(
+    method: str,
+    version: str,
     path: str,
-    headers: Mapping[bytes, bytes],
+    headers: Sequence[tuple[bytes, bytes]],
     is_allowed: Callable[[str | None, str], bool],
 ) -> bytes:
     """Return the whole answer that refuses a handshake; b"" for one to accept.
 
     Args:
+        method: of the request.
+        version: of HTTP, "1.1" for example.
         path: of the request, without its query.
         headers: of the request, names in lower case.
         is_allowed: takes the Origin header (None when absent) and the Host header, and
@@ -31,12 +35,21 @@ def refusal(
     """
     if path != PATH_SOCKET:
         return not_here()
-    if headers.get(b"sec-websocket-version") != b"13" or not _is_key(
-        headers.get(b"sec-websocket-key", b"")
+    if method != "GET":
+        sentence = "Only GET opens a WebSocket."
+        return _answer(HTTPStatus.METHOD_NOT_ALLOWED, sentence, "Allow: GET\r\n")
+    named = dict(headers)
+    # Only protocol versions and extensions may come in several lines (RFC 6455, 4.1).
+    keys = [value for name, value in headers if name == b"sec-websocket-key"]
+    if (
+        version == "1.0"
+        or named.get(b"sec-websocket-version") != b"13"
+        or len(keys) != 1
+        or not _is_key(keys[0])
     ):
         return _answer(HTTPStatus.BAD_REQUEST, "This is not a WebSocket handshake.")
-    origin = headers.get(b"origin")
-    host = headers.get(b"host", b"").decode("latin-1")
+    origin = named.get(b"origin")
+    host = named.get(b"host", b"").decode("latin-1")
     if not is_allowed(origin.decode("latin-1") if origin else None, host):
         sentence = "Pages of this origin may not open a channel."
         return _answer(HTTPStatus.FORBIDDEN, sentence)
@@ -66,10 +79,10 @@ def _is_key(key: bytes) -> bool:
         return False
 
 
-def _answer(status: HTTPStatus, sentence: str) -> bytes:
+def _answer(status: HTTPStatus, sentence: str, more: str = "") -> bytes:
     body = sentence.encode("utf-8") + b"\n"
     head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n{more}"
         "Content-Type: text/plain; charset=utf-8\r\n"
         f"{': '.join(NO_SNIFFING)}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

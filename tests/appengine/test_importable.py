@@ -17,8 +17,12 @@ def install() -> None:
 def test_logservice_has_no_logs() -> None:
     logservice = importlib.import_module("google.appengine.api.logservice")
     assert list(logservice.fetch(minimum_log_level=logservice.LOG_LEVEL_INFO)) == []
-    for call in ("flush", "clear", "autoflush", "logs_buffer"):
+    for call in ("flush", "clear", "autoflush"):
         assert getattr(logservice, call)() is None
+    from google.appengine.api.logservice import logservice as inner
+
+    assert inner.logs_buffer() is logservice.logs_buffer()
+    assert inner.logs_buffer().contents() == ""
     assert logservice.log_buffer_contents() == ""
 
 

@@ -170,10 +170,10 @@ def test_error_numbers_have_names() -> None:
 
 
 def test_xmpp_is_importable_and_delivers_nothing() -> None:
-    assert xmpp.send_message("a@b.c", "x") == xmpp.OTHER_ERROR
-    assert xmpp.send_message(["a@b.c", "d@e.f"], "x") == [xmpp.OTHER_ERROR] * 2
-    assert xmpp.get_presence("a@b.c") is False
-    assert xmpp.get_presence("a@b.c", get_show=True) == (False, "")
+    assert xmpp.send_message("a@b.c", "x") == xmpp.NO_ERROR
+    assert xmpp.send_message(["a@b.c", "d@e.f"], "x") == [xmpp.NO_ERROR] * 2
+    assert xmpp.get_presence("a@b.c") is True
+    assert xmpp.get_presence("z@b.c", get_show=True) == (False, "away")
     xmpp.send_invite("a@b.c")
     xmpp.send_presence("a@b.c")
 

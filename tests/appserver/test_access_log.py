@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import logging
+import string
 
 import pytest
-from webtest import TestApp
+from hypothesis import strategies as st
 
+from channelshim.appserver import access_log
 from channelshim.appserver.access_log import AccessLog
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
+from tests.exploring import Cases, explored
 
 
-def app(environ: dict[str, str], start_response: object) -> list[bytes]:
-    start_response("204 No Content", [])  # type: ignore[operator]
-    return []
-
-
-def log_of(caplog: pytest.LogCaptureFixture, path: str, **variables: str) -> list[str]:
+def log_of(caplog: pytest.LogCaptureFixture, target: str) -> list[str]:
     caplog.set_level(logging.INFO, "channelshim.access")
-    extra = {"REMOTE_ADDR": "192.0.2.1", **variables}
-    TestApp(AccessLog(app), extra_environ=extra).get(path)
+    AccessLog().note("192.0.2.1", "GET", target, 204)
     return caplog.messages
 
 
@@ -77,21 +74,41 @@ def test_long_address_is_cut_and_read_once(caplog: pytest.LogCaptureFixture) -> 
 def test_nothing_is_made_that_nobody_reads(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(AccessLog, "write_log", None)
+    monkeypatch.setattr(access_log, "describe", None)
     caplog.set_level(logging.WARNING, "channelshim.access")
-    assert TestApp(AccessLog(app)).get("/").status_int == 204
-
-
-def test_forwarded_address_is_not_believed(caplog: pytest.LogCaptureFixture) -> None:
-    messages = log_of(caplog, "/", HTTP_X_FORWARDED_FOR="0.1.0.10")
-    assert messages == ['192.0.2.1 "GET /" 204']
+    AccessLog().note("192.0.2.1", "GET", "/", 204)
+    assert caplog.messages == []
 
 
 def test_line_break_makes_no_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "channelshim.access")
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "a\r\nb"}
-    AccessLog(app)(environ, lambda *answer: None)
-    assert caplog.messages == ['- "GET /?a??b" 204']
+    AccessLog().note("", "G\nT", "/?a\r\nb", 204)
+    assert caplog.messages == ['- "G?T /?a??b" 204']
+
+
+def test_quotation_mark_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert log_of(caplog, '/" 200 x') == ['192.0.2.1 "GET /%22 200 x" 204']
+
+
+TARGETS = st.lists(
+    st.one_of(
+        st.sampled_from(["/", "/_ah", "/_AH/", "_ah/channel", "upload", "%", "%5F"]),
+        st.sampled_from(["?", "\\", ";", '"', "..", "\x00", "\x7f", "\xa0", "\xe9"]),
+        st.integers(30, 50).map(lambda size: "t" * size),
+        st.just("."),
+        st.text(string.printable, max_size=5),
+    ),
+    max_size=8,
+).map(lambda parts: "/" + "".join(parts))
+
+
+@explored(500, 50_000)
+def test_target_that_is_plain_is_what_cleaning_leaves(cases: Cases) -> None:
+    def claim(target: str) -> None:
+        if access_log._is_plain(target):
+            assert access_log._cleaned(target) == target
+
+    cases.check(claim, TARGETS)
 
 
 @pytest.mark.parametrize("path", ["/_ah/upload/secret?a=b", "/_ah/%75pload/secret"])

@@ -89,7 +89,9 @@ handlers:
     assert handler.target == r"images/\1"
     assert handler.upload is not None
     assert handler.upload.match("images/a.gif")
-    assert not handler.upload.match("images/a.gif.txt")
+    assert handler.upload.match("images/a.gif.txt")
+    assert handler.upload.match("more/images/a.gif")
+    assert not handler.upload.match("images/a.png")
     assert handler.mime_type == "image/gif"
     assert handler.expiration_seconds == 600
     assert (handler.login, handler.auth_fail_action) == ("required", "unauthorized")
@@ -240,8 +242,8 @@ env_variables:
 skip_files:
 - ^secret/
 - |
-  ^a$
-  ^b$
+  ^a
+  b$
 error_handlers:
 - file: error.html
 - error_code: timeout
@@ -251,12 +253,10 @@ handlers:
 libraries:
 """
     )
-    assert read.env_variables == {"COLOUR": "red", "EMPTY": ""}
-    assert [pattern.match("b") is not None for pattern in read.skip_files] == [
-        False,
-        False,
-        True,
-    ]
+    assert read.env_variables == {"COLOUR": "red", "EMPTY": "None"}
+    for path, is_skipped in (("secret/a", True), ("ab", True), ("b", False)):
+        found = [pattern.match(path) for pattern in read.skip_files]
+        assert any(found) is is_skipped
     assert read.error_handlers == (
         ErrorHandler("default", "error.html"),
         ErrorHandler("timeout", "slow.html", "text/plain"),
@@ -307,9 +307,11 @@ def test_scripts_of_googles_folder() -> None:
         "- url: /stats.*\n"
         "  script: $PYTHON_LIB/google/appengine/ext/appstats/ui.py\n"
     )
-    (handler,) = read.handlers
+    handler, missing = read.handlers
     assert handler.target.endswith("deferred.application")
-    assert "appstats/ui.py, which is not here: ignored" in sentences(read)
+    # It keeps its place: what is below may be open to everybody.
+    assert (missing.url, missing.target) == ("/stats.*", config.NOTHING)
+    assert "appstats/ui.py, which is not here: 404" in sentences(read)
 
 
 def test_endless_includes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,3 +368,61 @@ def test_policy_for_ids_is_read() -> None:
     assert parse("auto_id_policy: legacy\n").auto_id_policy == "legacy"
     included = {"more.yaml": "auto_id_policy: legacy\n"}
     assert parse("includes: [more.yaml]\n", included).auto_id_policy != "legacy"
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("true", "True"),
+        ("yes", "True"),
+        ("off", "False"),
+        ("1.50", "1.5"),
+        ("037", "31"),
+        ("0x1F", "31"),
+        ("1:30", "90"),
+        ("1.0e+20", "1e+20"),
+        ("3.0", "3.0"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("2012-01-02", "2012-01-02"),
+        ("2012-99-99", "2012-99-99"),
+        ("~", "None"),
+        ("", "None"),
+        ('"true"', "true"),
+        ("'037'", "037"),
+        ('""', ""),
+        ("hello world", "hello world"),
+        ("|\n    1.50", "1.50"),
+    ],
+)
+def test_variables_are_what_python_27_printed(written: str, value: str) -> None:
+    read = parse(f"env_variables:\n  X: {written}\n")
+    assert read.env_variables["X"].rstrip("\n") == value
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        ("(?i)/home", "/HOME", True),
+        (r"/pics/(.*\.(?i)(gif|png))", "/pics/A.GIF", True),
+        (r"/d\ir/.*", "/dir/x", True),
+        (r"/[(?i)]", "/?", True),
+        (r"/[(?i)]", "/I", False),
+        (r"/[]a(?i)]", "/i", True),
+        (r"/[^]a]x", "/bx", True),
+        (r"/\d+\Z", "/12", True),
+        (r"/\(?i\)", "/i)", True),
+        ("/(?Lu)a", "/a", True),
+    ],
+)
+def test_patterns_are_read_as_python_27_read_them(
+    pattern: str, path: str, matches: bool
+) -> None:
+    read = parse(f"handlers:\n- url: '{pattern}'\n  script: x.app\n")
+    assert (read.handlers[0].pattern.match(path) is not None) is matches
+
+
+def test_skip_files_of_several_lines_are_one_pattern() -> None:
+    read = parse("skip_files: |\n ^(.*/)?(\n (app\\.yaml)|\n (notes/.*)|\n )$\n")
+    (pattern,) = read.skip_files
+    skipped = [bool(pattern.match(path)) for path in ("app.yaml", "notes/a", "a.txt")]
+    assert skipped == [True, True, False]

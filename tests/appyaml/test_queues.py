@@ -42,22 +42,18 @@ def test_queues_are_read() -> None:
     config = parse_queues(TEXT)
     assert config.find("default") == Queue("default", 10 / 60)
     assert config.find("fast") == Queue(
-        "fast", 5.5, 40, 3, "push", RetryParameters(7, 172800.0, 10.0, 200.5, 0)
+        "fast",
+        5.5,
+        40,
+        3,
+        "push",
+        RetryParameters(7, 172800.0, 10.0, 200.5, 0),
+        "worker",
     )
     assert config.find("paused") == Queue("paused", 0.0)
     assert config.find("pulled") == Queue("pulled", mode="pull")
     assert config.find("other") is None
-    assert [warning.line for warning in config.warnings] == [10, 11, 23]
-
-
-def test_target_is_warned_of_once() -> None:
-    queue = "- name: {}\n  rate: 1/s\n  target: worker\n"
-    (warning,) = parse_queues(
-        f"queue:\n{queue.format('a')}{queue.format('b')}"
-    ).warnings
-    assert str(warning) == (
-        "queue.yaml, line 4: queue: target has no effect: all tasks come to this app"
-    )
+    assert [warning.line for warning in config.warnings] == [11, 23]
 
 
 def test_default_queue_is_always_there() -> None:

@@ -200,10 +200,9 @@ def test_cron_yaml_is_read() -> None:
     (job,) = config.jobs
     assert job.retry is None
     assert (job.url, job.time_zone) == ("/mail?a=b", "Australia/NSW")
-    assert job.description == "daily mail"
+    assert (job.description, job.target) == ("daily mail", "worker")
     said = sorted(str(warning) for warning in config.warnings)
     assert said == [
-        "cron.yaml, line 6: cron: target has no effect: all jobs come to this app",
         "cron.yaml, line 7: cron: colour is not known and ignored",
         "cron.yaml, line 8: other is not known and ignored",
     ]
@@ -233,11 +232,6 @@ def test_retry_parameters_of_a_job_are_read(text: str, retry: RetryParameters) -
     assert said == (
         ["cron.yaml, line 4: cron: job_retry_limit is 5 at most"] if "9" in text else []
     )
-
-
-def test_target_is_warned_of_once() -> None:
-    job = JOB + "  target: worker\n"
-    assert len(parse_cron(f"cron:\n{job}{job}").warnings) == 1
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def nobody(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 def test_served_instance_has_every_documented_name(instance: Instance) -> None:
     listener = bind("127.0.0.1", 0)
     served = instance.serve(Exposure(), nobody)
-    Serving(instance, served, listener, lambda line: None)
+    Serving(instance, served, [listener], lambda line: None)
     listener.close()
     names = set(instance.status._checks) | set(instance.status.counters())
     assert names == names_in_docs()

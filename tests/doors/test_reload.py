@@ -82,7 +82,7 @@ def test_its_sisters_are_shown_until_mended(
 ) -> None:
     folder = tmp_path / "app"
     shutil.copytree(SLOW, folder)
-    running = server(folder)
+    running = server(folder, "--cron=yes")
     (folder / name).write_text("queue: [\n")
     wait_until(lambda: f"{name}, line" in page_of(running.url), 20)
     (folder / name).unlink()

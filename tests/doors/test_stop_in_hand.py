@@ -101,6 +101,21 @@ def test_answer_that_is_being_read_arrives_whole(
     assert "stopped with" not in held.output
 
 
+def test_streamed_and_pipelined_answers_arrive_whole(
+    held: Server, site: PlainSite
+) -> None:
+    get = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    both = get % b"/stream" + get % b"/word"
+    with site.raw(both) as peer:
+        answer = until(peer, b"piece")
+        held.process.send_signal(signal.SIGTERM)
+        answer += until_end(peer)
+    assert answer.count(b"piece\r\n") == 10
+    assert b"0\r\n\r\nHTTP/1.1 200 OK" in answer
+    assert answer.endswith(b"first")
+    assert held.process.wait(PATIENCE_SECONDS) == 0
+
+
 def test_request_that_cannot_end_is_told_to_come_again(
     held: Server, site: PlainSite, wait_until: WaitUntil
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from channelshim.appserver.internal import internal_environ
 from channelshim.appyaml.cron import parse_cron
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.jobs import cron
@@ -64,6 +66,35 @@ def test_next_runs_are_told_and_an_unknown_zone_is_utc() -> None:
     (first, _), (second, _) = next_runs(CONFIG, 1_425_290_400)
     assert first.isoformat() == "2015-03-02T10:01:00+00:00"
     assert second.isoformat() == "2015-03-03T09:00:00+00:00"
+
+
+ODD_TEXTS = ["\\uD800", "\\0", "\\r\\nX: y", "\\e[31m", "\\u4E2D"]
+"""As YAML escapes them."""
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_odd_text_in_a_job_ends_no_other(
+    wait_until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    text: str,
+) -> None:
+    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
+    config = parse_cron(
+        "cron:\n"
+        f'- url: "/odd{text}"\n  description: "{text}"\n  timezone: "{text}"\n'
+        "  schedule: every 1 minutes\n"
+        "- url: /good\n  schedule: every 1 minutes\n"
+    )
+    app = App(200)
+    scheduler = CronScheduler(config, app, FastClock())
+    with caplog.at_level(logging.DEBUG):
+        scheduler.start()
+        wait_until(lambda: len({seen.path for seen in app.seen}) == 2)
+        scheduler.stop(10)
+    assert "Traceback" not in caplog.text
+    for request in app.seen:
+        internal_environ(request)["PATH_INFO"].encode("latin-1")
 
 
 class SetClock:

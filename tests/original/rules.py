@@ -168,8 +168,8 @@ def _is_read(pattern: str) -> Callable[[Difference], bool]:
 
 
 _SIMPLER: Final = (
-    "environ (SERVER_SOFTWARE|INSTANCE_ID|CURRENT_VERSION_ID|REQUEST_\\w+|DATACENTER"
-    "|PATH_TRANSLATED|HTTP_X_APPENGINE_COUNTRY)"
+    "environ (SERVER_SOFTWARE|INSTANCE_ID|CURRENT_VERSION_ID|PATH_TRANSLATED"
+    "|REQUEST_(SCHEME|ID_HASH|LOG_ID))"
 )
 _RESERVED: Final = (
     "platform (POST )?/_ah/(warmup|start|stop|queue|channel/(dis)?connected|mail|xmpp"

@@ -13,6 +13,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -24,6 +25,7 @@ from hypothesis.stateful import (
 
 from channelshim.broker.memory import MemoryBroker
 from channelshim.contracts.broker import Broker
+from channelshim.hub import connections
 from channelshim.hub.hub import RETURN_SECONDS, Hub
 from tests.broker.delayed import DelayedBroker
 from tests.exploring import Cases, explored
@@ -46,7 +48,18 @@ class Line(Page):
         super().__init__(client_id, nonce)
         self.visit = visit
         self.is_cut = False
+        self.is_slow = False
+        self.was_slow = False
         self.awaits_answer = False
+
+    def takes_more(self) -> bool:
+        """A reader that is behind gets no piece of what it missed."""
+        return not self.is_slow
+
+    def come_back(self) -> None:
+        """A slow page may have been left behind by its window."""
+        self.visit.is_late = self.visit.is_late or self.was_slow
+        super().come_back()
 
     def open(self, number: int, owed: bytes) -> None:
         """The hello: a number ahead of the page's own is a gap that it can see."""
@@ -209,7 +222,7 @@ class Delivery(RuleBasedStateMachine):
     @rule(visit=visits)
     def connect(self, visit: Visit) -> None:
         """A page opens its socket, or comes back with its number."""
-        if visit.line is not None and not visit.line.is_cut:
+        if visit.line is not None and not (visit.line.is_cut or visit.line.end):
             return
         away = self.clock.monotonic() - visit.away_since
         visit.is_late = visit.is_late or away >= visit.may_be_away
@@ -233,6 +246,19 @@ class Delivery(RuleBasedStateMachine):
             visit.away_since = self.clock.monotonic()
             # A ping may go out at once.
             visit.may_be_away = PING_TIMEOUT + GRACE - 0.05
+
+    @rule(visit=visits)
+    def stall(self, visit: Visit) -> None:
+        """A page reads no more for a while; what it missed waits."""
+        if visit.line is not None:
+            visit.line.is_slow = visit.line.was_slow = True
+
+    @rule(visit=visits)
+    def read_on(self, visit: Visit) -> None:
+        """It reads again."""
+        if visit.line is not None and visit.line.is_slow:
+            visit.line.is_slow = False
+            self.hub.catch_up(visit.line)
 
     @rule(visit=consumes(visits))
     def leave(self, visit: Visit) -> None:
@@ -310,6 +336,8 @@ class Delivery(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """When all is still, everybody has got everything, and then all go."""
+        for visit in self.everything:
+            self.read_on(visit)
         self.loop.run()
         for visit in self.everything:
             line = visit.line
@@ -328,6 +356,12 @@ class DelayedDelivery(Delivery):
     """The same over a broker whose answers come later."""
 
     is_delayed = True
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A text or two.
+    monkeypatch.setattr(connections, "REPLAY_PIECE_BYTES", 10)
 
 
 @explored(150, 3000)

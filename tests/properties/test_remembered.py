@@ -102,16 +102,14 @@ def test_an_answer_has_the_header_lines_that_were_given(
     monkeypatch.setattr(heads, "_MOST_LINES", 8)
 
     def answer(headers: list[tuple[Any, Any]]) -> Any:
-        return result_of(
-            lambda: heads.answer_bytes(200, headers, (), b"abc", keeps_alive=True)
-        )
+        return result_of(lambda: heads.head_lines(200, headers, ()))
 
     def claim(places: list[tuple[int, int]]) -> None:
         headers = [(NAMES[one], VALUES[other]) for one, other in places]
         monkeypatch.setattr(heads, "_lines", {})
         expected = answer(headers)
-        # A value that is no plain text, or a bad one, is for uvicorn to judge.
-        assert expected is None or isinstance(expected, bytes), headers
+        # A value that is no plain text, or a bad one, is refused.
+        assert isinstance(expected[0], list) or expected[0] is heads.BadAnswer, headers
         monkeypatch.setattr(heads, "_lines", remembered)
         for _ in range(2):
             assert answer(headers) == expected, headers

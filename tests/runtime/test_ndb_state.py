@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
+from channelshim.runtime import ndb_state
 from channelshim.runtime.environment import RequestScope
+from tests.exploring import Cases, explored
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -92,3 +95,78 @@ def test_a_request_leaves_what_began_before_it_alone(note: Any) -> None:
     # It has an event loop of its own, in which the put above would never end.
     in_request(lambda: None)
     assert before.get_result() == note.get_by_id("before").key
+
+
+# --- Nothing is flushed that has nothing to flush -------------------------------------
+
+WORK = ["put", "put later", "get", "get later", "delete later", "tasklet", "fail"]
+WORK += ["fail later", "fail caught", "memcache", "query", "forget"]
+
+STEPS = st.lists(st.tuples(st.sampled_from(WORK), st.integers(0, 2)), max_size=6)
+
+
+@explored(150, 5000)
+def test_what_is_left_at_the_end_is_what_a_flush_of_all_leaves(
+    ndb: Any, note: Any, cases: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def act(step: str, number: int) -> None:
+        if step == "put":
+            note(id=number + 1, text="put").put()
+        elif step == "put later":
+            note(id=number + 1, text="later").put_async()
+        elif step == "get":
+            note.get_by_id(number + 1)
+        elif step == "get later":
+            note.get_by_id_async(number + 1, use_cache=False)
+        elif step == "delete later":
+            ndb.Key(note, number + 1).delete_async()
+        elif step == "memcache":
+            ndb.get_context().memcache_set(f"key {number}", number)
+        elif step == "query":
+            note.query().fetch_async(3)
+        elif step == "forget":
+            ndb.tasklets.set_context(None)
+        elif step == "tasklet":
+            both(number)
+        else:
+            # The stub refuses an entity of another app.
+            future = note(key=ndb.Key(note, 1, app="s~other"), text="x").put_async()
+            if step != "fail later":
+                try:
+                    future.get_result()
+                except Exception:
+                    if step == "fail":
+                        raise
+
+    @ndb.tasklet  # type: ignore[untyped-decorator]
+    def both(number: int) -> Any:
+        found = yield note.get_by_id_async(number + 1)
+        yield note(id=number + 5, text=found.text if found else "none").put_async()
+
+    def outcome(steps: list[tuple[str, int]]) -> tuple[Any, Any]:
+        in_request(lambda: ndb.delete_multi(note.query().fetch(keys_only=True)))
+        raised = ""
+        scope = RequestScope({})
+        for step, number in steps:
+            try:
+                scope.run(act, step, number)
+            except Exception as error:
+                raised += type(error).__name__
+                break
+        try:
+            scope.close()
+        except Exception as error:
+            # A failure ends a flush, however far ndb has come with the rest.
+            return f"{raised} at the end {type(error).__name__}", None
+        left = in_request(
+            lambda: [(each.key.id(), each.text) for each in note.query().fetch()]
+        )
+        return raised, sorted(left)
+
+    def claim(steps: list[tuple[str, int]]) -> None:
+        found = outcome(steps)
+        with monkeypatch.context() as plain:
+            plain.setattr(ndb_state, "_is_waiting", lambda context, loop: True)
+            assert outcome(steps) == found
+
+    cases.check(claim, STEPS)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from channelshim.contracts.identity import User, user_id_of
-from channelshim.runtime.variables import Application, request_variables
+from channelshim.runtime.variables import (
+    Application,
+    platform_variables,
+    request_variables,
+)
 
 APPLICATION = Application("myapp", environment={"MODE": "test"})
 ENVIRON = {
@@ -77,3 +84,26 @@ def test_a_user_id_has_21_digits_and_no_case(email: str) -> None:
 )
 def test_user_ids_are_the_old_servers(email: str, user_id: str) -> None:
     assert user_id_of(email) == user_id
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=20))
+def test_address_of_a_request_is_its_path_quoted(path: str) -> None:
+    variables = platform_variables(Application("x"), {"PATH_INFO": path}, None)
+    quoted = quote(path, safe="/~:@!$&'()*+,;=", encoding="latin-1")
+    assert variables["REQUEST_URI"] == quoted
+
+
+def test_each_request_has_numbers_of_its_own() -> None:
+    seen = [platform_variables(Application("x"), {}, None) for _ in range(1000)]
+    for name in ("REQUEST_ID_HASH", "REQUEST_LOG_ID"):
+        assert len({variables[name] for variables in seen}) == 1000
+    assert all(re.fullmatch(r"[0-9A-F]{8}", v["REQUEST_ID_HASH"]) for v in seen)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", v["REQUEST_LOG_ID"]) for v in seen)
+
+
+def test_runtimes_of_python_3_have_their_own_names() -> None:
+    application = Application("x", "web", "v1", runtime="python312", instance_id="i")
+    variables = platform_variables(application, {}, None)
+    assert variables["GAE_APPLICATION"] == "dev~x"
+    assert (variables["GAE_SERVICE"], variables["GAE_VERSION"]) == ("web", "v1")
+    assert "GAE_SERVICE" not in platform_variables(Application("x"), {}, None)

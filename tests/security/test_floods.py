@@ -27,12 +27,11 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 SOON = """
 from channelshim.hub import connections
 connections.MAXIMUM_CONNECTIONS_PER_CLIENT = 12
-from channelshim.server import http_protocol, serve
-from channelshim.transports import websocket
-http_protocol.READER_SECONDS = 0.5
-serve.SWEEP_SECONDS = 0.1
-serve.KEEP_ALIVE_SECONDS = 1
-websocket.CLOSE_SECONDS = 1
+from channelshim.transports import connection_table
+from channelshim.transports.connection_table import SECONDS, State
+connection_table.BEAT_SECONDS = 0.1
+SECONDS[State.ANSWER] = 0.5
+SECONDS[State.IDLE] = SECONDS[State.CLOSING] = 1
 """
 
 APP = """

@@ -19,11 +19,11 @@ from tests.lanes import ROOT, timeout_factor
 from tests.servers import Server
 
 SOON = """
-from channelshim.server import http_protocol, serve
-http_protocol.HEAD_SECONDS = 0.5
-http_protocol.READER_SECONDS = 0.5
-http_protocol.READER_BYTES = 4 << 10
-serve.SWEEP_SECONDS = 0.1
+from channelshim.transports import connection_table
+from channelshim.transports.connection_table import LEAST, SECONDS, State
+connection_table.BEAT_SECONDS = 0.1
+SECONDS[State.HEAD] = SECONDS[State.ANSWER] = 0.5
+LEAST[State.ANSWER] = 4 << 10
 """
 
 YAML = "runtime: python27\nhandlers:\n- url: /static\n  static_dir: static\n"

@@ -17,8 +17,9 @@ SOON = """
 from functools import partialmethod
 from channelshim import limits
 limits.MAXIMUM_BODY_BYTES = 1 << 20
-from channelshim.server import request_body
-request_body.BODY_SECONDS = 0.5
+from channelshim.transports import connection_table
+connection_table.BEAT_SECONDS = 0.1
+connection_table.SECONDS[connection_table.State.BODY] = 0.5
 from channelshim.server.workers import Workers
 from channelshim.transports import polling, ring_sender
 polling.POLL_PRESENCE_MARGIN_SECONDS = 0.5

@@ -16,18 +16,9 @@ from channelshim.server.bridge import WsgiBridge
 from channelshim.server.exchange import Exchange
 from channelshim.server.serve import make_bridge
 from tests.lanes import timeout_factor
+from tests.server.bridges import Client, site
 
 PATIENCE_SECONDS = 10.0 * timeout_factor()
-
-
-def scope_of(path: str) -> dict[str, Any]:
-    return {
-        "method": "GET",
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "http_version": "1.1",
-        "headers": [],
-    }
 
 
 class Safe:
@@ -53,30 +44,6 @@ class Safe:
             done()
 
 
-class Client:
-    """One request to a bridge, and what is sent for it."""
-
-    def __init__(self, bridge: WsgiBridge, path: str = "/") -> None:
-        self.events: list[dict[str, Any]] = []
-        self._has_come = asyncio.Event()
-        self._gone = asyncio.Event()
-        self.task = asyncio.get_running_loop().create_task(
-            bridge(scope_of(path), self._receive, self._send)
-        )
-
-    async def _receive(self) -> dict[str, Any]:
-        await self._gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, event: Any) -> None:
-        self.events.append(event)
-
-    async def whole(self) -> bytes:
-        """Return the body once all has come."""
-        await asyncio.wait_for(self.task, PATIENCE_SECONDS)
-        return b"".join(event.get("body", b"") for event in self.events)
-
-
 def test_an_answer_waits_until_its_messages_are_safe() -> None:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
@@ -87,17 +54,18 @@ def test_an_answer_waits_until_its_messages_are_safe() -> None:
         finished: list[int] = []
         pacing.subscribe(lambda: finished.append(pacing.count))
         bridge = make_bridge(app, 1, pacing=pacing, when_safe=safe.when_safe)
-        client = Client(bridge)
-        await safe.wait()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert client.events == []
-        # It counts as in hand, but nobody waits for what it may still send.
-        assert bridge.requests_in_hand == 1
-        assert finished == [1]
-        safe.say()
-        assert await client.whole() == b"whole"
-        assert bridge.requests_in_hand == 0
+        async with site(bridge) as port:
+            client = Client(port)
+            await safe.wait()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert client.received == b""
+            # It counts as in hand, but nobody waits for what it may still send.
+            assert bridge.requests_in_hand == 1
+            assert finished == [1]
+            safe.say()
+            assert await client.whole() == (200, b"whole")
+            assert bridge.requests_in_hand == 0
 
     asyncio.run(run())
 
@@ -113,18 +81,18 @@ def test_the_end_of_a_streamed_answer_waits_too() -> None:
 
     async def run() -> None:
         safe = Safe()
-        client = Client(make_bridge(app, 1, when_safe=safe.when_safe))
-        await safe.wait()
-        assert client.events == []
-        safe.say()
-        goes_on.set()
-        await safe.wait()
-        while len(client.events) < 3:
-            await asyncio.sleep(0.001)
-        assert not client.task.done()
-        assert client.events[-1]["more_body"]
-        safe.say()
-        assert await client.whole() == b"one two"
+        async with site(make_bridge(app, 1, when_safe=safe.when_safe)) as port:
+            client = Client(port)
+            await safe.wait()
+            assert client.received == b""
+            safe.say()
+            goes_on.set()
+            await safe.wait()
+            while not client.received.endswith(b"two\r\n"):
+                await asyncio.sleep(0.001)
+            assert not client.task.done()
+            safe.say()
+            assert await client.whole() == (200, b"one two")
 
     asyncio.run(asyncio.wait_for(run(), PATIENCE_SECONDS))
 
@@ -175,18 +143,17 @@ def test_an_executor_answers_by_calls_alone(
     path: str, status: int, body: bytes
 ) -> None:
     async def run() -> None:
-        client = Client(WsgiBridge(Elsewhere()), path)
-        assert await client.whole() == body
-        assert client.events[0]["status"] == status
+        async with site(WsgiBridge(Elsewhere())) as port:
+            assert await Client(port, path).whole() == (status, body)
 
     asyncio.run(run())
 
 
 def test_too_many_requests_are_told_when_to_come_back() -> None:
     async def run() -> None:
-        client = Client(WsgiBridge(Elsewhere(is_full=True)))
-        assert b"Too many requests" in await client.whole()
-        assert client.events[0]["status"] == 503
+        async with site(WsgiBridge(Elsewhere(is_full=True))) as port:
+            status, body = await Client(port).whole()
+        assert (status, body[:17]) == (503, b"Too many requests")
 
     asyncio.run(run())
 
@@ -197,10 +164,11 @@ def test_headers_that_can_be_gone_through_once_all_arrive() -> None:
         return [b""]
 
     async def run() -> None:
-        client = Client(make_bridge(app, 1))
-        await client.whole()
-        names = [name for name, _ in client.events[0]["headers"]]
-        assert names == [b"x-0", b"x-1", b"x-2", b"content-length"]
+        async with site(make_bridge(app, 1)) as port:
+            client = Client(port)
+            await client.whole()
+        lines = client.received.split(b"\r\n")
+        assert {b"x-0: 0", b"x-1: 1", b"x-2: 2", b"content-length: 0"} < set(lines)
 
     asyncio.run(run())
 
@@ -216,8 +184,8 @@ def test_an_answered_request_leaves_nothing_for_the_collector(
         executor = Elsewhere()
         bridge = make_bridge(app, 1)
         for made in (bridge, WsgiBridge(executor)):
-            await Client(made, "/whole").whole()
-        await asyncio.sleep(0)
+            async with site(made) as port:
+                await Client(port, "/whole").whole()
 
     def exchanges() -> int:
         return sum(isinstance(found, Exchange) for found in gc.get_objects())

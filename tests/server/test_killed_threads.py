@@ -21,7 +21,9 @@ from tests.servers import Server
 
 WaitUntil = Callable[..., Any]
 
-FAULTS = ["exit", "interrupt", "generator-exit", "odd", "value"]
+FAULTS = [
+    *("exit", "interrupt", "generator-exit", "odd", "value", "cancelled", "memory"),
+]
 
 THREADS = ["worker-", "presence-", "task-", "channels", "deadlines", "cron", "watcher"]
 

@@ -30,9 +30,9 @@ REST_BYTES = 48 << 20
 
 SMALL_KERNEL_BUFFERS = """
 from channelshim.kernel import sockets
-from channelshim.transports import websocket
+from channelshim.transports import acceptor
 sockets.KERNEL_SEND_BUFFER_BYTES = 16 << 10
-websocket.READER_BEHIND_BYTES = 16 << 10
+acceptor.READER_BEHIND_BYTES = 16 << 10
 """
 
 

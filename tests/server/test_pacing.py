@@ -11,6 +11,7 @@ import pytest
 from channelshim.hub.pacing import Pacing
 from channelshim.server.serve import make_bridge
 from tests.lanes import timeout_factor
+from tests.server.bridges import Client, port_of, serve
 
 PATIENCE_SECONDS = 10.0 * timeout_factor()
 
@@ -24,6 +25,7 @@ class Site:
         self.begun: dict[str, asyncio.Future[Any]] = {}
         self.held: dict[str, threading.Event] = {}
         self.loop = asyncio.get_running_loop()
+        self._server: Any = None
 
     def app(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         path = environ["PATH_INFO"]
@@ -38,22 +40,9 @@ class Site:
         """Begin a request and return it, as its handler sees it, and its end."""
         self.begun[path] = self.loop.create_future()
         self.held[path] = threading.Event()
-        scope = {
-            "method": "GET",
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "http_version": "1.1",
-            "headers": [],
-        }
-        waiting = asyncio.Event()
-
-        async def receive() -> Any:
-            await waiting.wait()
-
-        async def send(event: Any) -> None:
-            return None
-
-        answered = self.loop.create_task(self.bridge(scope, receive, send))
+        if self._server is None:
+            self._server = await serve(self.bridge)
+        answered = Client(port_of(self._server), path).task
         return await asyncio.wait_for(self.begun[path], PATIENCE_SECONDS), answered
 
 

@@ -26,6 +26,7 @@ from channelshim.services.datastore_v3 import (
 )
 from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite import entities
+from channelshim.store.sqlite.state import SqliteStore
 
 APP = "dev~app"
 
@@ -502,3 +503,20 @@ def test_projection_may_be_sorted_by_key():
 def test_get_of_a_datastore_key_type():
     key = datastore_types.Key.from_path("OldGreeting", 77, _app=APP)
     assert db.get(key) is None
+
+
+@pytest.mark.parametrize("body", [b"\xff" * 40, b"\x0a\xff\xff\xff\x7f"])
+def test_entity_that_cannot_be_read_is_the_datastores_error(
+    monkeypatch, tmp_path, body
+):
+    store = SqliteStore(tmp_path, values_of_body, takes_lease=False)
+    proxy = apiproxy_stub_map.APIProxyStubMap()
+    proxy.RegisterStub("datastore_v3", DatastoreService(store.entities, APP))
+    monkeypatch.setattr(apiproxy_stub_map, "apiproxy", proxy)
+    key = Greeting(author="ann").put()
+    with store.database.write() as connection:
+        connection.execute("UPDATE entity SET body = ?", (body,))
+    for read in (key.get, key.delete, Greeting.query(Greeting.author == "ann").get):
+        fresh_context()
+        with pytest.raises(datastore_errors.InternalError, match="damaged"):
+            read()

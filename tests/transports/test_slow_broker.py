@@ -15,8 +15,9 @@ from channelshim.composition.clock import SystemClock
 from channelshim.hub.hub import Hub
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
 from channelshim.transports import polling
+from channelshim.transports.acceptor import Acceptor
+from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.polling import Poller, Reply
-from channelshim.transports.websocket import Acceptor
 from tests.broker.delayed import Call, DelayedBroker
 from tests.hub.parts import RecordedReports
 from tests.lanes import timeout_factor
@@ -43,8 +44,8 @@ class House:
             self.tokens,
             clock,
             lambda *_: True,
+            table=ConnectionTable(),
             send_buffer_bytes=1 << 20,
-            send_buffer_total_bytes=1 << 24,
         )
 
     def token(self, client_id: str = "ann") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_MEGACYCLES_PER_SECOND = 1200.0
+MCYCLES_PER_SECOND = 1200.0
 
 
 def get_request_cpu_usage() -> int:
@@ -17,9 +17,9 @@ def get_request_api_cpu_usage() -> int:
 
 def megacycles_to_cpu_seconds(megacycles: float) -> float:
     """Return the seconds of a 1.2 GHz processor for so many megacycles."""
-    return megacycles / _MEGACYCLES_PER_SECOND
+    return megacycles / MCYCLES_PER_SECOND
 
 
 def cpu_seconds_to_megacycles(seconds: float) -> int:
     """Return the megacycles of so many seconds of a 1.2 GHz processor."""
-    return int(seconds * _MEGACYCLES_PER_SECOND)
+    return int(seconds * MCYCLES_PER_SECOND)

@@ -22,6 +22,7 @@ _logger: Final = logging.getLogger("channelshim.appserver")
 
 _KEY_HEADER: Final = "x-appengine-blobkey"
 _RANGE_HEADER: Final = "x-appengine-blobrange"
+_LENGTHS: Final = frozenset({len(_KEY_HEADER), len(_RANGE_HEADER)})
 _AUTOMATIC_TYPE: Final = "application/vnd.google.appengine.auto"
 _UNKNOWN_TYPE: Final = "application/octet-stream"
 _SAFE_TYPE: Final = re.compile(r"[\x20-\x7e]+")
@@ -37,6 +38,9 @@ def put_blob(environ: WSGIEnvironment, answer: Collected) -> Iterable[bytes] | N
     Returns:
         None when they name none. Headers for the platform are gone in any case.
     """
+    # Most answers have no name as long as either.
+    if not [name for name, _ in answer.headers if len(name) in _LENGTHS]:
+        return None
     blob_headers: dict[str, str] = {}
     other_headers: Headers = []
     for name, value in answer.headers:

@@ -21,6 +21,7 @@ from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.errors import StorageError
 from channelshim.services.datastore_v3 import metadata, values
 from channelshim.services.datastore_v3.batches import Batches
+from channelshim.services.datastore_v3.index_writer import IndexWriter
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
 from channelshim.services.datastore_v3.plan import Missing, Plan, make_plan
 from channelshim.services.datastore_v3.shape import Shape, shape_of
@@ -71,11 +72,18 @@ class RunningQueries:
     Args:
         entities: where they look.
         indexes: what index.yaml defines.
+        writer: hears of each query; writes index.yaml. None leaves the file alone.
     """
 
-    def __init__(self, entities: Entities, indexes: CompositeIndexes) -> None:
+    def __init__(
+        self,
+        entities: Entities,
+        indexes: CompositeIndexes,
+        writer: IndexWriter | None = None,
+    ) -> None:
         self._entities = entities
         self._indexes = indexes
+        self._writer = writer
         self._running: OrderedDict[int, _Running] = OrderedDict()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -84,6 +92,8 @@ class RunningQueries:
         """Answer a datastore_pb.Query with its first batch."""
         question = _ask(query)
         self._indexes.check(query)
+        if self._writer is not None:
+            self._writer.note(query)
         with self._reading(query, transaction) as snapshot:
             running = self._begin(question, snapshot, transaction)
         if running is None:

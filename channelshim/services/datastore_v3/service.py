@@ -33,6 +33,7 @@ from channelshim.contracts.index_definitions import TooManyIndexRows
 from channelshim.errors import StorageError, StoreBusy
 from channelshim.services.datastore_v3 import metadata, values, wire
 from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
+from channelshim.services.datastore_v3.index_writer import IndexWriter
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
 from channelshim.services.datastore_v3.queries import RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
@@ -54,6 +55,7 @@ class DatastoreService(EagerStub):
         require_indexes: refuse queries whose composite index is not in index.yaml.
         index_yaml: the app's index.yaml, read again when it changes; None or a
             missing file means that none is defined.
+        writes_indexes: add to index.yaml what queries need.
         auto_id_policy: "scattered" or "sequential".
         tasks: how transactions' tasks get into their commits; None adds them by
             calls after it.
@@ -66,6 +68,7 @@ class DatastoreService(EagerStub):
         *,
         require_indexes: bool = False,
         index_yaml: Path | None = None,
+        writes_indexes: bool = False,
         auto_id_policy: IdPolicy = "scattered",
         tasks: TransactionalTasks | None = None,
     ) -> None:
@@ -78,7 +81,9 @@ class DatastoreService(EagerStub):
         self._indexes = CompositeIndexes(
             self._app, index_yaml, require_indexes=require_indexes
         )
-        self._queries = RunningQueries(entities, self._indexes)
+        may_write = writes_indexes and index_yaml is not None and not require_indexes
+        writer = IndexWriter(index_yaml) if may_write and index_yaml else None
+        self._queries = RunningQueries(entities, self._indexes, writer)
 
     def translate(self, error: StorageError) -> Exception:
         """Return the SDK's error for what the store said."""

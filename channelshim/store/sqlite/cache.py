@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ class SqliteCacheView:
         if row is None:
             return None
         value, flags, cas_id, expires_at, is_locked, written_at = row
+        if type(value) is not bytes or not _are_numbers(flags, cas_id, written_at):
+            # Of a damaged file.
+            return None
         return Entry(value, flags, cas_id, expires_at, bool(is_locked), written_at)
 
     def set(self, namespace: str, name: bytes, entry: Entry) -> None:
@@ -75,22 +79,30 @@ class SqliteCacheView:
         """Take out what has expired, then the oldest, until the rest fits."""
         self._take_out("expires_at <= ?", self.now)
         while self.total_bytes() > maximum_bytes:
-            self._take_out(
+            count = self._take_out(
                 "written_at <= (SELECT max(written_at) FROM (SELECT written_at "
                 "FROM cache ORDER BY written_at LIMIT ?))",
                 CACHE_EVICTION_ROWS,
             )
+            if not count:
+                # The sum, or an entry's time, is damaged.
+                self.clear()
+                return
 
     def clear(self) -> None:
         """Take everything out."""
-        self._take_out("? IS NULL", None)
+        self._connection.execute("DELETE FROM cache")
+        self._connection.execute("DELETE FROM counter WHERE name = ?", (_BYTES,))
 
     def total_bytes(self) -> int:
         """Return the bytes of all names and values."""
         row = self._connection.execute(
             "SELECT next FROM counter WHERE name = ?", (_BYTES,)
         ).fetchone()
-        return 0 if row is None else int(row[0])
+        if row is None:
+            return 0
+        # A sum that is none, in a damaged file, ends in `shrink`.
+        return row[0] if isinstance(row[0], int) else sys.maxsize
 
     def statistics(self) -> tuple[int, float | None]:
         """Return how many entries there are, and when the oldest was written."""
@@ -99,12 +111,16 @@ class SqliteCacheView:
         ).fetchone()
         return row
 
-    def _take_out(self, condition: str, value: object) -> None:
+    def _take_out(self, condition: str, value: object) -> int:
+        """Take out what meets a condition; return how many those were."""
         (size,) = self._connection.execute(
             f"SELECT coalesce(sum({_SIZE}), 0) FROM cache WHERE {condition}", (value,)
         ).fetchone()
-        self._connection.execute(f"DELETE FROM cache WHERE {condition}", (value,))
+        cursor = self._connection.execute(
+            f"DELETE FROM cache WHERE {condition}", (value,)
+        )
         self._count(-size)
+        return cursor.rowcount
 
     def _count(self, size: int) -> None:
         self._connection.execute(
@@ -112,6 +128,10 @@ class SqliteCacheView:
             "ON CONFLICT (name) DO UPDATE SET next = next + excluded.next",
             (_BYTES, size),
         )
+
+
+def _are_numbers(*values: object) -> bool:
+    return all(isinstance(value, (int, float)) for value in values)
 
 
 class SqliteCache:

@@ -127,12 +127,18 @@ class Catalogue:
 
         Args:
             connection: within a transaction.
+
+        Raises:
+            StorageError: the file is damaged.
         """
-        epoch = _read_epoch(connection)
-        state = self._newest
-        if state.epoch == epoch:
-            return state
-        state = _load(connection, epoch)
+        try:
+            epoch = _read_epoch(connection)
+            state = self._newest
+            if state.epoch == epoch:
+                return state
+            state = _load(connection, epoch)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self._database.damaged() from error
         if epoch > self._newest.epoch:
             self._newest = state
         return state

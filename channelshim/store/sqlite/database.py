@@ -39,12 +39,13 @@ FILE_NAME: Final = "channelshim.sqlite3"
 Synchronous = Literal["NORMAL", "FULL"]
 
 _BUSY_CODES = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
+_DAMAGED: Final = "the file is damaged"
 _REASONS = {
     "SQLITE_FULL": ("is full", "the disk is full"),
     "SQLITE_READONLY": ("readonly", "it is read-only"),
     "SQLITE_CANTOPEN": ("unable to open", "it cannot be opened"),
     "SQLITE_IOERR": ("disk I/O", "the disk refuses"),
-    "SQLITE_CORRUPT": ("malformed", "the file is damaged"),
+    "SQLITE_CORRUPT": ("malformed", _DAMAGED),
     "SQLITE_NOTADB": ("not a database", "the file is no database"),
 }
 """SQLite's code, its text (all that Python 3.10 hands on), and what we say."""
@@ -198,6 +199,10 @@ class Database:
             turns.give_back()
             if has_waited:
                 _set_patience(connection, STORE_BUSY_SECONDS)
+
+    def damaged(self) -> StorageError:
+        """Return the error for what stands in the file and cannot be."""
+        return StorageError(f"the store {self.path} refused: {_DAMAGED}")
 
     def _busy(self) -> StoreBusy:
         return StoreBusy(f"the store {self.path} was busy for too long")

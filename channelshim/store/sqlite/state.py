@@ -163,7 +163,8 @@ class SqliteJournal:
             rows = connection.execute(
                 "SELECT CAST(client_id AS BLOB) FROM presence ORDER BY client_id"
             ).fetchall()
-        return [client_id_text(row[0]) for row in rows]
+        # A damaged file may hold none.
+        return [client_id_text(row[0]) for row in rows if row[0] is not None]
 
 
 def _cannot_read(_body: bytes) -> Values:

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 try:
-    from django.template import Context, Engine, Library, Node, TemplateSyntaxError
+    from django.template import (
+        Context,
+        Engine,
+        Library,
+        Node,
+        Template,
+        TemplateSyntaxError,
+    )
 
     from channelshim.appengine.ext.webapp import django_settings
 except ImportError as error:  # pragma: no cover -- the lane without the extra
@@ -20,7 +27,13 @@ except ImportError as error:  # pragma: no cover -- the lane without the extra
         "pip install 'channelshim[django]'"
     ) from error
 
-__all__ = ["create_template_register", "load", "register_template_library", "render"]
+__all__ = [
+    "Template",
+    "create_template_register",
+    "load",
+    "register_template_library",
+    "render",
+]
 
 _libraries: list[str] = []
 

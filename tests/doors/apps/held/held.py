@@ -60,6 +60,12 @@ def pieces(query, body):
     yield b"never"
 
 
+def stream():
+    for _ in range(10):
+        yield b"piece"
+        time.sleep(0.05)
+
+
 def free(query, body):
     _free.set()
     return b"freed"
@@ -125,6 +131,9 @@ PAGES = {
 
 
 def app(environ, start_response):
+    if environ["PATH_INFO"] == "/stream":
+        start_response("200 OK", [])
+        return stream()
     if environ["PATH_INFO"] == "/pieces":
         start_response("200 OK", [])
         return pieces(None, None)

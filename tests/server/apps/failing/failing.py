@@ -192,6 +192,8 @@ def kill(query, start_response):
         "odd": Odd,
         "generator-exit": GeneratorExit,
         "value": ValueError,
+        "cancelled": OddCancel,
+        "memory": MemoryError,
     }[query["how"][0]]
     killed = []
     for thread in threading.enumerate():

@@ -1,0 +1,1 @@
+"""google.appengine.ext.appstats: importable; nothing is recorded."""

@@ -1,0 +1,1 @@
+"""What google.appengine.ext.deferred lacks: `deferred.handler`."""

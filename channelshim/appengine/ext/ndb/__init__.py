@@ -1,0 +1,1 @@
+"""What google.appengine.ext.ndb lacks."""

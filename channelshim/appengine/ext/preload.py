@@ -1,0 +1,1 @@
+"""google.appengine.ext.preload: importable; modules are loaded when they are needed."""

@@ -1,0 +1,169 @@
+"""Files to sockets: by the kernel where it can, in pieces otherwise.
+
+Theory. The kernel copies from the file's cache to the socket (`sendfile`), which is
+several times as fast as reading and writing, and Python holds none of the bytes. The
+socket is the transport's, which does not know of it: so nothing else may be on its way.
+It is used only when the transport's buffer is empty, and meanwhile nobody else writes
+to the connection, since the next answer begins after this one is complete. A reader who
+falls behind is told to the protocol, as its transport would.
+
+`sendfile` waits for the disk, and the loop with it. So a part is sent only once the
+kernel says that its ends are in its cache; a thread reads it before otherwise. The
+cache may lose it in between, or have a hole: then the loop waits for one part, a
+megabyte, once.
+
+Explored by tests/server/test_files.py against the plain way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Final
+
+from channelshim.kernel import sockets
+from channelshim.runtime.file_pieces import FilePieces, read_cached
+from channelshim.server.response import Response
+from channelshim.server.response_bytes import Headers
+
+PART_BYTES: Final = 1 << 20
+"""Sent in one call: some 0.2 ms of the loop."""
+
+
+class FileSender:
+    """Sends one answer whose body is a file.
+
+    Args:
+        response: of the request.
+        file: the body; closed by the caller.
+    """
+
+    def __init__(self, response: Response, file: FilePieces) -> None:
+        self._response = response
+        self._connection = response.connection
+        self._pieces = file
+        self._file = self._offset = -1
+        # None in the plain way.
+        self._socket: socket.socket | None = None
+
+    def begin(self, status: int, headers: Headers) -> bool:
+        """Send the head; return False when there is nothing more to send.
+
+        Args:
+            status: the code.
+            headers: the file's length among them.
+        """
+        place = self._pieces.place()
+        if place is None or not _is_direct(self._response):
+            return self._response.begin_pieces(status, headers)
+        self._file, self._offset = place
+        # The loop lets nobody else watch a transport's own descriptor.
+        number = os.dup(sockets.descriptor(self._connection.transport))
+        self._socket = socket.socket(fileno=number)
+        return self._response.begin_pieces(status, headers, self._send_head)
+
+    def _send_head(self, head: bytes) -> None:
+        """Send the head, together with the first bytes of the file."""
+        assert self._socket is not None
+        sent = 0
+        try:
+            flags = socket.MSG_DONTWAIT | getattr(socket, "MSG_MORE", 0)
+            sent = self._socket.send(head, flags)
+        except OSError:
+            # The transport finds out what it is.
+            pass
+        self._connection.transport.count(sent)
+        if sent < len(head):
+            self._connection.transport.write(head[sent:])
+            self.close()
+
+    async def send(self) -> None:
+        """Send the file, and end the answer."""
+        self._response.cycle.flow.resume_reading()
+        if self._socket is None:
+            await self._send_pieces()
+        else:
+            await self._send_directly(self._socket)
+
+    async def _send_pieces(self) -> None:
+        """Send it as any other answer in pieces; a thread waits for its disk."""
+        response = self._response
+        loop = asyncio.get_running_loop()
+        while not response.is_gone:
+            await response.drain()
+            piece = await loop.run_in_executor(None, next, self._pieces, b"")
+            if not piece:
+                response.end_pieces()
+                return
+            if not response.send_piece(piece):
+                return
+
+    async def _send_directly(self, peer: socket.socket) -> None:
+        response = self._response
+        loop = asyncio.get_running_loop()
+        end = self._offset + self._pieces.length
+        while self._offset < end and not response.is_gone:
+            part_end = min(self._offset + PART_BYTES, end)
+            if not self._is_cached(part_end):
+                await loop.run_in_executor(None, self._read, part_end)
+            await self._send_part(peer.fileno(), part_end)
+        if not response.is_gone:
+            response.end_pieces()
+
+    async def _send_part(self, peer: int, end: int) -> None:
+        """Send up to an offset, each time that the socket takes more."""
+        loop = asyncio.get_running_loop()
+        self._connection.pause_writing()
+        loop.add_writer(peer, self._send_some, peer, end)
+        try:
+            self._send_some(peer, end)
+            # Resumed at the end, or when the peer has hung up.
+            await self._response.drain()
+        finally:
+            loop.remove_writer(peer)
+
+    def _send_some(self, peer: int, end: int) -> None:
+        if self._offset == end or self._response.is_gone:
+            self._connection.resume_writing()
+            return
+        try:
+            count = os.sendfile(peer, self._file, self._offset, end - self._offset)
+        except BlockingIOError:
+            return
+        except OSError:
+            # The peer has hung up; the transport hears of it too.
+            count = -1
+        if count <= 0:
+            self._response.break_off("" if count else "its file became shorter")
+            self._connection.resume_writing()
+            return
+        self._offset += count
+        self._connection.transport.count(count)
+        self._response.note_sent(count)
+        if self._offset == end:
+            self._connection.resume_writing()
+
+    def _is_cached(self, end: int) -> bool:
+        ends = (self._offset, end - 1)
+        return all(read_cached(self._file, 1, at) for at in ends)
+
+    def _read(self, end: int) -> None:
+        """Have the kernel read a part. In a thread."""
+        os.pread(self._file, end - self._offset, self._offset)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def _is_direct(response: Response) -> bool:
+    transport = response.connection.transport
+    return (
+        hasattr(os, "sendfile")
+        and response.method != "HEAD"
+        and transport.get_write_buffer_size() == 0
+        and not response.is_gone
+    )

@@ -1,0 +1,234 @@
+"""Several modules of one folder, served by one command as the old server did."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channelshim.composition.reading import read_named
+from channelshim.errors import ConfigurationError
+from tests.lanes import timeout_factor
+from tests.servers import Server, Servers
+
+MAIN = """\
+import json, os
+import webapp2
+from google.appengine.api import memcache, modules, taskqueue
+
+
+class Page(webapp2.RequestHandler):
+    def get(self):
+        names = modules.get_modules()
+        self.response.write(json.dumps({
+            "module": modules.get_current_module_name(),
+            "version": os.environ["CURRENT_VERSION_ID"].split(".")[0],
+            "modules": names,
+            "versions": [modules.get_versions(name) for name in names],
+            "hosts": [modules.get_hostname(name) for name in names],
+            "mine": os.environ.get("MINE"),
+            "host": os.environ["DEFAULT_VERSION_HOSTNAME"],
+        }))
+
+
+class Add(webapp2.RequestHandler):
+    def get(self):
+        taskqueue.add(url="/run", target=str(self.request.get("target")) or None,
+                      queue_name=str(self.request.get("queue", "default")))
+
+
+class Run(webapp2.RequestHandler):
+    def post(self):
+        memcache.set("ran in", modules.get_current_module_name())
+
+    def get(self):
+        self.response.write(json.dumps(memcache.get("ran in")))
+
+
+app = webapp2.WSGIApplication([("/add", Add), ("/run", Run), ("/.*", Page)])
+"""
+
+HANDLERS = "handlers:\n- url: /.*\n  script: main.app\n"
+HEAD = "application: shop\nruntime: python27\nthreadsafe: true\n"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "main.py").write_text(MAIN)
+    (folder / "app.yaml").write_text(f"{HEAD}version: v7\n{HANDLERS}")
+    (folder / "worker.yaml").write_text(
+        f"{HEAD}module: worker\nversion: w1\nenv_variables:\n  MINE: yes it is\n"
+        f"{HANDLERS}"
+    )
+    (folder / "dispatch.yaml").write_text(
+        'dispatch:\n- url: "*/work/*"\n  module: worker\n'
+    )
+    (folder / "queue.yaml").write_text(
+        "queue:\n- name: heavy\n  rate: 9/s\n  target: worker\n"
+    )
+    return folder
+
+
+def ask(port: int, path: str) -> Any:
+    connection = http.client.HTTPConnection(
+        "localhost", port, timeout=20 * timeout_factor()
+    )
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200, (answer.status, body)
+        return json.loads(body) if body else None
+    finally:
+        connection.close()
+
+
+def ports(running: Server, wait_until: Callable[..., Any]) -> list[int]:
+    """Return the port of each listener, in the order of the lines that say so."""
+    wait_until(lambda: "Press Ctrl-C" in running.output)
+    found = re.findall(r"running at \S+:(\d+)/", running.output)
+    return [int(port) for port in found]
+
+
+def test_each_module_has_a_port(
+    server: Servers, app: Path, wait_until: Callable[..., Any]
+) -> None:
+    running = server(app / "app.yaml", str(app / "worker.yaml"))
+    first, second = ports(running, wait_until)
+    own, other = ask(first, "/"), ask(second, "/work/x")
+    assert (own["module"], own["version"], own["mine"]) == ("default", "v7", None)
+    assert (other["module"], other["version"]) == ("worker", "w1")
+    assert other["mine"] == "yes it is"
+    assert own["modules"] == other["modules"] == ["default", "worker"]
+    assert own["versions"] == [["v7"], ["w1"]]
+    assert own["hosts"] == [f"localhost:{first}", f"localhost:{second}"]
+    assert "module worker is running at" in running.output
+
+
+def test_rules_of_dispatch_yaml_have_the_first_port(
+    server: Servers, app: Path, wait_until: Callable[..., Any]
+) -> None:
+    files = [str(app / name) for name in ("worker.yaml", "dispatch.yaml")]
+    running = server(app / "app.yaml", *files)
+    rules, first, second = ports(running, wait_until)
+    found = [ask(rules, path)["module"] for path in ("/", "/work/x", "/work")]
+    assert found == ["default", "worker", "default"]
+    assert ask(first, "/work/x")["module"] == "default"
+    assert ask(second, "/")["module"] == "worker"
+
+
+@pytest.mark.parametrize(
+    ("query", "module"),
+    [
+        ("", "default"),
+        ("?target=worker", "worker"),
+        ("?target=w1.worker", "worker"),
+        ("?target=v7", "default"),
+        ("?target=nobody", "default"),
+        ("?queue=heavy", "worker"),
+    ],
+)
+def test_tasks_run_in_their_target(
+    server: Servers,
+    app: Path,
+    wait_until: Callable[..., Any],
+    query: str,
+    module: str,
+) -> None:
+    running = server(app / "app.yaml", str(app / "worker.yaml"))
+    first = ports(running, wait_until)[0]
+    ask(first, f"/add{query}")
+    assert wait_until(lambda: ask(first, "/run")) == module
+
+
+def test_task_without_a_target_runs_where_it_was_added(
+    server: Servers, app: Path, wait_until: Callable[..., Any]
+) -> None:
+    running = server(app / "app.yaml", str(app / "worker.yaml"))
+    first, second = ports(running, wait_until)
+    ask(second, "/add")
+    assert wait_until(lambda: ask(first, "/run")) == "worker"
+
+
+def test_target_that_is_not_served_comes_to_the_app(
+    server: Servers, app: Path, wait_until: Callable[..., Any]
+) -> None:
+    running = server(app)
+    ask(running.port, "/add?target=worker")
+    assert wait_until(lambda: ask(running.port, "/run")) == "default"
+    assert "no module or version worker runs here" in running.output
+
+
+def test_yaml_file_of_any_name_is_served(server: Servers, app: Path) -> None:
+    (app / "app.yaml").rename(app / "staging.yaml")
+    running = server(app / "staging.yaml")
+    assert ask(running.port, "/")["version"] == "v7"
+
+
+def test_modules_survive_a_reload(
+    server: Servers, app: Path, wait_until: Callable[..., Any]
+) -> None:
+    running = server(app / "app.yaml", str(app / "worker.yaml"))
+    first, second = ports(running, wait_until)
+    (app / "main.py").write_text(MAIN.replace('"mine"', '"new"'))
+    wait_until(lambda: "new" in ask(second, "/"))
+    assert "new" in ask(first, "/")
+    assert ask(second, "/")["module"] == "worker"
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (["app.yaml", "other/app.yaml"], "is in another folder than"),
+        (["app.yaml", "app.yaml"], "are both the module default"),
+        (["app.yaml", "new.yaml"], "the modules of one server are in one Python"),
+        (["app.yaml", "gone.yaml"], "there is no file"),
+        (["dispatch.yaml", "queue.yaml"], "no app is named"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(
+    app: Path, files: list[str], sentence: str
+) -> None:
+    other = app / "other"
+    other.mkdir()
+    (other / "app.yaml").write_text(f"{HEAD}module: other\n{HANDLERS}")
+    (app / "new.yaml").write_text(f"runtime: python312\nmodule: new\n{HANDLERS}")
+    with pytest.raises(ConfigurationError, match=sentence):
+        read_named([app / name for name in files])
+
+
+def test_both_endings_of_one_file_are_refused(app: Path) -> None:
+    (app / "app.yml").write_text(f"{HEAD}{HANDLERS}")
+    with pytest.raises(ConfigurationError, match=r"both app\.yaml and app\.yml"):
+        read_named([app])
+
+
+def test_the_shorter_ending_does_as_well(app: Path) -> None:
+    for stem in ("app", "queue"):
+        (app / f"{stem}.yaml").rename(app / f"{stem}.yml")
+    read = read_named([app])
+    assert read.config is not None
+    assert read.config.version == "v7"
+    assert read.queues.find("heavy") is not None
+
+
+@pytest.mark.parametrize(
+    "cron", [b"# t\xe4glich\n", b"- url: /x\n", b"cron:\n- url: /x\n  schedule: no\n"]
+)
+def test_broken_cron_yaml_is_one_warning_while_cron_is_off(
+    app: Path, cron: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (app / "cron.yaml").write_bytes(cron)
+    assert read_named([app]).cron.jobs == ()
+    (record,) = caplog.records
+    assert "cron jobs are off, and could not run: " in record.getMessage()
+    assert "cron.yaml" in record.getMessage()
+    with pytest.raises(ConfigurationError, match=r"cron\.yaml"):
+        read_named([app], runs_cron=True)

@@ -1,0 +1,277 @@
+"""What is read of one connection: a request at a time, in order, a little in a turn."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from channelshim.server import http_protocol
+from channelshim.server.http_protocol import HttpProtocol, for_server
+from channelshim.transports.connection_table import ConnectionTable
+from tests.server.plain_site import (
+    ACCEPTED,
+    PlainSite,
+    masked,
+    until,
+    until_end,
+)
+
+PING = 9
+
+
+def get(path: str, *headers: str) -> bytes:
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""]
+    return "\r\n".join(lines).encode("ascii")
+
+
+# --- On sockets -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("behind", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"\0", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (get("/x", "X: " + "x" * 70_000), b"431"),
+        (get("/x", "Transfer-Encoding: gzip"), b"501"),
+    ],
+)
+def test_refusal_does_not_overtake_the_answer_before_it(
+    site: PlainSite, behind: bytes, status: bytes
+) -> None:
+    with site.raw(get("/wait") + behind) as peer:
+        # The gate of another request opens while this one waits for it.
+        while site.ask("/go")[0] == 200:
+            peer.settimeout(0.1)
+            try:
+                first = peer.recv(65536)
+                break
+            except TimeoutError:
+                pass
+        peer.settimeout(10)
+        answers = first + until_end(peer)
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200", status]
+
+
+def test_what_is_behind_an_upgrade_to_another_protocol_is_answered(
+    site: PlainSite,
+) -> None:
+    h2c = get("/seen", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c")
+    with site.raw(h2c * 3 + get("/closed", "Connection: close")) as peer:
+        answers = until_end(peer)
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200"] * 4
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        ("Content-Length: 5", b"hello"),
+        ("Transfer-Encoding: chunked", b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"),
+    ],
+)
+def test_body_of_an_upgrade_that_is_not_taken_is_read(
+    site: PlainSite, framing: str, body: bytes
+) -> None:
+    head = get("/echo", "Connection: Upgrade", "Upgrade: h2c", framing)
+    sent = head.replace(b"GET", b"POST") + body
+    with site.raw(sent * 2 + get("/closed", "Connection: close")) as peer:
+        answers = until_end(peer)
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200"] * 3
+    assert answers.count(b"\r\n\r\nhello") == 2
+
+
+def test_lines_of_connection_count_together(site: PlainSite) -> None:
+    sent = site.handshake(site.token("ann")).replace(
+        b"Connection: Upgrade", b"Connection: Upgrade\r\nConnection: keep-alive"
+    )
+    with site.raw(sent + masked(PING, b"hi")) as peer:
+        assert ACCEPTED in until(peer, b"\x8a\x02hi")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        (b"GET", b"POST", b"405"),
+        (b"HTTP/1.1", b"HTTP/1.0", b"400"),
+        (b"Upgrade: websocket", b"Upgrade: websocket\r\nSec-WebSocket-Key: x", b"400"),
+    ],
+)
+def test_handshake_is_as_the_rfc_says(
+    site: PlainSite, old: bytes, new: bytes, status: bytes
+) -> None:
+    sent = site.handshake(site.token("ann")).replace(old, new, 1)
+    with site.raw(sent) as peer:
+        answer = until_end(peer)
+    assert answer.split()[1] == status
+    assert (b"\r\nAllow: GET\r\n" in answer) == (status == b"405")
+
+
+def test_answer_that_comes_before_its_body_is_seen(site: PlainSite) -> None:
+    body = b"x" * (8 << 20)
+    length = f"Content-Length: {len(body)}"
+    with site.raw(get("/echo", length).replace(b"GET", b"POST")) as peer:
+        # All of it, as most clients do, before the answer is looked at.
+        peer.sendall(body)
+        answer = until_end(peer)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close\r\n" in answer
+
+
+# --- In turns -------------------------------------------------------------------------
+
+
+class Transport:
+    """Takes what a socket would, and notes whether it is read."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.is_reading = True
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        self.is_reading = False
+
+    def resume_reading(self) -> None:
+        self.is_reading = True
+
+
+class Connection:
+    """A protocol of our own on a transport of the test's.
+
+    Attributes:
+        waiting: requests that were begun, to be answered by `answer`.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+        self.paths: list[str] = []
+
+        def begin(connection: Any, cycle: Any) -> None:
+            if not (cycle.more_body or cycle.waiting_for_100_continue):
+                self.waiting.append(cycle)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        self.table = ConnectionTable()
+        config = uvicorn.Config(
+            app, http=for_server(None, begin, self.table), log_config=None
+        )
+        config.load()
+        made: Any = config.http_protocol_class
+        self.protocol: HttpProtocol = made(
+            config=config, server_state=ServerState(), app_state={}
+        )
+        self.transport = Transport()
+        taken: Any = self.transport
+        self.protocol.connection_made(taken)
+
+    def answer(self) -> None:
+        """Answer the request that waits."""
+        cycle = self.waiting.pop(0)
+        self.paths.append(cycle.scope["path"])
+        cycle.response_started = cycle.response_complete = True
+        cycle.on_response()
+
+    @property
+    def unparsed_bytes(self) -> int:
+        return len(self.protocol._unparsed) - self.protocol._parsed_bytes
+
+
+def on_a_loop(test: Callable[[Connection], Coroutine[Any, Any, None]]) -> Any:
+    """Run a test with a connection of its own."""
+
+    def run() -> None:
+        async def bounded() -> None:
+            await test(Connection())
+
+        asyncio.run(bounded())
+
+    run.__name__ = test.__name__
+    return run
+
+
+@on_a_loop
+async def test_requests_wait_unparsed_behind_the_first(connection: Connection) -> None:
+    requests = [get(f"/{number}") for number in range(1000)]
+    connection.protocol.data_received(b"".join(requests))
+    assert not connection.transport.is_reading
+    for number in range(1000):
+        assert [cycle.scope["path"] for cycle in connection.waiting] == [f"/{number}"]
+        assert not connection.protocol.pipeline
+        left = sum(map(len, requests[number + 1 :]))
+        assert connection.unparsed_bytes == left or not left
+        connection.answer()
+        # The next one is another turn's.
+        assert not connection.waiting
+        await asyncio.sleep(0)
+    assert connection.transport.is_reading
+
+
+@on_a_loop
+async def test_read_that_was_under_way_is_kept(connection: Connection) -> None:
+    connection.protocol.data_received(get("/a"))
+    connection.protocol.data_received(get("/b")[:10])
+    connection.protocol.data_received(get("/b")[10:] + get("/c"))
+    for _ in range(3):
+        connection.answer()
+        await asyncio.sleep(0)
+    assert connection.paths == ["/a", "/b", "/c"]
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        CHUNKED + b"1\r\nx\r\n" * 40_000,
+        b"\r\n" * 120_000,
+        b"\r\n" + b"\r\n\r\n" * 60_000,
+    ],
+    ids=["chunks", "lines", "more lines"],
+)
+def test_little_is_parsed_in_a_turn(flood: bytes) -> None:
+    @on_a_loop
+    async def run(connection: Connection) -> None:
+        connection.protocol.data_received(flood)
+        left = len(flood)
+        turns = 0
+        while connection.protocol._unparsed:
+            assert not connection.transport.is_reading
+            assert left - connection.unparsed_bytes <= http_protocol.TURN_BYTES + 256
+            left = connection.unparsed_bytes
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= len(flood) // http_protocol.TURN_BYTES - 1
+
+    run()
+
+
+@on_a_loop
+async def test_body_is_charged_until_it_is_whole(connection: Connection) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+    connection.protocol.data_received(head + b"x" * 40_000)
+    connection.protocol.data_received(b"x" * 50_000)
+    assert len(connection.table.bodies) == 1
+    assert connection.table.bodies.charged_bytes >= 50_000
+    connection.protocol.data_received(b"x" * 10_000)
+    assert connection.table.bodies.charged_bytes == 0
