@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, timezone
 from typing import Final
 
 from channelshim.errors import ConfigurationError
@@ -94,22 +94,24 @@ class Interval:
         Without a window that is one interval later: the first one counts from the
         server's start.
         """
+        # In UTC: an hour is an hour, also when the clocks are changed in it.
+        return self._next_run(after).astimezone(after.tzinfo)
+
+    def _next_run(self, after: datetime) -> datetime:
         step = timedelta(seconds=self.seconds)
+        now = after.astimezone(timezone.utc)
         if self.start is None or self.end is None:
-            return after + step
+            return now + step
         # The window that began yesterday may reach past midnight.
         for offset in (-1, 0):
-            first = _at(after, self.start, offset)
-            last = _at(after, self.end, offset + (self.end <= self.start))
+            first = _instant(_at(after, self.start, offset))
+            last = _instant(_at(after, self.end, offset + (self.end <= self.start)))
             run = first
-            if after >= first:
-                passed = (
-                    after.replace(tzinfo=None) - first.replace(tzinfo=None)
-                ) // step
-                run = first + (passed + 1) * step
+            if now >= first:
+                run = first + ((now - first) // step + 1) * step
             if run <= last:
                 return run
-        return _at(after, self.start, 1)
+        return _instant(_at(after, self.start, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +135,19 @@ class Times:
     def next_run(self, after: datetime) -> datetime:
         """Return the first run after a moment; keeps its time zone.
 
+        A time that the clocks leave out is no run, one that they have twice is two.
+
         Raises:
             ConfigurationError: there is none within years, as for the 31st of
                 February.
         """
         for offset in range(_SEARCHED_DAYS):
             run = _at(after, self.at, offset)
-            if run > after and self._has(run):
-                return run
+            if not self._has(run) or not _exists(run):
+                continue
+            for each in (run, run.replace(fold=1)):
+                if each.timestamp() > after.timestamp():
+                    return each
         raise ConfigurationError("this schedule has no day to run on")
 
     def _has(self, day: datetime) -> bool:
@@ -161,6 +168,22 @@ def _at(moment: datetime, at: time, offset_days: int) -> datetime:
     """Return a time of day, so many days after a moment's day."""
     day = moment.date() + timedelta(days=offset_days)
     return datetime.combine(day, at, tzinfo=moment.tzinfo)
+
+
+def _exists(moment: datetime) -> bool:
+    """Return whether the clocks show this time on its day."""
+    shown = moment.astimezone(timezone.utc).astimezone(moment.tzinfo)
+    return shown.replace(tzinfo=None) == moment.replace(tzinfo=None)
+
+
+def _instant(moment: datetime) -> datetime:
+    """Return in UTC when the clocks first show this time, or would have gone past it.
+
+    Source: SDK 1.9.88, cron/groctimespecification.py, _CombineDateAndTime.
+    """
+    while not _exists(moment):
+        moment += timedelta(minutes=1)
+    return moment.astimezone(timezone.utc)
 
 
 def parse_schedule(text: str) -> Schedule:

@@ -17,9 +17,11 @@ from channelshim.compat import (
     legacy_text,
     legacy_unittest,
     legacy_webob,
+    mail_headers,
     ndb_marks,
     ndb_tuning,
     old_library_names,
+    search_facets,
     tracebacks,
     upload_guard,
     wsgi_wrapping,
@@ -219,6 +221,18 @@ PATCHES: Final[tuple[Patch, ...]] = (
     *(
         Patch(module, function, _MESSAGES, _ALWAYS)
         for module, function in legacy_text.message_changes()
+    ),
+    Patch(
+        f"{_GOOGLE}.api.mail",
+        mail_headers.join_as_before,
+        "one blank where an incoming mail's encoded name ends",
+        _SDK,
+    ),
+    Patch(
+        f"{_GOOGLE}.api.search.stub.simple_facet",
+        search_facets.label_ranges,
+        "FacetRequest with ranges",
+        _SDK,
     ),
     # A package has names of its own for what its module defines, and may be there.
     Patch(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from channelshim.contracts.cache import Cache
 from channelshim.contracts.entities import Entities
 from channelshim.contracts.identity import User
+from channelshim.contracts.search import SearchIndexes
 from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import PullTasks, Tasks
+
+BLOBS_FOLDER: Final = "blobs"
+"""Below the store's folder: the files of blobs, whose facts are entities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,10 @@ class Store(Protocol):
     @property
     def cache(self) -> Cache:
         """memcache's values."""
+
+    @property
+    def search(self) -> SearchIndexes:
+        """The documents of the search service."""
 
     @property
     def accounts(self) -> Accounts:

@@ -106,10 +106,10 @@ class CronScheduler:
         while self._wait_until(run.timestamp()):
             started_at = self._clock.time()
             status = self._run(job)
-            next_run = job.schedule.next_run(max(run, self._now(zone)))
+            next_run = job.schedule.next_run(_later(run, self._now(zone)))
             if not _is_success(status):
                 self._retry(job, started_at, next_run)
-            run = job.schedule.next_run(max(run, self._now(zone)))
+            run = job.schedule.next_run(_later(run, self._now(zone)))
 
     def _run(self, job: CronJob) -> int:
         with self._deadlines.limit(self._deadline_seconds):
@@ -141,6 +141,11 @@ class CronScheduler:
                 return True
             self._stop.wait(min(rest, _LONGEST_WAIT_SECONDS))
         return False
+
+
+def _later(one: datetime, other: datetime) -> datetime:
+    """Return the later of two moments of one zone, which compare by their clocks."""
+    return max(one, other, key=datetime.timestamp)
 
 
 def _is_success(status: int) -> bool:

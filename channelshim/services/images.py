@@ -38,6 +38,14 @@ def make_images_service() -> Any:
             raise apiproxy_errors.ApplicationError(error.IMAGE_TOO_LARGE)
         return image
 
+    # EXIF's orientations that exchange width and height.
+    turns = {
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+
     class ImagesService(images_stub.ImagesServiceStub):  # type: ignore[misc]
         """Google's, corrected: it gives addresses without the server's name, cuts off
         what a quarter turn puts outside, since Pillow no longer makes room, and
@@ -61,6 +69,12 @@ def make_images_service() -> Any:
             if transform.rotate < 0 or transform.rotate % 90:
                 return super()._Rotate(image, transform)
             return image.rotate(-transform.rotate, expand=True)
+
+        def _CorrectOrientation(self, image: Any, orientation: int) -> Any:
+            turn = turns.get(orientation)
+            if turn is None:
+                return super()._CorrectOrientation(image, orientation)
+            return image.transpose(turn)
 
         def _Dynamic_GetUrlBase(self, request: Any, response: Any) -> None:
             super()._Dynamic_GetUrlBase(request, response)

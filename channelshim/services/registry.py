@@ -19,7 +19,7 @@ from channelshim.contracts.broker import Broker
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import Login
 from channelshim.contracts.modules import RunningModule
-from channelshim.contracts.store import Store
+from channelshim.contracts.store import BLOBS_FOLDER, Store
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.executions import Executions
 
@@ -52,7 +52,7 @@ class Needs:
     Attributes:
         application_id: without partition.
         directory: of the app; index.yaml is read there.
-        store_directory: blobs, mails and the search index go below it.
+        store_directory: blobs and mails go below it.
         queues: queue.yaml.
         clock: the time.
         login: makes the URLs of the users service.
@@ -89,7 +89,7 @@ def _app_identity(needs: Needs) -> Any:
 def _blobstore(needs: Needs) -> Any:
     from channelshim.services.blobstore import BlobstoreService
 
-    return BlobstoreService(needs.store_directory / "blobs")
+    return BlobstoreService(needs.store_directory / BLOBS_FOLDER)
 
 
 def _capabilities(needs: Needs) -> Any:
@@ -162,7 +162,9 @@ def _modules(needs: Needs) -> Any:
 def _search(needs: Needs) -> Any:
     from channelshim.services.search import make_search_service
 
-    return make_search_service(needs.store_directory)
+    return make_search_service(
+        needs.backing().store.search, needs.store_directory / "search"
+    )
 
 
 def _system(needs: Needs) -> Any:

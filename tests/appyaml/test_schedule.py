@@ -87,6 +87,56 @@ def test_time_of_day_is_kept_over_a_change_of_clocks() -> None:
     assert found == ["Sun 2015-03-29 09:00", "Mon 2015-03-30 09:00"]
 
 
+# Clocks went forward at 01:00 UTC on 29 March, back at 01:00 UTC on 25 October. The
+# right side is what SDK 1.9.88 answers.
+@pytest.mark.parametrize(
+    ("schedule", "after", "expected"),
+    [
+        ("every 1 hours", "03-28 23:30", "00:30 01:30 02:30"),
+        ("every 30 minutes", "10-24 23:30", "00:00 00:30 01:00 01:30 02:00 02:30"),
+        (
+            "every 1 hours from 00:00 to 06:00",
+            "03-28 22:59",
+            "23:00 00:00 01:00 02:00 03:00 04:00 22:00 23:00",
+        ),
+        (
+            "every 1 hours from 00:00 to 06:00",
+            "10-24 21:59",
+            "22:00 23:00 00:00 01:00 02:00 03:00 04:00 05:00 23:00",
+        ),
+        (
+            "every 1 hours from 02:30 to 05:30",
+            "03-28 20:59",
+            "01:00 02:00 03:00 00:30 01:30",
+        ),
+        (
+            "every 1 hours from 02:30 to 05:30",
+            "10-24 20:59",
+            "00:30 01:30 02:30 03:30 04:30 01:30",
+        ),
+        (
+            "every 6 hours synchronized",
+            "03-28 20:59",
+            "23:00 05:00 11:00 17:00 22:00 04:00",
+        ),
+        ("every 6 hours synchronized", "10-24 20:59", "22:00 04:00 10:00 16:00"),
+        ("every day 02:30", "03-27 20:59", "01:30 00:30 00:30"),
+        ("every day 02:30", "10-23 20:59", "00:30 00:30 01:30 01:30"),
+    ],
+)
+def test_runs_over_a_change_of_clocks(schedule: str, after: str, expected: str) -> None:
+    moment = datetime.fromisoformat(f"2015-{after}").replace(tzinfo=timezone.utc)
+    moment = moment.astimezone(ZoneInfo("Europe/Berlin"))
+    found = []
+    for _ in expected.split():
+        later = parse_schedule(schedule).next_run(moment)
+        assert later.timestamp() > moment.timestamp()
+        assert later.tzinfo is moment.tzinfo
+        moment = later
+        found.append(moment.astimezone(timezone.utc).strftime("%H:%M"))
+    assert found == expected.split()
+
+
 def test_day_that_comes_too_seldom_is_refused() -> None:
     schedule = Times(time(9, 0), weekdays=frozenset())
     with pytest.raises(ConfigurationError, match="no day"):

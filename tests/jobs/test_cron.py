@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -204,3 +205,39 @@ def test_nothing_that_is_raised_ends_a_job(
     scheduler.stop(10)
     assert threads.restarts()
     assert threads.running() == {}
+
+
+class TurnedClock:
+    """Five minutes before clocks go back in Berlin, then as FastClock."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def time(self) -> float:
+        return 1_445_734_500 + (time.monotonic() - self._started) * 36_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def test_job_runs_as_often_in_the_hour_that_comes_twice(
+    wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron, "_LONGEST_WAIT_SECONDS", 0.01)
+    clock = TurnedClock()
+    at: list[float] = []
+
+    class Noting(App):
+        def dispatch(self, request: InternalRequest) -> InternalResponse:
+            at.append(clock.time())
+            return super().dispatch(request)
+
+    config = parse_cron(
+        "cron:\n- url: /a\n  schedule: every 10 minutes\n  timezone: Europe/Berlin\n"
+    )
+    scheduler = CronScheduler(config, Noting(200), clock)
+    scheduler.start()
+    wait_until(lambda: at and at[-1] > 1_445_734_500 + 7_200)
+    scheduler.stop(10)
+    # Never two within ten minutes: a job that is late makes the next one no earlier.
+    assert all(later - one >= 600 for one, later in pairwise(at))

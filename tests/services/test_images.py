@@ -70,6 +70,33 @@ def test_image_is_changed(
     assert level[2] < 60
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photo_is_set_upright_and_stays_whole(orientation: int) -> None:
+    from google.appengine.api import images
+    from PIL import Image, ImageOps
+
+    made = Image.new("RGB", (40, 20), "red")
+    made.paste("blue", (20, 0, 40, 20))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = io.BytesIO()
+    made.save(photo, "JPEG", exif=exif, quality=95)
+
+    def use() -> bytes:
+        image = images.Image(photo.getvalue())
+        image.set_correct_orientation(images.CORRECT_ORIENTATION)
+        image.rotate(0)
+        return image.execute_transforms(output_encoding=images.PNG)
+
+    def look(image: Any) -> tuple[Any, ...]:
+        width, height = image.size
+        corners = [(2, 2), (width - 3, height - 3)]
+        return image.size, [image.convert("RGB").getpixel(c)[0] > 128 for c in corners]
+
+    upright = ImageOps.exif_transpose(Image.open(photo))
+    assert look(Image.open(io.BytesIO(in_request(use)))) == look(upright)
+
+
 def test_image_tells_its_size_and_is_changed_in_steps() -> None:
     from google.appengine.api import images
     from PIL import Image

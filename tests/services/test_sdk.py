@@ -75,6 +75,14 @@ def test_mail_is_kept_and_the_oldest_forgotten(
     assert subjects == ["two", "three"]
 
 
+def test_log_says_where_a_mail_is_and_not_how_to_send_it(caplog: Any) -> None:
+    with caplog.at_level("INFO"):
+        in_request(lambda: mail.send_mail("a@example.com", "b@example.com", "s", "b"))
+    assert "a mail was not sent but kept as" in caplog.text
+    assert "From: a@example.com" in caplog.text
+    assert "sendmail" not in caplog.text
+
+
 def test_mail_is_whole_and_readable(tmp_path: Path) -> None:
     def send() -> None:
         message = mail.EmailMessage(sender="a@example.com", subject="hé")
@@ -212,7 +220,7 @@ def test_search_finds_and_survives_a_new_stub(tmp_path: Path) -> None:
 
     in_request(put)
     assert in_request(find) == ["d"]
-    install_services(tmp_path)
+    install_services(tmp_path, SqliteStore(tmp_path, values_of_body, takes_lease=False))
     assert in_request(find) == ["d"]
 
 

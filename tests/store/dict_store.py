@@ -43,6 +43,7 @@ from channelshim.contracts.tasks import (
 )
 from channelshim.errors import StorageError
 from channelshim.store.sqlite import cache
+from tests.store.dict_search import DictSearchIndexes, SearchTables
 
 Name = tuple[str, str]
 """A task's queue and name."""
@@ -67,6 +68,7 @@ class Tables:
     ended_logins: dict[str, float] = field(default_factory=dict)
     connected: dict[str, None] = field(default_factory=dict)
     windows: dict[str, bytes] = field(default_factory=dict)
+    search: dict[str, SearchTables] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         names = [each.name for each in dataclasses.fields(self)]
@@ -111,6 +113,7 @@ class DictStore:
         self.tasks = DictTasks(self)
         self.pull_tasks = DictPullTasks(self)
         self.cache = DictCache(self, clock, cache_bytes)
+        self.search = DictSearchIndexes(self.read, self.write)
         self.accounts = DictAccounts(self)
         self.secrets = DictSecrets(self)
         self.journal = DictJournal(self)

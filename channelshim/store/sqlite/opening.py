@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Final
 
 from channelshim.contracts.entities import ValuesOf
+from channelshim.contracts.store import BLOBS_FOLDER
 from channelshim.errors import ConfigurationError
 from channelshim.store.sqlite.database import Synchronous
 from channelshim.store.sqlite.entities import describe
@@ -44,8 +46,8 @@ def open_store(
         directory: made if it is missing.
         values_of: reads a stored body; None for who touches no entities.
         synchronous: "normal" or "full", in any case.
-        is_cleared: delete all entities, having said in the log which; accounts,
-            secrets and the presence journal stay.
+        is_cleared: delete all entities and the files of blobs, having said in the log
+            which; accounts, secrets and the presence journal stay.
 
     Raises:
         ConfigurationError: synchronous is another word.
@@ -53,7 +55,24 @@ def open_store(
     """
     store = SqliteStore(directory, values_of, synchronous=read_synchronous(synchronous))
     if is_cleared:
-        summary = describe(store.entities.summary())
-        _logger.warning("clearing %s of %s", summary, store.database.path)
-        store.entities.clear()
+        _clear(store, directory / BLOBS_FOLDER)
     return store
+
+
+def _clear(store: SqliteStore, blobs: Path) -> None:
+    summary = store.entities.summary()
+    files = sum(path.is_file() for path in blobs.rglob("*"))
+    if not summary and not files:
+        return
+    described = describe(summary)
+    if files:
+        described += f" and {files} file{'' if files == 1 else 's'} of blobs"
+    _logger.warning("clearing %s of %s", described, store.database.path)
+    store.entities.clear()
+    # After what knows of them: nothing may point to a file that is gone.
+    try:
+        shutil.rmtree(blobs)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        _logger.warning("the blobs' files could not be deleted: %s", error)

@@ -113,6 +113,45 @@ CREATE TABLE ended_login (
 ) WITHOUT ROWID
 """
 
+_SEARCH = """
+CREATE TABLE search_index (
+    id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL,
+    UNIQUE (namespace, name)
+);
+CREATE TABLE search_field (
+    id INTEGER PRIMARY KEY, index_id INTEGER NOT NULL, field TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    UNIQUE (index_id, field, kind)
+);
+CREATE TABLE search_document (
+    number INTEGER PRIMARY KEY, index_id INTEGER NOT NULL, document_id TEXT NOT NULL,
+    size INTEGER NOT NULL, terms TEXT NOT NULL, body BLOB NOT NULL,
+    UNIQUE (index_id, document_id)
+);
+CREATE TABLE search_posting (
+    term TEXT NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (term, number)
+) WITHOUT ROWID;
+CREATE TABLE search_number (
+    index_id INTEGER NOT NULL, name TEXT NOT NULL, value REAL NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (index_id, name, value, number)
+) WITHOUT ROWID;
+CREATE INDEX search_number_number ON search_number (number);
+CREATE TABLE search_frequency (
+    number INTEGER NOT NULL, term TEXT NOT NULL, frequency INTEGER NOT NULL,
+    PRIMARY KEY (term, number)
+) WITHOUT ROWID;
+CREATE INDEX search_frequency_number ON search_frequency (number);
+CREATE TABLE search_sort (
+    number INTEGER NOT NULL, field TEXT NOT NULL, text TEXT, value REAL,
+    PRIMARY KEY (number, field)
+) WITHOUT ROWID;
+CREATE TABLE search_state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+INSERT INTO search_state VALUES ('documents', -1)
+"""
+"""FTS5's table is made at the first use: not every SQLite has it."""
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -123,6 +162,7 @@ MIGRATIONS: Final = (
     _TASK_WORKERS,
     _TASK_LEASES,
     _ENDED_LOGINS,
+    _SEARCH,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

@@ -21,6 +21,7 @@ from channelshim.store.sqlite.database import Database, Synchronous, make_privat
 from channelshim.store.sqlite.entities import SqliteEntities
 from channelshim.store.sqlite.lease import Lease
 from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
+from channelshim.store.sqlite.search import SqliteSearchIndexes
 from channelshim.store.sqlite.tasks import SqliteTasks
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
@@ -217,6 +218,7 @@ class SqliteStore:
         self.cache: SqliteCache = SqliteCache(
             database, clock=clock, maximum_bytes=cache_bytes
         )
+        self.search: SqliteSearchIndexes = SqliteSearchIndexes(database)
         self.accounts: SqliteAccounts = SqliteAccounts(database)
         self.secrets: SqliteSecrets = SqliteSecrets(database)
         self.journal: SqliteJournal = SqliteJournal(database)

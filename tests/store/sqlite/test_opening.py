@@ -46,6 +46,32 @@ def test_clearing_says_what_it_clears_and_keeps_the_rest(tmp_path, caplog):
     store.close()
 
 
+def test_clearing_deletes_the_files_of_blobs(tmp_path, caplog):
+    open_store(tmp_path).close()
+    (tmp_path / "blobs" / "dev~app" / "G").mkdir(parents=True)
+    (tmp_path / "blobs" / "dev~app" / "G" / "Gkey").write_bytes(b"blob")
+    (tmp_path / "mail").mkdir()
+    open_store(tmp_path, is_cleared=True).close()
+    assert "clearing 0 entities (none) and 1 file of blobs" in caplog.text
+    assert not (tmp_path / "blobs").exists()
+    assert (tmp_path / "mail").exists()
+
+
+def test_clearing_of_nothing_says_nothing(tmp_path, caplog):
+    open_store(tmp_path, is_cleared=True).close()
+    open_store(tmp_path, is_cleared=True).close()
+    assert caplog.text == ""
+
+
+def test_blobs_outside_the_store_are_left_alone(tmp_path, caplog):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_bytes(b"blob")
+    open_store(tmp_path / "store").close()
+    (tmp_path / "store" / "blobs").symlink_to(tmp_path / "elsewhere")
+    open_store(tmp_path / "store", is_cleared=True).close()
+    assert (tmp_path / "elsewhere" / "file").exists()
+
+
 def test_summary_in_words():
     assert describe({}) == "0 entities (none)"
     assert describe({("n", "B"): 2, ("", "A"): 1}) == "3 entities (A 1, B 2 in 'n')"
