@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -154,6 +155,8 @@ def test_headers_mean_the_same_whatever_names_came_before(
 ) -> None:
     chance = cases.random()
     application = variables.Application("app")
+    # Each request has a number of its own.
+    monkeypatch.setattr(variables, "_numbers", itertools.repeat(1))
     caches: list[tuple[Any, str, Any]] = [
         (environments, "_MOST_KEYS", environments._keys),
         (guard, "_MAXIMUM_REMEMBERED", guard._harmless),
