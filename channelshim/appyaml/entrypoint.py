@@ -27,6 +27,8 @@ def handlers_of_python3(
 ) -> tuple[Handler, ...]:
     """Return the handlers, with the program in the place of `auto`, and for the rest.
 
+    Handlers that name scripts of their own, in a file without an entrypoint, are all.
+
     Args:
         root: the file's own node.
         handlers: as `handlers:` names them.
@@ -47,6 +49,10 @@ def handlers_of_python3(
         else each
         for each in handlers
     ]
+    scripts = [each.target for each in handlers if each.kind == config.SCRIPT]
+    if scripts and AUTO not in scripts and not entrypoint:
+        # Written as for Python 2.7: what no handler names has no answer there.
+        return tuple(named)
     url = Node(root.path, root.line, "/.*")
     rest = Handler(
         url="/.*",

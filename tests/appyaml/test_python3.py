@@ -52,3 +52,19 @@ def test_other_runtimes_stay_as_they_are() -> None:
     text = "runtime: python27\nhandlers:\n- url: /x\n  script: main.app\n"
     config = parse_app(text, read=lambda name: None)
     assert [each.url for each in config.handlers] == ["/x"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "targets"),
+    [
+        ("- url: /a\n  script: one.app\n", ["one.app"]),
+        ("- url: /a\n  script: auto\n", ["main.app", "main.app"]),
+        ("- url: /a\n  static_dir: a\n", ["a", "main.app"]),
+    ],
+)
+def test_the_rest_is_the_programs_unless_scripts_are_named(
+    lines: str, targets: list[str]
+) -> None:
+    text = f"runtime: python39\nhandlers:\n{lines}"
+    config = parse_app(text, read=lambda name: None)
+    assert [each.target for each in config.handlers] == targets
