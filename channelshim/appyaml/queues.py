@@ -13,7 +13,7 @@ from channelshim.appyaml.parsing import SECONDS, Warn, parse_period
 
 DEFAULT_QUEUE: Final = "default"
 
-_RATE: Final = re.compile(r"(\d+(?:\.\d*)?)\s*(?:/\s*([smhd]))?")
+_RATE: Final = re.compile(r"(\d{1,9}(?:\.\d*)?)\s*(?:/\s*([smhd]))?", re.ASCII)
 _NAME: Final = re.compile(r"[a-zA-Z0-9-]{1,100}")
 _INERT: Final = frozenset({"acl", "user_email", "writer_email"})
 

@@ -213,7 +213,7 @@ class _Words:
 
     def schedule(self) -> Schedule:
         first = self._next()
-        if first == "every" and self._peek().isdigit():
+        if first == "every" and re.fullmatch(r"\d{1,9}", self._peek(), re.ASCII):
             schedule: Schedule = self._interval()
         elif first == "every":
             schedule = self._times(frozenset())

@@ -146,6 +146,7 @@ class Transport:
     def __init__(self) -> None:
         self.written = b""
         self.is_reading = True
+        self.is_closed = False
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -157,7 +158,16 @@ class Transport:
         return default
 
     def is_closing(self) -> bool:
-        return False
+        return self.is_closed
+
+    def write_eof(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def abort(self) -> None:
+        self.is_closed = True
 
     def pause_reading(self) -> None:
         self.is_reading = False
@@ -170,14 +180,17 @@ class Connection:
     """A protocol of our own on a transport of the test's.
 
     Attributes:
-        waiting: requests that were begun, to be answered by `answer`.
+        begun: all requests that are not answered, their bodies whole or not.
+        waiting: those of them that came whole, to be answered by `answer`.
     """
 
     def __init__(self) -> None:
+        self.begun: list[Any] = []
         self.waiting: list[Any] = []
         self.paths: list[str] = []
 
         def begin(connection: Any, cycle: Any) -> None:
+            self.begun.append(cycle)
             if not (cycle.more_body or cycle.waiting_for_100_continue):
                 self.waiting.append(cycle)
 
@@ -199,7 +212,11 @@ class Connection:
 
     def answer(self) -> None:
         """Answer the request that waits."""
-        cycle = self.waiting.pop(0)
+        self.answer_to(self.waiting.pop(0))
+
+    def answer_to(self, cycle: Any) -> None:
+        """Answer a request, its body whole or not."""
+        self.begun.remove(cycle)
         self.paths.append(cycle.scope["path"])
         cycle.response_started = cycle.response_complete = True
         cycle.on_response()

@@ -204,7 +204,8 @@ def _read_cursor(plan: Plan, cursor: Any) -> Position | None:
     if shape.groups:
         names = names[: shape.groups]
     cursor_values = {each.property_name: each.value for each in place.index_value}
-    extra = sorted(set(cursor_values).difference(names))
+    # A name that is no UTF-8 comes as bytes.
+    extra = sorted(map(str, set(cursor_values).difference(names)))
     if shape.groups and place.HasField("key"):
         extra.append(KEY)
     check(not extra, f"Cursor does not match query: extra value {', '.join(extra)}")

@@ -46,11 +46,20 @@ _GAIA_ID_FORMAT = struct.Struct(">Q")
 
 
 def elements_of(elements: Any) -> list[ordering.PathElement]:
-    """Return the elements of a Path or ReferenceValue as the store takes them."""
-    return [
-        (element.type, element.name if element.HasField("name") else element.id)
-        for element in elements
-    ]
+    """Return the elements of a Path or ReferenceValue as the store takes them.
+
+    Raises:
+        ApplicationError: BAD_REQUEST; a kind or name is no UTF-8, which protocol
+            buffers hand over as bytes. Cursors and keys come from anybody.
+    """
+    read = []
+    for element in elements:
+        kind = element.type
+        identifier = element.name if element.HasField("name") else element.id
+        if isinstance(kind, bytes) or isinstance(identifier, bytes):
+            datastore_stub_util.Check(False, "a key's kinds and names must be UTF-8")
+        read.append((kind, identifier))
+    return read
 
 
 def key_of(reference: Any) -> EntityKey:
