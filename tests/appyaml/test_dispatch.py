@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channelshim.appyaml.dispatch import DispatchConfig, parse_dispatch
+from channelshim.appyaml.dispatch import DispatchConfig, DispatchRule, parse_dispatch
 from channelshim.errors import ConfigurationError
 
 TEXT = """
@@ -67,3 +67,7 @@ def test_empty_file_has_no_rules() -> None:
 def test_wrong_rule_is_named(text: str, part: str) -> None:
     with pytest.raises(ConfigurationError, match=part):
         parse_dispatch(text)
+
+
+def test_rule_that_was_made_by_hand_matches_nothing_without_an_address() -> None:
+    assert not DispatchRule("no address", "one").matches("localhost", "/")

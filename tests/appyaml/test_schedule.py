@@ -246,3 +246,10 @@ def test_retry_parameters_of_a_job_are_read(text: str, retry: RetryParameters) -
 def test_wrong_job_is_named(text: str, part: str) -> None:
     with pytest.raises(ConfigurationError, match=part):
         parse_cron(text)
+
+
+def test_keys_without_effect_are_told_once() -> None:
+    job = "- url: /a\n  schedule: every 5 minutes\n  attempt_deadline: 3m\n"
+    config = parse_cron(f"cron:\n{job}{job}")
+    (warning,) = config.warnings
+    assert "attempt_deadline has no effect here" in str(warning)
