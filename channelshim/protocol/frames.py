@@ -89,8 +89,6 @@ def read_plain_frame(data: bytes, at: int = 0) -> PlainFrame | None:
             return None
         if size >= 2:
             code = (data[at + 6] ^ data[at + 2]) << 8 | (data[at + 7] ^ data[at + 3])
-            # No peer may send 0; it says nothing.
-            code = code or None
     return PlainFrame(opcode, 6 + size, code)
 
 

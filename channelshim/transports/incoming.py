@@ -102,7 +102,8 @@ class Incoming:
                 if frame.opcode is Opcode.PING:
                     yield IncomingFrame(frames.OPCODE_PING, bytes(frame.data))
                 elif frame.opcode is Opcode.CLOSE:
-                    code = int.from_bytes(frame.data[:2], "big") or None
+                    # 0 is a code too, which no peer may send.
+                    code = int.from_bytes(frame.data[:2], "big") if frame.data else None
                     yield IncomingFrame(frames.OPCODE_CLOSE, close_code=code)
         except PayloadTooBig:
             self.failure = limits.CLOSE_TOO_BIG

@@ -25,7 +25,7 @@ def plainly(data: bytes) -> Answered:
             if frame.opcode is Opcode.PING:
                 answered.append(IncomingFrame(frames.OPCODE_PING, bytes(frame.data)))
             elif frame.opcode is Opcode.CLOSE:
-                code = int.from_bytes(frame.data[:2], "big") or None
+                code = int.from_bytes(frame.data[:2], "big") if frame.data else None
                 close = IncomingFrame(frames.OPCODE_CLOSE, close_code=code)
                 answered.append(close)
     except PayloadTooBig:
