@@ -22,6 +22,7 @@ FAST_REQUIREMENTS = (
     "Django",
     "Flask",
     "WebTest",
+    "coverage",
     "gunicorn",
 )
 
