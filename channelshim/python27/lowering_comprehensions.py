@@ -18,6 +18,10 @@ _IS: Final[ast.cmpop] = ast.Is()
 _KEPT: Final = "_p27_of_"
 """Prefix of the comprehension's own variable where the name itself must stay."""
 
+MOST_NESTED: Final = 20
+"""Comprehensions inside each other: 2.7 counted those of lists among its 20 blocks, and
+CPython 3.12.1 crashes when it compiles some more."""
+
 
 class ComprehensionLowerer(CallLowerer):
     """All four kinds."""
@@ -80,6 +84,8 @@ class ComprehensionLowerer(CallLowerer):
         first = node.generators[0]
         first.iter = self._source(first.iter)
         self.in_comprehension += 1
+        if self.in_comprehension > MOST_NESTED:
+            self.refuse(node, "comprehensions inside each other, more than 20 deep")
         for part in node.generators:
             if part is not first:
                 part.iter = self._source(part.iter)
