@@ -40,13 +40,21 @@ def formatted(node: Any, once: Once) -> Any:
     """
     literal, values = node.left, node.right
     places = [match for match in _PLACE.finditer(literal.value) if match[4] != "%"]
+    prefix = "_p27_u" if literal.kind == "u" else "_p27_s"
+    if any(match[4] == "c" for match in places):
+        # A byte is a character too; rare, so the helper may look at all of it.
+        return _by_helper(node, prefix)
     if not any(match[4] == "s" for match in places):
         return node
-    prefix = "_p27_u" if literal.kind == "u" else "_p27_s"
     if any(match[1] for match in places):
         return _formatted_by_key(node, prefix, places, once)
     node.right = _wrap_in_order(prefix, values, places, once)
     return node
+
+
+def _by_helper(node: Any, prefix: str) -> Any:
+    helper_name = "_p27_u_mod" if prefix == "_p27_u" else "_p27_mod"
+    return call_at(node, helper_name, [node.left, node.right])
 
 
 def _formatted_by_key(
@@ -61,8 +69,7 @@ def _formatted_by_key(
         key.__class__ is ast.Constant for key in values.keys
     )
     if not is_literal or not others.isdisjoint(keys):
-        helper_name = "_p27_u_mod" if prefix == "_p27_u" else "_p27_mod"
-        return call_at(node, helper_name, [node.left, values])
+        return _by_helper(node, prefix)
     for number, key in enumerate(values.keys):
         if key.value in keys:
             values.values[number] = _wrap(prefix, values.values[number], once)

@@ -155,6 +155,13 @@ def _any(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return wrapped
 
 
+def _value_at(kind: str, value: Any, each: Callable[[Any], Any]) -> Any:
+    """Return what a conversion of a kind formats; `each` is for %s."""
+    if kind == "s":
+        return each(value)
+    return templates.character(value) if kind == "c" else value
+
+
 class _Values:
     """A mapping whose values at some keys are as `%s` writes them."""
 
@@ -170,15 +177,30 @@ class _Values:
         return self._each(value) if key in self._keys else value
 
 
-def _map(
-    each: Callable[[Any], Any], of_float: Callable[[float], Any] = float_text
-) -> Callable[[Any, Any], Any]:
-    """Return what prepares a mapping for a format, by what it does to each value.
+class _Apart:
+    """A mapping for a template of `_told_apart`: values for kinds of conversions."""
 
-    Args:
-        each: to any value at `%s`.
-        of_float: to a float there, the commonest that is neither text nor int.
-    """
+    __slots__ = ("_each", "_mapping")
+
+    def __init__(self, mapping: Any, each: Callable[[Any], Any]) -> None:
+        self._mapping = mapping
+        self._each = each
+
+    def __getitem__(self, key: str) -> Any:
+        kind, mark, own = key[:1], key[1:2], key[2:]
+        if mark != _MARK:
+            return self._mapping[key]
+        value = self._mapping[own]
+        return _value_at(kind, value, self._each)
+
+
+def _is_mapping(right: Any) -> bool:
+    """Return whether what stands behind a `%` is looked into by keys."""
+    return not isinstance(right, (tuple, *STRINGS)) and hasattr(right, "__getitem__")
+
+
+def _map(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return what prepares a mapping, by what it does to each value at `%s`."""
 
     def wrapped(mapping: Any, keys: Any) -> Any:
         if type(mapping) is dict:
@@ -191,17 +213,9 @@ def _map(
                     continue
                 if changed is None:
                     changed = mapping.copy()
-                changed[key] = of_float(value) if kind is float else each(value)
+                changed[key] = each(value)
             return mapping if changed is None else changed
-        if isinstance(mapping, (tuple, *STRINGS)) or not hasattr(
-            mapping, "__getitem__"
-        ):
-            return mapping
-        return _Values(
-            mapping,
-            keys,
-            lambda value: of_float(value) if type(value) is float else each(value),
-        )
+        return _Values(mapping, keys, each) if _is_mapping(mapping) else mapping
 
     return wrapped
 
@@ -212,28 +226,48 @@ _CONVERSION: Final = (
 )
 
 
+_MARK: Final = "\0"
+
+
 @functools.lru_cache(maxsize=1024)
-def _conversions(
-    template: str,
-) -> tuple[tuple[bool, ...], tuple[str, ...], bool]:
-    """Return which positional values are at a %s, the keys that are, and whether any
-    of these is at another conversion too.
+def _conversions(template: str) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Return the letter of each positional conversion, the keys that are at a %s, and
+    whether values must be told apart: one has conversions of two kinds, or a %c.
+
+    The letter is "" for a width or precision that is a value.
     """
-    places: list[bool] = []
+    places: list[str] = []
     keys: dict[str, None] = {}
     others = set()
+    has_character = False
     for found in re.finditer(_CONVERSION, template):
-        if found["kind"] == "%":
+        kind = found["kind"]
+        if kind == "%":
             continue
         if found["key"] is not None:
-            if found["kind"] == "s":
+            has_character = has_character or kind == "c"
+            if kind == "s":
                 keys[found["key"]] = None
             else:
                 others.add(found["key"])
             continue
-        places.extend(False for part in ("width", "precision") if found[part] == "*")
-        places.append(found["kind"] == "s")
-    return tuple(places), tuple(keys), not others.isdisjoint(keys)
+        places.extend("" for part in ("width", "precision") if found[part] == "*")
+        places.append(kind)
+    is_apart = has_character or not others.isdisjoint(keys)
+    return tuple(places), tuple(keys), is_apart
+
+
+@functools.lru_cache(maxsize=1024)
+def _told_apart(template: str) -> str:
+    """Return a template whose keys say what kind of conversion they are at."""
+
+    def marked(found: re.Match[str]) -> str:
+        if found["key"] is None or found["kind"] == "%":
+            return found[0]
+        # "%(" stands before the key.
+        return f"%({found['kind']}{_MARK}{found[0][2:]}"
+
+    return re.sub(_CONVERSION, marked, template)
 
 
 class _Template:
@@ -256,7 +290,7 @@ def text_by(each: Callable[[Any], Any]) -> Callable[[Any], str]:
 
 def _modulo(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     """Return `left % right` by what is done to each value at `%s`."""
-    filled, filled_both = _map(each), _map(each, _Float)
+    filled = _map(each)
     text = text_by(each)
 
     @functools.lru_cache(maxsize=1024)
@@ -280,25 +314,22 @@ def _modulo(each: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
                 left = to_text(left)
             if not isinstance(left, str) or type(left).__mod__ is not str.__mod__:
                 return left % right
-        places, keys, is_both = _conversions(left)
+        places, keys, is_apart = _conversions(left)
+        if is_apart and _is_mapping(right):
+            return _told_apart(left) % _Apart(right, each)
         if keys and not isinstance(right, tuple):
-            right = (filled_both if is_both else filled)(right, keys)
+            right = filled(right, keys)
         elif isinstance(right, tuple):
             if len(right) == len(places):
                 right = tuple(
-                    each(value) if at_s else _number(value)
-                    for value, at_s in zip(right, places, strict=True)
+                    _value_at(kind, value, each)
+                    for value, kind in zip(right, places, strict=True)
                 )
         elif places and not isinstance(right, dict):
-            right = each(right) if places[-1] else _number(right)
+            right = _value_at(places[-1], right, each)
         return left % right
 
     return mod
-
-
-def _number(value: Any) -> Any:
-    """Return a value for another conversion than %s: %c takes a byte too."""
-    return to_text(value) if isinstance(value, bytes) and len(value) == 1 else value
 
 
 s_any: Final = _any(s)

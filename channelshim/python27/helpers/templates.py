@@ -20,6 +20,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from channelshim.python27.strings import to_text
+
 USES: Final = 50
 """Formats until a template gets its function: making one costs as much as 200."""
 
@@ -64,10 +66,18 @@ def make_fill(
         return None
     pieces.append(_literal(template[end:]))
     lines.append(f" return f{''.join(pieces)!a}")
-    names: dict[str, Any] = {"text": text, "str": str, "int": int, "float": float}
+    names: dict[str, Any] = {"text": text, "character": character}
+    names.update(str=str, int=int, float=float)
     exec(compile("\n".join(lines), _FILE, "exec", dont_inherit=True), names)
     fill: Callable[[dict[Any, Any]], str] = names["fill"]
     return fill
+
+
+def character(value: Any) -> Any:
+    """Return a value for `%c`, which takes a byte too."""
+    if isinstance(value, bytes) and len(value) == 1:
+        return to_text(value)
+    return value
 
 
 def _literal(text: str) -> str:
@@ -85,7 +95,8 @@ def _converted(name: str, form: str, letter: str) -> list[str]:
             f"  else: {name} = text({name})",
         ]
         return lines + ([f" {name} = {f'%{form}s'!a} % ({name},)"] if form else [])
-    change = f"{name} = {f'%{form}{letter}'!a} % ({name},)"
+    value = f"character({name})" if letter == "c" else name
+    change = f"{name} = {f'%{form}{letter}'!a} % ({value},)"
     if letter == "d" and not form:
         return [f" if {name}.__class__ is not int: {change}"]
     return [f" {change}"]
