@@ -9,7 +9,11 @@ Theory: an exception between two arbitrary steps breaks what counts on its own `
 to come: a lock of logging, of an import or of ours would stay taken for ever. So the
 exception is set only while the innermost step of the thread is the app's own or a
 library's, and not the standard library's or ours; until then we look again and again.
-Whoever looks holds the interpreter, so the thread stands still and raises right there.
+Whoever looks holds the interpreter, so the thread stands still and raises right there;
+should it have run between look and exception all the same, a second look takes the
+exception back. Threads that write to a log let the interpreter go only there, so whoever
+waits for their leave meets them there for ever: before a look we sleep for a random
+moment and have the interpreter taken from whoever runs then.
 tests/kernel/test_deadlines.py explores it.
 """
 
@@ -19,6 +23,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import random
 import sys
 import threading
 import time
@@ -35,6 +40,12 @@ LOOK_SECONDS: Final = 0.02
 
 _RARELY_SECONDS = 0.25
 """The same for one that does not end: nobody waits for it any more."""
+
+_SLEEP_SECONDS: Final = 0.001
+"""The longest sleep before a look at one that is late."""
+
+_SWITCH_SECONDS: Final = 0.00001
+"""After this the thread that runs is interrupted for that look; Python's is 0.005 s."""
 
 _NEVER = float("inf")
 
@@ -149,6 +160,8 @@ class Deadlines:
         overdue = []
         # Asked before: nothing may come between a look at a thread and the exception.
         error = self._error()
+        if self._is_one_late():
+            _interrupt()
         with self._changed:
             now = time.monotonic()
             for run in self._runs:
@@ -161,6 +174,12 @@ class Deadlines:
                     run.is_overdue = True
                     overdue.append(run.overdue)
         return overdue
+
+
+    def _is_one_late(self) -> bool:
+        with self._changed:
+            now = time.monotonic()
+            return any(run.deadline <= now and not run.is_told for run in self._runs)
 
 
 class _ThisThread(threading.local):
@@ -183,16 +202,35 @@ def acquire(lock: threading.Lock | threading.RLock) -> None:
         raise run.owner.error_for(run)
 
 
+def _interrupt() -> None:
+    """Stop whatever thread runs in a moment, wherever it is then."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        time.sleep(random.uniform(0.0, _SLEEP_SECONDS))
+    finally:
+        sys.setswitchinterval(before)
+
+
 def _tell(thread: int, error: type[BaseException]) -> bool:
     """Raise in a thread if that breaks nothing; return whether it was done."""
     number, raised = ctypes.c_ulong(thread), ctypes.py_object(error)
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    frames = sys._current_frames()  # noqa: SLF001 -- documented, for debuggers
-    frame = frames.get(thread)
-    if frame is None or not _is_apps(frame.f_code.co_filename):
+    if not _is_in_app(thread):
         return False
     raise_in(number, raised)
+    if not _is_in_app(thread):
+        # Where it has been raised already this does nothing, and the handler may hear
+        # of its deadline twice: better than a lock that stays taken.
+        raise_in(number, None)
+        return False
     return True
+
+
+def _is_in_app(thread: int) -> bool:
+    frames = sys._current_frames()  # noqa: SLF001 -- documented, for debuggers
+    frame = frames.get(thread)
+    return frame is not None and _is_apps(frame.f_code.co_filename)
 
 
 def _is_apps(file: str) -> bool:
