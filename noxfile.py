@@ -174,7 +174,9 @@ for _version in VERSIONS:
 def lowest(session: nox.Session) -> None:
     """Run them with the lowest version of each library that pyproject.toml allows."""
     _need(session, OLDEST)
-    constraints = pathlib.Path(session.create_tmp()) / "constraints.txt"
+    # Not in session.create_tmp(): the tests would have their temporary files there too,
+    # under the tutorial's app.yaml.
+    constraints = pathlib.Path(session.virtualenv.location) / "constraints.txt"
     constraints.write_text(_lowest_constraints(), "utf-8")
     _install(session, "-c", str(constraints))
     _test(session)
