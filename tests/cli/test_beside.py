@@ -239,7 +239,9 @@ def test_what_is_no_question_ends_the_command_alone(tmp_path: Path) -> None:
     from multiprocessing.connection import Client
 
     for frame in (b"{", b"[]", b"\xff", b"null"):
-        with Client(os.fspath(tmp_path / control.NAME), family="AF_UNIX") as client:
+        with control._address(tmp_path) as address:
+            client = Client(address, family="AF_UNIX")
+        with client:
             client.send_bytes(frame)
             with pytest.raises((EOFError, OSError)):
                 client.recv_bytes()
