@@ -11,8 +11,8 @@ exception is set only while the innermost step of the thread is the app's own or
 library's, and not the standard library's or ours; until then we look again and again.
 Whoever looks holds the interpreter, so the thread stands still and raises right there;
 should it have run between look and exception all the same, a second look takes the
-exception back. Threads that write to a log let the interpreter go only there, so whoever
-waits for their leave meets them there for ever: before a look we sleep for a random
+exception back. Threads that write to a log release the interpreter only there, so a
+look that waits for that finds them there each time: before a look we sleep for a random
 moment and have the interpreter taken from whoever runs then.
 tests/kernel/test_deadlines.py explores it.
 """
@@ -174,7 +174,6 @@ class Deadlines:
                     run.is_overdue = True
                     overdue.append(run.overdue)
         return overdue
-
 
     def _is_one_late(self) -> bool:
         with self._changed:

@@ -102,8 +102,8 @@ def test_a_request_leaves_what_began_before_it_alone(note: Any) -> None:
 WORK = ["put", "put later", "get", "get later", "delete later", "tasklet", "fail"]
 WORK += ["fail later", "fail caught", "memcache", "query", "forget"]
 
-# What is sent but not waited for may run in any order at the end, as ndb waits for a set
-# of calls: steps of two kinds touch the same entity only where one batch has both.
+# What is sent but not waited for may run in any order at the end, as ndb waits for a
+# set of calls: steps of two kinds touch the same entity only where one batch has both.
 TO_PUT, TO_DELETE, TO_COPY, COPIED = 1, 11, 21, 31
 
 STEPS = st.lists(st.tuples(st.sampled_from(WORK), st.integers(0, 2)), max_size=6)
