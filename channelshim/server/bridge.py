@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
 CallSoon = Callable[[Callable[[], None]], object]
 WhenSafe = Callable[[Callable[[], None]], None]
-Log = Callable[[str, str, str, int], None]
-"""Takes a client's address, and its request's method, target and status."""
+Log = Callable[[str, str, str, int, int, float], None]
+"""Takes a client's address, its request's method, target and status, and the size and
+the seconds of the answer; see AccessLog.note."""
 
 
 class WsgiBridge:
@@ -99,7 +101,14 @@ class WsgiBridge:
             target = b"%b?%b" % (target, query)
         client = scope["client"]
         address = client[0] if client else ""
-        self._log(address, response.method, target.decode("latin-1"), response.status)
+        self._log(
+            address,
+            response.method,
+            target.decode("latin-1"),
+            response.status,
+            response.size,
+            time.monotonic() - response.begun,
+        )
 
     def begin(self, connection: Connection, cycle: RequestResponseCycle) -> None:
         """Answer a request, whose head has come.

@@ -8,6 +8,7 @@ one write and without a task. `Response` tells the cycle what uvicorn would have
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -54,15 +55,28 @@ class Response:
         cycle: as given.
         method: of the request.
         status: that was sent; 0 before that.
+        size: bytes of its body; -1 while they are not known.
+        begun: when the request's head had come; monotonic seconds.
     """
 
-    __slots__ = ("_is_chunked", "_left", "connection", "cycle", "method", "status")
+    __slots__ = (
+        "_is_chunked",
+        "_left",
+        "begun",
+        "connection",
+        "cycle",
+        "method",
+        "size",
+        "status",
+    )
 
     def __init__(self, connection: Connection, cycle: RequestResponseCycle) -> None:
         self.connection: Connection = connection
         self.cycle: RequestResponseCycle = cycle
         self.method: str = cycle.scope["method"]
         self.status: int = 0
+        self.size: int = -1
+        self.begun: float = time.monotonic()
         self._is_chunked = False
         # Bytes that the head has announced and that are still to come.
         self._left = 0
@@ -96,6 +110,8 @@ class Response:
             self._log_bad(error)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             parts = self._whole(status, TEXT_HEADERS, NO_ANSWER)
+        # The body comes last.
+        self.size = len(parts[-1])
         self._begin(status)
         self._write_now(b"".join(parts))
         self._complete()
@@ -113,6 +129,7 @@ class Response:
             parts += (name, b": ", value, b"\r\n")
         parts += (lines, b"content-length: %d\r\n" % len(body), self._end_of_head())
         parts.append(body)
+        self.size = len(body)
         self._begin(status)
         self._write_now(b"".join(parts))
         self._complete()
@@ -176,7 +193,7 @@ class Response:
         """Return the head of an answer in pieces, framed as its peer understands."""
         parts, length = head_lines(status, headers, self.cycle.default_headers)
         if length is not None:
-            self._left = length
+            self._left = self.size = length
             parts.append(b"content-length: %d\r\n" % length)
         elif self.cycle.scope["http_version"] == "1.1":
             self._is_chunked = True

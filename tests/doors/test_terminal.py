@@ -138,7 +138,7 @@ def test_start_and_end_of_a_quiet_server_are_few_lines(
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 def test_colours_change_nothing_else(level: str) -> None:
     number = logging.getLevelName(level)
-    arguments = ("a.b", number, "x.py", 1, 'says] "GET /" 500', (), None)
+    arguments = ("a.b", number, "x.py", 1, 'says] "GET /" 500 5 1.5ms', (), None)
     record = logging.LogRecord(*arguments)
     record.request = "GET /: "
     plain = LineFormatter(has_colours=False).format(record)
