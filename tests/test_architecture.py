@@ -339,6 +339,7 @@ WIRED_ROOMS = frozenset({"composition", "server", "transports"})
 WRITTEN_FROM_OUTSIDE = {
     "cycle": "uvicorn's request, of which it asks the protocol to keep the state",
     "server.lifespan": "uvicorn's own run(), which ours replaces, sets it there",
+    "server.config.ssl": "uvicorn would read it from files, with errors of its own",
     "logging.getLogger('uvicorn.error')": "a logger has no other switch",
     "exchange": "the bridge's own, in the same module",
     "self._flow": "HttpProtocol's own, in the same module",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from channelshim.appserver import loading
 from channelshim.appserver.error_pages import broken_app
 from channelshim.appserver.scripts import Scripts, make_importable
+from channelshim.composition.certificates import tls_context
 from channelshim.composition.embedding import Gateway, exposure_of
 from channelshim.composition.installation import Installation, current
 from channelshim.composition.place import store_directory
@@ -106,6 +108,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         wsgi_app = target.wsgi_app if isinstance(target, Gateway) else target
         installation = install(None, arguments)
     settings = installation.plan.settings
+    tls = tls_context(settings)
     listener = bind(settings.host, settings.port)
     try:
         refuse_open_login(settings, listener)
@@ -116,7 +119,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
     folder = os.getcwd()
     try:
         wrapper = target if isinstance(target, Gateway) else None
-        _serve(installation, listener, wsgi_app, wrapper)
+        _serve(installation, listener, wsgi_app, wrapper, tls)
     finally:
         listener.close()
         installation.end()
@@ -129,6 +132,7 @@ def _serve(
     listener: socket.socket,
     wsgi_app: WSGIApplication | None,
     wrapper: Gateway | None,
+    tls: ssl.SSLContext | None,
 ) -> None:
     """Load the app, or take the one that is there, and serve it."""
     from channelshim.composition import serving
@@ -146,7 +150,7 @@ def _serve(
         loading.settle(scripts, config, wrapper)
     program = None if wsgi_app is None else dialect.program(wsgi_app)
     app_server = instance.serve(exposure, program, scripts=scripts)
-    serving.Serving(instance, app_server, [listener], say).run()
+    serving.Serving(instance, app_server, [listener], say, tls=tls).run()
 
 
 def serve_named(
@@ -186,6 +190,8 @@ def serve_named(
     time.tzset()
     is_watched = command is not None and settings.automatic_restart
     before = file_times(_folder_of(paths[0])) if is_watched else None
+    # Its files may be named relative to this folder, which the app's replaces.
+    tls = tls_context(settings)
     # The port first: a taken one should not cost an import of the app.
     listener = handover.listener if handover else bind(settings.host, settings.port)
     refuse_open_login(settings, listener)
@@ -233,6 +239,7 @@ def serve_named(
         is_reload=handover is not None,
         before=before,
         catch_ups=handover.catch_ups if handover else 0,
+        tls=tls,
     ).run()
 
 

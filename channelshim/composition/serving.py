@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -109,6 +110,7 @@ class Serving:
         is_reload: whether the person at the terminal knows the address already.
         before: how the app's files looked before any was read; see Watcher.
         catch_ups: see Handover.
+        tls: what all listeners speak https with; None for http.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Serving:
         is_reload: bool = False,
         before: FileTimes | None = None,
         catch_ups: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -132,6 +135,7 @@ class Serving:
         self._command = command
         self._is_app_broken = is_app_broken
         self._addresses = [address_of(plan, each) for each in listeners]
+        self._scheme = "http" if tls is None else "https"
         self._names = names
         self._is_reload = is_reload
         self._catch_ups = catch_ups
@@ -178,7 +182,7 @@ class Serving:
             part.report_to(instance.status)
         application = Application(bridge, routes)
         self._server = Server(
-            [Listener(each, application, acceptor) for each in listeners],
+            [Listener(each, application, acceptor, tls) for each in listeners],
             table=table,
             on_started=self._started,
             on_stopping=self._stopping,
@@ -252,18 +256,19 @@ class Serving:
         return True
 
     def _started(self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
-        self._sender.open()
+        if self._scheme == "http":
+            self._sender.open()
         self._front.start(loop, call_soon)
         if not self._is_app_broken:
             self._front.start_jobs()
         name = self._plan.app.directory.resolve().name
-        address = f"http://{self._addresses[0]}/"
+        address = f"{self._scheme}://{self._addresses[0]}/"
         if self._is_app_broken:
             self._say(f"{name} does not start; {address} shows why.")
             return
         self._say(f"{name} is running at {address}")
         for module, other in zip(self._names, self._addresses[1:], strict=False):
-            self._say(f"{module} is running at http://{other}/")
+            self._say(f"{module} is running at {self._scheme}://{other}/")
         if not self._is_reload:
             self._say("Press Ctrl-C to stop.")
             self._say(f"Its data is in {self._plan.store_directory}")

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, ClassVar, Final, cast
 
 from channelshim.kernel import sockets
+from channelshim.server.encrypted import EncryptedTransport
 from channelshim.server.joined_writes import JoinedWrites
 from channelshim.server.uvicorn_names import (
     HIGH_WATER_LIMIT,
@@ -71,6 +72,9 @@ class HttpConnection(HttpToolsProtocol, Watched):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
+        if sockets.is_encrypted(transport):
+            encrypted: Any = EncryptedTransport(transport)
+            transport = encrypted
         joined: Any = JoinedWrites(transport, self.loop, self._lingers)
         super().connection_made(joined)
         self.flow = self._flow = _Flow(joined)

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import logging
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -153,11 +154,13 @@ class Listener:
         socket: from `bind`.
         application: answers HTTP.
         acceptor: takes WebSockets; None refuses them.
+        tls: what it speaks https with; None for http.
     """
 
     socket: socket.socket
     application: Application
     acceptor: Acceptor | None = None
+    tls: ssl.SSLContext | None = None
 
 
 class Server:
@@ -252,8 +255,9 @@ class Server:
         self._stop = asyncio.Event()
         if self._must_stop:
             self._stop.set()
-        for server in self._servers:
+        for server, listener in zip(self._servers, self._listeners, strict=True):
             server.config.load()
+            server.config.ssl = listener.tls
             server.lifespan = server.config.lifespan_class(server.config)
         wakeups = Wakeups(loop)
         for bridge in self._bridges:
