@@ -44,6 +44,8 @@ class Pickled(ndb.Model):
 @pytest.fixture(autouse=True)
 def service(monkeypatch, tmp_path):
     monkeypatch.setenv("APPLICATION_ID", APP)
+    # The mark of a connection is taken away again: other tests leave theirs behind.
+    monkeypatch.setenv(datastore._ENV_KEY, "")
     store = SqliteStore(tmp_path, values_of_body)
     proxy = apiproxy_stub_map.APIProxyStubMap()
     proxy.RegisterStub("datastore_v3", DatastoreService(store.entities, APP))
