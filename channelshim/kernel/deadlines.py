@@ -193,17 +193,46 @@ class _ThisThread(threading.local):
 _this_thread: Final = _ThisThread()
 
 
-def acquire(lock: threading.Lock | threading.RLock) -> None:
-    """Take a lock that is held while the app's code runs, however long that takes.
+def overdue_at() -> float:
+    """Return when what this thread runs is overdue: monotonic seconds, inf for never.
+
+    It is so OVERDUE_SECONDS after its deadline.
+    """
+    run = _this_thread.run
+    return _NEVER if run is None else run.deadline + OVERDUE_SECONDS
+
+
+def give_up() -> None:
+    """Act as if the deadline of this thread had passed; nothing where it has none.
+
+    Raises:
+        BaseException: it has one.
+    """
+    run = _this_thread.run
+    if run is not None:
+        raise run.owner.error_for(run)
+
+
+def acquire(lock: threading.Lock | threading.RLock, seconds: float) -> bool:
+    """Take a lock that is held while the app's code runs.
+
+    Args:
+        lock: to take.
+        seconds: how long to wait for it.
+
+    Returns:
+        False when it was not taken in that time.
 
     Raises:
         BaseException: the deadline of this thread has passed; the lock is not taken.
     """
     run = _this_thread.run
-    if run is None:
-        lock.acquire()
-    elif not lock.acquire(timeout=max(0.0, run.deadline - time.monotonic())):
-        raise run.owner.error_for(run)
+    left = _NEVER if run is None else max(0.0, run.deadline - time.monotonic())
+    if lock.acquire(timeout=min(left, seconds)):
+        return True
+    if left <= seconds:
+        give_up()
+    return False
 
 
 def _interrupt() -> None:

@@ -123,17 +123,19 @@ def test_wait_for_a_lock_ends_with_the_deadline() -> None:
 
     deadlines = Deadlines(error=lambda: Told)
     lock = threading.Lock()
-    deadlines_module.acquire(lock)
+    deadlines_module.acquire(lock, PATIENCE)
     with deadlines.limit(0.01), pytest.raises(Told):
-        deadlines_module.acquire(lock)
+        deadlines_module.acquire(lock, PATIENCE)
     # It has been told: nothing is raised while it answers.
     with deadlines.limit(0.01):
         with pytest.raises(Told):
-            deadlines_module.acquire(lock)
+            deadlines_module.acquire(lock, PATIENCE)
         assert all(run.is_told for run in deadlines._runs)
-    lock.release()
+    # Whoever would rather not wait so long hears nothing.
     with deadlines.limit(PATIENCE):
-        deadlines_module.acquire(lock)
+        assert not deadlines_module.acquire(lock, 0.01)
+        lock.release()
+        assert deadlines_module.acquire(lock, PATIENCE)
     assert lock.locked()
 
 
