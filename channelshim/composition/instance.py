@@ -143,6 +143,8 @@ class Instance:
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)
+        self._servers: list[AppServer] = []
+        self.status.check("appserver.turns", self._describe_turns)
         self.backing: Backing = Backing(
             self.store,
             self.tokens,
@@ -194,6 +196,7 @@ class Instance:
         )
         if is_site:
             self.sites.add(server)
+        self._servers.append(server)
         return server
 
     def close(self) -> None:
@@ -214,6 +217,10 @@ class Instance:
             )
         )
         return {"status": answer.status}, answer.body
+
+    def _describe_turns(self) -> str:
+        faults = (server.describe_fault() for server in tuple(self._servers))
+        return "; ".join(filter(None, faults))
 
     def _secrets(self, purpose: str) -> Sequence[bytes]:
         return self.plan.secrets or self.store.secrets.get(purpose)
