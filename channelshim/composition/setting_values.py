@@ -16,6 +16,9 @@ from channelshim.errors import ConfigurationError
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _NEXT_PAIR = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
 
+ARGUMENT = "a flag or argument"
+"""Who said a setting that no variable has."""
+
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
 
@@ -34,11 +37,13 @@ def read_settings(
             no choice, or a number out of bounds.
     """
     values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     for variable, text in variables.items():
         if variable.startswith(PREFIX):
             setting = _BY_NAME.get(variable[len(PREFIX) :].lower())
             if setting is not None:
                 values[setting.name] = parse(setting, text, variable)
+                origins[setting.name] = variable
             elif not variable.startswith(PREFIX + "TESTS_") and variable != (
                 PREFIX + "REQUIRE"
             ):
@@ -55,7 +60,8 @@ def read_settings(
                 f"there is no setting {name!r}{_hint(name, _BY_NAME)}"
             )
         values[name] = parse(_BY_NAME[name], value, name)
-    return Settings(**values)
+        origins[name] = ARGUMENT
+    return Settings(**values, origins=MappingProxyType(origins))
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

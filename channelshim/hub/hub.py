@@ -173,6 +173,10 @@ class Hub:
         subscriber = self._subscribers.get(client_id)
         return () if subscriber is None else subscriber.attached
 
+    def ask(self, question: Callable[[], None]) -> None:
+        """Have a question to this hub asked on its loop. Any thread."""
+        self._passes.call(question)
+
     def expire(self, client_id: str) -> None:
         """End the connections of a client id as if their tokens ended. Any thread."""
         self._passes.call(partial(self._expire, client_id))

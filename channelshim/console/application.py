@@ -1,0 +1,161 @@
+"""The console as one WSGI application: its checks, its files, its pages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from http import HTTPStatus
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+# webapp2 asks when it is first imported; see compat.installer.
+os.environ.setdefault("APPENGINE_RUNTIME", "python27")
+
+import webapp2
+
+from channelshim.appserver.responses import answer
+from channelshim.console.checks import Checks, Forms, Refusal
+from channelshim.console.menu import PAGES
+from channelshim.console.messages import Messages
+from channelshim.console.page import PageHandler, Refused
+from channelshim.console.sources import Sources
+from channelshim.pages.look import MARK, stylesheet
+from channelshim.pages.templates import Templates
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_HTML: Final = "text/html; charset=utf-8"
+
+_SCRIPTS: Final = frozenset({"charts.js", "live.js"})
+
+_SECURITY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'{sockets}; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'{more}"
+)
+"""Content-Security-Policy: what a name or a message of the app holds is never run."""
+
+
+class Console:
+    """The console, as a WSGI application.
+
+    Args:
+        sources: what its pages read and change.
+        checks: looks at each request first.
+        forms: makes and knows the forms' token.
+    """
+
+    def __init__(self, sources: Sources, checks: Checks, forms: Forms) -> None:
+        self._checks = checks
+        self._templates = Templates("channelshim.console")
+        self._pages = webapp2.WSGIApplication(
+            [webapp2.Route(page.path, handler=page.handler) for page in PAGES]
+            + [
+                webapp2.Route("/favicon.ico", handler=_Mark),
+                webapp2.Route("/static/<name>", handler=_File),
+            ]
+        )
+        self._pages.error_handlers[404] = _not_found
+        registry = self._pages.registry
+        registry["sources"] = sources
+        registry["forms"] = forms
+        registry["messages"] = Messages()
+        registry["templates"] = self._templates
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request."""
+        refusal = self._checks.refusal(environ)
+        if refusal is not None:
+            return self._refuse(refusal, environ, start_response)
+        pages: Iterable[bytes] = self._pages(
+            environ, _with_headers(environ, start_response)
+        )
+        return pages
+
+    def _refuse(
+        self, refusal: Refusal, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        page = self._templates.render(
+            "closed.html", sentence=refusal.sentence, login_url=refusal.login_url
+        )
+        start = _with_headers(environ, start_response)
+        return answer(start, refusal.status, page, content_type=_HTML)
+
+
+def _with_headers(
+    environ: WSGIEnvironment, start_response: StartResponse
+) -> StartResponse:
+    """Return what starts an answer, with what holds for each of the console's."""
+    host = str(environ.get("HTTP_HOST", ""))
+    # Whatever is in it has passed the check of Host, or is not shown.
+    sockets = f" ws://{host}" if host.isascii() and " " not in host else ""
+
+    def start(status: str, headers: Any, *exc_info: Any) -> Any:
+        more = "".join(
+            f"; {value}" for name, value in headers if name == "X-Console-Security"
+        )
+        own = [
+            ("Content-Security-Policy", _SECURITY.format(sockets=sockets, more=more)),
+            ("Referrer-Policy", "same-origin"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "DENY"),
+            ("Cache-Control", "no-store"),
+        ]
+        names = {name for name, _ in own} | {"X-Console-Security"}
+        others = [(name, value) for name, value in headers if name not in names]
+        return start_response(status, [*others, *own], *exc_info)
+
+    return start  # type: ignore[return-value]
+
+
+class _Mark(webapp2.RequestHandler):  # type: ignore[misc]
+    """The mark, for browsers that ask for /favicon.ico whatever a page says."""
+
+    def get(self) -> None:
+        """Answer with the mark."""
+        self.response.headers["Content-Type"] = "image/svg+xml"
+        self.response.write(MARK)
+
+
+class _File(webapp2.RequestHandler):  # type: ignore[misc]
+    """The stylesheet, and the scripts of the pages that are live."""
+
+    def get(self, name: str) -> None:
+        """Answer with one of them."""
+        if name == "look.css":
+            self.response.headers["Content-Type"] = "text/css; charset=utf-8"
+            self.response.write(stylesheet())
+        elif name in _SCRIPTS:
+            self.response.headers["Content-Type"] = "text/javascript; charset=utf-8"
+            self.response.write(_script(name))
+        else:
+            self.abort(HTTPStatus.NOT_FOUND)
+
+
+@cache
+def _script(name: str) -> str:
+    folder = resources.files("channelshim.console") / "static"
+    return (folder / name).read_text("utf-8")
+
+
+class _NotFound(PageHandler):
+    """Stands in for a page that there is not."""
+
+    title = "No such page"
+
+    def get(self, **names: str) -> None:
+        """Say so."""
+        raise Refused(
+            "There is no such page: the menu has them all.", HTTPStatus.NOT_FOUND
+        )
+
+    post = get
+
+
+def _not_found(request: Any, response: Any, exception: Exception) -> None:
+    handler: Callable[[], None] = _NotFound(request, response).dispatch
+    handler()
