@@ -129,7 +129,7 @@ def shell(
     """
     with opened(path, settings) as app:
         app.enter()
-        names = _shell_names()
+        names = shell_names()
         if program is None and not sys.stdin.isatty():
             program = sys.stdin.read()
         if program is not None:
@@ -142,7 +142,8 @@ def shell(
     return 0
 
 
-def _shell_names() -> dict[str, Any]:
+def shell_names() -> dict[str, Any]:
+    """Return what code that a person types finds by name: Google's modules."""
     names: dict[str, Any] = {"__name__": "__console__", "__doc__": None}
     for name, module in _NAMES.items():
         __import__(module)

@@ -25,6 +25,7 @@ from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.contracts.identity import Login
 from channelshim.contracts.logs import Logs
 from channelshim.errors import BrokerError, ConfigurationError
+from channelshim.hub.reports import presence_request
 from channelshim.protocol.tokens import TokenClaims, expiry
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.variables import request_variables
@@ -184,6 +185,7 @@ class LazyConsole:
             dispatcher=instance.sites,
             in_app=AppScope(instance, self._urls[0]),
             logs=logs_of_this_process(),
+            code_names=_code_names,
         )
         settings = instance.plan.settings
         if self._is_near:
@@ -267,6 +269,12 @@ def _text(value: Any, *, is_secret: bool) -> str:
     return str(value)
 
 
+def _code_names() -> dict[str, Any]:
+    from channelshim.composition.commands import shell_names
+
+    return shell_names()
+
+
 def logs_of_this_process() -> Logs:
     """Return the latest lines of the log: of its handler, or from now on."""
     from channelshim.appserver.access_log import LOGGER_NAME
@@ -311,6 +319,11 @@ class Channels:
             secrets.token_bytes(_NONCE_BYTES),
         )
         return instance.tokens.sign(claims)
+
+    def report_presence(self, client_id: str, *, is_connected: bool) -> int:
+        """See console.sources.ChannelActions."""
+        request = presence_request(client_id, is_connected=is_connected)
+        return self._instance.sites.dispatch(request).status
 
     def read_since(self, client_id: str, after: int | None) -> tuple[int, list[str]]:
         """See console.sources.ChannelActions."""

@@ -37,6 +37,11 @@ GROUPS: Final = (APP, STORED, WORK, TOOLS)
 
 PAGES: Final = (
     Page("/", "Overview", APP, _ROOM + "overview.OverviewPage"),
+    Page("/channels", "Channels", APP, _ROOM + "channels.ChannelsPage"),
+    Page("/channels/id", "Channel", APP, _ROOM + "channel.ChannelPage", False),
+    Page("/logs", "Logs", APP, _ROOM + "logs.LogsPage"),
+    Page("/errors", "Errors", APP, _ROOM + "logs.ErrorsPage"),
+    Page("/interactive", "Interactive", TOOLS, _ROOM + "interactive.InteractivePage"),
     Page("/status", "Status", APP, _ROOM + "overview.StatusPage", False),
 )
 """Every page, in the order of the menu."""

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 # webapp2 asks when it is first imported; see compat.installer.
 os.environ.setdefault("APPENGINE_RUNTIME", "python27")
@@ -151,6 +151,16 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
             raise Refused(f"{name} must be text, not a file.")
         return value
 
+    def query(self, name: str, default: str = "") -> str:
+        """Return a parameter of the address, of a form's address too.
+
+        Client ids need not be UTF-8: what is not comes as lone surrogates.
+        """
+        found = parse_qs(
+            self.request.query_string, keep_blank_values=True, errors="surrogateescape"
+        )
+        return found.get(name, [default])[-1]
+
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """Return a parameter as a whole number within bounds.
 
@@ -238,6 +248,11 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
             return
         self.write_page(self.template, facts, problem)
 
+    def answer(self, facts: dict[str, Any]) -> None:
+        """Answer an action with a page, in the place of a message."""
+        self._is_done = True
+        self.show(facts)
+
     def done(self, message: str, to: str = "") -> None:
         """Answer that an action is done.
 
@@ -284,7 +299,8 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
                 **facts,
             },
         )
-        self.response.write(page)
+        # A client id need not be text that can be encoded.
+        self.response.write(page.encode("utf-8", "replace"))
 
     def _refuse(self, error: Exception) -> None:
         status = getattr(error, "status", HTTPStatus.SERVICE_UNAVAILABLE)

@@ -121,6 +121,13 @@ class ChannelActions(Protocol):
             BrokerError: the back end is away.
         """
 
+    def report_presence(self, client_id: str, *, is_connected: bool) -> int:
+        """Tell the app that a client id has come or gone, as the platform would.
+
+        Returns:
+            the status that its handler answered.
+        """
+
     def read_since(self, client_id: str, after: int | None) -> tuple[int, list[str]]:
         """Return the texts after message number `after`, and the number before them.
 
@@ -153,6 +160,7 @@ class Sources:
         dispatcher: makes requests to the app as the platform does.
         in_app: runs a function with the app's environment and services.
         logs: the latest requests and lines of the log.
+        code_names: returns what the interactive page has imported, by name.
     """
 
     app: AppFacts
@@ -164,3 +172,4 @@ class Sources:
     dispatcher: Dispatcher
     in_app: InApp
     logs: Logs
+    code_names: Callable[[], dict[str, Any]]

@@ -30,6 +30,10 @@ LONGEST_TRACEBACK: Final = 32768
 _ACCESS: Final = re.compile(r'(\S+) "(\S+) (.*)" (\d{3})', re.DOTALL)
 
 
+_FAILED: Final = frozenset({"%s %s failed", "%s %s failed: %s"})
+"""What appserver logs of a request that has failed: its method and path."""
+
+
 class LogRing:
     """The latest lines; see contracts.logs.Logs. Any thread.
 
@@ -75,6 +79,9 @@ class LogRing:
                 trace = f"...\n{trace[-LONGEST_TRACEBACK:]}"
             error = "".join(traceback.format_exception_only(raised)).strip()
         request, target = _request_of(record)
+        if not target and record.msg in _FAILED and isinstance(record.args, tuple):
+            # Written outside of the request, which has ended.
+            target = " ".join(str(each) for each in record.args[:2])
         return LogLine(
             next(self._numbers),
             record.created,
