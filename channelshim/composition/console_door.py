@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from channelshim import limits
 from channelshim.appserver.hosts import HostRule
 from channelshim.appserver.internal import internal_environ
+from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import is_on_loopback
@@ -127,6 +128,17 @@ def url_of(settings: Settings, listener: socket.socket) -> str:
     return f"http://{shown}:{listener.getsockname()[1]}/"
 
 
+def hosts_of(settings: Settings, listener: socket.socket) -> HostRule:
+    """Return what a Host header may say to the console.
+
+    On loopback its names alone: `allowed_hosts` are for the app, and may be any.
+    """
+    if is_on_loopback(listener):
+        return HostRule()
+    names = {settings.admin_host.lower(), *settings.allowed_hosts}
+    return HostRule(frozenset(names), takes_addresses=True)
+
+
 class LazyConsole:
     """The console as a WSGI application, made at its first request.
 
@@ -134,8 +146,8 @@ class LazyConsole:
         instance: with its store open.
         front: its connections.
         listener: where the console listens.
-        url: of the app, without a slash at the end.
-        urls: of the modules, the default one first.
+        urls: of the app's listeners, its own first, without a slash at the end.
+        tails: tells live what is sent to a channel.
         is_app_broken: whether an error page stands in for the app.
     """
 
@@ -145,13 +157,16 @@ class LazyConsole:
         front: Front,
         listener: socket.socket,
         urls: Sequence[str],
+        tails: ConsoleTails,
         *,
         is_app_broken: bool,
     ) -> None:
         self._instance = instance
         self._front = front
         self._is_near = is_on_loopback(listener)
+        self._hosts = hosts_of(instance.plan.settings, listener)
         self._urls = urls
+        self._tails = tails
         self._is_app_broken = is_app_broken
         self._started_at = instance.clock.time()
         self._lock = threading.Lock()
@@ -181,19 +196,14 @@ class LazyConsole:
             status=instance.status,
             overview=self._front.overview,
             channels=Channels(instance, self._front),
+            tails=self._tails,
             store=instance.store,
             dispatcher=instance.sites,
             in_app=AppScope(instance, self._urls[0]),
             logs=logs_of_this_process(),
             code_names=_code_names,
         )
-        settings = instance.plan.settings
-        if self._is_near:
-            checks = Checks(HostRule(), None)
-        else:
-            names = {settings.admin_host.lower(), *settings.allowed_hosts}
-            rule = HostRule(frozenset(names), takes_addresses=True)
-            checks = Checks(rule, instance.login)
+        checks = Checks(self._hosts, None if self._is_near else instance.login)
         return Console(sources, checks, Forms(instance.secrets(FORMS)))
 
     def _facts(self) -> records.AppFacts:

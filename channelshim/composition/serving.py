@@ -16,7 +16,8 @@ from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import Exposure
 from channelshim.composition import rules
 from channelshim.composition.console_door import THREADS as CONSOLE_THREADS
-from channelshim.composition.console_door import LazyConsole, url_of
+from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
+from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
@@ -147,6 +148,7 @@ class Serving:
         # inherits.
         self._kept = [each.dup() for each in listeners if command is not None]
         self._kept_console = console.dup() if console and command is not None else None
+        self._tails: ConsoleTails | None = None
         self._console_url = url_of(settings, console) if console else ""
         self._sender = RingSender()
         pacing = Pacing()
@@ -185,7 +187,7 @@ class Serving:
         application = Application(bridge, routes)
         served = [Listener(each, application, acceptor) for each in listeners]
         if console is not None:
-            served.append(self._console_listener(instance, console))
+            served.append(self._console_listener(instance, console, table))
         self._server = Server(
             served,
             table=table,
@@ -204,17 +206,21 @@ class Serving:
         )
 
     def _console_listener(
-        self, instance: Instance, listener: socket.socket
+        self, instance: Instance, listener: socket.socket, table: ConnectionTable
     ) -> Listener:
+        hosts = hosts_of(self._plan.settings, listener)
+        tails = ConsoleTails(self._front.hub, instance.clock, table, hosts)
+        self._tails = tails
         console = LazyConsole(
             instance,
             self._front,
             listener,
             [f"http://{address}" for address in self._addresses],
+            tails,
             is_app_broken=self._is_app_broken,
         )
         bridge = make_bridge(console, CONSOLE_THREADS, instance.threads)
-        return Listener(listener, Application(bridge))
+        return Listener(listener, Application(bridge, tails.routes), tails.acceptor)
 
     def run(self) -> float:
         """Serve until Ctrl-C, SIGTERM or a change, then give everything back.
@@ -300,6 +306,8 @@ class Serving:
                 if listener is not None:
                     listener.close()
         self._front.stop()
+        if self._tails is not None:
+            self._tails.stop()
 
     def _note_change(self, path: str) -> None:
         self._changed = path

@@ -95,6 +95,13 @@ class ChannelPage(PageHandler):
         self.answer(facts)
         return ""
 
+    def do_tail(self, **names: str) -> str:
+        """Open a channel of the console's own, for the page's script."""
+        client_id = self._id()
+        after = parse_after(self.text("after"))
+        self.answer_json({"token": self.sources.tails.open(client_id, after)})
+        return ""
+
     def do_disconnect(self, **names: str) -> str:
         """End one page, or all of them."""
         key = self.text("key")

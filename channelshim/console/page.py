@@ -253,6 +253,11 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
         self._is_done = True
         self.show(facts)
 
+    def answer_json(self, value: Any) -> None:
+        """Answer an action with JSON, for a script of ours."""
+        self._is_done = True
+        self._write_json(value)
+
     def done(self, message: str, to: str = "") -> None:
         """Answer that an action is done.
 

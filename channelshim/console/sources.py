@@ -139,6 +139,21 @@ class ChannelActions(Protocol):
         """
 
 
+class Tails(Protocol):
+    """Channels of the console's own. Any thread but the loop's."""
+
+    def open(self, client_id: str, after: int | None) -> str:
+        """Return a token of a channel that tells what is sent to a client id.
+
+        Each message is JSON: `number` of the last one, `texts`, and how many were
+        `missed` since the one before.
+
+        Args:
+            client_id: of the app.
+            after: number of the last message that is known; None for from now.
+        """
+
+
 class InApp(Protocol):
     """Runs a function as a request of the app: its os.environ, its services."""
 
@@ -156,6 +171,7 @@ class Sources:
         status: checks and counters of every room.
         overview: the channels.
         channels: what can be done to them.
+        tails: tells live what is sent to one.
         store: what outlives the process.
         dispatcher: makes requests to the app as the platform does.
         in_app: runs a function with the app's environment and services.
@@ -168,6 +184,7 @@ class Sources:
     status: Status
     overview: Overview
     channels: ChannelActions
+    tails: Tails
     store: Store
     dispatcher: Dispatcher
     in_app: InApp
