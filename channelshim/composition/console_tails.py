@@ -24,6 +24,7 @@ from channelshim.contracts.presence import Change
 from channelshim.errors import BrokerError
 from channelshim.hub.hub import Hub
 from channelshim.protocol.tokens import TokenClaims, TokenSigner, expiry
+from channelshim.protocol.window import skipped
 from channelshim.transports.acceptor import Acceptor
 from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.origins import Origins
@@ -188,10 +189,9 @@ class ConsoleTails:
 
     def _found(self, own_id: str, tail: _Tail, replay: Replay) -> None:
         tail.is_asked = False
-        before, tail.after = tail.after, replay.number
-        missed = 0 if before is None else max(0, replay.number - before)
+        missed = 0 if tail.after is None else skipped(tail.after, replay.number)
         texts = [text[:LONGEST_TEXT] for text in replay.texts[:TEXTS_AT_ONCE]]
-        tail.after += len(texts)
+        tail.after = replay.number + len(texts)
         if texts or missed:
             event = {"number": tail.after, "texts": texts, "missed": missed}
             self._broker.publish(own_id, json.dumps(event))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
@@ -27,7 +26,7 @@ from channelshim.composition.reading import (
     read_folder,
     read_named,
 )
-from channelshim.composition.setting_values import idle_sentences, read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from channelshim.composition.reloading import Command, Handover
-
-_logger: Final = logging.getLogger("channelshim.composition")
 
 Arguments = Mapping[str, Any]
 Folder = str | os.PathLike[str]
@@ -301,8 +298,6 @@ def _install(
             read_app(installation.plan.app.directory)
         return installation
     settings = read_settings(arguments, os.environ)
-    for sentence in idle_sentences(arguments, os.environ):
-        _logger.warning("%s", sentence)
     directory = Path.cwd() if app_dir is None else app_dir
     if not directory.is_dir():
         raise ConfigurationError(

@@ -72,30 +72,6 @@ def _hint(name: str, known: Iterable[str]) -> str:
     return "; channelshim serve --help has the names"
 
 
-def idle_sentences(
-    arguments: Mapping[str, Any], variables: Mapping[str, str]
-) -> list[str]:
-    """Return a sentence for each reason why what somebody has set has no effect.
-
-    Args:
-        arguments: as those of `read_settings`.
-        variables: as those of `read_settings`.
-    """
-    reasons: dict[str, list[str]] = {}
-    for setting in SETTINGS:
-        variable = PREFIX + setting.name.upper()
-        if not setting.why_idle:
-            continue
-        if arguments.get(setting.name) is not None:
-            reasons.setdefault(setting.why_idle, []).append(setting.name)
-        elif variable in variables:
-            reasons.setdefault(setting.why_idle, []).append(variable)
-    return [
-        f"{' and '.join(names)} {'have' if names[1:] else 'has'} no effect: {reason}"
-        for reason, names in reasons.items()
-    ]
-
-
 def parse(setting: Setting, value: Any, source: str) -> Any:
     """Return value as the setting's type; texts of variables and flags included.
 

@@ -39,7 +39,6 @@ def _setting(
     low: float = -math.inf,
     high: float = math.inf,
     is_secret: bool = False,
-    why_idle: str = "",
 ) -> Any:
     """Return a field of Settings; see Setting. A secret is left out of the repr."""
     facts = {
@@ -48,7 +47,6 @@ def _setting(
         "unit": unit,
         "low": low,
         "high": high,
-        "why_idle": why_idle,
         "is_secret": is_secret,
     }
     if default is dict:
@@ -319,7 +317,6 @@ class Setting:
         choices: the words that are taken, in any case; empty for any text.
         low: the least number that is taken.
         high: the largest.
-        why_idle: why it has no effect yet, for whoever sets it; "" for one that has.
         is_secret: whether it may not stand on a command line, which every user of the
             machine can read.
     """
@@ -333,7 +330,6 @@ class Setting:
     choices: tuple[str, ...]
     low: float
     high: float
-    why_idle: str
     is_secret: bool
 
     @property

@@ -13,7 +13,7 @@ from channelshim.console.channels import (
 )
 from channelshim.console.page import PageHandler, Refused
 from channelshim.contracts.overview import KnownId, LivePage
-from channelshim.protocol.window import parse_after
+from channelshim.protocol.window import parse_after, skipped
 
 TAIL_TEXTS: Final = 200
 """Messages that one look at a tail returns at most; the next one goes on."""
@@ -53,19 +53,16 @@ class ChannelPage(PageHandler):
 
         Without a number: all that the window still has.
         """
-        if known is None:
-            return {"number": None, "texts": [], "missed": 0}
         given = self.query("tail")
         after = parse_after(given)
-        if after is None:
-            if given:
-                raise Refused("tail must be the number of a message.")
+        if given and after is None:
+            raise Refused("tail must be the number of a message.")
+        if after is None and known is not None:
             after = known.number - known.kept_messages
         number, texts = self.sources.channels.read_since(client_id, after)
-        cut = _cut(texts)
-        # Later than asked for where the window has lost some.
-        missed = max(0, number - after) if given else 0
-        return {"number": number + len(cut), "texts": cut, "missed": missed}
+        shown = _cut(texts)
+        missed = skipped(after, number) if given and after is not None else 0
+        return {"number": number + len(shown), "texts": shown, "missed": missed}
 
     def _id(self) -> str:
         return checked_id(self.query("id"))

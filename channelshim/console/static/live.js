@@ -49,7 +49,6 @@
   }
 
   function show(found) {
-    if (found.number === null) { return; }
     var atEnd = tail.scrollHeight - tail.scrollTop - tail.clientHeight < 40;
     if (found.missed) { add(found.missed + " messages had left the window.", true); }
     found.texts.forEach(function (text) { add(text, false); });
