@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 # webapp2 asks when it is first imported; see compat.installer.
 os.environ.setdefault("APPENGINE_RUNTIME", "python27")
@@ -18,7 +19,7 @@ from channelshim.appserver.responses import answer
 from channelshim.console.checks import Checks, Forms, Refusal
 from channelshim.console.menu import PAGES
 from channelshim.console.messages import Messages
-from channelshim.console.page import PageHandler, Refused
+from channelshim.console.page import FURTHER_SECURITY, PageHandler, Refused
 from channelshim.console.sources import Sources
 from channelshim.pages.look import MARK, stylesheet
 from channelshim.pages.templates import Templates
@@ -32,10 +33,17 @@ _SCRIPTS: Final = frozenset({"charts.js", "live.js"})
 
 _SECURITY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'{sockets}; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'{more}"
+    "connect-src 'self' ws://{host}; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 """Content-Security-Policy: what a name or a message of the app holds is never run."""
+
+
+_CLOSED_SECURITY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+"""The same of the page that closes the console: whoever sees it gets no stylesheet."""
 
 
 class Console:
@@ -48,6 +56,7 @@ class Console:
     """
 
     def __init__(self, sources: Sources, checks: Checks, forms: Forms) -> None:
+        self._sources = sources
         self._checks = checks
         self._templates = Templates("channelshim.console")
         self._pages = webapp2.WSGIApplication(
@@ -72,40 +81,50 @@ class Console:
         if refusal is not None:
             return self._refuse(refusal, environ, start_response)
         pages: Iterable[bytes] = self._pages(
-            environ, _with_headers(environ, start_response)
+            environ, _with_headers(start_response, _security(environ))
         )
         return pages
 
     def _refuse(
         self, refusal: Refusal, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
+        login_url = ""
+        if refusal.login_path:
+            login_url = self._app_address(environ) + refusal.login_path
         page = self._templates.render(
-            "closed.html", sentence=refusal.sentence, login_url=refusal.login_url
+            "closed.html", sentence=refusal.sentence, login_url=login_url
         )
-        start = _with_headers(environ, start_response)
+        start = _with_headers(start_response, _CLOSED_SECURITY)
         return answer(start, refusal.status, page, content_type=_HTML)
 
+    def _app_address(self, environ: WSGIEnvironment) -> str:
+        """Return the address of the app by the name that a request has."""
+        app_port = urlsplit(self._sources.app.url).port
+        name = webapp2.Request(environ).host.rpartition(":")[0]
+        return f"http://{name}:{app_port}"
 
-def _with_headers(
-    environ: WSGIEnvironment, start_response: StartResponse
-) -> StartResponse:
-    """Return what starts an answer, with what holds for each of the console's."""
+
+def _security(environ: WSGIEnvironment) -> str:
+    # It has passed the check of Host.
     host = str(environ.get("HTTP_HOST", ""))
-    # Whatever is in it has passed the check of Host, or is not shown.
-    sockets = f" ws://{host}" if host.isascii() and " " not in host else ""
+    return _SECURITY.format(host=host)
+
+
+def _with_headers(start_response: StartResponse, security: str) -> StartResponse:
+    """Return what starts an answer, with what holds for each of the console's."""
 
     def start(status: str, headers: Any, *exc_info: Any) -> Any:
         more = "".join(
-            f"; {value}" for name, value in headers if name == "X-Console-Security"
+            f"; {value}" for name, value in headers if name == FURTHER_SECURITY
         )
         own = [
-            ("Content-Security-Policy", _SECURITY.format(sockets=sockets, more=more)),
+            ("Content-Security-Policy", security + more),
             ("Referrer-Policy", "same-origin"),
             ("X-Content-Type-Options", "nosniff"),
             ("X-Frame-Options", "DENY"),
             ("Cache-Control", "no-store"),
         ]
-        names = {name for name, _ in own} | {"X-Console-Security"}
+        names = {name for name, _ in own} | {FURTHER_SECURITY}
         others = [(name, value) for name, value in headers if name not in names]
         return start_response(status, [*others, *own], *exc_info)
 
@@ -147,15 +166,7 @@ class _NotFound(PageHandler):
 
     title = "No such page"
 
-    def get(self, **names: str) -> None:
-        """Say so."""
-        raise Refused(
-            "There is no such page: the menu has them all.", HTTPStatus.NOT_FOUND
-        )
-
-    post = get
-
 
 def _not_found(request: Any, response: Any, exception: Exception) -> None:
-    handler: Callable[[], None] = _NotFound(request, response).dispatch
-    handler()
+    sentence = "There is no such page: the menu has them all."
+    _NotFound(request, response).refuse(Refused(sentence, HTTPStatus.NOT_FOUND))

@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.hosts import HostRule, is_loopback_address
-from channelshim.appserver.request_urls import absolute_url, is_from_another_site
+from channelshim.appserver.request_urls import is_from_another_site
 from channelshim.contracts.identity import Login
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ class Refusal:
     Attributes:
         status: of the answer.
         sentence: what is wrong, and what to do.
-        login_url: of the page where an administrator can log in, or "".
+        login_path: where an administrator can log in at the app, or "".
     """
 
     status: HTTPStatus
     sentence: str
-    login_url: str = ""
+    login_path: str = ""
 
 
 class Checks:
@@ -102,6 +102,8 @@ class Checks:
                 HTTPStatus.BAD_REQUEST,
                 sentence or "The request names no host; HTTP/1.1 has a Host header.",
             )
+        if not _is_utf8(str(environ.get("PATH_INFO", ""))):
+            return Refusal(HTTPStatus.BAD_REQUEST, "The address is not UTF-8.")
         method = environ.get("REQUEST_METHOD")
         if method not in _METHODS:
             return Refusal(
@@ -127,6 +129,15 @@ class Checks:
         )
 
 
+def _is_utf8(native: str) -> bool:
+    """Return whether a text of WSGI, its bytes as characters, is UTF-8."""
+    try:
+        native.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
 def _not_admin(login: Login, environ: WSGIEnvironment) -> Refusal | None:
     user = login.user(environ)
     if user is not None and user.is_admin:
@@ -136,5 +147,4 @@ def _not_admin(login: Login, environ: WSGIEnvironment) -> Refusal | None:
         if user is None
         else f"{user.email} is no administrator."
     )
-    url = absolute_url(environ, login.login_url("/"))
-    return Refusal(HTTPStatus.UNAUTHORIZED, sentence, url)
+    return Refusal(HTTPStatus.UNAUTHORIZED, sentence, login.login_url("/"))

@@ -46,6 +46,9 @@ MOST_ROWS: Final = 500
 MOST_SKIPPED: Final = 1_000_000
 """How far a list by numbers can be paged: each page reads all that lies before it."""
 
+FURTHER_SECURITY: Final = "X-Console-Security"
+"""Carries content_security to the application, which sends one policy."""
+
 _ACTION: Final = re.compile(r"[a-z][a-z_]{0,40}")
 
 
@@ -100,7 +103,8 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
     Attributes:
         template: of templates/, extending base.html.
         title: on the page; "" for that of the menu.
-        content_security: what the page may load, beyond itself.
+        content_security: directives of Content-Security-Policy beside those of every
+            page: "frame-src 'self'" for example.
     """
 
     template: ClassVar[str] = ""
@@ -195,10 +199,10 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
         try:
             super().dispatch()
         except (Refused, ChannelShimError) as error:
-            self._refuse(error)
+            self.refuse(error)
         except UnicodeDecodeError:
             # webob reads the query when it is asked.
-            self._refuse(Refused("The query or the form is not UTF-8."))
+            self.refuse(Refused("The query or the form is not UTF-8."))
 
     def get(self, **names: str) -> None:
         """Show the page."""
@@ -289,6 +293,8 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
         path = self.request.path
         own = next((page for page in PAGES if page.path == path), None)
         self.response.headers["Content-Type"] = "text/html; charset=utf-8"
+        if self.content_security:
+            self.response.headers[FURTHER_SECURITY] = self.content_security
         page = templates.render(
             template,
             **{
@@ -307,7 +313,8 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
         # A client id need not be text that can be encoded.
         self.response.write(page.encode("utf-8", "replace"))
 
-    def _refuse(self, error: Exception) -> None:
+    def refuse(self, error: Exception) -> None:
+        """Answer with the sentence of an error, and its status if it has one."""
         status = getattr(error, "status", HTTPStatus.SERVICE_UNAVAILABLE)
         self.response.clear()
         self.response.status = int(status)
@@ -323,7 +330,8 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
 
     def handle_exception(self, exception: BaseException, debug: bool) -> None:
         """Answer 500 where the page itself has failed; what was refused goes on."""
-        if isinstance(exception, (Refused, ChannelShimError, UnicodeDecodeError)):
+        refused = (Refused, ChannelShimError, UnicodeDecodeError, webapp2.HTTPException)
+        if isinstance(exception, refused):
             raise exception
         _logger.error(
             "the console's page %s failed",
