@@ -12,7 +12,7 @@ import asyncio
 import json
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -53,21 +53,56 @@ _NONCE_BYTES: Final = 8
 _ID_BYTES: Final = 12
 
 
-@dataclass(slots=True)
 class _Tail:
-    """What a page watches.
+    """What a page watches. Loop thread.
 
-    Attributes:
+    Args:
+        hub: the app's.
         client_id: of the app.
         after: number of the last message that was seen; None for from now.
-        is_asked: whether the broker has yet to answer.
+        tell: takes what is new, as JSON.
+
+    Attributes:
         is_open: whether the page is there.
     """
 
-    client_id: str
-    after: int | None
-    is_asked: bool = False
-    is_open: bool = False
+    def __init__(
+        self,
+        hub: Hub,
+        client_id: str,
+        after: int | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.is_open: bool = False
+        self._hub = hub
+        self._client_id = client_id
+        self._after = after
+        self._tell = tell
+        # The broker has yet to answer.
+        self._is_asked = False
+
+    def open(self) -> None:
+        """Note that the page is there."""
+        self.is_open = True
+
+    def look(self) -> None:
+        """Ask for what the page has not seen."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._hub.replay(self._client_id, self._after, self._found, self._failed)
+
+    def _found(self, replay: Replay) -> None:
+        self._is_asked = False
+        missed = 0 if self._after is None else skipped(self._after, replay.number)
+        texts = [text[:LONGEST_TEXT] for text in replay.texts[:TEXTS_AT_ONCE]]
+        self._after = replay.number + len(texts)
+        if texts or missed:
+            event = {"number": self._after, "texts": texts, "missed": missed}
+            self._tell(json.dumps(event))
+
+    def _failed(self, error: BrokerError) -> None:
+        """Ask again at the next look: the back end is away."""
+        self._is_asked = False
 
 
 class ConsoleTails:
@@ -134,7 +169,9 @@ class ConsoleTails:
             self._broker.expect(own_id),
             secrets.token_bytes(_NONCE_BYTES),
         )
-        self._app_hub.ask(partial(self._add, own_id, _Tail(client_id, after)))
+        tell = partial(self._broker.publish, own_id)
+        tail = _Tail(self._app_hub, client_id, after, tell)
+        self._app_hub.ask(partial(self._add, own_id, tail))
         return self._tokens.sign(claims)
 
     def stop(self) -> None:
@@ -164,7 +201,7 @@ class ConsoleTails:
         if what is Change.DISCONNECTED:
             self._tails.pop(own_id, None)
         elif own_id in self._tails:
-            self._tails[own_id].is_open = True
+            self._tails[own_id].open()
             self._arm()
 
     def _arm(self) -> None:
@@ -172,31 +209,9 @@ class ConsoleTails:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        """Ask for what each page has not seen."""
         self._timer = None
-        watched = [item for item in self._tails.items() if item[1].is_open]
-        for own_id, tail in watched:
-            if not tail.is_asked:
-                tail.is_asked = True
-                self._app_hub.replay(
-                    tail.client_id,
-                    tail.after,
-                    partial(self._found, own_id, tail),
-                    partial(_failed, tail),
-                )
+        watched = [tail for tail in self._tails.values() if tail.is_open]
+        for tail in watched:
+            tail.look()
         if watched:
             self._arm()
-
-    def _found(self, own_id: str, tail: _Tail, replay: Replay) -> None:
-        tail.is_asked = False
-        missed = 0 if tail.after is None else skipped(tail.after, replay.number)
-        texts = [text[:LONGEST_TEXT] for text in replay.texts[:TEXTS_AT_ONCE]]
-        tail.after = replay.number + len(texts)
-        if texts or missed:
-            event = {"number": tail.after, "texts": texts, "missed": missed}
-            self._broker.publish(own_id, json.dumps(event))
-
-
-def _failed(tail: _Tail, error: BrokerError) -> None:
-    """Ask again at the next look: the back end is away."""
-    tail.is_asked = False

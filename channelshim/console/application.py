@@ -100,7 +100,8 @@ class Console:
     def _app_address(self, environ: WSGIEnvironment) -> str:
         """Return the address of the app by the name that a request has."""
         app_port = urlsplit(self._sources.app.url).port
-        name = webapp2.Request(environ).host.rpartition(":")[0]
+        host = str(webapp2.Request(environ).host)
+        name = host.rpartition(":")[0] or host
         return f"http://{name}:{app_port}"
 
 

@@ -215,7 +215,7 @@ def test_channel_of_the_consoles_own_tells_what_is_sent(
 
     wait_until(lambda: claims.client_id in tails._tails)
     site._run(attach())
-    wait_until(lambda: tails._tails[claims.client_id].after is not None)
+    wait_until(lambda: tails._tails[claims.client_id]._after is not None)
     site.post(channel("ann"), "send", message=HOSTILE)
     wait_until(lambda: page.texts)
     event = json.loads(page.texts[0])
