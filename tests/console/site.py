@@ -23,7 +23,7 @@ from channelshim.contracts.identity import Login
 from channelshim.hub.connections import Connection
 from channelshim.server.serve import bind
 from channelshim.transports.connection_table import ConnectionTable
-from channelshim.transports.wsgi import LoopThread
+from tests.browser.loop_thread import LoopThread
 from tests.hub.parts import Page
 from tests.service_needs import make_login
 
@@ -67,8 +67,8 @@ class Site:
         self.front = Front(self.instance)
         self.seen: list[tuple[str, str, bytes]] = []
         self.instance.serve(Exposure(), self._app)
-        self._loop = LoopThread(self.front.start_all, self.instance.threads)
-        self._loop.loop()
+        self._loop = LoopThread()
+        self.run(self._start())
         listener = bind(address, 0)
         self.tails = ConsoleTails(
             self.front.hub,
@@ -91,8 +91,12 @@ class Site:
 
     def close(self) -> None:
         """Give everything back."""
-        self._run(self._stop())
+        self.run(self._stop())
         self.front.close()
+        self._loop.end()
+
+    async def _start(self) -> None:
+        self.front.start_all(asyncio.get_running_loop())
 
     async def _stop(self) -> None:
         self.front.stop()
@@ -104,9 +108,9 @@ class Site:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"the app"]
 
-    def _run(self, coroutine: Any) -> Any:
-        loop = self._loop.loop()
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
+    def run(self, coroutine: Any) -> Any:
+        """Run a coroutine on the loop of the channels."""
+        return self._loop.call(coroutine)
 
     def attach(self, client_id: str) -> Page:
         """Connect a page."""
@@ -116,7 +120,7 @@ class Site:
         async def attach() -> None:
             self.front.hub.attach(page, number, None)
 
-        self._run(attach())
+        self.run(attach())
         return page
 
     def connections(self, client_id: str) -> list[Connection]:

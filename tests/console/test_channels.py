@@ -214,7 +214,7 @@ def test_channel_of_the_consoles_own_tells_what_is_sent(
         tails._hub.attach(page, claims.number, None)
 
     wait_until(lambda: claims.client_id in tails._tails)
-    site._run(attach())
+    site.run(attach())
     wait_until(lambda: tails._tails[claims.client_id]._after is not None)
     site.post(channel("ann"), "send", message=HOSTILE)
     wait_until(lambda: page.texts)
@@ -230,5 +230,5 @@ def test_channel_of_the_consoles_own_tells_what_is_sent(
     async def detach() -> None:
         tails._hub.detach(page)
 
-    site._run(detach())
+    site.run(detach())
     wait_until(lambda: not tails._tails)
