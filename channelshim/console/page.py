@@ -49,6 +49,7 @@ MOST_SKIPPED: Final = 1_000_000
 FURTHER_SECURITY: Final = "X-Console-Security"
 """Carries content_security to the application, which sends one policy."""
 
+_MESSAGE: Final = re.compile(r"message=")
 _ACTION: Final = re.compile(r"[a-z][a-z_]{0,40}")
 
 
@@ -141,9 +142,9 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
     @property
     def wants_json(self) -> bool:
         """Return whether the answer is to be JSON: by ?format=json, or by Accept."""
-        wanted = self.request.GET.get("format", "")
+        wanted = self.query("format")
         if wanted:
-            return bool(wanted == "json")
+            return wanted == "json"
         accepted = self.request.headers.get("Accept", "")
         return "application/json" in accepted and "text/html" not in accepted
 
@@ -274,14 +275,12 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
             self._write_json({"message": message, "to": to or self.request.path})
             return
         messages: Messages = self.app.registry["messages"]
-        query = [(k, v) for k, v in self.request.GET.items() if k != "message"]
-        path, mark, own_query = (to or self.request.path).partition("?")
-        if to:
-            query = []
-        more = urlencode([*query, ("message", messages.keep(message))])
-        query_text = f"{own_query}&{more}" if mark else more
+        # As it came: a client id need not be UTF-8.
+        path, _, query = (to or self.request.path_qs).partition("?")
+        pairs = [each for each in query.split("&") if not _MESSAGE.match(each)]
+        pairs.append(urlencode({"message": messages.keep(message)}))
         self.response.status = int(HTTPStatus.SEE_OTHER)
-        self.response.headers["Location"] = f"{path}?{query_text}"
+        self.response.headers["Location"] = f"{path}?{'&'.join(filter(None, pairs))}"
 
     def write_page(
         self, template: str, facts: dict[str, Any], problem: str = ""
@@ -305,7 +304,7 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
                 "application_id": self.sources.app.application_id,
                 "app_url": self.sources.app.url,
                 "token": forms.token(),
-                "message": messages.take(self.request.GET.get("message", "")),
+                "message": messages.take(self.query("message")),
                 "problem": problem,
                 **facts,
             },
