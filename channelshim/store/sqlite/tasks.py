@@ -168,7 +168,8 @@ class SqliteTasks:
         self, queue: str, after: tuple[float, str] | None, limit: int
     ) -> list[ListedTask]:
         """Return a page of a queue's tasks by eta, then name; those in hand too."""
-        where, values = "queue = ?", [queue]
+        where = "queue = ?"
+        values: list[object] = [queue]
         if after is not None:
             where, values = f"{where} AND (eta, name) > (?, ?)", [queue, *after]
         return self._look(f"{where} ORDER BY eta, name LIMIT ?", *values, limit)
