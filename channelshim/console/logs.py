@@ -66,7 +66,11 @@ def entries(
     found: list[Entry] = []
     for group in _groups(lines):
         first = group[0]
-        owner = _take_owner(waiting, first, has_id=bool(first.request))
+        owner = None
+        if first.request:
+            owner = _take_owner(waiting, first)
+        elif first.target:
+            owner = _failed_request(requests, first)
         if owner is not None:
             owned.setdefault(owner.number, []).extend(group)
         else:
@@ -98,26 +102,32 @@ def _groups(lines: Iterable[LogLine]) -> list[list[LogLine]]:
 
 
 def _take_owner(
-    waiting: dict[str, list[LoggedRequest]], first: LogLine, *, has_id: bool
+    waiting: dict[str, list[LoggedRequest]], first: LogLine
 ) -> LoggedRequest | None:
-    """Return the request of a group of lines.
+    """Return the request of a group of lines, which no other group gets.
 
     Args:
-        waiting: by address, those that have no group yet; one is taken out.
+        waiting: by method and target, those that have no group yet.
         first: the group's first line.
-        has_id: whether it is of the handler. The server's own line about a failure
-            comes behind those, and takes nothing from others.
     """
-    if not first.target:
-        return None
-    for address, candidates in waiting.items():
-        if address != first.target and (
-            has_id or address.partition("?")[0] != first.target
-        ):
-            continue
-        for position, candidate in enumerate(candidates):
-            if candidate.number > first.number:
-                return candidates.pop(position) if has_id else candidate
+    candidates = waiting.get(first.target, [])
+    for position, candidate in enumerate(candidates):
+        if candidate.number > first.number:
+            return candidates.pop(position)
+    return None
+
+
+def _failed_request(
+    requests: Sequence[LoggedRequest], line: LogLine
+) -> LoggedRequest | None:
+    """Return the request that the server's own line about a failure is about.
+
+    It comes behind the lines of the handler, and names the path alone.
+    """
+    for request in requests:
+        path = request.target.partition("?")[0]
+        if request.number > line.number and f"{request.method} {path}" == line.target:
+            return request
     return None
 
 

@@ -67,11 +67,9 @@ def test_errors_of_one_place_are_one_kind() -> None:
 @pytest.fixture
 def ring(site: Site) -> LogRing:
     """The ring that the site's console reads."""
-    site.client.get("/logs")
     ring = LogRing("channelshim.access")
     ring.lines()
-    console = site.client.app._console
-    object.__setattr__(console._pages.registry["sources"], "logs", ring)
+    site.replace(logs=ring)
     return ring
 
 
