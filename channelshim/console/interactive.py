@@ -18,7 +18,7 @@ LONGEST_OUTPUT: Final = 256 * 1024
 
 LONGEST_PROGRAM: Final = 256 * 1024
 
-_output: contextvars.ContextVar["_Output | None"] = contextvars.ContextVar(
+_output: contextvars.ContextVar[_Output | None] = contextvars.ContextVar(
     "channelshim_console_output", default=None
 )
 

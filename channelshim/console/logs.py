@@ -15,7 +15,6 @@ from channelshim.contracts.logs import LoggedRequest, LogLine
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A request with its lines, or a line of no request.
@@ -44,9 +43,7 @@ class Entry:
         return max((line.level for line in self.lines), default=logging.INFO)
 
 
-def entries(
-    requests: Sequence[LoggedRequest], lines: Sequence[LogLine]
-) -> list[Entry]:
+def entries(requests: Sequence[LoggedRequest], lines: Sequence[LogLine]) -> list[Entry]:
     """Return requests with their lines under them, newest first.
 
     The line of a request is written when its answer begins, behind most of those of its
@@ -75,9 +72,7 @@ def entries(
             owned.setdefault(owner.number, []).extend(group)
         else:
             method, _, target = first.target.partition(" ")
-            found.append(
-                Entry(first.number, first.at, "", method, target, None, group)
-            )
+            found.append(Entry(first.number, first.at, "", method, target, None, group))
     found += [
         Entry(
             each.number,

@@ -37,7 +37,7 @@ class Templates:
         self._environment.filters["size"] = size_text
         self._environment.filters["time"] = time_text
 
-    def render(self, name: str, **values: Any) -> str:
+    def render(self, name: str, /, **values: Any) -> str:
         """Return the page made from a template of templates/ and its values.
 
         Args:
@@ -71,6 +71,6 @@ def time_text(at: float | None) -> str:
 _TEMPLATES: Final = Templates()
 
 
-def render(name: str, **values: Any) -> str:
+def render(name: str, /, **values: Any) -> str:
     """Return a page of this room; see Templates.render."""
     return _TEMPLATES.render(name, **values)
