@@ -69,7 +69,7 @@ class Session:
             output = _Output()
             own = _output.set(output)
             before = sys.stdout
-            sys.stdout = _Stdout(before)  # type: ignore[assignment]
+            sys.stdout = _Stdout(before)
             try:
                 self._run(program, output)
             finally:
