@@ -90,9 +90,7 @@ def main() -> int:
     chance = random.Random(1)
     print("| asked for | ratio, above 1 is better | 95 % interval | pairs |")
     print("|---|---|---|---|")
-    for kind, ratios in measure(
-        arguments.runs, arguments.seconds, kinds
-    ).items():
+    for kind, ratios in measure(arguments.runs, arguments.seconds, kinds).items():
         low, high = interval(ratios, chance)
         middle = statistics.median(ratios)
         print(f"| {kind} | {middle:.3f} | {low:.3f} to {high:.3f} | {len(ratios)} |")

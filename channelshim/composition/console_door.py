@@ -77,8 +77,9 @@ def listen(
         listener.close()
         raise ConfigurationError(
             f"the console shows and changes everything, and {settings.admin_host} is "
-            "reached by others while the login asks for no password: leave --admin_host "
-            "at localhost and reach it with ssh -L, or turn it off with --console=no"
+            "reached by others while the login asks for no password: leave "
+            "--admin_host at localhost and reach it with ssh -L, or turn it off with "
+            "--console=no"
         )
     return listener
 

@@ -139,7 +139,7 @@ def _with_headers(start_response: StartResponse, security: str) -> StartResponse
         others = [(name, value) for name, value in headers if name not in names]
         return start_response(status, [*others, *own], *exc_info)
 
-    return start  # type: ignore[return-value]
+    return start
 
 
 class _Mark(webapp2.RequestHandler):  # type: ignore[misc]

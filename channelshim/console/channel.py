@@ -26,7 +26,7 @@ LONGEST_TAIL: Final = 256 * 1024
 
 
 class ChannelPage(PageHandler):
-    """One client id: its pages, its window, what is sent to it, and what can be done."""
+    """One client id: its pages, its window, its messages, and what can be done."""
 
     template: ClassVar[str] = "channel.html"
     title: ClassVar[str] = "Channel"

@@ -18,7 +18,7 @@ LONGEST_OUTPUT: Final = 256 * 1024
 
 LONGEST_PROGRAM: Final = 256 * 1024
 
-_output: contextvars.ContextVar["_Output | None"] = contextvars.ContextVar(
+_output: contextvars.ContextVar[_Output | None] = contextvars.ContextVar(
     "channelshim_console_output", default=None
 )
 
@@ -69,7 +69,7 @@ class Session:
             output = _Output()
             own = _output.set(output)
             before = sys.stdout
-            sys.stdout = _Stdout(before)  # type: ignore[assignment]
+            sys.stdout = _Stdout(before)
             try:
                 self._run(program, output)
             finally:

@@ -15,7 +15,6 @@ from channelshim.contracts.logs import LoggedRequest, LogLine
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A request with its lines, or a line of no request.
@@ -44,9 +43,7 @@ class Entry:
         return max((line.level for line in self.lines), default=logging.INFO)
 
 
-def entries(
-    requests: Sequence[LoggedRequest], lines: Sequence[LogLine]
-) -> list[Entry]:
+def entries(requests: Sequence[LoggedRequest], lines: Sequence[LogLine]) -> list[Entry]:
     """Return requests with their lines under them, newest first.
 
     The line of a request is written when its answer begins, behind most of those of its
@@ -66,14 +63,16 @@ def entries(
     found: list[Entry] = []
     for group in _groups(lines):
         first = group[0]
-        owner = _take_owner(waiting, first, has_id=bool(first.request))
+        owner = None
+        if first.request:
+            owner = _take_owner(waiting, first)
+        elif first.target:
+            owner = _failed_request(requests, first)
         if owner is not None:
             owned.setdefault(owner.number, []).extend(group)
         else:
             method, _, target = first.target.partition(" ")
-            found.append(
-                Entry(first.number, first.at, "", method, target, None, group)
-            )
+            found.append(Entry(first.number, first.at, "", method, target, None, group))
     found += [
         Entry(
             each.number,
@@ -98,26 +97,32 @@ def _groups(lines: Iterable[LogLine]) -> list[list[LogLine]]:
 
 
 def _take_owner(
-    waiting: dict[str, list[LoggedRequest]], first: LogLine, *, has_id: bool
+    waiting: dict[str, list[LoggedRequest]], first: LogLine
 ) -> LoggedRequest | None:
-    """Return the request of a group of lines.
+    """Return the request of a group of lines, which no other group gets.
 
     Args:
-        waiting: by address, those that have no group yet; one is taken out.
+        waiting: by method and target, those that have no group yet.
         first: the group's first line.
-        has_id: whether it is of the handler. The server's own line about a failure
-            comes behind those, and takes nothing from others.
     """
-    if not first.target:
-        return None
-    for address, candidates in waiting.items():
-        if address != first.target and (
-            has_id or address.partition("?")[0] != first.target
-        ):
-            continue
-        for position, candidate in enumerate(candidates):
-            if candidate.number > first.number:
-                return candidates.pop(position) if has_id else candidate
+    candidates = waiting.get(first.target, [])
+    for position, candidate in enumerate(candidates):
+        if candidate.number > first.number:
+            return candidates.pop(position)
+    return None
+
+
+def _failed_request(
+    requests: Sequence[LoggedRequest], line: LogLine
+) -> LoggedRequest | None:
+    """Return the request that the server's own line about a failure is about.
+
+    It comes behind the lines of the handler, and names the path alone.
+    """
+    for request in requests:
+        path = request.target.partition("?")[0]
+        if request.number > line.number and f"{request.method} {path}" == line.target:
+            return request
     return None
 
 

@@ -167,7 +167,8 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
         found = parse_qs(
             self.request.query_string, keep_blank_values=True, errors="surrogateescape"
         )
-        return found.get(name, [default])[-1]
+        value: str = found.get(name, [default])[-1]
+        return value
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """Return a parameter as a whole number within bounds.

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from channelshim.broker.memory import MemoryBroker
 from channelshim.composition import instance as instance_module
 from tests.broker.delayed import DelayedBroker
 from tests.console.site import Site
@@ -27,10 +28,9 @@ def any_site(
 ) -> Iterator[Site]:
     """The same, over each kind of broker."""
     if request.param == "delayed":
-        real = instance_module.MemoryBroker
 
         def delayed(*args: Any, **kwargs: Any) -> DelayedBroker:
-            return DelayedBroker(real(*args, **kwargs))
+            return DelayedBroker(MemoryBroker(*args, **kwargs))
 
         monkeypatch.setattr(instance_module, "MemoryBroker", delayed)
     opened = Site(tmp_path)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from webtest import TestApp, TestResponse
 
-from channelshim.appserver.application import Exposure
 from channelshim.composition.console_door import LazyConsole
 from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.front import Front
@@ -19,6 +18,7 @@ from channelshim.composition.instance import Instance
 from channelshim.composition.plan import make_plan
 from channelshim.composition.reading import read_folder
 from channelshim.composition.setting_values import read_settings
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login
 from channelshim.hub.connections import Connection
 from channelshim.server.serve import bind
@@ -66,7 +66,7 @@ class Site:
         self.instance = Instance(plan, login or make_login())
         self.front = Front(self.instance)
         self.seen: list[tuple[str, str, bytes]] = []
-        self.instance.serve(Exposure(), self._app)
+        self.instance.sites.add(self)
         install_services(
             folder / "store",
             self.instance.store,
@@ -109,11 +109,10 @@ class Site:
         self.front.stop()
         self.tails.stop()
 
-    def _app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        body = environ["wsgi.input"].read()
-        self.seen.append((environ["REQUEST_METHOD"], environ["PATH_INFO"], body))
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return [b"the app"]
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        """Stand in for the app's handlers."""
+        self.seen.append((request.method, request.path, request.body))
+        return InternalResponse(200, (), b"the app")
 
     def run(self, coroutine: Any) -> Any:
         """Run a coroutine on the loop of the channels."""
@@ -129,6 +128,12 @@ class Site:
 
         self.run(attach())
         return page
+
+    def replace(self, **sources: Any) -> None:
+        """Stand in for what the pages read."""
+        self.client.get("/")
+        registry = self.client.app._console._pages.registry
+        registry["sources"] = dataclasses.replace(registry["sources"], **sources)
 
     def connections(self, client_id: str) -> list[Connection]:
         """Return the pages that are attached."""

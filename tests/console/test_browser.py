@@ -112,9 +112,7 @@ def test_charts_are_drawn(pages: Any, running: Server, console: str) -> None:
     page = pages()
     page.goto(console)
     get(running.url + "log")
-    page.wait_for_function(
-        "document.querySelectorAll('.tile polyline').length >= 7", timeout=60_000
-    )
+    page.locator(".tile polyline").nth(6).wait_for(state="attached")
     assert pages.errors(page) == []
 
 
@@ -136,9 +134,7 @@ def test_page_is_accessible_and_fits_a_phone(
 
     get(f"{running.url}token?id={'x' * 200}")
     for scheme in ("light", "dark"):
-        page = pages(
-            color_scheme=scheme, viewport={"width": 360, "height": 640}
-        )
+        page = pages(color_scheme=scheme, viewport={"width": 360, "height": 640})
         page.goto(console.rstrip("/") + path)
         found = Axe().run(page).response["violations"]
         serious = [
@@ -162,7 +158,7 @@ def test_pages_of_ours_look_alike_and_ask_for_no_icon(
     asked: list[str] = []
     page = pages(viewport={"width": 360, "height": 640})
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("fail", "static/none", "_ah/login", "log"):
+    for path in ("raises", "static/none", "_ah/login", "log"):
         page.goto(running.url + path)
         if path == "log":
             continue

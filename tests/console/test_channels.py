@@ -1,4 +1,4 @@
-"""The pages of the channels, over a broker of this process and one that answers later."""
+"""The pages of the channels, with brokers that answer at once, and later."""
 
 from __future__ import annotations
 

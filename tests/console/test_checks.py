@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from channelshim.console.checks import Forms
-from channelshim.contracts.identity import User
 from channelshim.console.menu import PAGES
+from channelshim.contracts.identity import User
 from tests.console.site import HERE, Site
 
 ADDRESSES = [page.path for page in PAGES]
@@ -138,9 +138,9 @@ def test_beyond_this_machine_administrators_are_answered(tmp_path: Path) -> None
     answer = site.client.get("/", status=401, extra_environ=there)
     assert "/_ah/login" in answer.text
     login.who = User("bob@example.com", False, "1")
-    assert "no administrator" in site.client.get(
-        "/", status=401, extra_environ=there
-    ).text
+    assert (
+        "no administrator" in site.client.get("/", status=401, extra_environ=there).text
+    )
     login.who = User("ann@example.com", True, "1")
     assert "steered" in site.client.get("/", extra_environ=there).text
     other = {**there, "HTTP_HOST": "evil.example"}

@@ -16,6 +16,7 @@ from tests.console.site import HOSTILE, Site, is_escaped
 @pytest.fixture
 def steered(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path, console_code=True)
+    site.replace(code_names=dict)
     yield site
     site.close()
 

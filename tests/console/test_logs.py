@@ -20,7 +20,11 @@ def line(number: int, request: str = "", target: str = "", **facts: object) -> L
     defaults: dict[str, object] = {"level": logging.INFO, "logger": "root", "text": ""}
     given = {**defaults, **facts}
     return LogLine(
-        number, float(number), request=request, target=target, **given  # type: ignore[arg-type]
+        number,
+        float(number),
+        request=request,
+        target=target,
+        **given,  # type: ignore[arg-type]
     )
 
 
@@ -67,15 +71,15 @@ def test_errors_of_one_place_are_one_kind() -> None:
 @pytest.fixture
 def ring(site: Site) -> LogRing:
     """The ring that the site's console reads."""
-    site.client.get("/logs")
     ring = LogRing("channelshim.access")
     ring.lines()
-    console = site.client.app._console
-    object.__setattr__(console._pages.registry["sources"], "logs", ring)
+    site.replace(logs=ring)
     return ring
 
 
-def logged(ring: LogRing, text: str, level: int = logging.INFO, **facts: object) -> None:
+def logged(
+    ring: LogRing, text: str, level: int = logging.INFO, **facts: object
+) -> None:
     record = logging.LogRecord("app", level, "", 0, "%s", (text,), None)
     for name, value in facts.items():
         setattr(record, name, value)
@@ -98,9 +102,7 @@ def test_logs_are_filtered(site: Site, ring: LogRing) -> None:
 
     def shown(**query: str) -> list[str]:
         part = site.client.get("/logs", {"format": "json", **query}).json["entries"]
-        return [
-            row["target"] or row["lines"][0]["text"] for row in part["rows"]
-        ]
+        return [row["target"] or row["lines"][0]["text"] for row in part["rows"]]
 
     assert shown() == ["a word", "a warning", "/c", "/a?b=1"]
     assert shown(level="warning") == ["a warning"]

@@ -28,6 +28,8 @@ from tests.service_needs import make_login
 
 WaitUntil = Callable[..., Any]
 
+SERVE = [sys.executable, "-m", "channelshim", "serve"]
+
 _CONSOLE = re.compile(r"Its console is at (http://\S+/)")
 
 
@@ -109,7 +111,7 @@ def test_beyond_this_machine_a_login_must_ask_for_proof() -> None:
 def refused(*arguments: str) -> str:
     """Start a server that does not start, and return what it says."""
     done = subprocess.run(
-        [sys.executable, "-m", "channelshim", "serve", str(APP), "--port=0", *arguments],
+        [*SERVE, str(APP), "--port=0", *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,

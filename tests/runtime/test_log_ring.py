@@ -15,7 +15,9 @@ from channelshim.runtime.log_ring import LogRing, LogRingHandler
 ACCESS = "channelshim.access"
 
 
-def record(text: str, level: int = logging.WARNING, name: str = "x") -> logging.LogRecord:
+def record(
+    text: str, level: int = logging.WARNING, name: str = "x"
+) -> logging.LogRecord:
     return logging.LogRecord(name, level, "", 0, "%s", (text,), None)
 
 
@@ -96,7 +98,8 @@ def test_line_knows_its_request() -> None:
 
 
 def test_handler_of_the_log_fills_its_ring() -> None:
-    handler = LineHandler(logging.Formatter("%(message)s"), name=ACCESS, stream=io.StringIO())
+    plain = logging.Formatter("%(message)s")
+    handler = LineHandler(plain, name=ACCESS, stream=io.StringIO())
     handler.ring.lines()
     handler.note(lambda text: f'127.0.0.1 "GET {text}" 200', "/x")
     handler.emit(record("a record"))

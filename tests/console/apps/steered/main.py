@@ -39,6 +39,10 @@ class Imported(webapp2.RequestHandler):
         self.response.write(" ".join(names))
 
 
+def raises(environ, start_response):
+    raise ValueError("past every framework")
+
+
 app = webapp2.WSGIApplication(
     [
         ("/log", Log),
