@@ -118,7 +118,7 @@ def _uses() -> list[IndexUse]:
 
 
 def _query_text(use: IndexUse) -> str:
-    """Return a query for people: "SELECT * FROM Note WHERE a = ... ORDER BY b"."""
+    """Return a query for people, as GQL without its values."""
     shape = use.shape
     conditions = ["ANCESTOR IS \N{HORIZONTAL ELLIPSIS}"] if shape.ancestor else []
     equal = dict.fromkeys(name for name, _ in shape.equalities)
@@ -127,6 +127,9 @@ def _query_text(use: IndexUse) -> str:
         sign = _SIGNS.get(operator, "?")
         conditions.append(f"{shape.orders[0][0]} {sign} \N{HORIZONTAL ELLIPSIS}")
     orders = [f"{name} DESC" if down else name for name, down in shape.orders]
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    order = f" ORDER BY {', '.join(orders)}" if orders else ""
-    return clean(f"SELECT * FROM {use.kind}{where}{order}")
+    words = ["SELECT *", f"FROM {use.kind}"]
+    if conditions:
+        words += ["WHERE", " AND ".join(conditions)]
+    if orders:
+        words += ["ORDER BY", ", ".join(orders)]
+    return clean(" ".join(words))

@@ -45,7 +45,10 @@ class Fill(webapp2.RequestHandler):
             ).put()
         Note.query(Note.number > 3).order(-Note.number, Note.title).fetch(5)
         memcache.set("key", {"a": hostile})
-        taskqueue.add(url="/later", name="later", countdown=3600, params={"x": hostile})
+        if self.request.get("task"):
+            taskqueue.add(
+                url="/later", name="later", countdown=3600, params={"x": hostile}
+            )
         taskqueue.Queue("pull").add(taskqueue.Task(payload=hostile, method="PULL"))
         index = search.Index("notes")
         index.put(search.Document("one", [search.HtmlField("body", hostile)]))
