@@ -399,6 +399,7 @@ SHARED_BY_THE_PROCESS = {
     "appserver/guard.py": "names that were looked at; a bounded memory",
     "appserver/proxies.py": "names that were looked at; a bounded memory",
     "appserver/response_rules.py": "headers that were looked at; a bounded memory",
+    "kernel/switching.py": "the interpreter has one switch interval",
     "runtime/variables.py": "names that were looked at; a bounded memory",
     "server/environ.py": "names that were spelled; a bounded memory",
     "server/response_bytes.py": "lines that were built; a bounded memory",

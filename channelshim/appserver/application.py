@@ -47,11 +47,8 @@ from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
 from channelshim.kernel.app_lock import AppLock
 from channelshim.pages.errors import (
-    no_file_text,
     not_authorized_html,
-    not_found_text,
 )
-from channelshim.pages.errors import not_authorized_html
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_text import one_line
 from channelshim.runtime.variables import (
