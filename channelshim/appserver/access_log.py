@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Iterable
@@ -22,6 +23,12 @@ LOGGED_URI_LENGTH: Final = 2048
 
 _PLAIN: Final = re.compile(r"[!#$&-\[\]-~]*")
 """Characters that stand for themselves in a log, without "%", quotes and backslash."""
+
+
+_MOST_LINES: Final = 512
+_LONGEST_REMEMBERED: Final = 128
+"""Most requests are for the same few addresses. They come from outside, so what is
+remembered of them is bounded in count and length."""
 
 
 class AccessLog:
@@ -77,12 +84,20 @@ def describe(
     seconds: float = -1.0,
 ) -> str:
     """Return the line of a request; see `AccessLog.note`."""
-    if not _is_plain(target):
-        target = _cleaned(target)
-    line = f'{address or "-"} "{CONTROLS.sub("?", method)} {target}" {status}'
+    is_long = len(target) + len(method) > _LONGEST_REMEMBERED
+    line = (_line if is_long else _remembered_line)(address, method, target, status)
     if seconds < 0:
         return line
     return f"{line} {size if size >= 0 else '-'} {seconds * 1000:.1f}ms"
+
+
+def _line(address: str, method: str, target: str, status: int) -> str:
+    if not _is_plain(target):
+        target = _cleaned(target)
+    return f'{address or "-"} "{CONTROLS.sub("?", method)} {target}" {status}'
+
+
+_remembered_line = functools.lru_cache(_MOST_LINES)(_line)
 
 
 def _is_plain(target: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any, Final
 
-_LAZY: Final = (
+_LAZY: Final[tuple[Any, ...]] = (
     map,
     filter,
     zip,

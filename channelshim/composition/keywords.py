@@ -15,8 +15,10 @@ class Keywords(TypedDict, total=False):
 
     host: str | os.PathLike[str]
     port: int
+    console: bool
     admin_host: str | os.PathLike[str]
     admin_port: int
+    console_code: bool
     ssl_certificate_path: str | os.PathLike[str]
     ssl_certificate_key_path: str | os.PathLike[str]
     log_level: Literal["debug", "info", "warning", "error", "critical"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -16,6 +15,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import Exposure
 from channelshim.composition import rules
+from channelshim.composition.console_door import THREADS as CONSOLE_THREADS
+from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
+from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
@@ -30,7 +32,7 @@ from channelshim.composition.reloading import (
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
 from channelshim.kernel.terminals import has_controlling_terminal
-from channelshim.runtime import interrupts
+from channelshim.runtime import collector, interrupts
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.server.stopping import StopSignals
 from channelshim.transports.acceptor import Acceptor
@@ -110,6 +112,7 @@ class Serving:
         is_reload: whether the person at the terminal knows the address already.
         before: how the app's files looked before any was read; see Watcher.
         catch_ups: see Handover.
+        console: where the console listens; None for no console.
         tls: what all listeners speak https with; None for http.
     """
 
@@ -126,6 +129,7 @@ class Serving:
         is_reload: bool = False,
         before: FileTimes | None = None,
         catch_ups: int = 0,
+        console: socket.socket | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         plan = instance.plan
@@ -135,6 +139,7 @@ class Serving:
         self._command = command
         self._is_app_broken = is_app_broken
         self._addresses = [address_of(plan, each) for each in listeners]
+        self._tls = tls
         self._scheme = "http" if tls is None else "https"
         self._names = names
         self._is_reload = is_reload
@@ -146,6 +151,9 @@ class Serving:
         # A duplicate: closing the server's own must not close what the next one
         # inherits.
         self._kept = [each.dup() for each in listeners if command is not None]
+        self._kept_console = console.dup() if console and command is not None else None
+        self._tails: ConsoleTails | None = None
+        self._console_url = url_of(settings, console) if console else ""
         self._sender = RingSender()
         pacing = Pacing()
         self._front = Front(instance, sender=self._sender, pacing=pacing)
@@ -181,8 +189,11 @@ class Serving:
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)
         application = Application(bridge, routes)
+        served = [Listener(each, application, acceptor, tls) for each in listeners]
+        if console is not None:
+            served.append(self._console_listener(instance, console, table))
         self._server = Server(
-            [Listener(each, application, acceptor, tls) for each in listeners],
+            served,
             table=table,
             on_started=self._started,
             on_stopping=self._stopping,
@@ -197,6 +208,24 @@ class Serving:
             before=before if catch_ups < MAXIMUM_CATCH_UPS else None,
             threads=instance.threads,
         )
+
+    def _console_listener(
+        self, instance: Instance, listener: socket.socket, table: ConnectionTable
+    ) -> Listener:
+        hosts = hosts_of(self._plan.settings, listener)
+        tails = ConsoleTails(self._front.hub, instance.clock, table, hosts)
+        self._tails = tails
+        console = LazyConsole(
+            instance,
+            self._front,
+            listener,
+            [f"{self._scheme}://{address}" for address in self._addresses],
+            tails,
+            is_app_broken=self._is_app_broken,
+        )
+        bridge = make_bridge(console, CONSOLE_THREADS, instance.threads)
+        application = Application(bridge, tails.routes)
+        return Listener(listener, application, tails.acceptor, self._tls)
 
     def run(self) -> float:
         """Serve until Ctrl-C, SIGTERM or a change, then give everything back.
@@ -214,9 +243,7 @@ class Serving:
         if self._command is not None and self._plan.settings.automatic_restart:
             self._watcher.start()
         sys.setswitchinterval(SWITCH_SECONDS)
-        # What is loaded now stays: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
+        collector.freeze()
         interrupts.raise_if_interrupted()
         self._server.run()
         self._sender.close()
@@ -240,6 +267,7 @@ class Serving:
                 self._plan.store_directory,
                 self._catch_ups + 1 if self._watcher.has_missed else 0,
                 tuple(self._kept[1:]),
+                self._kept_console,
             )
         )
 
@@ -270,15 +298,20 @@ class Serving:
         for module, other in zip(self._names, self._addresses[1:], strict=False):
             self._say(f"{module} is running at {self._scheme}://{other}/")
         if not self._is_reload:
+            if self._console_url:
+                self._say(f"Its console is at {self._console_url}")
             self._say("Press Ctrl-C to stop.")
             self._say(f"Its data is in {self._plan.store_directory}")
 
     def _stopping(self) -> None:
         if not self._changed:
             # The end: nobody should wait for a next one.
-            for listener in self._kept:
-                listener.close()
+            for listener in (*self._kept, self._kept_console):
+                if listener is not None:
+                    listener.close()
         self._front.stop()
+        if self._tails is not None:
+            self._tails.stop()
 
     def _note_change(self, path: str) -> None:
         self._changed = path
