@@ -5,6 +5,7 @@
 Needs what the browser tests need.
 """
 
+import shutil
 import sys
 import tempfile
 import urllib.request
@@ -29,9 +30,11 @@ CHART_SECONDS = 9
 def main() -> None:
     """Take them all."""
     with tempfile.TemporaryDirectory() as place, open_browser() as browser:
-        servers = Servers(lambda: Path(place))
+        servers = Servers(lambda: Path(place) / "data")
         try:
-            running = servers(APP, "--console_code")
+            # Where this is taken is nobody's business.
+            app = shutil.copytree(APP, Path(place) / "steered")
+            running = servers(app, "--console_code")
             take(browser, running.url, console_of(running, await_condition))
         finally:
             servers.stop()
