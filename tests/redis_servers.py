@@ -16,13 +16,16 @@ from tests.conftest import await_condition
 
 PATIENCE_SECONDS = 10.0
 
+VARIABLE = "CHANNELSHIM_TESTS_REDIS"
+"""Names another program than `redis-server`, such as Valkey's."""
+
 
 class RedisServer:
     """One running server.
 
     Args:
         *options: more of redis-server's; `--port` makes it listen on TCP as well.
-        program: of the server; None for the one on the PATH.
+        program: of the server; None for what VARIABLE names, or the one on the PATH.
 
     Attributes:
         path: of its socket.
@@ -36,7 +39,7 @@ class RedisServer:
         self.path = str(self.folder / "s")
         self.url = f"redis+unix://{self.path}"
         self._options: Sequence[str] = options
-        self._program = program or "redis-server"
+        self._program = program or os.environ.get(VARIABLE) or "redis-server"
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -52,6 +55,10 @@ class RedisServer:
             stderr=subprocess.STDOUT,
         )
         await_condition(self._answers, PATIENCE_SECONDS)
+
+    def option(self, name: str) -> str:
+        """Return what was said behind an option."""
+        return self._options[list(self._options).index(name) + 1]
 
     def client(self, **options: Any) -> Any:
         """Return a client of it."""
@@ -98,6 +105,89 @@ class RedisServer:
         except redis.RedisError:
             return False
         return True
+
+
+class RedisCluster:
+    """Six servers on TCP: three have the slots, three stand by.
+
+    Attributes:
+        url: for the setting `broker`.
+        servers: the masters first.
+        ports: of the servers.
+    """
+
+    def __init__(self) -> None:
+        self.ports = [free_port() for _ in range(6)]
+        self.servers: list[RedisServer] = []
+        try:
+            for port in self.ports:
+                self.servers.append(self._start(port))
+            self._join()
+        except BaseException:
+            self.close()
+            raise
+        first = ",".join(f"127.0.0.1:{port}" for port in self.ports[:3])
+        self.url = f"redis+cluster://{first}"
+
+    def _start(self, port: int) -> RedisServer:
+        return RedisServer(
+            *("--port", str(port), "--cluster-enabled", "yes"),
+            *("--cluster-port", str(free_port())),
+            *("--cluster-node-timeout", "1000"),
+            *("--cluster-replica-validity-factor", "0"),
+        )
+
+    def _join(self) -> None:
+        import redis
+
+        clients = [server.client() for server in self.servers]
+        first = clients[0]
+        for number, (port, server) in enumerate(
+            zip(self.ports, self.servers, strict=True)
+        ):
+            if number:
+                bus = server.option("--cluster-port")
+                first.execute_command("CLUSTER MEET", "127.0.0.1", port, bus)
+        bounds = (0, 5461, 10923, 16384)
+        for number in range(3):
+            own = range(bounds[number], bounds[number + 1])
+            clients[number].execute_command("CLUSTER ADDSLOTS", *own)
+
+        def is_known() -> bool:
+            return all(
+                client.cluster("info")["cluster_known_nodes"] == "6"
+                for client in clients
+            )
+
+        await_condition(is_known, 20)
+        for number in range(3):
+            master = clients[number].execute_command("CLUSTER MYID")
+
+            def replicates(
+                client: Any = clients[number + 3], master: Any = master
+            ) -> bool:
+                try:
+                    client.execute_command("CLUSTER REPLICATE", master)
+                except redis.RedisError:
+                    return False
+                return True
+
+            await_condition(replicates, 20)
+
+        def is_whole() -> bool:
+            return all(
+                client.cluster("info")["cluster_state"] == "ok" for client in clients
+            ) and all(
+                client.info("replication").get("master_link_status") == "up"
+                for client in clients[3:]
+            )
+
+        await_condition(is_whole, 30)
+
+    def close(self) -> None:
+        """End all."""
+        for server in self.servers:
+            server.close()
 
 
 def free_port() -> int:

@@ -161,10 +161,16 @@ class Opener:
     Args:
         server: the Redis.
         clock: the tests' time; None for Redis' own.
+        url: of the Redis; None for the server's own.
     """
 
-    def __init__(self, server: RedisServer, clock: SteppedClock | None = None) -> None:
-        self._server = server
+    def __init__(
+        self,
+        server: RedisServer,
+        clock: SteppedClock | None = None,
+        url: str | None = None,
+    ) -> None:
+        self._url = url or server.url
         self._clock = clock
         self._client = server.client()
         self._opened: list[OverRedis] = []
@@ -183,7 +189,7 @@ class Opener:
             micros = int(self._clock.time() * 1_000_000)
             for shard in range(options.get("shards", 0) or 1):
                 self._client.set(f"{{cs:{app}/{shard}}}:{CLOCK}", micros)
-        broker = RedisBroker(parse(self._server.url), app, **options)
+        broker = RedisBroker(parse(self._url), app, **options)
         turns = Quiet(self._loop, broker, self._clock, self._client)
         opened = OverRedis(broker, turns)
         self._opened.append(opened)

@@ -130,15 +130,22 @@ class Herd:
         self._is_posting = True
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start_server(self) -> Server:
-        """Start one more server over the same store."""
+    def start_server(self, *more: str, prefix: Sequence[str] = ()) -> Server:
+        """Start one more server over the same store.
+
+        Args:
+            *more: flags of this one.
+            prefix: of its command.
+        """
         return self._start(
             APP,
             f"--broker={self._url}",
             "--automatic_restart=no",
             *self._settings,
+            *more,
             storage_path=self.folder / "store",
             env={"SENDER_LOG": str(self.log)},
+            prefix=prefix,
         )
 
     def some_server(self) -> Server:

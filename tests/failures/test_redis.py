@@ -7,6 +7,8 @@ that runs in the lane `redis`.
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -200,3 +202,112 @@ def start_sentinel(folder: Path, port: int, master: int) -> subprocess.Popen[byt
 
     await_condition(answers)
     return process
+
+
+# --- A server that is cut off from Redis ----------------------------------------------
+
+_REDIS_SIDE = "10.213.77"
+_PAGE_SIDE = "10.213.78"
+
+
+class Network:
+    """A network of a server's own, with one line to Redis and one to its pages."""
+
+    def __init__(self) -> None:
+        self.name = f"cs-{os.getpid()}"
+        self._line = f"csr{os.getpid()}"
+        self.prefix = ("ip", "netns", "exec", self.name)
+        _run("ip", "netns", "add", self.name)
+        _run(*self.prefix, "ip", "link", "set", "lo", "up")
+        self._lay(self._line, _REDIS_SIDE)
+        self._lay(f"csp{os.getpid()}", _PAGE_SIDE)
+
+    def _lay(self, line: str, side: str) -> None:
+        """Lay a line: .1 is here, .2 is there."""
+        far = f"{line}x"
+        _run("ip", "link", "add", line, "type", "veth", "peer", "name", far)
+        _run("ip", "link", "set", far, "netns", self.name)
+        _run("ip", "addr", "add", f"{side}.1/24", "dev", line)
+        _run("ip", "link", "set", line, "up")
+        _run(*self.prefix, "ip", "addr", "add", f"{side}.2/24", "dev", far)
+        _run(*self.prefix, "ip", "link", "set", far, "up")
+
+    def cut(self) -> None:
+        """Take the line to Redis away."""
+        _run("ip", "link", "set", self._line, "down")
+
+    def mend(self) -> None:
+        """Give it back."""
+        _run("ip", "link", "set", self._line, "up")
+
+    def close(self) -> None:
+        """Take all away; its lines go with it."""
+        subprocess.run(["ip", "netns", "del", self.name], check=False)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def why_no_network() -> str:
+    """Return why this machine gives tests no network; "" when it does."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return "needs root and the program ip"
+    name = f"cs-try-{os.getpid()}"
+    command = ["ip", "netns", "add", name]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        return "this system makes no network namespaces"
+    subprocess.run(["ip", "netns", "del", name], check=False)
+    return ""
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    reason = why_no_network()
+    if reason:
+        pytest.skip(f"a server is not cut off here: {reason}")
+    made = Network()
+    yield made
+    made.close()
+
+
+@pytest.mark.failures
+@pytest.mark.parametrize("seconds", [4, 14])
+def test_server_that_is_cut_off(
+    seconds: int, network: Network, server: Servers, tmp_path: Path
+) -> None:
+    port = free_port()
+    redis = RedisServer(
+        *("--port", str(port), "--bind", f"{_REDIS_SIDE}.1", "--protected-mode", "no")
+    )
+    url = f"redis://{_REDIS_SIDE}.1:{port}"
+    herd = Herd(server, url, tmp_path, settings=[SHORT], servers=1)
+    host = (f"--host={_PAGE_SIDE}.2", "--allow_dev_login", "--allowed_hosts=*")
+
+    async def play() -> None:
+        cut_off = await asyncio.to_thread(
+            herd.start_server, *host, prefix=network.prefix
+        )
+        herd.servers.append(cut_off)
+        await herd.begin()
+        own = pages_of(herd, cut_off)
+        connects = {page.client_id: page.connects for page in herd.pages}
+        # A balancer takes it out while it says that it is not well.
+        herd.servers.remove(cut_off)
+        network.cut()
+        await asyncio.sleep(seconds)
+        network.mend()
+        await asyncio.sleep(2)
+        herd.servers.append(cut_off)
+        await herd.end()
+        moved = [page for page in own if page.connects > connects[page.client_id]]
+        assert len(moved) == (0 if seconds < 6 else len(own))
+        for page in herd.pages:
+            assert herd.presence(page) == "c", herd.presence(page)
+
+    try:
+        asyncio.run(play())
+    finally:
+        redis.close()
+    check(herd)

@@ -470,15 +470,20 @@ class RedisBroker:
             return
         self._is_stopped = True
         fronts = [(shard.session.epoch, shard.session.front) for shard in self._shards]
+        is_away = self._loop is not None and self._is_away
         for shard in self._shards:
             shard.session.stop()
         try:
+            if is_away:
+                # It has had its seconds, and nobody should wait for a stop.
+                raise BrokerError(AWAY)
             self._send_directly()
             for key, (epoch, front) in zip(self._keys, fronts, strict=True):
                 if front != b"0":
                     self._direct.leave(key, epoch, front)
         except BrokerError as error:
-            _logger.error("messages may be lost: %s", error)
+            if self._runs or self._unsafe:
+                _logger.error("messages that were not answered are lost: %s", error)
         finally:
             self._client.close()
 

@@ -108,11 +108,13 @@ class Fronts:
 
     Args:
         server: the Redis.
+        app: whose channels.
+        url: of the Redis; None for the server's own.
     """
 
-    def __init__(self, server: RedisServer, app: str) -> None:
+    def __init__(self, server: RedisServer, app: str, url: str | None = None) -> None:
         self.server = server
-        self._opener = Opener(server)
+        self._opener = Opener(server, url=url)
         self._app = app
 
     def __call__(self, **options: Any) -> Front:
