@@ -16,6 +16,7 @@ import pytest
 from channelshim.broker.redis import scripts, session
 from channelshim.broker.redis.address import parse
 from channelshim.broker.redis.broker import RedisBroker
+from channelshim.broker.redis.clients import make_client
 from channelshim.contracts.overview import KnownId
 from tests.lanes import timeout_factor
 from tests.redis_servers import RedisServer
@@ -159,20 +160,21 @@ class Opener:
     """Opens brokers over one Redis, and closes them.
 
     Args:
-        server: the Redis.
+        server: the Redis; None where only the URL says it.
         clock: the tests' time; None for Redis' own.
         url: of the Redis; None for the server's own.
     """
 
     def __init__(
         self,
-        server: RedisServer,
+        server: RedisServer | None,
         clock: SteppedClock | None = None,
         url: str | None = None,
     ) -> None:
-        self._url = url or server.url
+        assert url or server is not None
+        self._url = url or (server.url if server is not None else "")
         self._clock = clock
-        self._client = server.client()
+        self._client = make_client(parse(self._url))
         self._opened: list[OverRedis] = []
         self._loop = asyncio.new_event_loop()
 

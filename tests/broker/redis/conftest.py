@@ -107,15 +107,23 @@ class Fronts:
     """Opens the processes of one app, and lets them run.
 
     Args:
-        server: the Redis.
+        server: the Redis; None where only the URL says it.
         app: whose channels.
         url: of the Redis; None for the server's own.
     """
 
-    def __init__(self, server: RedisServer, app: str, url: str | None = None) -> None:
-        self.server = server
+    def __init__(
+        self, server: RedisServer | None, app: str, url: str | None = None
+    ) -> None:
+        self._server = server
         self._opener = Opener(server, url=url)
         self._app = app
+
+    @property
+    def server(self) -> RedisServer:
+        """Return the Redis."""
+        assert self._server is not None
+        return self._server
 
     def __call__(self, **options: Any) -> Front:
         """Start one more process, and return it once it has joined."""
