@@ -107,9 +107,9 @@ class Quiet:
         broker = self._broker
         if broker._loop is None:
             return True
-        if broker._is_woken or broker._unsafe:
+        if not broker._outbox.is_empty:
             return False
-        for key, shard in zip(broker._keys, broker._shards, strict=True):
+        for key, shard in zip(broker._keys, broker._shards.all, strict=True):
             session = shard.session
             if not session.is_ready or session.sent or session.unsent:
                 return False

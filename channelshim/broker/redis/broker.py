@@ -1,33 +1,23 @@
-"""The broker of several processes: contracts.Broker over Redis.
-
-Publishing is an append to a run of equal texts, as in the memory broker, and one
-wake-up of the loop, which groups what has come and sends one batch to each shard. While
-that is not acknowledged, what comes waits and becomes the next batch, so that batches
-grow under load by themselves.
-"""
+"""The broker of several processes: contracts.Broker over Redis."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import secrets
 import threading
-import zlib
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from channelshim.broker.kept import WINDOW_BYTES, WINDOW_MESSAGES, WINDOW_TOTAL_BYTES
-from channelshim.broker.redis import batches, clients, inbox
+from channelshim.broker.redis import clients, inbox
 from channelshim.broker.redis.address import Address
-from channelshim.broker.redis.direct import Direct
-from channelshim.broker.redis.known import known_ids
-from channelshim.broker.redis.packing import IdPacker
+from channelshim.broker.redis.direct import Direct, ProcessName
+from channelshim.broker.redis.known import kept_bytes, known_count, known_ids
+from channelshim.broker.redis.outbox import Outbox
 from channelshim.broker.redis.session import Session
 from channelshim.broker.redis.shard import AWAY, Bounds, Shard
-from channelshim.broker.runs import Run
+from channelshim.broker.redis.shards import Shards
 from channelshim.contracts.broker import Attachment, Delivery, Replay, Subscriber
 from channelshim.contracts.overview import KnownId
 from channelshim.contracts.presence import Change, Tell
@@ -45,12 +35,6 @@ SAFE_SECONDS: Final = 10.0
 
 CLUSTER_SHARDS: Final = 16
 """Shards on a cluster. Fixed: with another number ids would be looked for elsewhere."""
-
-_MESSAGE_BYTES: Final = 100
-"""What a message that waits costs beside its text."""
-
-_NO_TEXT: Any = object()
-_NO_RUN: Final = Run(_NO_TEXT, [])
 
 _Call = Callable[[], None]
 
@@ -92,8 +76,8 @@ class RedisBroker:
         count = shards or (CLUSTER_SHARDS if address.kind == "cluster" else 1)
         tag = application_id.replace("{", "(").replace("}", ")")
         self._keys = [f"{{cs:{tag}/{number}}}:e" for number in range(count)]
-        self._name = secrets.token_hex(8).encode("ascii")
-        self._direct = Direct(self._client, self._name)
+        self._name = ProcessName()
+        self._direct = Direct(self._client, self._name.read)
         self._bounds = Bounds(
             int(window_seconds * 1e6),
             window_messages,
@@ -101,30 +85,25 @@ class RedisBroker:
             window_total_bytes // count,
         )
         topology = clients.Topology(address, self._client)
-        self._shards = [
-            Shard(
-                self._bounds,
-                self,
-                partial(Session, key, self._name, address, topology),
-            )
-            for key in self._keys
-        ]
-        self._packer = IdPacker()
-        self._waiting_bytes = waiting_bytes
+        self._shards = Shards(
+            [
+                Shard(
+                    self._bounds,
+                    self,
+                    partial(Session, key, self._name.read, address, topology),
+                )
+                for key in self._keys
+            ]
+        )
+        self._outbox = Outbox(
+            self._shards, waiting_bytes=waiting_bytes, safe_seconds=safe_seconds
+        )
+        # An attribute, so that no call comes in between: see contracts.Broker.
+        self.publish: Callable[[str, str], None] = self._outbox.publish
         self._safe_seconds = safe_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_stopped = False
-        # Published and not sent. Appending to runs does without the lock.
-        self._lock = threading.Lock()
         self._direct_lock = threading.RLock()
-        self._runs: deque[Run] = deque()
-        self._run = _NO_RUN
-        self._run_bytes = 0
-        self._is_woken = False
-        self._is_flushing = False
-        self._is_away = True
-        self._unsafe = 0
-        self._safe: deque[_Waiter] = deque()
         self._is_deliver_woken = False
         self._deliver: _Call = _nobody
         self._tell: Tell = _tell_nobody
@@ -134,24 +113,22 @@ class RedisBroker:
     def report_to(self, status: Status) -> None:
         """Register whether Redis answers, and what waits for it."""
         status.check("broker", self._describe_trouble)
-        status.counter("broker.waiting_bytes", self._count_waiting)
-        status.counter(
-            "broker.local_ids", lambda: sum(len(s.inbox.locals) for s in self._shards)
-        )
+        status.counter("broker.waiting_bytes", lambda: self._outbox.waiting)
+        status.counter("broker.local_ids", self._count_local)
+
+    def _count_local(self) -> int:
+        return sum(len(shard.inbox.locals) for shard in self._shards.all)
 
     def _describe_trouble(self) -> str:
         if self._loop is None:
             return ""
-        away = [s.session for s in self._shards if not s.session.is_ready]
+        away = [s.session for s in self._shards.all if not s.session.is_ready]
         if not away:
             return ""
         return (
             f"the Redis at {self._address} does not answer ({away[0].trouble}): "
             "messages wait, and pages cannot connect"
         )
-
-    def _count_waiting(self) -> int:
-        return self._run_bytes + sum(shard.waiting_bytes for shard in self._shards)
 
     def start(
         self,
@@ -166,171 +143,13 @@ class RedisBroker:
         loop = asyncio.get_running_loop()
         with self._direct_lock:
             self._loop = loop
-            for shard in self._shards:
+            for shard in self._shards.all:
                 shard.session.start(loop)
-        self._flush()
-
-    # --- Publishing: any thread -------------------------------------------------------
-
-    def publish(self, client_id: str, text: str) -> None:
-        """See contracts.Broker."""
-        run = self._run
-        if text is run.text:
-            run.append(client_id)
-            if run.taken is not None:
-                self._bring_back(run)
-        elif self._is_away:
-            self._keep(client_id, text)
-        else:
-            self._begin(text, [client_id])
-
-    def _begin(self, text: str, client_ids: list[str]) -> None:
-        run = Run(text, client_ids)
-        self._runs.append(run)
-        # Where messages wait, each is counted.
-        self._run = _NO_RUN if self._is_away else run
-        self._wake()
-
-    def _wake(self) -> None:
-        if not self._is_woken:
-            self._is_woken = True
-            self._call_soon(self._flush)
-
-    def _bring_back(self, run: Run) -> None:
-        """Send once more what came too late for the flush that took its run."""
-        with self._lock:
-            late = run.take_late()
-            if late:
-                self._begin(run.text, late)
-
-    def _keep(self, client_id: str, text: str) -> None:
-        """Have a message wait for a Redis that is away, within the bound."""
-        with self._lock:
-            if self._count_waiting() > self._waiting_bytes:
-                raise BrokerError(
-                    "too many messages wait for Redis, which does not answer"
-                )
-            last = self._runs[-1] if self._runs else _NO_RUN
-            if last.text is text:
-                self._run_bytes += _MESSAGE_BYTES
-                last.append(client_id)
-            else:
-                self._run_bytes += len(text) + 2 * _MESSAGE_BYTES
-                self._runs.append(Run(text, [client_id]))
-        self._wake()
-
-    def _call_soon(self, call: Callable[[], object]) -> None:
-        loop = self._loop
-        if loop is not None:
-            # A loop that has ended sends nothing any more; `stop` does.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(call)
+        self._outbox.start(loop)
 
     def when_safe(self, done: Callable[[], None]) -> None:
         """See contracts.Broker."""
-        # In the order in which a flush changes them; see there.
-        if (
-            not self._is_woken and not self._is_flushing and not self._unsafe
-        ) or self._loop is None:
-            done()
-        else:
-            self._call_soon(partial(self._wait_safe, done))
-
-    # --- Sending: loop thread ---------------------------------------------------------
-
-    def _flush(self, *, is_asked: bool = False) -> None:
-        """Send what was published, as batches.
-
-        Theory of the three flags that `when_safe` reads: `_is_flushing` is set before
-        `_is_woken` is cleared, and cleared after `_unsafe` is counted up, so that
-        whoever reads them in this order finds a message of its own in one of them.
-
-        Args:
-            is_asked: whether a question comes next, which is about what was published.
-        """
-        if is_asked and not self._is_woken:
-            return
-        if not is_asked and any(
-            shard.last_batch > shard.session.batch for shard in self._shards
-        ):
-            # What comes meanwhile goes with the next one.
-            return
-        self._is_flushing = True
-        self._is_woken = False
-        with self._lock:
-            self._run = _NO_RUN
-            pop = self._runs.popleft
-            runs = [pop() for _ in range(len(self._runs))]
-            taken = [(run.text, run.take()) for run in runs]
-            self._run_bytes = 0
-        if taken:
-            for shard, groups in self._divided(batches.groups_of(taken)):
-                for batch in batches.batches_of(groups):
-                    shard.publish(batches.arguments_of(batch, self._packer))
-            self._count_unsafe()
-        self._is_flushing = False
-
-    def _divided(
-        self, groups: list[batches.Group]
-    ) -> list[tuple[Shard, list[batches.Group]]]:
-        """Return the groups of each shard."""
-        if len(self._shards) == 1:
-            return [(self._shards[0], groups)]
-        divided: dict[int, list[batches.Group]] = {}
-        for texts, client_ids in groups:
-            own: dict[int, list[str]] = {}
-            for client_id in client_ids:
-                own.setdefault(self._place_of(client_id), []).append(client_id)
-            for place, ids in own.items():
-                divided.setdefault(place, []).append((texts, ids))
-        return [(self._shards[place], own) for place, own in divided.items()]
-
-    def _place_of(self, client_id: str) -> int:
-        return zlib.crc32(client_id_bytes(client_id)) % len(self._shards)
-
-    def _shard_of(self, client_id: str) -> Shard:
-        if len(self._shards) == 1:
-            return self._shards[0]
-        return self._shards[self._place_of(client_id)]
-
-    def _count_unsafe(self) -> None:
-        self._unsafe = sum(s.last_batch - s.session.batch for s in self._shards)
-
-    def _wait_safe(self, done: _Call) -> None:
-        self._flush(is_asked=True)
-        targets = [(s, s.last_batch) for s in self._shards]
-        waiter = _Waiter(targets, done)
-        if waiter.is_safe():
-            done()
-            return
-        assert self._loop is not None
-        self._safe.append(waiter)
-        waiter.timer = self._loop.call_later(self._safe_seconds, self._give_up, waiter)
-
-    def _give_up(self, waiter: _Waiter) -> None:
-        _logger.error("an answer goes out before Redis has its messages")
-        self._safe.remove(waiter)
-        waiter.done()
-
-    def acknowledged(self) -> None:
-        """See shard.Owner."""
-        self._count_unsafe()
-        self._look_away()
-        while self._safe and self._safe[0].is_safe():
-            waiter = self._safe.popleft()
-            if waiter.timer is not None:
-                waiter.timer.cancel()
-            waiter.done()
-        if self._is_woken:
-            self._flush()
-
-    def _look_away(self) -> None:
-        """Note whether messages wait, which bounds them."""
-        is_away = any(not shard.session.is_ready for shard in self._shards)
-        if is_away and not self._is_away:
-            with self._lock:
-                self._run = _NO_RUN
-        self._is_away = is_away
+        self._outbox.when_safe(done)
 
     # --- Questions --------------------------------------------------------------------
 
@@ -346,14 +165,14 @@ class RedisBroker:
             answered.set()
 
         def ask() -> None:
-            self._flush(is_asked=True)
-            shard = self._shard_of(client_id)
+            self._outbox.flush(is_asked=True)
+            shard = self._shards.of(client_id)
             if shard.session.is_fenced:
                 take(BrokerError(AWAY))
             else:
                 shard.expect(client_id, take, take)
 
-        self._call_soon(ask)
+        self._outbox.call_soon(ask)
         if not answered.wait(self._safe_seconds):
             raise BrokerError(AWAY)
         (found,) = answer
@@ -365,7 +184,7 @@ class RedisBroker:
         """Ask in this thread: no loop runs."""
         with self._direct_lock:
             self._send_directly()
-        key = self._keys[self._place_of(client_id)]
+        key = self._keys[self._shards.place_of(client_id)]
         arguments = [b"%d" % self._bounds.window, client_id_bytes(client_id)]
         return int(self._direct.run(key, "expect", arguments))
 
@@ -375,8 +194,8 @@ class RedisBroker:
         Raises:
             BrokerError: Redis does not take it.
         """
-        self._flush(is_asked=True)
-        for key, shard in zip(self._keys, self._shards, strict=True):
+        self._outbox.flush(is_asked=True)
+        for key, shard in zip(self._keys, self._shards.all, strict=True):
             session = shard.session
             calls = [*session.sent, *session.unsent]
             for call in calls:
@@ -395,11 +214,11 @@ class RedisBroker:
         failed: Callable[[BrokerError], None],
     ) -> Attachment:
         """See contracts.Broker."""
-        shard = self._shard_of(client_id)
+        shard = self._shards.of(client_id)
         if shard.session.is_fenced:
             failed(BrokerError(AWAY))
             return _FAILED
-        self._flush(is_asked=True)
+        self._outbox.flush(is_asked=True)
         return shard.attach(client_id, subscriber, after, opened, failed)
 
     def replay(
@@ -410,37 +229,41 @@ class RedisBroker:
         failed: Callable[[BrokerError], None],
     ) -> None:
         """See contracts.Broker."""
-        shard = self._shard_of(client_id)
+        shard = self._shards.of(client_id)
         if shard.session.is_fenced:
             failed(BrokerError(AWAY))
             return
-        self._flush(is_asked=True)
+        self._outbox.flush(is_asked=True)
         shard.replay(client_id, after, done, failed)
 
     def release(self, client_id: str) -> None:
         """See contracts.Broker."""
-        self._flush(is_asked=True)
-        self._shard_of(client_id).release(client_id)
+        self._outbox.flush(is_asked=True)
+        self._shards.of(client_id).release(client_id)
 
     def told(self, client_id: str, what: Change) -> None:
         """See contracts.Broker."""
-        self._call_soon(partial(self._told, client_id, what))
+        self._outbox.call_soon(partial(self._told, client_id, what))
 
     def _told(self, client_id: str, what: Change) -> None:
-        self._shard_of(client_id).told(client_id, what)
+        self._shards.of(client_id).told(client_id, what)
 
     # --- What the shards bring --------------------------------------------------------
 
     def collect(self) -> Sequence[Delivery]:
         """See contracts.Broker."""
         self._is_deliver_woken = False
-        pieces = [piece for s in self._shards for piece in s.inbox.collect()]
-        if len(self._shards) == 1:
+        pieces = [piece for s in self._shards.all for piece in s.inbox.collect()]
+        if len(self._shards.all) == 1:
             return [Delivery(texts, owed) for texts, owed in pieces]
         return inbox.merged(pieces)
 
     def settle(self) -> None:
         """See contracts.Broker; nothing was put off."""
+
+    def acknowledged(self) -> None:
+        """See shard.Owner."""
+        self._outbox.acknowledged()
 
     def woken(self) -> None:
         """See shard.Owner."""
@@ -458,7 +281,7 @@ class RedisBroker:
 
     def away(self) -> None:
         """See shard.Owner."""
-        self._look_away()
+        self._outbox.look_away()
 
     def fence(self) -> None:
         """See shard.Owner."""
@@ -469,9 +292,11 @@ class RedisBroker:
         if self._is_stopped:
             return
         self._is_stopped = True
-        fronts = [(shard.session.epoch, shard.session.front) for shard in self._shards]
-        is_away = self._loop is not None and self._is_away
-        for shard in self._shards:
+        fronts = [
+            (shard.session.epoch, shard.session.front) for shard in self._shards.all
+        ]
+        is_away = self._loop is not None and self._outbox.is_away
+        for shard in self._shards.all:
             shard.session.stop()
         try:
             if is_away:
@@ -482,7 +307,7 @@ class RedisBroker:
                 if front != b"0":
                     self._direct.leave(key, epoch, front)
         except BrokerError as error:
-            if self._runs or self._unsafe:
+            if not self._outbox.is_empty:
                 _logger.error("messages that were not answered are lost: %s", error)
         finally:
             self._client.close()
@@ -492,33 +317,18 @@ class RedisBroker:
     @property
     def known_count(self) -> int:
         """Return how many client ids are known."""
-        return sum(self._client.hlen(f"{key[:-2]}:i") for key in self._keys)
+        return known_count(self._client, self._keys)
 
     @property
     def kept_bytes(self) -> int:
         """Return what all windows together cost."""
-        kept = [self._client.get(f"{key[:-2]}:k") for key in self._keys]
-        return sum(int(each or 0) for each in kept)
+        return kept_bytes(self._client, self._keys)
 
     def known_ids(self, after: str, limit: int) -> Sequence[KnownId]:
         """See contracts.Overview."""
         return known_ids(
             self._client, self._direct, self._keys, self._bounds, after, limit
         )
-
-
-class _Waiter:
-    """Waits until what was published before is acknowledged."""
-
-    __slots__ = ("_targets", "done", "timer")
-
-    def __init__(self, targets: list[tuple[Shard, int]], done: _Call) -> None:
-        self._targets = targets
-        self.done = done
-        self.timer: asyncio.TimerHandle | None = None
-
-    def is_safe(self) -> bool:
-        return all(shard.session.batch >= number for shard, number in self._targets)
 
 
 class _Failed:

@@ -5,8 +5,10 @@ For what is asked before the loop runs, at the end, and by pages that show chann
 
 from __future__ import annotations
 
+import os
+import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from channelshim.broker.redis import session
@@ -17,15 +19,30 @@ from channelshim.errors import BrokerError
 _ATTEMPTS: Final = 5
 
 
+class ProcessName:
+    """A name for this process, unlike any other: a fork has its own. Any thread."""
+
+    def __init__(self) -> None:
+        self._process_id = 0
+        self._name = b""
+
+    def read(self) -> bytes:
+        """Return it."""
+        if self._process_id != os.getpid():
+            self._name = secrets.token_hex(8).encode("ascii")
+            self._process_id = os.getpid()
+        return self._name
+
+
 class Direct:
     """Calls functions of shards, and waits for their answers. Any thread.
 
     Args:
         client: redis-py's.
-        name: of this process.
+        name: returns that of this process.
     """
 
-    def __init__(self, client: Any, name: bytes) -> None:
+    def __init__(self, client: Any, name: Callable[[], bytes]) -> None:
         self._client = client
         self._name = name
         # The epoch of each shard, by its key.
@@ -65,7 +82,7 @@ class Direct:
             BrokerError: Redis does not answer.
         """
         try:
-            self._evaluate(key, "leave", [epoch, front, self._name])
+            self._evaluate(key, "leave", [epoch, front, self._name()])
         except driver().RedisError as error:
             if "REJOIN" not in str(error):
                 raise BrokerError(f"Redis does not answer: {error}") from error
@@ -78,10 +95,10 @@ class Direct:
             joined = self._evaluate(
                 key,
                 "join",
-                [b"0", b"0", self._name, run_id, b"%d" % batch, b"0", settle, b""],
+                [b"0", b"0", self._name(), run_id, b"%d" % batch, b"0", settle, b""],
             )
             epoch = self._epochs[key] = joined[0]
-        return [epoch, b"0", self._name]
+        return [epoch, b"0", self._name()]
 
     def _run_id(self, key: str) -> bytes:
         options = {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from channelshim.broker.redis.clients import driver
 from channelshim.contracts.overview import KnownId
 from channelshim.errors import BrokerError
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
@@ -16,6 +18,31 @@ if TYPE_CHECKING:
 
 _SCANNED: Final = 1000
 """Ids that Redis returns at once."""
+
+
+def known_count(client: Any, keys: Sequence[str]) -> int:
+    """Return how many ids are known; see `known_ids`."""
+    with answered():
+        return sum(client.hlen(f"{key[:-2]}:i") for key in keys)
+
+
+def kept_bytes(client: Any, keys: Sequence[str]) -> int:
+    """Return what all windows together cost; see `known_ids`."""
+    with answered():
+        return sum(int(client.get(f"{key[:-2]}:k") or 0) for key in keys)
+
+
+@contextlib.contextmanager
+def answered() -> Iterator[None]:
+    """Have a driver's error be one of ours.
+
+    Raises:
+        BrokerError: Redis does not answer.
+    """
+    try:
+        yield
+    except driver().RedisError as error:
+        raise BrokerError(f"Redis does not answer: {error}") from error
 
 
 def known_ids(
@@ -55,16 +82,12 @@ def known_ids(
 
 
 def _later(client: Any, keys: Sequence[str], after: str) -> Iterator[tuple[str, int]]:
-    from redis import RedisError
-
     for place, key in enumerate(keys):
-        try:
+        with answered():
             for raw, _ in client.hscan_iter(f"{key[:-2]}:i", count=_SCANNED):
                 client_id = client_id_text(raw)
                 if client_id > after:
                     yield client_id, place
-        except RedisError as error:
-            raise BrokerError(f"Redis does not answer: {error}") from error
 
 
 def _described(

@@ -109,7 +109,7 @@ class Session:
 
     Args:
         key: of its epoch; all its keys have the same tag.
-        name: of this process, unlike any other.
+        name: returns that of this process, unlike any other.
         address: how to get in.
         topology: says where.
         owner: who has it.
@@ -124,7 +124,12 @@ class Session:
     """
 
     def __init__(
-        self, key: str, name: bytes, address: Address, topology: Topology, owner: Owner
+        self,
+        key: str,
+        name: Callable[[], bytes],
+        address: Address,
+        topology: Topology,
+        owner: Owner,
     ) -> None:
         self.epoch: bytes = b"0"
         self.front: bytes = b"0"
@@ -183,7 +188,7 @@ class Session:
 
     def head(self) -> list[bytes]:
         """Return the first arguments of every function."""
-        return [self.epoch, self.front, self._name]
+        return [self.epoch, self.front, self._name()]
 
     # --- Calls ------------------------------------------------------------------------
 

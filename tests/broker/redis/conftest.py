@@ -99,7 +99,7 @@ class Front:
 
     def die(self) -> None:
         """End as kill -9 ends a process."""
-        for each in self.broker._shards:
+        for each in self.broker._shards.all:
             each.session.stop()
 
 
@@ -128,7 +128,7 @@ class Fronts:
     def __call__(self, **options: Any) -> Front:
         """Start one more process, and return it once it has joined."""
         front = Front(self._opener, self._app, **options)
-        self.run_until(lambda: not front.broker._is_away)
+        self.run_until(lambda: not front.broker._outbox.is_away)
         return front
 
     def run_until(self, condition: Callable[[], Any], seconds: float = 10.0) -> Any:

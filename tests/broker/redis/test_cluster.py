@@ -47,7 +47,7 @@ def test_channels_are_spread_over_a_cluster(
     texts = [f"text {number}" for number in range(20)]
     fronts.run_until(lambda: all(len(first.got[name]) >= 20 for name in ids))
     assert all(first.got[name] == texts for name in ids)
-    assert len(first.broker._shards) == 16
+    assert len(first.broker._shards.all) == 16
     # Each of the three has some of it.
     assert all(server.client().dbsize() > 0 for server in cluster.servers[:3])
     assert [each.client_id for each in second.broker.known_ids("", 100)] == sorted(ids)

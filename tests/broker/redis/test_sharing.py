@@ -148,7 +148,7 @@ def test_post_that_a_killed_process_had_in_hand_is_made_again(fronts: Fronts) ->
 def test_orderly_stop_leaves_the_ids_at_once(fronts: Fronts) -> None:
     first, second = fronts(), fronts()
     first.open_page("a")
-    fronts.run_until(lambda: first.numbers and not second.broker._is_away)
+    fronts.run_until(lambda: first.numbers and not second.broker._outbox.is_away)
     first.broker.publish("a", "the last")
     first.broker.stop()
     fronts.run_until(lambda: second.adopted)
@@ -191,7 +191,7 @@ def test_messages_wait_for_a_redis_that_was_killed(own_fronts: Fronts) -> None:
     own_fronts.run_until(lambda: second.got["a"] and first.got["a"])
     number = first.numbers["a"]
     own_fronts.server.kill()
-    own_fronts.run_until(lambda: not first.broker._shards[0].session.is_ready)
+    own_fronts.run_until(lambda: not first.broker._shards.all[0].session.is_ready)
     safe: list[str] = []
     first.broker.publish("a", "while away")
     first.broker.when_safe(lambda: safe.append("safe"))
@@ -269,7 +269,7 @@ def test_messages_that_wait_are_bounded(own_fronts: Fronts) -> None:
     front.open_page("a")
     own_fronts.run_until(lambda: front.numbers)
     own_fronts.server.kill()
-    own_fronts.run_until(lambda: not front.broker._shards[0].session.is_ready)
+    own_fronts.run_until(lambda: not front.broker._shards.all[0].session.is_ready)
     text = "x" * 1000
     sent: list[str] = []
 
@@ -294,7 +294,7 @@ def test_answer_goes_out_when_redis_stays_away(
     own_fronts: Fronts, caplog: pytest.LogCaptureFixture
 ) -> None:
     front = own_fronts(safe_seconds=0.5 * timeout_factor())
-    own_fronts.run_until(lambda: front.broker._shards[0].session.is_ready)
+    own_fronts.run_until(lambda: front.broker._shards.all[0].session.is_ready)
     own_fronts.server.kill()
     safe: list[str] = []
     front.broker.publish("a", "text")
@@ -346,4 +346,4 @@ def test_channels_are_spread_over_shards(fronts: Fronts) -> None:
     known = second.broker.known_ids("", 100)
     assert [each.client_id for each in known] == sorted(ids)
     assert second.broker.known_count == 40
-    assert all(shard.inbox.locals for shard in first.broker._shards)
+    assert all(shard.inbox.locals for shard in first.broker._shards.all)
