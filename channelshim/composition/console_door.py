@@ -201,6 +201,9 @@ class LazyConsole:
             store=instance.store,
             dispatcher=instance.sites,
             in_app=AppScope(instance, self._urls[0]),
+            jobs=instance.jobs,
+            start_thread=instance.threads.start,
+            login=instance.login,
             logs=logs_of_this_process(),
             code_names=_code_names,
         )

@@ -19,7 +19,12 @@ from channelshim.appserver.responses import answer
 from channelshim.console.checks import Checks, Forms, Refusal
 from channelshim.console.menu import PAGES
 from channelshim.console.messages import Messages
-from channelshim.console.page import FURTHER_SECURITY, PageHandler, Refused
+from channelshim.console.page import (
+    DOCUMENT_SECURITY,
+    FURTHER_SECURITY,
+    PageHandler,
+    Refused,
+)
 from channelshim.console.sources import Sources
 from channelshim.pages.look import MARK, stylesheet
 from channelshim.pages.templates import Templates
@@ -118,14 +123,19 @@ def _with_headers(start_response: StartResponse, security: str) -> StartResponse
         more = "".join(
             f"; {value}" for name, value in headers if name == FURTHER_SECURITY
         )
+        policy, frames = security + more, "DENY"
+        for name, value in headers:
+            if name == DOCUMENT_SECURITY:
+                # Somebody else's document, within a page of ours.
+                policy, frames = value, "SAMEORIGIN"
         own = [
-            ("Content-Security-Policy", security + more),
+            ("Content-Security-Policy", policy),
             ("Referrer-Policy", "same-origin"),
             ("X-Content-Type-Options", "nosniff"),
-            ("X-Frame-Options", "DENY"),
+            ("X-Frame-Options", frames),
             ("Cache-Control", "no-store"),
         ]
-        names = {name for name, _ in own} | {FURTHER_SECURITY}
+        names = {name for name, _ in own} | {FURTHER_SECURITY, DOCUMENT_SECURITY}
         others = [(name, value) for name, value in headers if name not in names]
         return start_response(status, [*others, *own], *exc_info)
 

@@ -49,6 +49,9 @@ MOST_SKIPPED: Final = 1_000_000
 FURTHER_SECURITY: Final = "X-Console-Security"
 """Carries content_security to the application, which sends one policy."""
 
+DOCUMENT_SECURITY: Final = "X-Console-Document"
+"""Carries the whole policy of somebody else's document, a frame in a page of ours."""
+
 _MESSAGE: Final = re.compile(r"message=")
 _ACTION: Final = re.compile(r"[a-z][a-z_]{0,40}")
 
@@ -254,10 +257,12 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
             return
         self.write_page(self.template, facts, problem)
 
-    def answer(self, facts: dict[str, Any]) -> None:
-        """Answer an action with a page, in the place of a message."""
+    def answer(
+        self, facts: dict[str, Any], status: int = HTTPStatus.OK, problem: str = ""
+    ) -> None:
+        """Answer an action with a page, in the place of a message; see `show`."""
         self._is_done = True
-        self.show(facts)
+        self.show(facts, status, problem)
 
     def answer_json(self, value: Any) -> None:
         """Answer an action with JSON, for a script of ours."""

@@ -16,6 +16,8 @@ from channelshim.appyaml.cron import CronConfig
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher
+from channelshim.contracts.identity import Login
+from channelshim.contracts.jobs import JobControls
 from channelshim.contracts.logs import Logs
 from channelshim.contracts.overview import Overview
 from channelshim.contracts.status import Status
@@ -175,6 +177,10 @@ class Sources:
         store: what outlives the process.
         dispatcher: makes requests to the app as the platform does.
         in_app: runs a function with the app's environment and services.
+        jobs: tasks and cron jobs.
+        start_thread: runs a function in a thread of this name, which is kept until the
+            function returns.
+        login: of the app.
         logs: the latest requests and lines of the log.
         code_names: returns what the interactive page has imported, by name.
     """
@@ -188,5 +194,8 @@ class Sources:
     store: Store
     dispatcher: Dispatcher
     in_app: InApp
+    jobs: JobControls
+    start_thread: Callable[[str, Callable[[], None]], object]
+    login: Login
     logs: Logs
     code_names: Callable[[], dict[str, Any]]

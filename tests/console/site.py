@@ -25,7 +25,7 @@ from channelshim.server.serve import bind
 from channelshim.transports.connection_table import ConnectionTable
 from tests.browser.loop_thread import LoopThread
 from tests.hub.parts import Page
-from tests.service_needs import make_login
+from tests.service_needs import install_services, make_login
 
 APP = Path(__file__).parent / "apps" / "steered"
 
@@ -67,6 +67,13 @@ class Site:
         self.front = Front(self.instance)
         self.seen: list[tuple[str, str, bytes]] = []
         self.instance.sites.add(self)
+        install_services(
+            folder / "store",
+            self.instance.store,
+            queues=plan.app.queues,
+            login=self.instance.login,
+            application_id=plan.application.application_id,
+        )
         self._loop = LoopThread()
         self.run(self._start())
         listener = bind(address, 0)
