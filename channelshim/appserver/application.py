@@ -45,7 +45,10 @@ from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
-from channelshim.pages.errors import not_authorized_html
+from channelshim.kernel.app_lock import AppLock
+from channelshim.pages.errors import (
+    not_authorized_html,
+)
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_text import one_line
 from channelshim.runtime.variables import (
@@ -60,6 +63,8 @@ if TYPE_CHECKING:
 
 
 _logger: Final = logging.getLogger("channelshim.appserver")
+
+_ONE_AT_A_TIME: Final = "app.yaml says threadsafe: false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,9 @@ class AppServer:
         self._wsgi_app = wsgi_app
         self._access_log = AccessLog()
         self._refusals = RefusalLog()
-        self._serial = None if self._config.is_threadsafe else threading.Lock()
+        self._serial = None
+        if not self._config.is_threadsafe:
+            self._serial = AppLock(threading.Lock(), _ONE_AT_A_TIME)
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -173,6 +180,11 @@ class AppServer:
             serve = partial(self._serve, user=user)
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
+
+    def describe_fault(self) -> str:
+        """Return a sentence about a request that holds up all others, or ""."""
+        serial = "" if self._serial is None else self._serial.describe_fault()
+        return serial or self._scripts.describe_fault()
 
     def loaded_files(self) -> Iterator[str]:
         """Yield the path of every file whose code was loaded; see Dialect.files."""
@@ -358,7 +370,7 @@ class AppServer:
         start_response: StartResponse,
         user: User | None,
     ) -> Iterable[bytes]:
-        with Turn(self._serial) as turn:
+        with Turn(self._serial, environ) as turn:
             environ["wsgi.multithread"] = self._serial is None
             environ[guard.INSIDE_KEY] = guard.INTERNAL
             scheme = str(environ.get("wsgi.url_scheme", "http"))

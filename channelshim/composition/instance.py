@@ -144,6 +144,8 @@ class Instance:
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)
+        self._servers: list[AppServer] = []
+        self.status.check("appserver.turns", self._describe_turns)
         self.backing: Backing = Backing(
             self.store,
             self.tokens,
@@ -195,6 +197,7 @@ class Instance:
         )
         if is_site:
             self.sites.add(server)
+        self._servers.append(server)
         return server
 
     def close(self) -> None:
@@ -215,6 +218,10 @@ class Instance:
             )
         )
         return {"status": answer.status}, answer.body
+
+    def _describe_turns(self) -> str:
+        faults = (server.describe_fault() for server in tuple(self._servers))
+        return "; ".join(filter(None, faults))
 
     def secrets(self, purpose: str) -> Sequence[bytes]:
         """Return what signs for a purpose, oldest first."""

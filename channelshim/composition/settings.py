@@ -267,7 +267,7 @@ class Settings:
     )
     window_total_bytes: int = _setting(
         WINDOW_TOTAL_BYTES,
-        "Bytes of messages kept over all client ids.",
+        "Memory for the messages kept over all client ids.",
         _CHANNELS,
         unit="bytes",
         low=1,

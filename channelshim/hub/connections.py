@@ -5,13 +5,13 @@ A gateway subclasses Connection; the hub alone changes `number`.
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
 from channelshim.contracts.broker import Replay
+from channelshim.kernel.switching import switch_interval
 from channelshim.protocol import frames
 
 MAXIMUM_CONNECTIONS_PER_CLIENT: Final = 256
@@ -258,12 +258,8 @@ def write_each(
         return ()
     # Handlers that compute would take the interpreter away again and again, each for
     # as long as all the others want it too.
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(max(usual, PASS_SWITCH_SECONDS))
-    try:
+    with switch_interval(PASS_SWITCH_SECONDS, is_least=True):
         _write_each(connections, frames)
-    finally:
-        sys.setswitchinterval(usual)
     return ()
 
 

@@ -245,7 +245,6 @@ class Exchange:
         its worker for ever.
         """
         response = self.response
-        response.cycle.flow.resume_reading()
         while not response.is_gone:
             piece = await self._next_piece()
             if piece is None:

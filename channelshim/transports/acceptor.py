@@ -107,9 +107,8 @@ class Acceptor:
             target: the request's target, path and query.
             headers: as parsed, names in lower case.
         """
-        # Not urlsplit: it raises for some targets, and "//" would begin a host.
-        path = target.decode("ascii", "replace").partition("?")[0]
-        return handshake.refusal(method, version, path, headers, self._is_allowed)
+        text = target.decode("ascii", "replace")
+        return handshake.refusal(method, version, text, headers, self._is_allowed)
 
     def accept(
         self,

@@ -1,4 +1,4 @@
-"""Push: a WebSocket of the browser, on the connection that uvicorn accepted.
+"""Push: a WebSocket of the browser, on a connection that the server accepted.
 
 transports.acceptor answers the handshake. Outgoing frames come ready-made from the hub;
 what pages send is read by transports.incoming.

@@ -20,6 +20,7 @@ from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as taskqu
 from google.appengine.datastore import datastore_pb, datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 from google.appengine.runtime import apiproxy_errors
+from google.protobuf.message import EncodeError
 
 from channelshim.contracts.entities import (
     Conflict,
@@ -84,6 +85,21 @@ class DatastoreService(EagerStub):
         may_write = writes_indexes and index_yaml is not None and not require_indexes
         writer = IndexWriter(index_yaml) if may_write and index_yaml else None
         self._queries = RunningQueries(entities, self._indexes, writer)
+
+    def CheckRequest(self, service: str, call: str, request: Any) -> None:
+        """Refuse a request that is too long, or lacks a field.
+
+        A cursor that somebody has made up may lack one.
+        """
+        try:
+            super().CheckRequest(service, call, request)
+        except (EncodeError, AssertionError):
+            lacking: list[str] = []
+            if request.IsInitialized(lacking):
+                raise
+            text = f"the request lacks {', '.join(lacking)}"
+            code = _Error.BAD_REQUEST
+            raise apiproxy_errors.ApplicationError(code, text) from None
 
     def translate(self, error: StorageError) -> Exception:
         """Return the SDK's error for what the store said."""
