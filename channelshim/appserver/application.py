@@ -62,8 +62,8 @@ if TYPE_CHECKING:
 _logger: Final = logging.getLogger("channelshim.appserver")
 
 MAXIMUM_PATH_LENGTH: Final = 8192
-"""Characters, as other servers have it. app.yaml's patterns are tried on a path, and some
-take the square of its length."""
+"""Characters, as other servers have it. app.yaml's patterns are tried on a path, and
+some take the square of its length."""
 
 _ONE_AT_A_TIME: Final = "app.yaml says threadsafe: false"
 
