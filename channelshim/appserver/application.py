@@ -19,6 +19,11 @@ from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
+from channelshim.appserver.error_pages import (
+    answer_login_required,
+    answer_no_file,
+    answer_not_found,
+)
 from channelshim.appserver.failures import answer_error, guarded
 from channelshim.appserver.hosts import LOCAL_NAMES_HERE, HostRule, RefusalLog
 from channelshim.appserver.internal import collect, internal_environ
@@ -42,9 +47,7 @@ from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
 from channelshim.kernel.app_lock import AppLock
 from channelshim.pages.errors import (
-    no_file_text,
     not_authorized_html,
-    not_found_text,
 )
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_text import one_line
@@ -273,7 +276,7 @@ class AppServer:
                 return answered
             is_first = False
         tried = self._config if guard.is_from_loopback(environ) else None
-        return answer(start_response, HTTPStatus.NOT_FOUND, not_found_text(path, tried))
+        return answer_not_found(environ, start_response, path, tried)
 
     def _refuse(
         self,
@@ -300,9 +303,8 @@ class AppServer:
                 [("Location", self._login_location(environ))],
             )
         if user is None:
-            return answer(
-                start_response, "401 Not authorized", "Login required to view page.\n"
-            )
+            location = self._login_location(environ)
+            return answer_login_required(environ, start_response, location)
         if handler.login == "admin" and not user.is_admin:
             return answer(
                 start_response,
@@ -341,8 +343,7 @@ class AppServer:
         if path is None:
             if handler.has_fall_through:
                 return None
-            text = no_file_text(_path_text(environ) or "")
-            return answer(start_response, HTTPStatus.NOT_FOUND, text)
+            return answer_no_file(environ, start_response, _path_text(environ) or "")
         return static.serve_file(
             path,
             environ,

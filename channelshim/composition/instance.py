@@ -80,6 +80,7 @@ class Instance:
 
     Attributes:
         plan: as given.
+        login: as given.
         clock: the time.
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
@@ -98,7 +99,7 @@ class Instance:
 
     def __init__(self, plan: Plan, login: Login) -> None:
         settings = plan.settings
-        self._login = login
+        self.login: Login = login
         self.plan: Plan = plan
         self.clock: SystemClock = SystemClock()
         self.status: StatusRegistry = StatusRegistry()
@@ -113,8 +114,8 @@ class Instance:
         try:
             # An app's own: others may have been given the same secrets.
             own = plan.application.application_id
-            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS), own)
-            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES), own)
+            self.tokens: TokenSigner = TokenSigner(self.secrets(TOKENS), own)
+            self.cookies: CookieSigner = CookieSigner(self.secrets(COOKIES), own)
         except BaseException:
             self.store.close()
             raise
@@ -188,7 +189,7 @@ class Instance:
             self.plan.app.directory,
             None if is_app_broken else config,
             self.plan.application if module is None else module.application,
-            self._login,
+            self.login,
             wsgi_app=wsgi_app,
             scripts=scripts,
             exposure=exposure,
@@ -222,7 +223,8 @@ class Instance:
         faults = (server.describe_fault() for server in tuple(self._servers))
         return "; ".join(filter(None, faults))
 
-    def _secrets(self, purpose: str) -> Sequence[bytes]:
+    def secrets(self, purpose: str) -> Sequence[bytes]:
+        """Return what signs for a purpose, oldest first."""
         return self.plan.secrets or self.store.secrets.get(purpose)
 
 

@@ -36,7 +36,7 @@ from channelshim.services.datastore_v3 import metadata, values, wire
 from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
 from channelshim.services.datastore_v3.index_writer import IndexWriter
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
-from channelshim.services.datastore_v3.queries import RunningQueries
+from channelshim.services.datastore_v3.queries import IndexUse, RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
 from channelshim.services.stubs import EagerStub
 from channelshim.services.transactional_tasks import TransactionalTasks
@@ -119,6 +119,10 @@ class DatastoreService(EagerStub):
             _logger.error("%s", error)
         translated: Exception = apiproxy_errors.ApplicationError(code, text)
         return translated
+
+    def index_uses(self) -> list[IndexUse]:
+        """Return which queries have read which index since the start."""
+        return self._queries.uses()
 
     def Clear(self) -> None:
         """Delete all entities and end all transactions and queries."""
