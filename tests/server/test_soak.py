@@ -39,6 +39,7 @@ WINDOWS_BYTES = 64 << 20
 REST_KIBIBYTES = 64 << 10
 """The app's libraries, bodies, and what the allocator keeps of the largest moment."""
 
+SPARE_KIBIBYTES = 32 << 10
 SPARE_DESCRIPTORS = 24
 """Workers keep a few to the store, once they have run."""
 
@@ -381,5 +382,6 @@ def test_half_an_hour_of_churn_and_attacks_leaks_nothing(site: Site) -> None:
     seconds = float(os.environ.get("CHANNELSHIM_TESTS_SOAK_SECONDS", "1800"))
     (threads, memory), (threads_later, memory_later) = soak(site, seconds).figures
     assert threads_later <= threads + 1
-    # The windows are full after a minute; a leak grows with every message.
-    assert memory_later < 1.2 * memory + 8192
+    # The windows are full after a minute; a leak grows with every message and attack.
+    # Answers of 4 MB that are cut off come and go.
+    assert memory_later < 1.1 * memory + SPARE_KIBIBYTES
