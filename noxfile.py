@@ -39,6 +39,7 @@ SLOW_LANES = (
     "library",
     "slow",
     "explore",
+    "failures",
     "bench",
 )
 
