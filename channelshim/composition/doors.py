@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from channelshim.appserver import loading
 from channelshim.appserver.error_pages import broken_app
 from channelshim.appserver.scripts import Scripts, make_importable
+from channelshim.composition.certificates import tls_context
 from channelshim.composition.embedding import Gateway, exposure_of
 from channelshim.composition.installation import Installation, current
 from channelshim.composition.place import store_directory
@@ -104,6 +106,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         wsgi_app = target.wsgi_app if isinstance(target, Gateway) else target
         installation = install(None, arguments)
     settings = installation.plan.settings
+    tls = tls_context(settings)
     listener = bind(settings.host, settings.port)
     try:
         refuse_open_login(settings, listener)
@@ -118,7 +121,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         console = console_door.listen(
             settings, installation.login, None, is_reload=False
         )
-        _serve(installation, listener, console, wsgi_app, wrapper)
+        _serve(installation, listener, console, wsgi_app, wrapper, tls)
     finally:
         listener.close()
         if console is not None:
@@ -134,6 +137,7 @@ def _serve(
     console: socket.socket | None,
     wsgi_app: WSGIApplication | None,
     wrapper: Gateway | None,
+    tls: ssl.SSLContext | None,
 ) -> None:
     """Load the app, or take the one that is there, and serve it."""
     from channelshim.composition import serving
@@ -151,7 +155,9 @@ def _serve(
         loading.settle(scripts, config, wrapper)
     program = None if wsgi_app is None else dialect.program(wsgi_app)
     app_server = instance.serve(exposure, program, scripts=scripts)
-    serving.Serving(instance, app_server, [listener], say, console=console).run()
+    serving.Serving(
+        instance, app_server, [listener], say, console=console, tls=tls
+    ).run()
 
 
 def serve_named(
@@ -191,6 +197,8 @@ def serve_named(
     time.tzset()
     is_watched = command is not None and settings.automatic_restart
     before = file_times(_folder_of(paths[0])) if is_watched else None
+    # Its files may be named relative to this folder, which the app's replaces.
+    tls = tls_context(settings)
     # The port first: a taken one should not cost an import of the app.
     listener = handover.listener if handover else bind(settings.host, settings.port)
     refuse_open_login(settings, listener)
@@ -245,6 +253,7 @@ def serve_named(
         before=before,
         catch_ups=handover.catch_ups if handover else 0,
         console=console,
+        tls=tls,
     ).run()
 
 

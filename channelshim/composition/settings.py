@@ -89,6 +89,14 @@ class Settings:
     console_code: bool = _setting(
         False, "Let the console run Python in the app, on this machine only.", _SERVER
     )
+    ssl_certificate_path: str = _setting(
+        "",
+        "PEM file of a certificate: our own server speaks https on its ports.",
+        _SERVER,
+    )
+    ssl_certificate_key_path: str = _setting(
+        "", "PEM file of that certificate's private key, without a password.", _SERVER
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
         "info",
         "Least severe: debug, info, warning, error, critical.",
