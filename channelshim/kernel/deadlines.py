@@ -188,6 +188,12 @@ class _ThisThread(threading.local):
 _this_thread: Final = _ThisThread()
 
 
+def seconds_left() -> float | None:
+    """Return what is left of this thread's deadline, 0 at least; None without one."""
+    run = _this_thread.run
+    return None if run is None else max(0.0, run.deadline - time.monotonic())
+
+
 def acquire(lock: threading.Lock | threading.RLock) -> None:
     """Take a lock that is held while the app's code runs, however long that takes.
 

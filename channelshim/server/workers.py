@@ -37,6 +37,7 @@ WORKER_LONG_SECONDS: Final = 0.005
 _logger: Final = logging.getLogger("channelshim.server")
 
 Job = Callable[[], None]
+CallLater = Callable[[float, Callable[[], None]], object]
 
 _BUSY = 0.8
 """Of a processor's time, from which on one more thread gains nothing."""
@@ -51,6 +52,8 @@ class Workers:
         patience_seconds: how long a job waits for a running thread before another one
             is woken.
         threads: keeps them running; None for one of its own.
+        call_later: calls a function after so many seconds in the thread that submits;
+            None for the loop's.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class Workers:
         maximum_waiting: int = MAXIMUM_WAITING_REQUESTS,
         patience_seconds: float = WORKER_PATIENCE_SECONDS,
         threads: Threads | None = None,
+        call_later: CallLater | None = None,
     ) -> None:
         self._threads = threads or Threads()
+        self._call_later = call_later or _call_later
         self._count = count
         self._maximum_waiting = maximum_waiting
         self._patience_seconds = patience_seconds
@@ -135,8 +140,7 @@ class Workers:
         self._is_timed = True
         self._timed_at = time.monotonic()
         self._timed_cpu = time.process_time()
-        loop = asyncio.get_running_loop()
-        loop.call_later(seconds, self._look)
+        self._call_later(seconds, self._look)
 
     def _look(self) -> None:
         self._is_timed = False
@@ -215,6 +219,10 @@ class Workers:
             is_replaced = own in self._given_up
             self._given_up.discard(own)
         return is_replaced
+
+
+def _call_later(seconds: float, function: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_later(seconds, function)
 
 
 def _rest(alarm: threading.Lock) -> None:
