@@ -41,6 +41,7 @@ class Front:
     ) -> None:
         settings = instance.plan.settings
         self._instance = instance
+        self._is_finished = False
         self._reports = PresenceReports(
             instance.sites,
             PresenceJournal(instance.store.journal),
@@ -82,8 +83,12 @@ class Front:
         self._instance.store.claim()
         self.hub.start(loop, call_soon)
 
-    def start_jobs(self) -> None:
-        """Run tasks and cron jobs from now on, and tell the app of its start."""
+    def start_jobs(self, *, tells_instances: bool = True) -> None:
+        """Run tasks and cron jobs from now on, and tell the app of its start.
+
+        Args:
+            tells_instances: see Jobs.start.
+        """
         settings = self._instance.plan.settings
         self._instance.jobs.start(
             self._instance.sites,
@@ -91,6 +96,7 @@ class Front:
             runs_cron=settings.cron,
             runs_tasks=settings.enable_task_running,
             modules=[each.config for each in self._instance.plan.modules],
+            tells_instances=tells_instances,
         )
 
     def start_all(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -107,14 +113,21 @@ class Front:
         self._instance.jobs.begin_stop()
 
     def close(self, seconds: float = INTERRUPT_SECONDS) -> None:
-        """Finish the journal, and close the instance.
+        """Finish, and close the instance; see `finish`."""
+        self.finish(seconds)
+        self._instance.close()
+
+    def finish(self, seconds: float) -> None:
+        """Let end what the platform does by itself. Idempotent.
 
         Args:
             seconds: within which tasks, cron jobs and presence must end. The journal is
                 written in any case.
         """
+        if self._is_finished:
+            return
+        self._is_finished = True
         bound = time.monotonic() + seconds
         self._instance.jobs.stop(seconds)
         left = bound - time.monotonic()
         self._reports.stop(max(left, INTERRUPT_SECONDS))
-        self._instance.close()

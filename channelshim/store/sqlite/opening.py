@@ -39,8 +39,9 @@ def open_store(
     *,
     synchronous: str = "normal",
     is_cleared: bool = False,
+    takes_lease: bool = True,
 ) -> SqliteStore:
-    """Return the leased store of a folder.
+    """Return the store of a folder, leased.
 
     Args:
         directory: made if it is missing.
@@ -48,12 +49,18 @@ def open_store(
         synchronous: "normal" or "full", in any case.
         is_cleared: delete all entities and the files of blobs, having said in the log
             which; accounts, secrets and the presence journal stay.
+        takes_lease: False in an app process, whose front has it.
 
     Raises:
         ConfigurationError: synchronous is another word.
         StorageError: it cannot be opened, or another server holds it.
     """
-    store = SqliteStore(directory, values_of, synchronous=read_synchronous(synchronous))
+    store = SqliteStore(
+        directory,
+        values_of,
+        synchronous=read_synchronous(synchronous),
+        takes_lease=takes_lease,
+    )
     if is_cleared:
         _clear(store, directory / BLOBS_FOLDER)
     return store
