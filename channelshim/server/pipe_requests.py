@@ -209,10 +209,11 @@ class RequestServer:
         self._on_stop = on_stop
         # Nobody in this process asks which handlers send.
         self._pacing = Pacing()
-        self._workers = Workers(count, threads=threads, call_later=pipe.call_later)
-        self._internal = Workers(
-            INTERNAL_THREADS, threads=threads, call_later=pipe.call_later
+        workers = partial(
+            Workers, threads=threads, call_later=pipe.call_later, yields=False
         )
+        self._workers = workers(count)
+        self._internal = workers(INTERNAL_THREADS)
         self._exchanges: dict[int, PipeExchange] = {}
         pipe.handle(
             {

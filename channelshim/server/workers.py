@@ -54,6 +54,8 @@ class Workers:
         threads: keeps them running; None for one of its own.
         call_later: calls a function after so many seconds in the thread that submits;
             None for the loop's.
+        yields: whether a thread that is woken lets the one go on that has woken it: a
+            loop, which would have to wait for the interpreter.
     """
 
     def __init__(
@@ -63,9 +65,11 @@ class Workers:
         patience_seconds: float = WORKER_PATIENCE_SECONDS,
         threads: Threads | None = None,
         call_later: CallLater | None = None,
+        yields: bool = True,
     ) -> None:
         self._threads = threads or Threads()
         self._call_later = call_later or _call_later
+        self._yields = yields
         self._count = count
         self._maximum_waiting = maximum_waiting
         self._patience_seconds = patience_seconds
@@ -201,7 +205,10 @@ class Workers:
                         continue
                     self._running -= 1
                     self._sleeping.append(alarm)
-                _rest(alarm)
+                if self._yields:
+                    _rest(alarm)
+                else:
+                    alarm.acquire()
                 continue
             self._latest_start = time.monotonic()
             try:
