@@ -28,7 +28,10 @@ def main(descriptor: int) -> None:
     from channelshim.composition.app_setup import AppSetup
     from channelshim.composition.ending import Ending
     from channelshim.kernel.threads import Threads
+    from channelshim.runtime import collector
     from channelshim.server.pipe_app import AppPipe
+
+    collector.be_patient()
 
     threads = Threads()
     pipe = AppPipe(connection, threads, end_at_once)

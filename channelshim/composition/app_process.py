@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import threading
@@ -24,7 +23,7 @@ from channelshim.contracts.identity import Login
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.pipe_frames import Kind
-from channelshim.runtime import log_lines
+from channelshim.runtime import collector, log_lines
 from channelshim.server.pipe_app import AppPipe
 from channelshim.server.pipe_requests import RequestServer
 
@@ -94,9 +93,7 @@ class AppProcess:
         instance = installation.parts()
         assert isinstance(instance, AppInstance)
         served = self._load(installation)
-        # What is loaded now stays: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
+        collector.freeze()
         RequestServer(
             self._pipe,
             served,
