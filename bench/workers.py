@@ -63,7 +63,8 @@ def chat(workers: int, users: int, seconds: float) -> tuple[float, float]:
             opened = load.open(paths, "hello")
             if opened["pages"] != users:
                 raise RuntimeError(f"only {opened['pages']} of {users} pages")
-            load.tell(f"header 0 Cookie: {joined[0][0]}")
+            for poster in range(POSTERS):
+                load.tell(f"header {poster} Cookie: {joined[poster][0]}")
             settle(server)
             load.tell("target /chat")
             load.tell(f"saturate {POSTERS} 1")
