@@ -115,10 +115,12 @@ class Link:
 
     def read_rest(self) -> None:
         """Take what the process has sent before it ended, and close the link."""
-        while self.is_open and self._loop is not None:
-            if not select.select([self._pipe.socket], [], [], 0)[0]:
-                break
-            self._readable()
+        if self.is_open and self._loop is not None:
+            # Not select, which knows no descriptor beyond 1,023.
+            poll = select.poll()
+            poll.register(self._pipe.socket, select.POLLIN)
+            while self.is_open and poll.poll(0):
+                self._readable()
         self.close()
 
     def _readable(self) -> None:

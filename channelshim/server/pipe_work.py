@@ -137,7 +137,8 @@ class Forwarded(Work):
             link.send(Kind.REQUEST, self.number, texts, data)
             return
         try:
-            body.fileno()
+            # Where the file itself stands, whatever is buffered of it here.
+            os.lseek(body.fileno(), 0, os.SEEK_SET)
         except (OSError, io.UnsupportedOperation):
             link.send(Kind.REQUEST, self.number, texts, body.read())
         else:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests import programs
 from tests.conftest import await_condition
 from tests.servers import Server, Servers
 
@@ -370,6 +372,45 @@ def test_each_process_is_an_instance_of_a_module_that_stays(
     for number in (0, 1):
         for what in ("start", "stop"):
             assert running.output.count(f"instance {number}: {what}\n") == 1
+
+
+def test_modules_of_a_folder_share_the_processes(
+    own_crew: Path, server: Servers, wait_until: Until
+) -> None:
+    text = (own_crew / "app.yaml").read_text("utf-8")
+    (own_crew / "worker.yaml").write_text(f"module: worker\n{text}", "utf-8")
+    running = server(
+        own_crew / "app.yaml",
+        str(own_crew / "worker.yaml"),
+        "--workers=2",
+        "--automatic_restart=no",
+    )
+    wait_until(lambda: "module worker is running" in running.output)
+    found = re.search(r"module worker is running at (\S+)", running.output)
+    assert found is not None
+    assert get(running, "module") == "default"
+    for path, answer in (("module", "worker"), ("static/file.txt", "a file\n")):
+        with urllib.request.urlopen(found[1] + path) as response:
+            assert response.read().decode("utf-8") == answer
+
+
+def test_program_may_serve_a_folder_so(tmp_path: Path) -> None:
+    arguments = f"workers=2, port=0, storage_path={str(tmp_path / 'data')!r}"
+    folder = str(APPS / "crew")
+    program = f"import channelshim; channelshim.serve({folder!r}, {arguments})"
+    with programs.running([sys.executable, "-c", program], tmp_path) as running:
+        url = running.wait_for_url()
+        with urllib.request.urlopen(f"{url}/pid") as response:
+            assert int(response.read()) != running.process.pid
+
+
+def test_programs_own_application_cannot_be_shared(tmp_path: Path) -> None:
+    program = "import channelshim; channelshim.serve(lambda *_: [], workers=2, port=0)"
+    with programs.running([sys.executable, "-c", program], tmp_path) as running:
+        assert running.wait_for_end() == 1
+        assert "workers take an app's folder, which each process loads" in (
+            running.output
+        )
 
 
 def test_broken_app_is_told_in_a_sentence(own_crew: Path) -> None:

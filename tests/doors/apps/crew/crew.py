@@ -25,6 +25,11 @@ class WordHandler(webapp2.RequestHandler):
         self.response.write(WORD + " " + os.environ["CURRENT_VERSION_ID"])
 
 
+class ModuleHandler(webapp2.RequestHandler):
+    def get(self):
+        self.response.write(os.environ["CURRENT_MODULE_ID"])
+
+
 class TokenHandler(webapp2.RequestHandler):
     def get(self):
         self.response.write(channel.create_channel(self.request.get("id")))
@@ -104,6 +109,7 @@ app = webapp2.WSGIApplication(
     [
         ("/pid", PidHandler),
         ("/word", WordHandler),
+        ("/module", ModuleHandler),
         ("/token", TokenHandler),
         ("/send", SendHandler),
         ("/slow", SlowHandler),
