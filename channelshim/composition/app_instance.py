@@ -40,7 +40,8 @@ class AppInstance(AppParts):
     def __init__(
         self, plan: Plan, login: Login, pipe: AppPipe, threads: Threads
     ) -> None:
-        self._login = login
+        self.login = login
+        self._servers = []
         self.plan = plan
         self.clock = SystemClock()
         self.status = StatusRegistry()
@@ -53,8 +54,8 @@ class AppInstance(AppParts):
             takes_lease=False,
         )
         own = plan.application.application_id
-        self.tokens = TokenSigner(self._secrets(TOKENS), own)
-        self.cookies = CookieSigner(self._secrets(COOKIES), own)
+        self.tokens = TokenSigner(self.secrets(TOKENS), own)
+        self.cookies = CookieSigner(self.secrets(COOKIES), own)
         # An answer is not sent before its messages are, and the front waits for them.
         self.sites = Sites(lambda done: done())
         self.backing = Backing(

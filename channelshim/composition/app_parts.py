@@ -73,6 +73,7 @@ class AppParts:
 
     Attributes:
         plan: what was settled.
+        login: says who a request comes from.
         clock: the time.
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
@@ -94,7 +95,8 @@ class AppParts:
     cookies: CookieSigner
     backing: Backing
     sites: Sites
-    _login: Login
+    login: Login
+    _servers: list[AppServer]
 
     def serve(
         self,
@@ -125,7 +127,7 @@ class AppParts:
             self.plan.app.directory,
             None if is_app_broken else config,
             self.plan.application if module is None else module.application,
-            self._login,
+            self.login,
             wsgi_app=wsgi_app,
             scripts=scripts,
             exposure=exposure,
@@ -133,14 +135,20 @@ class AppParts:
         )
         if is_site:
             self.sites.add(server)
+        self._servers.append(server)
         return server
 
     def close(self) -> None:
         """Give the store back."""
         self.store.close()
 
-    def _secrets(self, purpose: str) -> Sequence[bytes]:
+    def secrets(self, purpose: str) -> Sequence[bytes]:
+        """Return what signs for a purpose, oldest first."""
         return self.plan.secrets or self.store.secrets.get(purpose)
+
+    def _describe_turns(self) -> str:
+        faults = (server.describe_fault() for server in tuple(self._servers))
+        return "; ".join(filter(None, faults))
 
 
 def values_of(body: bytes) -> Values:

@@ -59,6 +59,7 @@ class Installation:
         plan: as given.
         is_served: whether our own server has the connections.
         is_ended: whether its services were taken away.
+        login: says who a request comes from.
         dialect: what the app's files are written in; imports of Python 2.7 are
             translated from here on.
     """
@@ -78,7 +79,7 @@ class Installation:
         )
         self.is_served: bool = False
         self.is_ended: bool = False
-        self._login = DevelopmentLogin(_Cookies(self), _Logins(self))
+        self.login: Login = DevelopmentLogin(_Cookies(self), _Logins(self))
         appengine.install(plan.application.application_id)
         settings = plan.settings
         self.dialect: Dialect = PYTHON3
@@ -94,7 +95,7 @@ class Installation:
             plan.store_directory,
             plan.app.queues,
             SystemClock(),
-            self._login,
+            self.login,
             self._backing,
             self._is_own,
             requires_indexes=settings.require_indexes,
@@ -115,7 +116,7 @@ class Installation:
         """
         with self._lock:
             if self._parts is None:
-                self._parts = self._make_parts(self.plan, self._login)
+                self._parts = self._make_parts(self.plan, self.login)
             return self._parts
 
     def open(self) -> Instance:

@@ -37,6 +37,7 @@ class Instance(AppParts):
 
     Attributes:
         plan: as given.
+        login: as given.
         clock: the time.
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
@@ -55,7 +56,7 @@ class Instance(AppParts):
 
     def __init__(self, plan: Plan, login: Login) -> None:
         settings = plan.settings
-        self._login = login
+        self.login: Login = login
         self.plan: Plan = plan
         self.clock: SystemClock = SystemClock()
         self.status: StatusRegistry = StatusRegistry()
@@ -70,8 +71,8 @@ class Instance(AppParts):
         try:
             # An app's own: others may have been given the same secrets.
             own = plan.application.application_id
-            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS), own)
-            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES), own)
+            self.tokens: TokenSigner = TokenSigner(self.secrets(TOKENS), own)
+            self.cookies: CookieSigner = CookieSigner(self.secrets(COOKIES), own)
         except BaseException:
             self.store.close()
             raise
@@ -100,6 +101,8 @@ class Instance(AppParts):
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)
+        self._servers = []
+        self.status.check("appserver.turns", self._describe_turns)
         self.backing: Backing = Backing(
             self.store,
             self.tokens,

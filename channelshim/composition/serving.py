@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.access_log import AccessLog
 from channelshim.composition.addresses import Served, address_of
+from channelshim.composition.console_door import THREADS as CONSOLE_THREADS
+from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
+from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
@@ -71,6 +74,7 @@ class Serving:
         catch_ups: see Handover.
         workforce: the app processes, of which one has loaded the app; None where this
             process runs it.
+        console: where the console listens; None for no console.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Serving:
         before: FileTimes | None = None,
         catch_ups: int = 0,
         workforce: FrontProcesses | None = None,
+        console: socket.socket | None = None,
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -106,6 +111,9 @@ class Serving:
         # A duplicate: closing the server's own must not close what the next one
         # inherits.
         self._kept = [each.dup() for each in listeners if command is not None]
+        self._kept_console = console.dup() if console and command is not None else None
+        self._tails: ConsoleTails | None = None
+        self._console_url = url_of(settings, console) if console else ""
         self._sender = RingSender()
         pacing = Pacing()
         self._front = Front(instance, sender=self._sender, pacing=pacing)
@@ -134,8 +142,11 @@ class Serving:
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)
         application = Application(bridge, routes)
+        served = [Listener(each, application, acceptor) for each in listeners]
+        if console is not None:
+            served.append(self._console_listener(instance, console, table))
         self._server = Server(
-            [Listener(each, application, acceptor) for each in listeners],
+            served,
             table=table,
             on_started=self._started,
             on_stopping=self._stopping,
@@ -155,6 +166,23 @@ class Serving:
             before=before if catch_ups < MAXIMUM_CATCH_UPS else None,
             threads=instance.threads,
         )
+
+    def _console_listener(
+        self, instance: Instance, listener: socket.socket, table: ConnectionTable
+    ) -> Listener:
+        hosts = hosts_of(self._plan.settings, listener)
+        tails = ConsoleTails(self._front.hub, instance.clock, table, hosts)
+        self._tails = tails
+        console = LazyConsole(
+            instance,
+            self._front,
+            listener,
+            [f"http://{address}" for address in self._addresses],
+            tails,
+            is_app_broken=self._is_app_broken,
+        )
+        bridge = make_bridge(console, CONSOLE_THREADS, instance.threads)
+        return Listener(listener, Application(bridge, tails.routes), tails.acceptor)
 
     def run(self) -> float:
         """Serve until Ctrl-C, SIGTERM or a change, then give everything back.
@@ -205,6 +233,7 @@ class Serving:
                 self._plan.store_directory,
                 self._catch_ups + 1 if self._watcher.has_missed else 0,
                 tuple(self._kept[1:]),
+                self._kept_console,
             )
         )
 
@@ -244,15 +273,20 @@ class Serving:
         for module, other in zip(self._names, self._addresses[1:], strict=False):
             self._say(f"{module} is running at http://{other}/")
         if not self._is_reload:
+            if self._console_url:
+                self._say(f"Its console is at {self._console_url}")
             self._say("Press Ctrl-C to stop.")
             self._say(f"Its data is in {self._plan.store_directory}")
 
     def _stopping(self) -> None:
         if not self._changed:
             # The end: nobody should wait for a next one.
-            for listener in self._kept:
-                listener.close()
+            for listener in (*self._kept, self._kept_console):
+                if listener is not None:
+                    listener.close()
         self._front.stop()
+        if self._tails is not None:
+            self._tails.stop()
 
     def _end_processes(self) -> None:
         """End what is done in app processes, then them; while the loop runs."""
