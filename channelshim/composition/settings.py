@@ -112,6 +112,13 @@ class Settings:
         low=0,
         high=1000,
     )
+    workers: int = _setting(
+        0,
+        "Processes that run the app behind one with the connections; 0: one does all.",
+        _SERVER,
+        low=0,
+        high=1000,
+    )
     request_deadline_seconds: float = _setting(
         0,
         "Time after which our server ends a handler and answers 500; 0 for never.",

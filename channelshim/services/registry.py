@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from channelshim.appyaml.queues import QueueConfig
-from channelshim.contracts.broker import Broker
+from channelshim.contracts.broker import MessageSender
 from channelshim.contracts.cache import Memcache
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import Login
@@ -42,7 +42,7 @@ class Backing:
 
     store: Store
     tokens: TokenSigner
-    broker: Broker
+    broker: MessageSender
     executions: Executions
     on_tasks_added: Callable[[], None]
     memcache: Memcache | None = None
