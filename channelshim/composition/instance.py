@@ -15,6 +15,7 @@ from channelshim.composition.clock import SystemClock
 from channelshim.composition.control import ControlServer, Facts
 from channelshim.composition.plan import Module, Plan
 from channelshim.composition.status import StatusRegistry
+from channelshim.composition.stores import open_store
 from channelshim.contracts.dispatcher import (
     Dispatcher,
     InternalRequest,
@@ -31,7 +32,6 @@ from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.deadline import deadline_error
 from channelshim.services.executions import Executions
 from channelshim.services.registry import Backing
-from channelshim.store.sqlite.opening import open_store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -84,7 +84,7 @@ class Instance:
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
         deadlines: has the app's code hear when its time is over.
-        store: open; this process holds its lease.
+        store: open; that of SQLite is this process's alone.
         tokens: signs channel tokens.
         cookies: signs login cookies.
         broker: messages of every client id.
@@ -105,10 +105,7 @@ class Instance:
         self.threads: Threads = Threads()
         self.deadlines: Deadlines = Deadlines(self.threads, deadline_error)
         self.store: Store = open_store(
-            plan.store_directory,
-            _values_of,
-            synchronous=settings.store_synchronous,
-            is_cleared=plan.clears_store,
+            plan.store, _values_of, is_cleared=plan.clears_store
         )
         try:
             # An app's own: others may have been given the same secrets.
@@ -140,6 +137,7 @@ class Instance:
             self.threads,
             self.deadlines,
             settings.task_deadline_seconds,
+            self.store.cron,
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)

@@ -81,7 +81,9 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
                 "signing_secrets and signing_secrets_file are both set: unset one"
             )
         name = f"signing_secrets_file {settings.signing_secrets_file}"
-        texts = _lines(settings.signing_secrets_file)
+        texts = _lines(
+            settings.signing_secrets_file, "signing_secrets_file", "one secret a line"
+        )
     if any(len(text) < SHORTEST_SECRET for text in texts):
         raise ConfigurationError(
             f"{name}: each secret must have at least {SHORTEST_SECRET} characters"
@@ -89,17 +91,32 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
     return [text.encode("utf-8") for text in texts]
 
 
-def _lines(path: str) -> tuple[str, ...]:
+def store_url(settings: Settings) -> str:
+    """Return the URL of the store; "" for one in a folder.
+
+    Raises:
+        ConfigurationError: it is set twice, or the file cannot be read.
+    """
+    if not settings.store_file:
+        return settings.store.strip()
+    if settings.store:
+        raise ConfigurationError("store and store_file are both set: unset one")
+    lines = _lines(settings.store_file, "store_file", "the URL")
+    if len(lines) > 1:
+        raise ConfigurationError(
+            f"store_file {settings.store_file} has {len(lines)} lines: write the URL "
+            "alone"
+        )
+    return lines[0]
+
+
+def _lines(path: str, setting: str, contents: str) -> tuple[str, ...]:
     """Return the lines of a file that are not empty; there must be one."""
     try:
         text = Path(path).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"signing_secrets_file {path} cannot be read: {error}"
-        ) from None
+        raise ConfigurationError(f"{setting} {path} cannot be read: {error}") from None
     lines = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not lines:
-        raise ConfigurationError(
-            f"signing_secrets_file {path} is empty: write one secret a line"
-        )
+        raise ConfigurationError(f"{setting} {path} is empty: write {contents}")
     return lines

@@ -266,7 +266,7 @@ class Serving:
             self._say(f"{module} is running at http://{other}/")
         if not self._is_reload:
             self._say("Press Ctrl-C to stop.")
-            self._say(f"Its data is in {self._plan.store_directory}")
+            self._say(f"Its data is in {self._plan.store}")
 
     def _stopping(self) -> None:
         if not self._changed:

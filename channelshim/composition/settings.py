@@ -40,9 +40,10 @@ def _setting(
     low: float = -math.inf,
     high: float = math.inf,
     is_secret: bool = False,
+    is_url: bool = False,
     why_idle: str = "",
 ) -> Any:
-    """Return a field of Settings; see Setting. A secret is left out of the repr."""
+    """Return a field of Settings; see Setting. What is secret is not in the repr."""
     facts = {
         "help": sentence,
         "group": group,
@@ -51,12 +52,13 @@ def _setting(
         "high": high,
         "why_idle": why_idle,
         "is_secret": is_secret,
+        "is_url": is_url,
     }
     if default is dict:
         return dataclasses.field(
             default_factory=lambda: MappingProxyType({}), metadata=facts
         )
-    return dataclasses.field(default=default, metadata=facts, repr=not is_secret)
+    return dataclasses.field(default=default, metadata=facts, repr=not (is_secret or is_url))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,36 @@ class Settings:
     storage_path: str = _setting(
         "",
         "Folder for data; empty means the user's data folder under the app's id.",
+        _STORE,
+    )
+    store: str = _setting(
+        "",
+        "URL of a PostgreSQL database for the data, such as postgresql://host/name; "
+        "empty: SQLite in the folder.",
+        _STORE,
+        is_url=True,
+    )
+    store_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _STORE,
+    )
+    store_schema: str = _setting(
+        "",
+        "Schema of the PostgreSQL database; empty makes one of the app's id.",
+        _STORE,
+    )
+    store_connections: int = _setting(
+        0,
+        "Connections to PostgreSQL at most; 0 fits the threads.",
+        _STORE,
+        unit="connections",
+        low=0,
+        high=10000,
+    )
+    store_pooler: bool = _setting(
+        False,
+        "Whether PgBouncer in transaction mode stands before PostgreSQL.",
         _STORE,
     )
     clear_datastore: bool = _setting(
@@ -316,6 +348,7 @@ class Setting:
         why_idle: why it has no effect yet, for whoever sets it; "" for one that has.
         is_secret: whether it may not stand on a command line, which every user of the
             machine can read.
+        is_url: whether that holds for the password in it, if it has one.
     """
 
     name: str
@@ -329,6 +362,7 @@ class Setting:
     high: float
     why_idle: str
     is_secret: bool
+    is_url: bool
 
     @property
     def is_switch(self) -> bool:

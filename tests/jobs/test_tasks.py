@@ -14,10 +14,10 @@ import pytest
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.contracts.store import Store
 from channelshim.contracts.tasks import Task
-from channelshim.jobs.tasks import WORKER_ID, TaskRunner, task_request
+from channelshim.jobs.tasks import TaskRunner, task_request
 from channelshim.kernel.threads import Threads
-from channelshim.store.sqlite.state import SqliteStore
 from tests.lanes import timeout_factor
 
 Wait = Callable[..., Any]
@@ -41,9 +41,9 @@ class App:
 class Bench:
     """A runner over a store, and the app it asks."""
 
-    def __init__(self, directory: Path) -> None:
-        self.store = SqliteStore(directory, takes_lease=False)
-        self.tasks = self.store.tasks
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.tasks = store.tasks
         self.app = App()
         self.runner: TaskRunner | None = None
 
@@ -72,8 +72,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
+def bench(open_engine: Callable[[], Store]) -> Iterator[Bench]:
+    made = Bench(open_engine())
     yield made
     if made.runner is not None:
         made.runner.stop(5)
@@ -164,7 +164,7 @@ def test_task_in_hand_at_a_crash_runs_after_the_next_start(
     bench: Bench, wait_until: Wait
 ) -> None:
     bench.add(task("/crashed"))
-    assert bench.tasks.take(WORKER_ID, time.time(), limit=1, lease_seconds=900)
+    assert bench.tasks.take(bench.tasks.worker_id, time.time(), limit=1, lease_seconds=900)
     bench.start()
     wait_until(lambda: bench.app.paths() == ["/crashed"])
 

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.appengine.api import apiproxy_stub_map, memcache
@@ -13,6 +14,13 @@ from google.appengine.api.memcache import memcache_stub
 
 from channelshim.services.memcache import MemcacheService
 from channelshim.store.sqlite.state import SqliteStore
+from tests.store.backends import (
+    ENGINES,
+    give_back_schema,
+    open_postgres,
+    shared_server,
+    take_schema,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
@@ -23,7 +31,11 @@ os.environ["APPLICATION_ID"] = "dev~app"
 from google.appengine.api import apiproxy_stub_map, memcache
 from channelshim.services.memcache import MemcacheService
 from channelshim.store.sqlite.state import SqliteStore
-store = SqliteStore(pathlib.Path(sys.argv[1]), takes_lease=False)
+from tests.store.backends import open_postgres_url
+if "://" in sys.argv[1]:
+    store = open_postgres_url(*sys.argv[1].split("#"))
+else:
+    store = SqliteStore(pathlib.Path(sys.argv[1]), takes_lease=False)
 apiproxy_stub_map.apiproxy.RegisterStub(
     "memcache", MemcacheService(store.cache))
 for _ in range(100):
@@ -207,15 +219,23 @@ def test_random_operations_are_answered_as_by_the_stub(service, clock, monkeypat
         assert first == step(seed)
 
 
-def test_four_processes_count_exactly(monkeypatch, tmp_path):
-    store = SqliteStore(tmp_path, takes_lease=False)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_four_processes_count_exactly(monkeypatch, tmp_path, engine):
+    place = str(tmp_path)
+    store: Any = SqliteStore(tmp_path, takes_lease=False)
+    if engine == "postgres":
+        schema = take_schema()
+        place = f"{shared_server().url()}#{schema}"
+        store = open_postgres(schema)
     register(monkeypatch, MemcacheService(store.cache))
     children = [
         subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", COUNT, str(tmp_path)], cwd=ROOT
+            [sys.executable, "-W", "ignore", "-c", COUNT, place], cwd=ROOT
         )
         for _ in range(4)
     ]
     assert [child.wait() for child in children] == [0] * 4
     assert memcache.get("n") == 400
     store.close()
+    if engine == "postgres":
+        give_back_schema(schema)
