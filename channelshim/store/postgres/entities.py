@@ -228,7 +228,7 @@ class PostgresEntities:
         wanted = list(writes)
         watched = expected or {}
         if not wanted and not watched and not tasks:
-            return Applied((), ())
+            return Applied([], [])
         now = self._clock()
         state = self._catalogue.newest
         while True:
@@ -258,7 +258,7 @@ class PostgresEntities:
         if not tasks:
             with self._database.once() as connection:
                 versions = self._run(connection, state, batch, watched, now)
-                return Applied(versions, ())
+                return Applied(versions, [])
         with self._database.write() as connection:
             versions = self._run(connection, state, batch, watched, now)
             return Applied(versions, add_tasks(connection, tasks, now))
