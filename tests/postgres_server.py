@@ -80,7 +80,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = " ".join(f"-c {name}={value}" for name, value in self._settings.items())
+        pairs = self._settings.items()
+        options = " ".join(f"-c {name}={value}" for name, value in pairs)
         log = self.folder / "log"
         self._run(
             "pg_ctl",
@@ -104,7 +105,8 @@ class PostgresServer:
     def remove(self) -> None:
         """Stop it, if it runs, and delete its folder."""
         if (self.data / "postmaster.pid").exists():
-            self._run("pg_ctl", "stop", "-s", "-D", self.data, "-m", "immediate", check=False)
+            options = ("-s", "-D", self.data, "-m", "immediate")
+            self._run("pg_ctl", "stop", *options, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def sql(self, text: str) -> str:

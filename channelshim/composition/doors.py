@@ -253,6 +253,7 @@ def rotate_secrets(directory: Path, settings: Settings) -> StoreChoice:
         StorageError: the store is in use.
     """
     from channelshim.composition.instance import COOKIES, TOKENS
+
     config = read_app(directory)
     application_id = application_id_of(directory, config, settings.application)
     folder = store_directory(application_id, settings.storage_path)

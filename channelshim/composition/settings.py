@@ -58,7 +58,8 @@ def _setting(
         return dataclasses.field(
             default_factory=lambda: MappingProxyType({}), metadata=facts
         )
-    return dataclasses.field(default=default, metadata=facts, repr=not (is_secret or is_url))
+    is_shown = not (is_secret or is_url)
+    return dataclasses.field(default=default, metadata=facts, repr=is_shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

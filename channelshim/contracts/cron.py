@@ -8,9 +8,7 @@ from typing import Protocol
 class CronRuns(Protocol):
     """The last run of each job, over all servers of a store. Any thread."""
 
-    def claim(
-        self, job: str, moment: float, gap_seconds: float = 0.0
-    ) -> float | None:
+    def claim(self, job: str, moment: float, gap_seconds: float = 0.0) -> float | None:
         """Claim the run of a job at a moment, for one caller alone.
 
         Args:

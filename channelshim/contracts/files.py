@@ -14,7 +14,7 @@ class Blobs(Protocol):
     """
 
     def put(self, key: str, stream: IO[bytes]) -> None:
-        """Store what a stream has from where it stands, in the place of an older one."""
+        """Store what a stream has from where it stands, instead of an older one."""
 
     def open(self, key: str) -> IO[bytes]:
         """Return a blob's bytes as a file to read, which seeks.

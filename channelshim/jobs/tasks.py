@@ -43,6 +43,7 @@ _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
 _IDLE_SECONDS = 60.0
 _AFTER_ERROR_SECONDS = 5.0
 
+
 class _Bucket:
     """A queue's token bucket: `bucket_size` at once, then `per_second`."""
 

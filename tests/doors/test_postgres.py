@@ -20,7 +20,7 @@ handlers:
   script: code.app
 """
 
-CODE = '''\
+CODE = """\
 import webapp2
 from google.appengine.api import memcache, taskqueue
 from google.appengine.ext import ndb
@@ -49,7 +49,7 @@ class List(webapp2.RequestHandler):
 
 
 app = webapp2.WSGIApplication([("/put", Put), ("/task", Task), ("/list", List)])
-'''
+"""
 
 pytestmark = pytest.mark.postgres
 

@@ -219,23 +219,28 @@ def test_random_operations_are_answered_as_by_the_stub(service, clock, monkeypat
         assert first == step(seed)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_four_processes_count_exactly(monkeypatch, tmp_path, engine):
-    place = str(tmp_path)
-    store: Any = SqliteStore(tmp_path, takes_lease=False)
-    if engine == "postgres":
-        schema = take_schema()
-        place = f"{shared_server().url()}#{schema}"
-        store = open_postgres(schema)
+@pytest.fixture(params=ENGINES)
+def counted(request, tmp_path):
+    """Return an engine's store and how other processes name it."""
+    if request.param == "sqlite":
+        store: Any = SqliteStore(tmp_path / "counted", takes_lease=False)
+        yield store, str(tmp_path / "counted")
+        store.close()
+        return
+    schema = take_schema()
+    store = open_postgres(schema)
+    yield store, f"{shared_server().url()}#{schema}"
+    store.close()
+    give_back_schema(schema)
+
+
+@pytest.mark.parametrize("open_store", ["sqlite"], indirect=True)
+def test_four_processes_count_exactly(monkeypatch, counted):
+    store, place = counted
     register(monkeypatch, MemcacheService(store.cache))
     children = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", COUNT, place], cwd=ROOT
-        )
+        subprocess.Popen([sys.executable, "-W", "ignore", "-c", COUNT, place], cwd=ROOT)
         for _ in range(4)
     ]
     assert [child.wait() for child in children] == [0] * 4
     assert memcache.get("n") == 400
-    store.close()
-    if engine == "postgres":
-        give_back_schema(schema)

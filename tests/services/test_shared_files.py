@@ -43,8 +43,8 @@ def test_second_server_reads_the_blob_that_the_first_stored(
     stored = blobstore.store_blob(io.BytesIO(data), "image/png", "a.png", now)
     serve(monkeypatch, stores[1], tmp_path / "two")
     assert blobstore.blob_facts(stored.key) == (len(data), "image/png")
-    assert b"".join(blobstore.read_blob(stored.key, 100, 500_000)) == (
-        data[100:500_100]
+    assert (
+        b"".join(blobstore.read_blob(stored.key, 100, 500_000)) == (data[100:500_100])
     )
     blobstore.delete_blob(stored.key)
     assert blobstore.blob_facts(stored.key) is None

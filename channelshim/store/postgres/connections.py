@@ -27,8 +27,8 @@ STORE_CONNECT_SECONDS: Final = 10
 """How long one server is tried, where the URL says nothing else."""
 
 STORE_SILENCE_SECONDS: Final = 10
-"""After which a server that acknowledges nothing is given up, where the URL says nothing
-else: a machine that was cut off sends no reset."""
+"""After which a server that acknowledges nothing is given up, where the URL says
+nothing else: a machine that was cut off sends no reset."""
 
 STORE_IDLE_SECONDS: Final = 270
 """After which a transaction that nobody goes on with ends: that of a datastore
@@ -66,7 +66,7 @@ _REASONS: Final = {
     "53300": "the server has too many connections: see max_connections",
     "25006": "it is read-only: is this a standby?",
     "25P03": "the transaction was open for too long",
-    "42501": "this role may not do that: grant it what docs/how-to/grow-postgres.md says",
+    "42501": "this role may not do that; docs/how-to/grow-postgres.md has its rights",
     "28P01": "the password is wrong",
     "28000": "this role may not log in so: see pg_hba.conf",
     "3D000": "there is no such database",
@@ -195,9 +195,9 @@ class Database:
                 reading.is_over = True
 
     @contextmanager
-    def write(self, lock: int | None = None, *, is_kept: bool = True) -> Iterator[
-        Connection
-    ]:
+    def write(
+        self, lock: int | None = None, *, is_kept: bool = True
+    ) -> Iterator[Connection]:
         """Give a session whose changes are committed together at the end.
 
         Args:
@@ -430,7 +430,7 @@ def complete(url: str) -> str:
             "the store's URL cannot be read: it must be like "
             "postgresql://user@host:5432/database"
         ) from None
-    defaults: dict[str, object] = {
+    defaults: dict[str, str | int] = {
         "application_name": "channelshim",
         "client_encoding": "UTF8",
         "connect_timeout": STORE_CONNECT_SECONDS,

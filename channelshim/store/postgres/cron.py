@@ -20,9 +20,7 @@ class PostgresCronRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(
-        self, job: str, moment: float, gap_seconds: float = 0.0
-    ) -> float | None:
+    def claim(self, job: str, moment: float, gap_seconds: float = 0.0) -> float | None:
         """Claim the run of a job at a moment; see contracts.cron."""
         # The row is locked by whoever comes first, and read again by the next.
         latest = moment - max(gap_seconds - _ROUNDING_SECONDS, _ROUNDING_SECONDS)

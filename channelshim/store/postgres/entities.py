@@ -326,7 +326,7 @@ class PostgresEntities:
     def _build_batch(
         self, kind_id: int, definition: IndexDefinition, after: bytes
     ) -> bytes | None:
-        """Put some entities into an index; return the last one's path, None at the end."""
+        """Put some entities into an index; return the last path, None at the end."""
         # Alone: no writer may change an entity between its reading and its row.
         with self._catalogue.write() as (connection, draft):
             index = draft.state.index(kind_id, definition)
@@ -373,10 +373,7 @@ class PostgresEntities:
         connection.run_many(
             "UPDATE entity SET row_indexes = row_indexes || %s::bigint[], "
             "row_values = row_values || %s::bytea[] WHERE kind_id = %s AND path = %s",
-            [
-                ([index.id] * len(codes), codes, kind_id, path)
-                for path, codes in added
-            ],
+            [([index.id] * len(codes), codes, kind_id, path) for path, codes in added],
         )
 
     def allocate(self, counter: str, size: int, *, first: int = 1) -> int:

@@ -29,7 +29,7 @@ class PostgresBlobs:
         self._database = database
 
     def put(self, key: str, stream: IO[bytes]) -> None:
-        """Store what a stream has from where it stands, in the place of an older one."""
+        """Store what a stream has from where it stands, instead of an older one."""
         name = key.encode()
         with self._database.write() as connection:
             connection.run(

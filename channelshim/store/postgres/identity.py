@@ -1,9 +1,9 @@
 """Which of a store's servers this one is: the same after a restart, and no other's.
 
 A store of SQLite has one server, and a lease says so. Servers on PostgreSQL need no
-leave, but a name: whose leases, connections and windows stand in the store. It is made of
-the machine, the folder of the app's data there, and the first number in that folder that
-no other process has.
+leave, but a name: whose leases, connections and windows stand in the store. It is made
+of the machine, the folder of the app's data there, and the first number in that folder
+that no other process has.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The rates of queues and what runs at once, over all processes of a store.
 
 Each queue has a row with its token bucket. Whoever takes tasks holds the rows of the
-queues with rules until the commit, in the order of their names, so what it counts cannot
-change meanwhile. The database's clock fills the buckets: those of machines may differ.
+queues with rules until the commit, in the order of their names, so what it counts
+cannot change meanwhile. The database's clock fills the buckets: those of machines may
+differ.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The schema, version by version. A released version never changes; a new one follows.
 
-docs/explanation/postgresql.md says what the tables are for. Text is kept as the bytes of
-its UTF-8: it may hold NUL, which PostgreSQL's text may not, and sorts by code points in
-every database, whatever its collation and encoding.
+docs/explanation/postgresql.md says what the tables are for. Text is kept as the bytes
+of its UTF-8: it may hold NUL, which PostgreSQL's text may not, and sorts by code points
+in every database, whatever its collation and encoding.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ CREATE TABLE account (
     email bytea PRIMARY KEY, user_id bytea NOT NULL, is_admin boolean NOT NULL,
     seen_at double precision NOT NULL
 );
-CREATE TABLE ended_login (number bytea PRIMARY KEY, expires_at double precision NOT NULL);
+CREATE TABLE ended_login (
+    number bytea PRIMARY KEY, expires_at double precision NOT NULL
+);
 CREATE TABLE presence (server bytea, client_id bytea, PRIMARY KEY (server, client_id));
 CREATE TABLE saved (server bytea, name bytea, value bytea NOT NULL,
     PRIMARY KEY (server, name));
@@ -252,7 +254,8 @@ def _read_version(connection: Connection, place: Place) -> int | None:
 
 def _make_schema(connection: Connection, place: Place) -> None:
     (is_there,) = connection.row(
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s::text)",
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace "
+        "WHERE nspname = %s::text)",
         (place.schema,),
     )
     # Whoever may not make one can still be given one.

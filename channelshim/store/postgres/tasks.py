@@ -1,8 +1,8 @@
 """Tasks of the task queues: kept until they have run, leased while they run.
 
 Rows that another process is taking at this moment are passed over, so that each task is
-taken once. What a dead worker had in hand is free when it starts again (`release`), when
-it has been silent for too long (`beat`), or else when its lease ends.
+taken once. What a dead worker had in hand is free when it starts again (`release`),
+when it has been silent for too long (`beat`), or else when its lease ends.
 """
 
 from __future__ import annotations

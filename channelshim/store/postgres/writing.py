@@ -1,14 +1,16 @@
 """What writes entities: a function in the database, so that a put is one round trip.
 
 Theory: the transaction holds the advisory lock of each entity group that it writes or
-has read, taken in one order, so none waits for one that waits for it. It shares the lock
-of the catalogue, which whoever adds a kind or an index holds alone. PostgreSQL gives each
-statement of a function that is VOLATILE a view of its own in READ COMMITTED: what is read
-after the locks is what the transactions before it have committed. So versions that are
-compared there cannot move before the commit, and nothing has to be tried again.
+has read, taken in one order, so none waits for one that waits for it. It shares the
+lock of the catalogue, which whoever adds a kind or an index holds alone. PostgreSQL
+gives each statement of a function that is VOLATILE a view of its own in READ COMMITTED:
+what is read after the locks is what the transactions before it have committed. So
+versions that are compared there cannot move before the commit, and nothing has to be
+tried again.
 
 An entity keeps its own index rows (row_indexes, row_values), so that nobody has to
-decode the old body to find those that go. tests/store/test_against_dicts.py explores it.
+decode the old body to find those that go. tests/store/test_against_dicts.py explores
+it.
 """
 
 from __future__ import annotations

@@ -41,8 +41,7 @@ def count(connection: sqlite3.Connection, scan: Scan, limit: int) -> int:
     statement = conditions_of(scan, "?")
     source = "entity i" if scan.index_id is None else "index_row i"
     text = (
-        f"SELECT count(*) FROM (SELECT 1 FROM {source} "
-        f"WHERE {statement.text} LIMIT ?)"
+        f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {statement.text} LIMIT ?)"
     )
     found: int = connection.execute(text, [*statement.values, limit]).fetchone()[0]
     return found

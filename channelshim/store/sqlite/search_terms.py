@@ -23,6 +23,7 @@ from channelshim.contracts.search import (
 from channelshim.store.search_select import Query
 from channelshim.store.search_tokens import EVERYTHING, HIGHEST, token_of
 
+
 class Terms(Protocol):
     """The terms of all documents."""
 

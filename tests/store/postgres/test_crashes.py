@@ -148,9 +148,7 @@ def test_promoted_standby_has_all_that_was_acknowledged(durable, wait_until):
             lambda: durable.sql("SELECT sync_state FROM pg_stat_replication") == "sync",
             30,
         )
-        url = (
-            f"postgresql://{ROLE}@/postgres?host={durable.folder},{standby.folder}"
-        )
+        url = f"postgresql://{ROLE}@/postgres?host={durable.folder},{standby.folder}"
 
         def fail_over(number):
             durable.stop("immediate")

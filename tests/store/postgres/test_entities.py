@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,7 @@ def test_rows_come_in_pages(store, monkeypatch):
     monkeypatch.setattr(scans, "STORE_FIRST_PAGE", 3)
     monkeypatch.setattr(scans, "STORE_PAGE", 4)
     keys = [key("A", number) for number in range(1, 26)]
-    store.entities.apply(
-        [put(at, n=[f"{n % 3}", "x"]) for n, at in enumerate(keys)]
-    )
+    store.entities.apply([put(at, n=[f"{n % 3}", "x"]) for n, at in enumerate(keys)])
     with store.entities.read() as snapshot:
         kind_id = snapshot.kind_id("", "A")
         index = snapshot.index(kind_id, IndexDefinition.single("n"))
@@ -63,7 +62,8 @@ def plan_of(store, scan):
             asked.append((text, values))
             return []
 
-    list(scans.rows(Asking(), scan, bodies=True, limit=10, offset=0))
+    connection: Any = Asking()
+    list(scans.rows(connection, scan, bodies=True, limit=10, offset=0))
     ((text, values),) = asked
     with store.database.once() as connection:
         rows = connection.rows(f"EXPLAIN (COSTS OFF) {text}", values)

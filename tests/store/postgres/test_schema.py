@@ -70,7 +70,7 @@ def test_older_schema_is_brought_up_and_keeps_its_data(server, fresh, monkeypatc
 def test_schema_of_a_newer_channelshim_is_refused(server, fresh):
     opened(server, fresh).close()
     server.sql(f"UPDATE {fresh}.schema_version SET version = 999")
-    with pytest.raises(StorageError, match="newer channelshim .*999.*upgrade"):
+    with pytest.raises(StorageError, match=r"newer channelshim .*999.*upgrade"):
         opened(server, fresh)
     assert version_of(server, fresh) == 999
 
@@ -140,7 +140,9 @@ def test_server_that_does_not_answer_is_one_sentence_without_the_password(url):
     assert "geheim" not in repr(Place(url, "s"))
 
 
-@pytest.mark.parametrize("url", ["postgresql://a:geheim@h/d?nonsense=1", "postgresql://["])
+@pytest.mark.parametrize(
+    "url", ["postgresql://a:geheim@h/d?nonsense=1", "postgresql://["]
+)
 def test_url_that_the_driver_cannot_read_is_not_shown(url):
     with pytest.raises(ConfigurationError) as refused:
         complete(url)

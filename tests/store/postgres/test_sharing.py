@@ -140,9 +140,7 @@ def test_tasks_of_a_dead_server_are_free_when_it_has_been_silent(
     dead.tasks.beat("dead")
     assert take(dead, "dead") == ["t"]
     with dead.database.write() as connection:
-        connection.run(
-            "UPDATE task_worker SET seen_at = seen_at - interval '1 hour'"
-        )
+        connection.run("UPDATE task_worker SET seen_at = seen_at - interval '1 hour'")
     # Whoever has been cut off itself calls nobody dead.
     alive.tasks.beat("alive")
     assert take(alive, "alive") == []
