@@ -17,6 +17,7 @@ from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import idle_sentences, read_settings
 from channelshim.composition.settings import SETTINGS, Settings
 from channelshim.errors import ChannelShimError, ConfigurationError
+from channelshim.runtime import collector
 from channelshim.version import __version__
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
         app: a folder, or YAML files; nothing for the folder where this is started.
         arguments: settings by name.
     """
+    collector.be_patient()
     paths = [Path(each) for each in app] or [Path()]
     if len(paths) == 1:
         paths = [_folder(app[0] if app else ".")]

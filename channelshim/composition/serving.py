@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -29,7 +28,7 @@ from channelshim.composition.reloading import (
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
 from channelshim.kernel.terminals import has_controlling_terminal
-from channelshim.runtime import interrupts
+from channelshim.runtime import collector, interrupts
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.server.stopping import StopSignals
 from channelshim.transports.acceptor import Acceptor
@@ -210,9 +209,7 @@ class Serving:
         if self._command is not None and self._plan.settings.automatic_restart:
             self._watcher.start()
         sys.setswitchinterval(SWITCH_SECONDS)
-        # What is loaded now stays: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
+        collector.freeze()
         interrupts.raise_if_interrupted()
         self._server.run()
         self._sender.close()

@@ -28,6 +28,8 @@ fuzzed = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+lingering = settings(fuzzed, max_examples=20)
+"""For what the server waits a second for; tests/fuzz tries far more frames."""
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_any_numbers_with_a_genuine_token_are_answered(
         connection.sendall(f"{line}Host: localhost\r\n\r\n".encode("ascii"))
 
 
-@fuzzed
+@lingering
 @given(
     frames=st.lists(
         st.one_of(

@@ -8,9 +8,14 @@ pattern (flags in mid-pattern, unknown escapes) is rewritten first.
 from __future__ import annotations
 
 import re
-import warnings
 from typing import Any, Final
 
+from channelshim.python27.stdlib.re_sources import (
+    compiled,
+    least_width,
+    rewritten,
+    template_source,
+)
 from channelshim.python27.strings import STRINGS, NativeStr, to_bytes, to_text
 
 __all__ = [
@@ -30,11 +35,6 @@ T = TEMPLATE = 1
 DEBUG = 128
 error = re.error
 
-_FLAG_OF_LETTER: Final = {"i": I, "L": L, "m": M, "s": S, "u": U, "x": X, "t": 1}
-_KNOWN_ESCAPES: Final = frozenset("AbBdDsSwWZabfnrtvx0123456789")
-_CLASS_ESCAPES: Final = frozenset("dDsSwWabfnrtvx0123456789")
-_TEMPLATE_ESCAPES: Final = frozenset("abfnrtvg0123456789")
-_ONLY_PYTHON3: Final = re.compile(r"\\[uUN]|\(\?[iLmsutx]+\)")
 _MAXIMUM_CACHED: Final = 500
 
 _cache: dict[Any, Pattern] = {}
@@ -46,12 +46,12 @@ class Pattern:
     def __init__(self, pattern: Any, flags: int) -> None:
         self.pattern = pattern
         text = to_text(pattern)
-        text, more = _rewritten(text, flags)
+        text, more = rewritten(text, flags)
         self._text_source = text
         self.flags: int = flags | more
         for_text = self.flags & (I | M | S | X | DEBUG)
         is_unicode = self.flags & U
-        self._text = _compiled(text, for_text | (0 if is_unicode else re.ASCII))
+        self._text = compiled(text, for_text | (0 if is_unicode else re.ASCII))
         self._bytes: Any = None
         self._for_bytes = for_text & ~DEBUG
         self.groups: int = self._text.groups
@@ -68,12 +68,12 @@ class Pattern:
             raise TypeError("expected string or buffer")
         if self._bytes is None:
             source = to_bytes(self._text_source)
-            self._bytes = _compiled(source, self._for_bytes)
+            self._bytes = compiled(source, self._for_bytes)
         return self._bytes
 
     def _is_possibly_empty(self) -> bool:
         if self._may_be_empty is None:
-            self._may_be_empty = _least_width(self._text_source, self._text.flags) == 0
+            self._may_be_empty = least_width(self._text_source, self._text.flags) == 0
         return self._may_be_empty
 
     # --- one match
@@ -160,7 +160,7 @@ class Pattern:
         kind = to_text if is_text else to_bytes
         if callable(repl):
             return lambda match: _replaced(repl(Match(self, match, string)), kind)
-        template = _template(repl)
+        template = template_source(repl)
         return to_text(template) if is_text else to_bytes(template)
 
     # --- as an object
@@ -221,7 +221,7 @@ class Match:
     def expand(self, template: Any) -> Any:
         """Fill the groups into a template."""
         kind = to_text if isinstance(self._string, str) else to_bytes
-        return _native(self._found.expand(kind(_template(template))))
+        return _native(self._found.expand(kind(template_source(template))))
 
     def start(self, group: Any = 0) -> Any:
         """Return where a group begins."""
@@ -310,103 +310,7 @@ def _replace_apart(
     return joiner.join(pieces), number
 
 
-# --- compiling
-
-
-def _compiled(source: Any, flags: int) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return re.compile(source, flags)
-
-
-def _least_width(source: str, flags: int) -> int:
-    try:
-        from re import _parser as parser  # type: ignore[attr-defined]
-    except ImportError:
-        import sre_parse as parser
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return int(parser.parse(source, flags & ~re.DEBUG).getwidth()[0])
-
-
-def _rewritten(source: str, flags: int) -> tuple[str, int]:
-    """Return a pattern that today's re takes, and the flags that stood in it."""
-    if not _ONLY_PYTHON3.search(source):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                re.compile(source, flags & (I | M | S | X) | re.ASCII)
-        except (re.error, OverflowError):
-            pass
-        else:
-            return source, 0
-    return _rewrite(source, flags)
-
-
-def _rewrite(source: str, flags: int) -> tuple[str, int]:
-    pieces: list[str] = []
-    more = place = 0
-    in_class = False
-    is_verbose = flags & X or _says_verbose(source)
-    while place < len(source):
-        character = source[place]
-        if character == "\\" and place + 1 < len(source):
-            pieces.append(_escape_sequence(source[place + 1], in_class))
-            place += 2
-            continue
-        if in_class:
-            in_class = character != "]"
-        elif character == "[":
-            in_class = True
-            head = re.compile(r"\[\^?\]?").match(source, place)
-            assert head is not None
-            pieces.append(head[0])
-            place = head.end()
-            continue
-        elif is_verbose and character == "#":
-            end = source.find("\n", place)
-            place = len(source) if end < 0 else end
-            continue
-        elif found := re.compile(r"\(\?([iLmsutx]+)\)").match(source, place):
-            for letter in found[1]:
-                more |= _FLAG_OF_LETTER[letter]
-            place = found.end()
-            continue
-        pieces.append(character)
-        place += 1
-    return "".join(pieces), more
-
-
-def _says_verbose(source: str) -> bool:
-    return any("x" in found[1] for found in re.finditer(r"\(\?([iLmsutx]+)\)", source))
-
-
-def _escape_sequence(letter: str, in_class: bool) -> str:
-    """Return an escape; one that 2.7 did not know is the letter itself."""
-    known = _CLASS_ESCAPES if in_class else _KNOWN_ESCAPES
-    if letter.isascii() and letter.isalpha() and letter not in known:
-        return letter
-    return "\\" + letter
-
-
-_TEMPLATE_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-
-
-def _template(repl: Any) -> Any:
-    """Return a replacement whose unknown escapes stand for themselves."""
-    if not isinstance(repl, STRINGS):
-        raise TypeError(f"expected string or buffer, {type(repl).__name__} found")
-    text = to_text(repl)
-    if "\\" not in text:
-        return repl
-
-    def kept(found: Any) -> str:
-        letter = found[1]
-        if letter.isascii() and letter.isalpha() and letter not in _TEMPLATE_ESCAPES:
-            return "\\\\" + str(letter)
-        return str(found[0])
-
-    return _TEMPLATE_ESCAPE.sub(kept, text)
+# --- the module's functions
 
 
 def compile(pattern: Any, flags: int = 0) -> Pattern:
