@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from channelshim import limits
 from channelshim.contracts.entities import (
@@ -29,11 +29,18 @@ from channelshim.store.postgres.snapshot import PostgresSnapshot
 from channelshim.store.postgres.tasks import add_tasks
 from channelshim.store.postgres.writing import CONFLICT, MOVED, TAKEN
 
-_APPLY: Final = (
-    "SELECT apply_writes(%s, %s, %s, %s::bigint[], "
-    "%s::bytea[], %s::bytea[], %s::bigint[], "
+_NOBODY: Final = "'{}', '{}', '{}'"
+_WATCHED: Final = "%s::bytea[], %s::bytea[], %s::bigint[]"
+
+_ONE: Final = (
+    "ARRAY[%s::bigint], ARRAY[%s::bytea], ARRAY[%s::bytea], ARRAY[%s::bytea], "
+    "ARRAY[%s::bytea], ARRAY[%s::boolean], ARRAY[%s::bigint]"
+)
+"""One write: to turn a list into an array costs the driver more than all the rest."""
+
+_MANY: Final = (
     "%s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], "
-    "%s::bytea[], %s::boolean[], %s::bigint[], %s::bigint[], %s::bytea[])"
+    "%s::bytea[], %s::boolean[], %s::bigint[]"
 )
 
 _GET_ONE: Final = (
@@ -48,6 +55,10 @@ _GET_MANY: Final = (
     "JOIN kind k ON k.namespace = w.namespace AND k.name = w.name "
     "JOIN entity e ON e.kind_id = k.id AND e.path = w.path"
 )
+
+
+_Ask = Callable[[str, Sequence[object]], list[Any]]
+"""Runs a statement and returns its rows, in a transaction or as one."""
 
 
 class _CatalogueMoved(Exception):
@@ -121,6 +132,18 @@ class _Batch:
             self._add_rows(kind_id, write)
         self.ends.append(len(self.indexes))
 
+    def columns(self) -> list[Sequence[object]]:
+        """Return what apply_writes takes of each write, a column each."""
+        return [
+            self.kind_ids,
+            [namespace.encode() for namespace, _ in self.groups],
+            [root for _, root in self.groups],
+            [key.path for key in self.keys],
+            self.bodies,
+            self.inserts,
+            self.ends,
+        ]
+
     def _add_rows(self, kind_id: int, write: Write) -> None:
         values = write.values or {}
         for name in values:
@@ -168,19 +191,20 @@ class PostgresEntities:
 
     def get_many(self, keys: Sequence[EntityKey]) -> list[tuple[int, bytes] | None]:
         """Return version and body of each, or None, as of one moment."""
-        with self._database.once() as connection:
+        try:
             if len(keys) == 1:
                 ((namespace, kind, path),) = keys
                 values = namespace.encode(), kind.encode(), path
-                return [connection.row(_GET_ONE, values)]
-            rows = connection.rows(
-                _GET_MANY,
-                (
-                    [key.namespace.encode() for key in keys],
-                    [key.kind.encode() for key in keys],
-                    [key.path for key in keys],
-                ),
+                rows = self._database.ask(_GET_ONE, values)
+                return [rows[0] if rows else None]
+            columns = (
+                [key.namespace.encode() for key in keys],
+                [key.kind.encode() for key in keys],
+                [key.path for key in keys],
             )
+        except UnicodeError as error:
+            raise self._database.explain(error) from error
+        rows = self._database.ask(_GET_MANY, columns)
         found: list[tuple[int, bytes] | None] = [None] * len(keys)
         for place, version, body in rows:
             found[place - 1] = version, body
@@ -242,7 +266,7 @@ class PostgresEntities:
         # Something is missing in it.
         with self._catalogue.write() as (connection, draft):
             batch = _Batch(draft, wanted)
-            versions = self._run(connection, draft.state, batch, watched, now)
+            versions = self._run(connection.rows, draft.state, batch, watched, now)
             return Applied(versions, add_tasks(connection, tasks, now))
 
     def _apply(
@@ -256,16 +280,15 @@ class PostgresEntities:
         """Write all beside others, in one round trip where there are no tasks."""
         batch = _Batch(_Known(state), wanted)
         if not tasks:
-            with self._database.once() as connection:
-                versions = self._run(connection, state, batch, watched, now)
-                return Applied(versions, [])
+            ask = self._database.ask
+            return Applied(self._run(ask, state, batch, watched, now), [])
         with self._database.write() as connection:
-            versions = self._run(connection, state, batch, watched, now)
+            versions = self._run(connection.rows, state, batch, watched, now)
             return Applied(versions, add_tasks(connection, tasks, now))
 
     def _run(
         self,
-        connection: Connection,
+        ask: _Ask,
         state: State,
         batch: _Batch,
         watched: Mapping[Group, int],
@@ -277,27 +300,9 @@ class PostgresEntities:
             _CatalogueMoved: nothing was written.
             Conflict, KeyTaken: nothing was written.
         """
-        (versions,) = connection.row(
-            _APPLY,
-            (
-                state.epoch,
-                int(now * 1_000_000),
-                self._catalogue.lock,
-                group_locks(self._database.place, {*batch.groups, *watched}),
-                [namespace.encode() for namespace, _ in watched],
-                [root for _, root in watched],
-                list(watched.values()),
-                batch.kind_ids,
-                [namespace.encode() for namespace, _ in batch.groups],
-                [root for _, root in batch.groups],
-                [key.path for key in batch.keys],
-                batch.bodies,
-                batch.inserts,
-                batch.ends,
-                batch.indexes,
-                batch.values,
-            ),
-        )
+        with self._database.explained():
+            statement, values = self._call(state, batch, watched, now)
+        ((versions,),) = ask(statement, values)
         answer = versions[0] if versions else 0
         if answer == MOVED:
             raise _CatalogueMoved
@@ -307,6 +312,28 @@ class PostgresEntities:
             kind = batch.keys[versions[1] - 1].kind
             raise KeyTaken(f"there is an entity {kind} with this key already")
         return list(versions)
+
+    def _call(
+        self, state: State, batch: _Batch, watched: Mapping[Group, int], now: float
+    ) -> tuple[str, list[object]]:
+        """Return the call of apply_writes, and its values."""
+        locks = group_locks(self._database.place, {*batch.groups, *watched})
+        values: list[object] = [state.epoch, int(now * 1_000_000), self._catalogue.lock]
+        values.append(locks)
+        watching = _NOBODY
+        if watched:
+            watching = _WATCHED
+            values.append([namespace.encode() for namespace, _ in watched])
+            values.append([root for _, root in watched])
+            values.append(list(watched.values()))
+        writing, columns = _MANY, list[object](batch.columns())
+        if len(batch.keys) == 1:
+            writing, columns = _ONE, [column[0] for column in batch.columns()]
+        statement = (
+            f"SELECT apply_writes(%s, %s, %s, %s::bigint[], {watching}, {writing}, "
+            "%s::bigint[], %s::bytea[])"
+        )
+        return statement, [*values, *columns, batch.indexes, batch.values]
 
     def build_index(
         self, namespace: str, kind: str, definition: IndexDefinition
