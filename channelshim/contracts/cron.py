@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class CronRuns(Protocol):
+class CronClaims(Protocol):
     """The last run of each job, over all servers of a store. Any thread."""
 
     def claim(self, job: str, moment: float, gap_seconds: float = 0.0) -> float | None:

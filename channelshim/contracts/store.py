@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from channelshim.contracts.cache import Cache
-from channelshim.contracts.cron import CronRuns
+from channelshim.contracts.cron import CronClaims
 from channelshim.contracts.entities import Entities
 from channelshim.contracts.files import Blobs, Mails
 from channelshim.contracts.identity import User
@@ -128,7 +128,7 @@ class Store(Protocol):
         """Who is connected to this server."""
 
     @property
-    def cron(self) -> CronRuns | None:
+    def cron(self) -> CronClaims | None:
         """Which server runs a cron job; None where there can be but one."""
 
     @property

@@ -81,7 +81,7 @@ def test_job_runs_once_for_each_moment_on_any_number_of_servers(
     config = parse_cron(f"cron:\n- url: /job\n  schedule: every 1 minutes{end}\n")
     app, clock = App(), FastClock()
     claims = [Claims(open_shared(server=str(n)).cron) for n in range(SERVERS)]
-    schedulers = [CronScheduler(config, app, clock, runs=each) for each in claims]
+    schedulers = [CronScheduler(config, app, clock, claims=each) for each in claims]
     for scheduler in schedulers:
         scheduler.start()
     wait_until(lambda: len(app.seen) >= 8)

@@ -10,8 +10,8 @@ _ROUNDING_SECONDS: Final = 0.001
 """Moments are sums of floats."""
 
 
-class PostgresCronRuns:
-    """The runs of cron jobs: contracts.cron.CronRuns. Any process.
+class PostgresCronClaims:
+    """The runs of cron jobs: contracts.cron.CronClaims. Any process.
 
     Args:
         database: the store's.

@@ -15,6 +15,7 @@ from channelshim.contracts.entities import (
     Group,
     Index,
     KeyTaken,
+    KindSize,
     ValuesOf,
     Write,
 )
@@ -441,6 +442,18 @@ class PostgresEntities:
             "JOIN entity e ON e.kind_id = k.id GROUP BY k.id ORDER BY 1, 2"
         )
         return {(row[0].decode(), row[1].decode()): row[2] for row in rows}
+
+    def sizes(self) -> Mapping[tuple[str, str], KindSize]:
+        """Return how much each (namespace, kind) takes; looks at every entity."""
+        rows = self._database.ask(
+            "SELECT k.namespace, k.name, count(*), "
+            "sum(length(e.path) + length(e.body))::bigint FROM kind k "
+            "JOIN entity e ON e.kind_id = k.id GROUP BY k.id ORDER BY 1, 2"
+        )
+        return {
+            (namespace.decode(), name.decode()): KindSize(count, size)
+            for namespace, name, count, size in rows
+        }
 
     def clear(self) -> None:
         """Delete all entities and indexes; id counters go on, as ids may be known."""

@@ -115,6 +115,32 @@ class PostgresPullTasks:
         eta = None if oldest is None else oldest / _MICROSECONDS
         return QueueStatistics(count, eta, leased)
 
+    def listed(
+        self, queue: str, after: tuple[int, str] | None, limit: int
+    ) -> list[PullTask]:
+        """Return a page of a queue's tasks by eta, then name; leased ones too."""
+        with self._database.once() as connection:
+            where = "queue = %s"
+            values: list[object] = [queue.encode()]
+            if after is not None:
+                where += " AND (eta, name) > (%s, %s)"
+                values += [after[0], after[1].encode()]
+            rows = connection.rows(
+                f"SELECT {_COLUMNS} FROM pull_task WHERE {where} "
+                "ORDER BY eta, name LIMIT %s",
+                [*values, limit],
+            )
+        return [_task(row) for row in rows]
+
+    def find(self, queue: str, name: str) -> PullTask | None:
+        """Return one task, or None."""
+        with self._database.once() as connection:
+            row = connection.row(
+                f"SELECT {_COLUMNS} FROM pull_task WHERE queue = %s AND name = %s",
+                (queue.encode(), name.encode()),
+            )
+        return None if row is None else _task(row)
+
 
 def _find(
     connection: Connection,

@@ -50,6 +50,20 @@ def rows(
 def _page(
     connection: Connection, scan: Scan, *, bodies: bool, limit: int, offset: int
 ) -> list[Row]:
+    return connection.rows(*_select(scan, bodies=bodies, limit=limit, offset=offset))
+
+
+def explain(connection: Connection, scan: Scan) -> list[str]:
+    """Return how PostgreSQL reads a scan's first page, a line for each step."""
+    text, values = _select(scan, bodies=True, limit=STORE_FIRST_PAGE, offset=0)
+    rows = connection.rows(f"EXPLAIN (COSTS OFF) {text}", values)
+    return [str(row[0]) for row in rows]
+
+
+def _select(
+    scan: Scan, *, bodies: bool, limit: int, offset: int
+) -> tuple[str, list[object]]:
+    """Return the statement of a page, and its values."""
     statement = conditions_of(scan, "%s")
     order = order_of(scan)
     values = [*statement.values, limit]
@@ -63,7 +77,7 @@ def _page(
             f"SELECT {_EMPTY}, i.path, i.version, {body} FROM entity i "
             f"WHERE {statement.text} ORDER BY {order} LIMIT %s{skip}"
         )
-        return connection.rows(text, values)
+        return text, values
     text = (
         f"SELECT i.value, i.path, 0::bigint, {_EMPTY} FROM index_row i "
         f"WHERE {statement.text} ORDER BY {order} LIMIT %s{skip}"
@@ -76,7 +90,7 @@ def _page(
             f"ORDER BY {order}"
         )
         values.append(scan.kind_id)
-    return connection.rows(text, values)
+    return text, values
 
 
 def count(connection: Connection, scan: Scan, limit: int) -> int:

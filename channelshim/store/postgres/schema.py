@@ -89,6 +89,7 @@ CREATE TABLE task_queue (
     queue bytea PRIMARY KEY, tokens double precision NOT NULL,
     filled_at double precision NOT NULL
 ) WITH (fillfactor = 20);
+CREATE TABLE paused_queue (queue bytea PRIMARY KEY);
 CREATE TABLE task_worker (id bytea PRIMARY KEY, seen_at timestamptz NOT NULL)
     WITH (fillfactor = 20);
 CREATE TABLE pull_task (

@@ -9,7 +9,7 @@ from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.scan import Row, Scan
 from channelshim.store.catalogue import State
 from channelshim.store.postgres.connections import REFUSALS, Connection, Database
-from channelshim.store.postgres.scan import count, rows
+from channelshim.store.postgres.scan import count, explain, rows
 
 
 class PostgresSnapshot:
@@ -95,6 +95,13 @@ class PostgresSnapshot:
         """Return how many rows there are, counting no further than limit; -1: all."""
         try:
             return count(self._connection, scan, limit)
+        except REFUSALS as error:
+            raise self._database.explain(error) from error
+
+    def explain(self, scan: Scan) -> list[str]:
+        """Return how PostgreSQL reads a scan, a line for each step."""
+        try:
+            return explain(self._connection, scan)
         except REFUSALS as error:
             raise self._database.explain(error) from error
 

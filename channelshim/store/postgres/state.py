@@ -19,7 +19,7 @@ from channelshim.store.postgres.accounts import (
 )
 from channelshim.store.postgres.cache import PostgresCache
 from channelshim.store.postgres.connections import Database
-from channelshim.store.postgres.cron import PostgresCronRuns
+from channelshim.store.postgres.cron import PostgresCronClaims
 from channelshim.store.postgres.entities import PostgresEntities
 from channelshim.store.postgres.files import PostgresBlobs, PostgresMails
 from channelshim.store.postgres.place import Place
@@ -80,7 +80,7 @@ class PostgresStore:
         self.accounts: PostgresAccounts = PostgresAccounts(database)
         self.secrets: PostgresSecrets = PostgresSecrets(database)
         self.journal: PostgresJournal = PostgresJournal(database, server)
-        self.cron: PostgresCronRuns = PostgresCronRuns(database)
+        self.cron: PostgresCronClaims = PostgresCronClaims(database)
         self.blobs: PostgresBlobs = PostgresBlobs(database)
         self.mails: PostgresMails = PostgresMails(database)
 

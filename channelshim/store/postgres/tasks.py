@@ -7,6 +7,7 @@ when it has been silent for too long (`beat`), or else when its lease ends.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import threading
@@ -19,6 +20,7 @@ from channelshim.contracts.tasks import (
     WORKER_BEAT_SECONDS,
     WORKER_SILENCE_SECONDS,
     Added,
+    ListedTask,
     NewTask,
     PullTask,
     QueueRule,
@@ -35,6 +37,9 @@ from channelshim.store.postgres.queue_rules import (
 from channelshim.store.task_rows import COLUMNS, read_task, task_values
 
 _logger: Final = logging.getLogger("channelshim.store")
+
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
+"""What a damaged row raises when it is read."""
 
 _NEVER: Final = 1e18
 
@@ -106,15 +111,7 @@ class PostgresTasks:
                 [task for row in rows if (task := _read(connection, row, worker))],
                 buckets,
             )
-            connection.run_many(
-                "UPDATE task SET leased_until = %s, leased_by = %s, lease = %s, "
-                "first_tried_at = coalesce(first_tried_at, %s) "
-                "WHERE queue = %s AND name = %s",
-                [
-                    (now + lease_seconds, worker, task.lease, now, *_key(task))
-                    for task in tasks
-                ],
-            )
+            _lease(connection, tasks, worker, now, lease_seconds)
             spent = {_key(task)[0] for task in tasks} & buckets.keys()
             write_buckets(connection, [buckets[queue] for queue in spent])
         return tasks
@@ -231,6 +228,79 @@ class PostgresTasks:
             )
         return QueueStatistics(count, oldest, running)
 
+    def listed(
+        self, queue: str, after: tuple[float, str] | None, limit: int
+    ) -> list[ListedTask]:
+        """Return a page of a queue's tasks by eta, then name; those in hand too."""
+        where = "queue = %s"
+        values: list[object] = [queue.encode()]
+        if after is not None:
+            where += " AND (eta, name) > (%s, %s)"
+            values += [after[0], after[1].encode()]
+        return self._look(f"{where} ORDER BY eta, name LIMIT %s", [*values, limit])
+
+    def find(self, queue: str, name: str) -> ListedTask | None:
+        """Return one task, or None."""
+        values = [queue.encode(), name.encode()]
+        found = self._look("queue = %s AND name = %s", values)
+        return found[0] if found else None
+
+    def take_named(
+        self, worker_id: str, queue: str, name: str, now: float, lease_seconds: float
+    ) -> Task | None:
+        """Lease one task, due or not; None when it is gone or in somebody's hand."""
+        worker = worker_id.encode()
+        with self._database.write() as connection:
+            row = connection.row(
+                f"SELECT {COLUMNS} FROM task WHERE queue = %s AND name = %s "
+                f"AND {_IS_FREE} FOR UPDATE SKIP LOCKED",
+                (queue.encode(), name.encode(), now, worker),
+            )
+            task = None if row is None else _read(connection, row, worker)
+            if task is None:
+                return None
+            task = replace(task, lease=secrets.randbits(62) + 1)
+            _lease(connection, [task], worker, now, lease_seconds)
+        return task
+
+    def pause(self, queue: str, *, is_paused: bool) -> None:
+        """Note whether a queue's tasks wait until somebody resumes it."""
+        with self._database.once() as connection:
+            connection.run(
+                "INSERT INTO paused_queue VALUES (%s) ON CONFLICT DO NOTHING"
+                if is_paused
+                else "DELETE FROM paused_queue WHERE queue = %s",
+                (queue.encode(),),
+            )
+
+    def paused(self) -> frozenset[str]:
+        """Return the names of the queues that were paused, on any server."""
+        rows = self._database.ask("SELECT queue FROM paused_queue")
+        return frozenset(queue.decode() for (queue,) in rows)
+
+    def _look(self, condition: str, values: Sequence[object]) -> list[ListedTask]:
+        found = []
+        for *row, leased_until in self._database.ask(
+            f"SELECT {COLUMNS}, leased_until FROM task WHERE {condition}", values
+        ):
+            with contextlib.suppress(*_UNREADABLE):
+                found.append(ListedTask(read_task(row), float(leased_until)))
+        return found
+
+
+def _lease(
+    connection: Connection,
+    tasks: Sequence[Task],
+    worker: bytes,
+    now: float,
+    lease_seconds: float,
+) -> None:
+    connection.run_many(
+        "UPDATE task SET leased_until = %s, leased_by = %s, lease = %s, "
+        "first_tried_at = coalesce(first_tried_at, %s) WHERE queue = %s AND name = %s",
+        [(now + lease_seconds, worker, task.lease, now, *_key(task)) for task in tasks],
+    )
+
 
 def add_tasks(
     connection: Connection, tasks: Sequence[NewTask], now: float
@@ -289,7 +359,7 @@ def _read(connection: Connection, row: Sequence[Any], worker: bytes) -> Task | N
     """Return the task of a row; put one aside that cannot be read."""
     try:
         return read_task(row)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except _UNREADABLE as error:
         _logger.error(
             "the task %r of queue %r cannot be read (%s) and is left out until the "
             "next start; to remove it, purge the queue",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 
@@ -55,19 +54,8 @@ def test_rows_come_in_pages(store, monkeypatch):
 
 def plan_of(store, scan):
     """Return how the server reads the rows of a scan with their bodies."""
-    asked = []
-
-    class Asking:
-        def rows(self, text, values):
-            asked.append((text, values))
-            return []
-
-    connection: Any = Asking()
-    list(scans.rows(connection, scan, bodies=True, limit=10, offset=0))
-    ((text, values),) = asked
-    with store.database.once() as connection:
-        rows = connection.rows(f"EXPLAIN (COSTS OFF) {text}", values)
-    return "\n".join(row[0] for row in rows)
+    with store.entities.read() as snapshot:
+        return "\n".join(snapshot.explain(scan))
 
 
 def test_plans_read_indexes_in_their_order_though_nothing_was_analyzed(store):
