@@ -13,6 +13,7 @@ from channelshim.composition.brokers import open_memcache
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.plan import Plan
 from channelshim.composition.status import StatusRegistry
+from channelshim.composition.stores import open_store
 from channelshim.contracts.identity import Login
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
@@ -22,7 +23,6 @@ from channelshim.server.pipe_app import AppPipe
 from channelshim.services.deadline import deadline_error
 from channelshim.services.executions import Executions
 from channelshim.services.registry import Backing
-from channelshim.store.sqlite.opening import open_store
 
 
 class AppInstance(AppParts):
@@ -49,12 +49,7 @@ class AppInstance(AppParts):
         self.status = StatusRegistry()
         self.threads = threads
         self.deadlines = Deadlines(threads, deadline_error)
-        self.store = open_store(
-            plan.store_directory,
-            values_of,
-            synchronous=plan.settings.store_synchronous,
-            takes_lease=False,
-        )
+        self.store = open_store(plan.store, values_of, takes_lease=False)
         own = plan.application.application_id
         self.tokens = TokenSigner(self.secrets(TOKENS), own)
         self.cookies = CookieSigner(self.secrets(COOKIES), own)

@@ -30,6 +30,7 @@ from channelshim.composition.reading import (
 )
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import Settings
+from channelshim.composition.stores import StoreChoice, choose_store, open_store
 from channelshim.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -337,30 +338,30 @@ def _folder_of(path: Path) -> Path:
     return path.parent if path.name.endswith(ENDINGS) and not path.is_dir() else path
 
 
-def rotate_secrets(directory: Path, settings: Settings) -> Path:
+def rotate_secrets(directory: Path, settings: Settings) -> StoreChoice:
     """Sign with new secrets from the next start on; the old ones still verify.
 
     Returns:
-        the store's folder.
+        which store it was.
 
     Raises:
         ConfigurationError: there is no app.yaml, or it is broken.
         StorageError: the store is in use.
     """
     from channelshim.composition.app_parts import COOKIES, TOKENS
-    from channelshim.store.sqlite.opening import open_store
 
     config = read_app(directory)
     application_id = application_id_of(directory, config, settings.application)
     folder = store_directory(application_id, settings.storage_path)
-    store = open_store(folder, synchronous=settings.store_synchronous)
+    choice = choose_store(settings, application_id, folder, config)
+    store = open_store(choice)
     try:
         for purpose in (TOKENS, COOKIES):
             store.secrets.get(purpose)
             store.secrets.rotate(purpose)
     finally:
         store.close()
-    return folder
+    return choice
 
 
 def say(line: str) -> None:

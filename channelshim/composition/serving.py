@@ -283,7 +283,7 @@ class Serving:
             if self._console_url:
                 self._say(f"Its console is at {self._console_url}")
             self._say("Press Ctrl-C to stop.")
-            self._say(f"Its data is in {self._plan.store_directory}")
+            self._say(f"Its data is in {self._plan.store}")
 
     def _stopping(self) -> None:
         if not self._changed:

@@ -10,8 +10,8 @@ from typing import Final
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.store import BLOBS_FOLDER
 from channelshim.errors import ConfigurationError
+from channelshim.store.descriptions import describe
 from channelshim.store.sqlite.database import Synchronous
-from channelshim.store.sqlite.entities import describe
 from channelshim.store.sqlite.state import SqliteStore
 
 _logger: Final = logging.getLogger("channelshim.store")
