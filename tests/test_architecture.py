@@ -337,11 +337,7 @@ WIRED_ROOMS = frozenset({"composition", "server", "transports"})
 """They build parts and hand them to each other, by constructors alone."""
 
 WRITTEN_FROM_OUTSIDE = {
-    "cycle": "uvicorn's request, of which it asks the protocol to keep the state",
-    "server.lifespan": "uvicorn's own run(), which ours replaces, sets it there",
-    "logging.getLogger('uvicorn.error')": "a logger has no other switch",
     "exchange": "the bridge's own, in the same module",
-    "self._flow": "HttpProtocol's own, in the same module",
     "waiter": "the poller's own, in the same module",
     "protocol": "the acceptor's own, in the same module",
 }
@@ -403,6 +399,7 @@ SHARED_BY_THE_PROCESS = {
     "appserver/guard.py": "names that were looked at; a bounded memory",
     "appserver/proxies.py": "names that were looked at; a bounded memory",
     "appserver/response_rules.py": "headers that were looked at; a bounded memory",
+    "kernel/switching.py": "the interpreter has one switch interval",
     "runtime/variables.py": "names that were looked at; a bounded memory",
     "server/environ.py": "names that were spelled; a bounded memory",
     "server/response_bytes.py": "lines that were built; a bounded memory",
@@ -477,9 +474,8 @@ STARTED_BESIDE = {
     "broker/redis/session.py create_task": "one attempt to connect; logs errors",
     "compat/background_threads.py Thread": "the app starts it, and it is the app's",
     "runtime/log_lines.py Thread": "goes on whatever is raised in it; logs come first",
-    "server/http_protocol.py create_task": "logs what it raises, and ends its answer",
+    "server/http_connection.py create_task": "logs what it raises, and ends its answer",
     "server/serve.py create_task": "the server itself, run by the supervisor",
-    "server/serve.py ensure_future": "ends with its poll",
     "services/system.py Thread": "the app's; logs whatever it raises, and ends",
     "transports/polling.py ensure_future": "ends with its poll",
 }

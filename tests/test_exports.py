@@ -23,7 +23,7 @@ import channelshim
 after = dict(os.environ), list(sys.path), list(sys.meta_path), threading.active_count()
 assert before == after, "importing channelshim changed the process"
 # Some distributions put an empty `google` there at the interpreter's start.
-for heavy in ("google.appengine", "webapp2", "jinja2", "asyncio", "sqlite3", "uvicorn"):
+for heavy in ("google.appengine", "webapp2", "jinja2", "asyncio", "sqlite3", "uvloop"):
     assert heavy not in sys.modules, heavy
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Iterable
@@ -22,6 +23,12 @@ LOGGED_URI_LENGTH: Final = 2048
 
 _PLAIN: Final = re.compile(r"[!#$&-\[\]-~]*")
 """Characters that stand for themselves in a log, without "%", quotes and backslash."""
+
+
+_MOST_LINES: Final = 512
+_LONGEST_REMEMBERED: Final = 128
+"""Most requests are for the same few addresses. They come from outside, so what is
+remembered of them is bounded in count and length."""
 
 
 class AccessLog:
@@ -59,9 +66,18 @@ class AccessLog:
 
 def describe(address: str, method: str, target: str, status: int) -> str:
     """Return the line of a request; see `AccessLog.note`."""
+    if len(target) + len(method) > _LONGEST_REMEMBERED:
+        return _line(address, method, target, status)
+    return _remembered_line(address, method, target, status)
+
+
+def _line(address: str, method: str, target: str, status: int) -> str:
     if not _is_plain(target):
         target = _cleaned(target)
     return f'{address or "-"} "{CONTROLS.sub("?", method)} {target}" {status}'
+
+
+_remembered_line = functools.lru_cache(_MOST_LINES)(_line)
 
 
 def _is_plain(target: str) -> bool:

@@ -15,7 +15,7 @@ from channelshim.errors import ConfigurationError
 
 _FORMAT: Final = "%(levelname)-8s %(asctime)s %(place)s] %(request)s%(message)s"
 
-_OWN_LOGGERS: Final = ("channelshim", "uvicorn")
+_OWN_LOGGERS: Final = ("channelshim",)
 
 _LEVEL_COLOURS: Final = {
     "DEBUG": "bright_black",
@@ -144,5 +144,5 @@ def configure_logging(level: str) -> None:
         takes_notes=not sys.stderr.isatty(),
     )
     logging.basicConfig(level=number, handlers=[handler])
-    for noisy in ("uvicorn", "asyncio", "watchfiles"):
+    for noisy in ("asyncio", "watchfiles"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))

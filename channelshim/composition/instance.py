@@ -85,6 +85,7 @@ class Instance:
 
     Attributes:
         plan: as given.
+        login: as given.
         clock: the time.
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
@@ -105,7 +106,7 @@ class Instance:
 
     def __init__(self, plan: Plan, login: Login) -> None:
         settings = plan.settings
-        self._login = login
+        self.login: Login = login
         self.plan: Plan = plan
         self.clock: SystemClock = SystemClock()
         self.status: StatusRegistry = StatusRegistry()
@@ -122,8 +123,8 @@ class Instance:
         try:
             # An app's own: others may have been given the same secrets.
             own = plan.application.application_id
-            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS), own)
-            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES), own)
+            self.tokens: TokenSigner = TokenSigner(self.secrets(TOKENS), own)
+            self.cookies: CookieSigner = CookieSigner(self.secrets(COOKIES), own)
         except BaseException:
             self.store.close()
             raise
@@ -147,6 +148,8 @@ class Instance:
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)
+        self._servers: list[AppServer] = []
+        self.status.check("appserver.turns", self._describe_turns)
         self.backing: Backing = Backing(
             self.store,
             self.tokens,
@@ -205,7 +208,7 @@ class Instance:
             self.plan.app.directory,
             None if is_app_broken else config,
             self.plan.application if module is None else module.application,
-            self._login,
+            self.login,
             wsgi_app=wsgi_app,
             scripts=scripts,
             exposure=exposure,
@@ -213,6 +216,7 @@ class Instance:
         )
         if is_site:
             self.sites.add(server)
+        self._servers.append(server)
         return server
 
     def close(self) -> None:
@@ -236,7 +240,12 @@ class Instance:
         )
         return {"status": answer.status}, answer.body
 
-    def _secrets(self, purpose: str) -> Sequence[bytes]:
+    def _describe_turns(self) -> str:
+        faults = (server.describe_fault() for server in tuple(self._servers))
+        return "; ".join(filter(None, faults))
+
+    def secrets(self, purpose: str) -> Sequence[bytes]:
+        """Return what signs for a purpose, oldest first."""
         return self.plan.secrets or self.store.secrets.get(purpose)
 
 

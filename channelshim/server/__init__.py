@@ -1,1 +1,1 @@
-"""Our HTTP server: uvicorn's parser, the bridge to WSGI, the workers."""
+"""Our HTTP server: its connections, the bridge to WSGI, the workers."""

@@ -1,4 +1,4 @@
-"""From uvicorn's parsed requests to whoever runs the WSGI app, and back."""
+"""From requests to whoever runs the WSGI app, and back."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import asyncio
 import io
 import os
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any
 
 from channelshim import limits
 from channelshim.contracts.status import Status
-from channelshim.errors import RemoteProtocolError
 from channelshim.hub.pacing import Pacing
 from channelshim.runtime.file_pieces import FilePieces, pieces_of
 from channelshim.server.environ import environ_of
 from channelshim.server.exchange import Exchange, Head
 from channelshim.server.executor import Executor
 from channelshim.server.remembered_files import RememberedFile, RememberedFiles
-from channelshim.server.request_body import Scope, read_body
-from channelshim.server.response import TEXT_HEADERS, Connection, Response
+from channelshim.server.request_body import Upload
+from channelshim.server.response import TEXT_HEADERS, Response
 from channelshim.server.response_bytes import Headers
-
-if TYPE_CHECKING:
-    from channelshim.server.uvicorn_names import RequestResponseCycle
 
 CallSoon = Callable[[Callable[[], None]], object]
 WhenSafe = Callable[[Callable[[], None]], None]
@@ -61,6 +58,11 @@ class WsgiBridge:
         self._maximum_body_bytes = maximum_body_bytes
         self._pacing = pacing or Pacing()
         self._log = log
+        # Answers begun, those of them that were 500 and more, and the time until then
+        # of those that the app was asked for, all together.
+        self._answered = 0
+        self._failed = 0
+        self._answer_seconds = 0.0
         self._files = RememberedFiles()
         self.call_soon: CallSoon = _call_soon
         self.when_safe: WhenSafe = when_safe or _at_once
@@ -76,8 +78,11 @@ class WsgiBridge:
         return self._pacing.count
 
     def report_to(self, status: Status) -> None:
-        """Register the requests in hand, those that wait, and whether it is full."""
+        """Register what was answered, is in hand and waits, and whether it is full."""
         status.counter("server.requests_in_hand", lambda: self._pacing.count)
+        status.counter("server.requests", lambda: self._answered)
+        status.counter("server.errors", lambda: self._failed)
+        status.counter("server.answer_seconds", lambda: self._answer_seconds)
         self._executor.report_to(status)
 
     def start(self, call_soon: CallSoon) -> None:
@@ -89,39 +94,40 @@ class WsgiBridge:
         """
         self.call_soon = call_soon
 
-    def log(self, response: Response) -> None:
-        """Log a request whose answer has begun."""
-        if self._log is None or not response.status:
-            return
-        scope: Any = response.cycle.scope
-        target, query = scope["raw_path"], scope["query_string"]
-        if query:
-            target = b"%b?%b" % (target, query)
-        client = scope["client"]
-        address = client[0] if client else ""
-        self._log(address, response.method, target.decode("latin-1"), response.status)
-
-    def begin(self, connection: Connection, cycle: RequestResponseCycle) -> None:
-        """Answer a request, whose head has come.
+    def log(self, response: Response, begun: float | None = None) -> None:
+        """Count and log a request whose answer has begun.
 
         Args:
-            connection: takes the answer.
-            cycle: the request.
+            response: to the request.
+            begun: loop time at which the request was here; None for at once.
         """
-        response = Response(connection, cycle)
-        if cycle.more_body or cycle.waiting_for_100_continue:
-            connection.run(self._read(response))
+        self._answered += 1
+        if begun is not None:
+            self._answer_seconds += asyncio.get_running_loop().time() - begun
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._failed += 1
+        if self._log is None or not response.status:
+            return
+        request = response.request
+        target = request.raw_path
+        if request.query:
+            target = b"%b?%b" % (target, request.query)
+        address = request.client[0] if request.client else ""
+        self._log(address, response.method, target.decode("latin-1"), response.status)
+
+    def begin(self, response: Response) -> None:
+        """Answer a request, whose head has come."""
+        upload = response.request.upload
+        if upload is not None:
+            upload.read(
+                self._maximum_body_bytes, partial(self._take_body, response, upload)
+            )
+            if not (upload.is_whole or upload.refusal):
+                response.send_continue()
             return
         found = self._files.find(response)
-        if found is not None and self._send_again(response, found):
-            return
-        length = len(cycle.body)
-        if length <= self._maximum_body_bytes:
-            body = io.BytesIO(cycle.body) if length else io.BytesIO()
-            self._submit(response, body, length, None)
-        else:
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            self._refuse(response, status, status.phrase)
+        if found is None or not self._send_again(response, found):
+            self._submit(response, io.BytesIO(), 0, None)
 
     def _send_again(self, response: Response, found: RememberedFile) -> bool:
         """Send a file that was sent before; return False when its answer is unknown."""
@@ -150,20 +156,13 @@ class WsgiBridge:
         self._pacing.begin(exchange)
         exchange.take_file(("200 OK", list(found.headers)), pieces)
 
-    async def _read(self, response: Response) -> None:
-        """Read the body, then have the app answer."""
-        scope = cast("Scope", response.cycle.scope)
-        try:
-            body, length = await read_body(
-                scope,
-                response.cycle.receive,
-                maximum_bytes=self._maximum_body_bytes,
-            )
-        except RemoteProtocolError as error:
-            await response.drain()
-            self._refuse(response, error.http_status, error.reason)
+    def _take_body(self, response: Response, upload: Upload) -> None:
+        """Have the app answer, now that the body has ended."""
+        if upload.refusal is not None:
+            self._refuse(response, upload.refusal, upload.refusal.phrase)
             return
-        self._submit(response, body, length, body)
+        body, is_closed_soon = upload.take()
+        self._submit(response, body, upload.size, body if is_closed_soon else None)
 
     def _submit(
         self, response: Response, body: IO[bytes], length: int, closed: IO[bytes] | None
@@ -180,15 +179,26 @@ class WsgiBridge:
     def _exchange(
         self, response: Response, body: IO[bytes], length: int, closed: IO[bytes] | None
     ) -> Exchange:
-        environ = environ_of(cast("Scope", response.cycle.scope), body, length)
+        environ = environ_of(response.request, body, length)
         begun = asyncio.get_running_loop().time()
         return Exchange(environ, response, self, begun, closed)
 
     def _refuse(
         self, response: Response, status: int, sentence: str, headers: Headers = ()
     ) -> None:
-        complete = (*TEXT_HEADERS, *headers)
-        response.send_whole(status, complete, sentence.encode("ascii"))
+        whole = (status, (*TEXT_HEADERS, *headers), sentence.encode("ascii"))
+        if response.is_behind:
+            response.connection.run(self._refuse_late(response, whole))
+            return
+        response.send_whole(*whole)
+        self.log(response)
+
+    async def _refuse_late(
+        self, response: Response, whole: tuple[int, Headers, bytes]
+    ) -> None:
+        """Refuse once the answers before have been read: a refusal waits for nobody."""
+        await response.drain()
+        response.send_whole(*whole)
         self.log(response)
 
 

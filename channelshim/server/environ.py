@@ -7,31 +7,30 @@ import sys
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from channelshim.server.request_body import Scope
+from channelshim.server.request import Address, Request
 
 
-def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
+def environ_of(request: Request, body: IO[bytes], length: int) -> dict[str, Any]:
     """Return the WSGI environment of a request (PEP 3333).
 
     Header names that hold an underscore are left out: in the environment they could
     not be told from the same name with a dash.
     """
-    environ = _of_connection(
-        scope.get("server"), scope.get("client"), scope.get("scheme", "http")
-    ).copy()
-    path: bytes = scope["raw_path"]
+    environ = _of_connection(request.server, request.client).copy()
+    path = request.raw_path
     if b"%" in path:
         path = unquote_to_bytes(path)
-    environ["REQUEST_METHOD"] = scope["method"]
+    method = request.method
+    environ["REQUEST_METHOD"] = method
     environ["PATH_INFO"] = path.decode("latin-1")
-    environ["QUERY_STRING"] = scope["query_string"].decode("latin-1")
-    environ["SERVER_PROTOCOL"] = f"HTTP/{scope['http_version']}"
-    if length or scope["method"] not in _BODILESS:
+    environ["QUERY_STRING"] = request.query.decode("latin-1")
+    environ["SERVER_PROTOCOL"] = "HTTP/" + request.version
+    if length or method not in _BODILESS:
         environ["CONTENT_LENGTH"] = str(length)
     environ["wsgi.input"] = body
     # A test may replace it, and so may an app.
     environ["wsgi.errors"] = sys.stderr
-    for raw_name, raw_value in scope["headers"]:
+    for raw_name, raw_value in request.headers:
         key = _keys.get(raw_name)
         if key is None:
             key = _key(raw_name)
@@ -47,20 +46,18 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
 
 
 @functools.lru_cache(256)
-def _of_connection(
-    server: tuple[str, int | None] | None, client: tuple[str, int] | None, scheme: str
-) -> dict[str, Any]:
+def _of_connection(server: Address | None, client: Address | None) -> dict[str, Any]:
     """Return what is the same for all requests of a connection; to be copied."""
     host, port = server or ("localhost", 80)
     address, client_port = client or ("127.0.0.1", 0)
     return {
         "SCRIPT_NAME": "",
-        "SERVER_NAME": str(host),
+        "SERVER_NAME": host,
         "SERVER_PORT": str(port or 80),
         "REMOTE_ADDR": address,
         "REMOTE_PORT": str(client_port),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scheme,
+        "wsgi.url_scheme": "http",
         "wsgi.input_terminated": True,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,

@@ -43,7 +43,9 @@ class FileSender:
         self._response = response
         self._connection = response.connection
         self._pieces = file
-        self._file = self._offset = -1
+        self._file = self._offset = self._end = -1
+        # Of the part that is sent.
+        self._cached_end = -1
         # None in the plain way.
         self._socket: socket.socket | None = None
 
@@ -58,8 +60,10 @@ class FileSender:
         if place is None or not _is_direct(self._response):
             return self._response.begin_pieces(status, headers)
         self._file, self._offset = place
+        self._end = self._offset + self._pieces.length
+        self._cached_end = self._offset
         # The loop lets nobody else watch a transport's own descriptor.
-        number = os.dup(sockets.descriptor(self._connection.transport))
+        number = os.dup(sockets.descriptor(self._connection.transport.transport))
         self._socket = socket.socket(fileno=number)
         return self._response.begin_pieces(status, headers, self._send_head)
 
@@ -80,7 +84,6 @@ class FileSender:
 
     async def send(self) -> None:
         """Send the file, and end the answer."""
-        self._response.cycle.flow.resume_reading()
         if self._socket is None:
             await self._send_pieces()
         else:
@@ -100,35 +103,33 @@ class FileSender:
                 return
 
     async def _send_directly(self, peer: socket.socket) -> None:
-        response = self._response
+        """Send each time that the socket takes more, but for what a disk must give."""
         loop = asyncio.get_running_loop()
-        end = self._offset + self._pieces.length
-        while self._offset < end and not response.is_gone:
-            part_end = min(self._offset + PART_BYTES, end)
-            if not self._is_cached(part_end):
-                await loop.run_in_executor(None, self._read, part_end)
-            await self._send_part(peer.fileno(), part_end)
-        if not response.is_gone:
-            response.end_pieces()
+        while self._offset < self._end and not self._response.is_gone:
+            if not self._is_cached():
+                await loop.run_in_executor(None, self._read)
+            self._connection.pause_writing()
+            loop.add_writer(peer, self._send_some, peer.fileno())
+            try:
+                self._send_some(peer.fileno())
+                # Resumed at the end, before a disk, or when the peer has hung up.
+                await self._response.drain()
+            finally:
+                loop.remove_writer(peer)
+        if not self._response.is_gone:
+            self._response.end_pieces()
 
-    async def _send_part(self, peer: int, end: int) -> None:
-        """Send up to an offset, each time that the socket takes more."""
-        loop = asyncio.get_running_loop()
-        self._connection.pause_writing()
-        loop.add_writer(peer, self._send_some, peer, end)
-        try:
-            self._send_some(peer, end)
-            # Resumed at the end, or when the peer has hung up.
-            await self._response.drain()
-        finally:
-            loop.remove_writer(peer)
-
-    def _send_some(self, peer: int, end: int) -> None:
-        if self._offset == end or self._response.is_gone:
+    def _send_some(self, peer: int) -> None:
+        """Send a part, or what the socket takes of it."""
+        if self._offset == self._cached_end and not self._is_cached():
             self._connection.resume_writing()
             return
+        if self._response.is_gone:
+            self._connection.resume_writing()
+            return
+        left = self._cached_end - self._offset
         try:
-            count = os.sendfile(peer, self._file, self._offset, end - self._offset)
+            count = os.sendfile(peer, self._file, self._offset, left)
         except BlockingIOError:
             return
         except OSError:
@@ -141,16 +142,23 @@ class FileSender:
         self._offset += count
         self._connection.transport.count(count)
         self._response.note_sent(count)
-        if self._offset == end:
+        if self._offset == self._end:
             self._connection.resume_writing()
 
-    def _is_cached(self, end: int) -> bool:
+    def _is_cached(self) -> bool:
+        """Return whether the next part is, and then have it sent."""
+        end = min(self._offset + PART_BYTES, self._end)
         ends = (self._offset, end - 1)
-        return all(read_cached(self._file, 1, at) for at in ends)
+        is_cached = all(read_cached(self._file, 1, at) for at in ends)
+        if is_cached:
+            self._cached_end = end
+        return is_cached
 
-    def _read(self, end: int) -> None:
+    def _read(self) -> None:
         """Have the kernel read a part. In a thread."""
+        end = min(self._offset + PART_BYTES, self._end)
         os.pread(self._file, end - self._offset, self._offset)
+        self._cached_end = end
 
     def close(self) -> None:
         """Let go of the socket."""

@@ -12,8 +12,8 @@ from channelshim.kernel import sockets
 class JoinedWrites:
     """A transport that writes once in a turn of the loop what comes together.
 
-    uvicorn writes the head of an answer and its body apart; each write wakes the peer,
-    and costs more than all the Python between them.
+    The head of an answer in pieces and its first piece come apart; each write wakes the
+    peer, and costs more than all the Python between them.
 
     Args:
         transport: where everything else goes.
@@ -21,6 +21,8 @@ class JoinedWrites:
         lingers: asked before it closes; True when the other side is not to be closed.
 
     Attributes:
+        transport: as given.
+        is_closing: the transport's own.
         written_bytes: all that was written, those that wait included.
     """
 
@@ -31,6 +33,7 @@ class JoinedWrites:
         lingers: Callable[[], bool],
     ) -> None:
         self.transport = transport
+        self.is_closing: Callable[[], bool] = transport.is_closing
         self._loop = loop
         self._lingers = lingers
         self._held: list[bytes] = []
@@ -52,7 +55,7 @@ class JoinedWrites:
         """Write data that is all of an answer: nothing will come to be joined with."""
         if self._held:
             self.write(data)
-        elif not (self._is_over or self.transport.is_closing()):
+        elif not (self._is_over or self.is_closing()):
             self.written_bytes += len(data)
             self.transport.write(data)
 
@@ -75,7 +78,7 @@ class JoinedWrites:
     def close(self) -> None:
         """Write what is held, and close, our side alone when `lingers` says so."""
         self.flush()
-        if self.transport.is_closing():
+        if self.is_closing():
             return
         if self._lingers():
             if not self._is_over:
@@ -90,6 +93,6 @@ class JoinedWrites:
         if held:
             self._held = []
             # uvloop raises where asyncio lets it pass.
-            if self._is_over or self.transport.is_closing():
+            if self._is_over or self.is_closing():
                 return
             self.transport.write(held[0] if len(held) == 1 else b"".join(held))

@@ -38,3 +38,15 @@ class UnknownVersion(RefusedHead):
 
 class NotOneHost(RefusedHead):
     """A request of HTTP/1.1 must name one host (RFC 9112, 3.2)."""
+
+
+class BadTarget(RefusedHead):
+    """A target without a path."""
+
+
+class CutBody(RefusedHead):
+    """The parser has ended a request before its body."""
+
+
+class Overtaking(RefusedHead):
+    """The parser has read a request before the one in hand was answered."""

@@ -25,7 +25,6 @@ Explored by tests/server/test_files.py, against a server that remembers nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,7 +37,7 @@ from channelshim.runtime.file_pieces import (
 )
 from channelshim.server.exchange import Head
 from channelshim.server.response import Response
-from channelshim.server.response_bytes import BadAnswer, head_lines
+from channelshim.server.response_bytes import BadAnswer, header_lines
 
 MOST_FILES: Final = 1024
 _LONGEST_NAME: Final = 512
@@ -122,7 +121,7 @@ class RememberedFiles:
             head: of the answer.
             file: its body.
         """
-        path = response.cycle.scope["raw_path"]
+        path = response.request.raw_path
         if file.facts is None or not head[0].startswith("200 "):
             return
         caller = _plain_caller(response)
@@ -130,7 +129,7 @@ class RememberedFiles:
         if caller is None or any(name.lower() == "vary" for name, _ in headers):
             return
         try:
-            lines = b"".join(head_lines(200, headers, ())[0][1:])
+            lines = b"".join(header_lines(headers)[0])
         except BadAnswer:
             return
         if len(path) > _LONGEST_NAME or len(caller[0]) > _LONGEST_NAME:
@@ -151,7 +150,7 @@ class RememberedFiles:
 
     def find(self, response: Response) -> RememberedFile | None:
         """Return the answer to a request, if it is remembered."""
-        found = self._files.get(response.cycle.scope["raw_path"])
+        found = self._files.get(response.request.raw_path)
         if found is None:
             return None
         caller = _plain_caller(response)
@@ -161,11 +160,11 @@ class RememberedFiles:
 
     def forget(self, response: Response) -> None:
         """Forget the answer to a request: its file is another one now."""
-        self._files.pop(response.cycle.scope["raw_path"], None)
+        self._files.pop(response.request.raw_path, None)
 
 
 def _site_of(response: Response, caller: Caller) -> Site:
-    return response.cycle.scope["server"], caller[0]
+    return response.request.server, caller[0]
 
 
 def _plain_caller(response: Response) -> Caller | None:
@@ -173,11 +172,10 @@ def _plain_caller(response: Response) -> Caller | None:
     if response.method != "GET":
         return None
     host = b""
-    headers: Iterable[tuple[bytes, bytes]] = response.cycle.scope["headers"]
-    for name, value in headers:
+    for name, value in response.request.headers:
         if name == b"host":
             host = value
         elif name in _DECIDING or name[:3] == b"if-":
             return None
-    client = response.cycle.scope["client"]
+    client = response.request.client
     return host, client[0] if client else ""

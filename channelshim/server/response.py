@@ -1,23 +1,30 @@
 """One answer on its way to its connection: the only code that writes answers.
 
-uvicorn parses requests and keeps a `cycle` for each, which says what its connection is
-owed; the answer is written here, past uvicorn's ASGI: whole ones, as almost all are, in
-one write and without a task. `Response` tells the cycle what uvicorn would have noted.
+Whole ones, as almost all are, go out in one write and without a task, those in pieces
+with the connection's own flow control.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from channelshim.appserver.response_rules import NO_SNIFFING
-from channelshim.server.response_bytes import BODILESS, BadAnswer, Headers, head_lines
-from channelshim.server.uvicorn_names import STATUS_LINE
+from channelshim.server.request import Request
+from channelshim.server.response_bytes import (
+    BODILESS,
+    BadAnswer,
+    Headers,
+    header_lines,
+    status_line,
+)
 
 if TYPE_CHECKING:
-    from channelshim.server.uvicorn_names import RequestResponseCycle
+    from channelshim.server.joined_writes import JoinedWrites
+    from channelshim.server.service import Service
 
 _logger: Final = logging.getLogger("channelshim.server")
 
@@ -26,11 +33,30 @@ TEXT_HEADERS: Final = (("Content-Type", "text/plain; charset=utf-8"), NO_SNIFFIN
 
 NO_ANSWER: Final = b"The app did not answer."
 
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 
 class Connection(Protocol):
-    """Where an answer goes; see http_protocol.HttpProtocol."""
+    """Where an answer goes; see http_connection.HttpConnection.
 
-    transport: Any
+    Attributes:
+        transport: takes its bytes.
+        service: of its listener.
+        is_behind: whether what was written waits for its reader.
+        is_in_body: whether the request's body is still coming.
+    """
+
+    @property
+    def transport(self) -> JoinedWrites: ...
+
+    @property
+    def service(self) -> Service: ...
+
+    @property
+    def is_behind(self) -> bool: ...
+
+    @property
+    def is_in_body(self) -> bool: ...
 
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine as a task that the server's stop cancels."""
@@ -41,46 +67,103 @@ class Connection(Protocol):
     def resume_writing(self) -> None:
         """Note that it has caught up."""
 
+    async def drain(self) -> None:
+        """Wait until the reader is not behind, or gone."""
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+
 
 class Response:
     """The answer to one request. Loop thread.
 
     Args:
         connection: takes it.
-        cycle: uvicorn's, of the request.
+        request: that it answers.
+        keeps_alive: whether another request may follow on the connection.
 
     Attributes:
         connection: as given.
-        cycle: as given.
+        request: as given.
+        keeps_alive: as given, until something forbids it.
         method: of the request.
         status: that was sent; 0 before that.
+        is_complete: whether all of it was written.
+        is_lost: whether nobody is there to take it.
     """
 
-    __slots__ = ("_is_chunked", "_left", "connection", "cycle", "method", "status")
+    __slots__ = (
+        "_gone",
+        "_is_chunked",
+        "_left",
+        "connection",
+        "is_complete",
+        "is_lost",
+        "keeps_alive",
+        "method",
+        "request",
+        "status",
+    )
 
-    def __init__(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+    def __init__(
+        self, connection: Connection, request: Request, *, keeps_alive: bool = True
+    ) -> None:
         self.connection: Connection = connection
-        self.cycle: RequestResponseCycle = cycle
-        self.method: str = cycle.scope["method"]
+        self.request: Request = request
+        self.keeps_alive: bool = keeps_alive
+        self.method: str = request.method
         self.status: int = 0
+        self.is_complete: bool = False
+        self.is_lost: bool = False
         self._is_chunked = False
         # Bytes that the head has announced and that are still to come.
         self._left = 0
+        self._gone: asyncio.Future[None] | None = None
 
     @property
     def is_behind(self) -> bool:
         """Return whether the reader should catch up first; see `drain`."""
-        return bool(self.cycle.flow.write_paused)
+        return self.connection.is_behind and not self.is_lost
 
     @property
     def is_gone(self) -> bool:
         """Return whether nobody reads on."""
-        return bool(self.cycle.disconnected or self.connection.transport.is_closing())
+        return self.is_lost or self.connection.transport.is_closing()
 
     async def drain(self) -> None:
         """Wait until the reader is not behind, or gone."""
-        if self.cycle.flow.write_paused and not self.cycle.disconnected:
-            await self.cycle.flow.drain()
+        if not self.is_lost:
+            await self.connection.drain()
+
+    def gone(self) -> asyncio.Future[None]:
+        """Return what is done once the peer is gone, or has its whole answer."""
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().create_future()
+            if self.is_lost or self.is_complete:
+                self._note_gone()
+        return self._gone
+
+    def lose(self) -> None:
+        """Drop whatever is still written: nobody is there to take it."""
+        self.is_lost = True
+        self._note_gone()
+
+    def close_after(self) -> None:
+        """Have no other request follow on the connection."""
+        self.keeps_alive = False
+
+    def _note_gone(self) -> None:
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+
+    def send_continue(self) -> None:
+        """Ask for the body, where the peer waits to be asked (RFC 9110, 10.1.1)."""
+        request = self.request
+        expectation = request.header(b"expect")
+        if expectation is None or request.version == "1.0" or self.status:
+            return
+        if expectation.strip().lower() == "100-continue":
+            self._write(_CONTINUE)
 
     # --- Whole answers ------------------------------------------------------------
 
@@ -96,29 +179,24 @@ class Response:
             self._log_bad(error)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             parts = self._whole(status, TEXT_HEADERS, NO_ANSWER)
-        self._begin(status)
-        self._write_now(b"".join(parts))
-        self._complete()
+        self._finish(status, b"".join(parts))
 
     def send_made(self, status: int, lines: bytes, body: bytes) -> None:
         """Send a whole answer to a GET, whose header lines were made before.
 
         Args:
             status: one that has a body.
-            lines: from `made_lines`.
+            lines: of `response_bytes.header_lines`.
             body: all of it.
         """
-        parts = [STATUS_LINE[status]]
-        for name, value in self.cycle.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        parts += (lines, b"content-length: %d\r\n" % len(body), self._end_of_head())
-        parts.append(body)
-        self._begin(status)
-        self._write_now(b"".join(parts))
-        self._complete()
+        head = status_line(status) + self.connection.service.date_line + lines
+        length = b"content-length: %d\r\n" % len(body)
+        self._finish(status, b"".join((head, length, self._end_of_head(), body)))
 
     def _whole(self, status: int, headers: Headers, body: bytes) -> list[bytes]:
-        parts, length = head_lines(status, headers, self.cycle.default_headers)
+        parts = [status_line(status), self.connection.service.date_line]
+        lines, length = header_lines(headers)
+        parts += lines
         if status in BODILESS:
             length, body = None, b""
         elif self.method == "HEAD":
@@ -133,11 +211,20 @@ class Response:
         return parts
 
     def _end_of_head(self) -> bytes:
-        return b"\r\n" if self.cycle.keep_alive else b"connection: close\r\n\r\n"
+        # Who is answered before its body has come may not go on with another request.
+        if self.keeps_alive and not self.connection.is_in_body:
+            return b"\r\n"
+        self.keeps_alive = False
+        return b"connection: close\r\n\r\n"
 
     def _log_bad(self, error: BadAnswer) -> None:
-        path = self.cycle.scope["path"]
-        _logger.error("%s %.200s: %s", self.method, path, error)
+        _logger.error("%s %.200s: %s", self.method, self.request.path, error)
+
+    def _finish(self, status: int, answer: bytes) -> None:
+        self.status = status
+        if not self.is_lost:
+            self.connection.transport.write_now(answer)
+            self._complete()
 
     # --- Answers in pieces --------------------------------------------------------
 
@@ -168,24 +255,25 @@ class Response:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             self.send_whole(status, TEXT_HEADERS, NO_ANSWER)
             return False
-        self._begin(status)
+        self.status = status
         (write or self._write)(head)
         return True
 
     def _head(self, status: int, headers: Headers) -> bytes:
         """Return the head of an answer in pieces, framed as its peer understands."""
-        parts, length = head_lines(status, headers, self.cycle.default_headers)
+        parts = [status_line(status), self.connection.service.date_line]
+        lines, length = header_lines(headers)
+        parts += lines
         if length is not None:
             self._left = length
             parts.append(b"content-length: %d\r\n" % length)
-        elif self.cycle.scope["http_version"] == "1.1":
+        elif self.request.version == "1.1":
             self._is_chunked = True
             parts.append(b"transfer-encoding: chunked\r\n")
         else:
             # Its end is the connection's (RFC 9112, 6.3).
             self._left = -1
-            cycle = self.cycle
-            cycle.keep_alive = False
+            self.keeps_alive = False
         parts.append(self._end_of_head())
         return b"".join(parts)
 
@@ -214,7 +302,8 @@ class Response:
             return
         if self._is_chunked:
             self._write(b"0\r\n\r\n")
-        self._complete()
+        if not self.is_lost:
+            self._complete()
 
     def break_off(self, why: str = "") -> None:
         """End the connection in the middle of the answer.
@@ -223,39 +312,17 @@ class Response:
         (RFC 9112, 8).
         """
         if why and not self.is_gone:
-            path = self.cycle.scope["path"]
+            path = self.request.path
             _logger.error("%s %.200s broke off: %s", self.method, path, why)
         self.connection.transport.close()
 
-    # --- What uvicorn's cycle would note ------------------------------------------
-
-    def _begin(self, status: int) -> None:
-        self.status = status
-        cycle = self.cycle
-        cycle.response_started = True
-        cycle.waiting_for_100_continue = False
-
     def _write(self, data: bytes) -> None:
-        if not self.cycle.disconnected:
+        if not self.is_lost:
             self.connection.transport.write(data)
 
-    def _write_now(self, data: bytes) -> None:
-        if not self.cycle.disconnected:
-            self.connection.transport.write_now(data)
-
     def _complete(self) -> None:
-        cycle = self.cycle
-        # It refers to the connection, which refers to the cycle.
-        on_response, cycle.on_response = cycle.on_response, _nobody
-        if cycle.disconnected:
-            return
-        cycle.response_complete = True
-        # Whoever waits for the peer to hang up waits no longer.
-        cycle.message_event.set()
-        if not cycle.keep_alive:
+        self.is_complete = True
+        self._note_gone()
+        if not self.keeps_alive:
             self.connection.transport.close()
-        on_response()
-
-
-def _nobody() -> None:
-    """No-op, for when nobody wants to know that a request has been answered."""
+        self.connection.on_response_complete()

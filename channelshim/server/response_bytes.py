@@ -5,9 +5,10 @@ An app's answers differ in their bodies, seldom in their headers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-
-from channelshim.server.uvicorn_names import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE
+from http import HTTPStatus
+from typing import Final
 
 Headers = Iterable[tuple[str, str]]
 
@@ -20,6 +21,12 @@ HOP_BY_HOP = frozenset(
 BODILESS = frozenset({204, 304})
 """Statuses whose answers have no body (RFC 9110, 6.4.1)."""
 
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110, 5.1 and 5.6.2)."""
+
+_NO_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no value may have: control characters but the tab (RFC 9110, 5.5)."""
+
 _MOST_LINES = 512
 _LONGEST_LINE = 256
 """Apps may put what they like into their headers; so much of it is remembered."""
@@ -31,26 +38,44 @@ class BadAnswer(Exception):
     """An answer that cannot be sent; the text says why."""
 
 
-def head_lines(
-    status: int, headers: Headers, server_headers: Iterable[tuple[bytes, bytes]]
-) -> tuple[list[bytes], int | None]:
-    """Return the lines of a head, and the length that the headers say.
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        # The blank before it stays (RFC 9112, 4).
+        return ""
 
-    The lines lack what says how long the body is, and the empty one at the end.
 
-    Args:
-        status: the code.
-        headers: the app's; those about one hop are left out.
-        server_headers: what the server says in each answer.
+_STATUS_LINES: Final = {
+    status: f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode("ascii")
+    for status in range(200, 600)
+}
+
+
+def status_line(status: int) -> bytes:
+    """Return the first line of a final answer.
 
     Raises:
-        BadAnswer: a status or a header that HTTP does not have.
+        BadAnswer: a status that HTTP does not have.
     """
-    if status not in STATUS_LINE or status < 200:
+    line = _STATUS_LINES.get(status)
+    if line is None:
         raise BadAnswer(f"{status} is not a status from 200 to 599")
-    parts = [STATUS_LINE[status]]
-    for raw_name, raw_value in server_headers:
-        parts += (raw_name, b": ", raw_value, b"\r\n")
+    return line
+
+
+def header_lines(headers: Headers) -> tuple[list[bytes], int | None]:
+    """Return the lines of an app's headers, and the length that they say.
+
+    Left out are those about one hop, and what says how long the body is.
+
+    Args:
+        headers: the app's.
+
+    Raises:
+        BadAnswer: a header that HTTP does not have.
+    """
+    lines = []
     length = None
     for name, value in headers:
         # What is not plain text may be equal to what it differs from.
@@ -62,8 +87,8 @@ def head_lines(
                 length = _length(value)
                 continue
             line = _line(name, value)
-        parts.append(line)
-    return parts, length
+        lines.append(line)
+    return lines, length
 
 
 def _length(value: str) -> int:
@@ -79,7 +104,7 @@ def _line(name: str, value: str) -> bytes:
         raw_name, raw_value = lower.encode("latin-1"), value.encode("latin-1")
     except UnicodeEncodeError:
         raise BadAnswer(f"the header {name!r}: {value!r} is not latin-1") from None
-    if HEADER_RE.search(raw_name) or HEADER_VALUE_RE.search(raw_value):
+    if not _NAME.fullmatch(raw_name) or _NO_VALUE.search(raw_value):
         raise BadAnswer(f"the header {name!r}: {value!r} has characters none may have")
     line = b"" if lower in HOP_BY_HOP else b"%b: %b\r\n" % (raw_name, raw_value)
     if len(_lines) < _MOST_LINES and len(name) + len(value) < _LONGEST_LINE:

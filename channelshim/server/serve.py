@@ -1,7 +1,6 @@
-"""Our server: uvicorn on uvloop and httptools, WebSockets and polls on the loop.
+"""Our server: HTTP, WebSockets and polls on one loop.
 
-uvicorn parses HTTP. Its signal handling, its stop and its exit codes are replaced: a
-stop tells every page to come back and lets what is in hand end within one bound.
+A stop tells every page to come back and lets what is in hand end within one bound.
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
-
-import uvicorn
+from functools import partial
+from typing import Any, Final
 
 from channelshim.errors import ConfigurationError
 from channelshim.hub.pacing import Pacing
@@ -26,26 +24,33 @@ from channelshim.kernel.wakeups import Wakeups
 from channelshim.server.bridge import CallSoon, WsgiBridge
 from channelshim.server.executor import ThreadExecutor
 from channelshim.server.http_connection import HttpConnection
-from channelshim.server.http_protocol import for_server
-from channelshim.server.request_body import Scope, disconnected
-from channelshim.server.response import Connection, Response
+from channelshim.server.http_protocol import HttpProtocol
+from channelshim.server.response import Response
+from channelshim.server.service import Service
 from channelshim.server.stopping import Bound
 from channelshim.server.workers import Workers
 from channelshim.transports import connection_table
 from channelshim.transports.acceptor import Acceptor
 from channelshim.transports.connection_table import ConnectionTable
+from channelshim.transports.polling import Reply
 from channelshim.transports.routes import PATHS, Request, Routes
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import WebSocketProtocol
-
-if TYPE_CHECKING:
-    from channelshim.server.uvicorn_names import RequestResponseCycle
+from channelshim.transports.websockets_names import check_names
 
 _logger: Final = logging.getLogger("channelshim.server")
 
+WAITING_CONNECTIONS: Final = 2048
+"""That the kernel may hold until they are accepted."""
 
-def bind(host: str, port: int) -> socket.socket:
+
+def bind(host: str, port: int, *, prefix: str = "") -> socket.socket:
     """Return a listening socket.
+
+    Args:
+        host: name or address.
+        port: 0 for any.
+        prefix: of the flags that an error names: "admin_" for --admin_port.
 
     Raises:
         ConfigurationError: the port is taken or not allowed, or the host is unknown.
@@ -56,7 +61,7 @@ def bind(host: str, port: int) -> socket.socket:
         )
     except socket.gaierror as error:
         raise ConfigurationError(
-            f"cannot listen on {host!r}: unknown address; try --host localhost"
+            f"cannot listen on {host!r}: unknown address; try --{prefix}host localhost"
         ) from error
     # localhost may mean ::1 first; browsers try both, and curl 127.0.0.1.
     family, kind, protocol, _, address = min(found, key=lambda f: f[0])
@@ -64,22 +69,23 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(WAITING_CONNECTIONS)
     except OSError as error:
         listener.close()
-        raise ConfigurationError(_bind_sentence(host, port, error)) from error
+        sentence = _bind_sentence(host, port, error, f"--{prefix}port")
+        raise ConfigurationError(sentence) from error
     listener.setblocking(False)
     return listener
 
 
-def _bind_sentence(host: str, port: int, error: OSError) -> str:
+def _bind_sentence(host: str, port: int, error: OSError, flag: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} of {host} is taken by another program: stop that one, or "
-            f"choose another with --port {port + 1 if port < 65535 else 8081}"
+            f"choose another with {flag} {port + 1 if port < 65535 else 8081}"
         )
     if error.errno == errno.EACCES:
-        return f"port {port} needs privileges: choose one above 1023 with --port"
+        return f"port {port} needs privileges: choose one above 1023 with {flag}"
     return f"{host}, port {port} cannot be used: {error.strerror}"
 
 
@@ -104,45 +110,41 @@ class Application:
         """Return how many polls have not been answered."""
         return 0 if self._routes is None else self._routes.polls_in_hand
 
-    def begin(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+    def begin(self, response: Response) -> None:
         """Answer a request, whose head has come."""
-        if self._routes is not None and cycle.scope["path"] in self._own_paths:
-            response = Response(connection, cycle)
-            connection.run(_answer_channel(self._routes, response))
+        if self._routes is not None and response.request.path in self._own_paths:
+            _answer_channel(self._routes, response)
         else:
-            self.bridge.begin(connection, cycle)
+            self.bridge.begin(response)
 
 
-async def _answer_channel(routes: Routes, response: Response) -> None:
-    request = _request(cast("Scope", response.cycle.scope))
+def _answer_channel(routes: Routes, response: Response) -> None:
+    asked = response.request
+    if asked.upload is not None:
+        # Nobody reads it.
+        asked.upload.drop()
+    request = Request(
+        asked.path,
+        asked.method,
+        asked.header(b"host") or "",
+        asked.header(b"origin"),
+        asked.query.decode("latin-1"),
+        asked.client[0] if asked.client else "",
+    )
     reply = routes.reply_at_once(request)
+    if reply is None or response.is_behind:
+        response.connection.run(_answer_later(routes, request, reply, response))
+    else:
+        response.send_whole(reply.status, reply.headers, reply.body)
+
+
+async def _answer_later(
+    routes: Routes, request: Request, reply: Reply | None, response: Response
+) -> None:
     if reply is None:
-        gone = asyncio.ensure_future(disconnected(response.cycle.receive))
-        try:
-            reply = await routes.reply(request, may_hold=True, gone=gone)
-        finally:
-            gone.cancel()
+        reply = await routes.reply(request, may_hold=True, gone=response.gone())
     await response.drain()
     response.send_whole(reply.status, reply.headers, reply.body)
-
-
-def _request(scope: Scope) -> Request:
-    return Request(
-        scope["path"],
-        scope["method"],
-        _header(scope, b"host") or "",
-        _header(scope, b"origin"),
-        scope["query_string"].decode("latin-1"),
-        (scope.get("client") or ("", 0))[0],
-    )
-
-
-def _header(scope: Scope, wanted: bytes) -> str | None:
-    for name, value in scope["headers"]:
-        if name == wanted:
-            text: str = value.decode("latin-1")
-            return text
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +201,15 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._table = ConnectionTable() if table is None else table
         assert all(each.table is self._table for each in self._acceptors)
-        self._servers = tuple(_uvicorn_server(each, self._table) for each in listeners)
+        check_names()
+        self._services = tuple(
+            Service(each.application.begin, self._table, each.acceptor)
+            for each in listeners
+        )
 
     def run(self) -> None:
         """Serve until `stop`. Blocks."""
-        factory = self._servers[0].config.get_loop_factory()
-        loop = factory() if factory is not None else asyncio.new_event_loop()
+        loop = _new_loop()
         main = loop.create_task(self._serve())
 
         def run_loop() -> None:
@@ -252,30 +257,36 @@ class Server:
         self._stop = asyncio.Event()
         if self._must_stop:
             self._stop.set()
-        for server in self._servers:
-            server.config.load()
-            server.lifespan = server.config.lifespan_class(server.config)
         wakeups = Wakeups(loop)
         for bridge in self._bridges:
             bridge.start(wakeups.call)
         with contextlib.closing(wakeups):
-            for server, listener in zip(self._servers, self._listeners, strict=True):
-                await server.on_tick(0)
-                await server.startup(sockets=[listener.socket])
+            listening = [
+                await loop.create_server(
+                    partial(HttpProtocol, service),
+                    sock=listener.socket,
+                    backlog=WAITING_CONNECTIONS,
+                )
+                for service, listener in zip(
+                    self._services, self._listeners, strict=True
+                )
+            ]
             self._on_started(loop, wakeups.call)
             dates = self._threads.start_task("dates", self._keep_dates)
             sweep = self._threads.start_task("sweep", self._sweep)
             await self._stop.wait()
+            for each in listening:
+                each.close()
             await self._shut_down()
             dates.cancel()
             sweep.cancel()
 
     async def _keep_dates(self) -> None:
-        """Renew the Date header; uvicorn's own loop ticks ten times a second."""
+        """Renew the Date header."""
         while True:
             await asyncio.sleep(1)
-            for server in self._servers:
-                await server.on_tick(0)
+            for service in self._services:
+                service.renew_date()
 
     async def _sweep(self) -> None:
         """End the connections whose peers are too slow."""
@@ -284,10 +295,9 @@ class Server:
             await asyncio.sleep(connection_table.BEAT_SECONDS)
             self._table.beat(loop.time())
 
-    def _connections(self) -> list[Any]:
+    def _connections(self) -> list[HttpConnection]:
         """Return the HTTP connections that are open now."""
-        states = [server.server_state for server in self._servers]
-        return [each for state in states for each in state.connections]
+        return [each for service in self._services for each in service.connections]
 
     def _requests_in_hand(self) -> int:
         return sum(bridge.requests_in_hand for bridge in self._bridges)
@@ -298,9 +308,6 @@ class Server:
     async def _shut_down(self) -> None:
         """Let end what is in hand, within the bound; say 503 to what has not ended."""
         self._bound = Bound(self._stop_seconds)
-        for server in self._servers:
-            for listening in server.servers:
-                listening.close()
         self._on_stopping()
         await _until(self._has_answered, self._bound)
         self._give_up()
@@ -308,9 +315,7 @@ class Server:
             lambda: not (self._pages() or self._connections()),
             Bound(INTERRUPT_SECONDS),
         )
-        # uvicorn would log each as a failure of the app.
-        logging.getLogger("uvicorn.error").disabled = True
-        tasks = [task for each in self._servers for task in each.server_state.tasks]
+        tasks = [task for service in self._services for task in service.tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -333,11 +338,7 @@ class Server:
     def _give_up(self) -> None:
         running = self._requests_in_hand()
         connections = self._connections()
-        refused = sum(
-            connection.give_up()
-            for connection in connections
-            if isinstance(connection, HttpConnection)
-        )
+        refused = sum(connection.give_up() for connection in connections)
         if running or connections:
             _logger.warning(
                 "stopped with %d requests still running; %d of %d connections were "
@@ -348,25 +349,12 @@ class Server:
             )
 
 
-def _uvicorn_server(listener: Listener, table: ConnectionTable) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            _no_asgi,
-            http=for_server(listener.acceptor, listener.application.begin, table),
-            ws="none",
-            loop="uvloop" if sys.platform != "win32" else "asyncio",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-        )
-    )
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
 
-
-async def _no_asgi(scope: object, receive: object, send: object) -> None:
-    """Stand in for the ASGI application that uvicorn wants; see http_protocol."""
-    raise AssertionError("a request has gone uvicorn's way")
+    return uvloop.new_event_loop()
 
 
 async def _until(is_true: Callable[[], bool], bound: Bound) -> None:

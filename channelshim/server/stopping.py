@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Final
 
-from channelshim.runtime import log_lines
+from channelshim.runtime import interrupts, log_lines
 
 _STOPS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -42,7 +42,8 @@ class StopSignals:
 
     The first Ctrl-C or SIGTERM asks for an orderly stop, the second one means now. A
     closed terminal (SIGHUP) is an orderly stop too, however often it is told. Where
-    SIGHUP is ignored, as under nohup, it stays so.
+    SIGHUP is ignored, as under nohup, it stays so. SIGUSR1 and SIGUSR2 do nothing, then
+    and later.
 
     Outside of the main thread, where Python lets nobody handle signals, and where
     nothing else is said, nothing is changed.
@@ -66,6 +67,7 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is not threading.main_thread():
             return self
+        interrupts.outlive_user_signals()
         for name in _STOPS:
             number: int = getattr(signal, name, 0)
             is_default = number and signal.getsignal(number) is signal.SIG_DFL

@@ -172,6 +172,13 @@ def test_everything_that_hangs_has_one_bound(
     assert "tasks were interrupted" in held.output
 
 
+def test_user_signals_end_nothing(held: Server, site: PlainSite) -> None:
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        held.process.send_signal(number)
+        assert site.ask("/word") == (200, b"first")
+    assert held.stop(signal.SIGTERM) == 0
+
+
 # --- Reload and hang-up ---------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from channelshim.protocol import frames
 from channelshim.runtime import variables
 from channelshim.server import environ as environments
 from channelshim.server import response_bytes as heads
+from channelshim.server.request import Request
 from tests.exploring import Cases, explored
 
 
@@ -103,7 +104,7 @@ def test_an_answer_has_the_header_lines_that_were_given(
     monkeypatch.setattr(heads, "_MOST_LINES", 8)
 
     def answer(headers: list[tuple[Any, Any]]) -> Any:
-        return result_of(lambda: heads.head_lines(200, headers, ()))
+        return result_of(lambda: heads.header_lines(headers))
 
     def claim(places: list[tuple[int, int]]) -> None:
         headers = [(NAMES[one], VALUES[other]) for one, other in places]
@@ -139,14 +140,8 @@ def random_name(chance: random.Random) -> bytes:
     return spelling(name).encode("latin-1", "ignore")
 
 
-def scope_of(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    return {
-        "method": "GET",
-        "raw_path": b"/",
-        "query_string": b"",
-        "http_version": "1.1",
-        "headers": headers,
-    }
+def request_of(headers: list[tuple[bytes, bytes]]) -> Request:
+    return Request("GET", "1.1", b"/", headers)
 
 
 @explored(1000, 100_000)
@@ -163,12 +158,12 @@ def test_headers_mean_the_same_whatever_names_came_before(
         (variables, "_MAXIMUM_REMEMBERED", variables._names),
     ]
 
-    def read(scope: dict[str, Any], most: int) -> tuple[Any, ...]:
+    def read(request: Request, most: int) -> tuple[Any, ...]:
         for module, bound, cache in caches:
             monkeypatch.setattr(module, bound, most)
             if most == 0 or len(cache) >= 40:
                 cache.clear()
-        environ = environments.environ_of(scope, io.BytesIO(), 0)
+        environ = environments.environ_of(request, io.BytesIO(), 0)
         del environ["wsgi.errors"], environ["wsgi.input"]
         clean = guard.clean(environ)
         return environ, clean, variables.request_variables(application, clean, None)
@@ -176,12 +171,12 @@ def test_headers_mean_the_same_whatever_names_came_before(
     for _ in range(cases.count):
         names = [random_name(chance) for _ in range(chance.randint(1, 6))]
         headers = [(name, chance.choice((b"1", b"2", b"\xe9"))) for name in names]
-        scope = scope_of(headers)
-        remembering = [read(scope, 40) for _ in range(2)]
+        request = request_of(headers)
+        remembering = [read(request, 40) for _ in range(2)]
         for _, _, cache in caches:
             assert len(cache) <= 40
             assert all(len(name) <= 100 for name in cache), "a long name is remembered"
-        expected = read(scope, 0)
+        expected = read(request, 0)
         assert remembering == [expected, expected], headers
         for key in expected[1]:
             plain = key.upper().replace("-", "_").replace("HTTP_", "", 1)
@@ -189,4 +184,4 @@ def test_headers_mean_the_same_whatever_names_came_before(
                 assert not plain.startswith(forbidden), headers
             assert plain != "PROXY", headers
         # Warm again with what others send.
-        read(scope_of([(random_name(chance), b"1") for _ in range(9)]), 40)
+        read(request_of([(random_name(chance), b"1") for _ in range(9)]), 40)

@@ -9,49 +9,28 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
-import uvicorn
 import uvloop
-from uvicorn.server import ServerState
 
 from channelshim.server.bridge import WsgiBridge
-from channelshim.server.http_protocol import Begin, for_server
+from channelshim.server.http_protocol import HttpProtocol
+from channelshim.server.service import Begin, Service
 from channelshim.transports.connection_table import ConnectionTable
 from tests.lanes import timeout_factor
 
 PATIENCE_SECONDS = 20.0 * timeout_factor()
 
 
-async def nothing(scope: Any, receive: Any, send: Any) -> None:
-    """Stand in for an ASGI application that is never called."""
-
-
-async def listen(protocol: type[asyncio.Protocol], app: Any = nothing) -> Any:
-    """Return a server of connections of that class, on the running loop.
-
-    Args:
-        protocol: one of uvicorn's, or of ours.
-        app: an ASGI application.
-    """
-    http: Any = protocol
-    config = uvicorn.Config(
-        app,
-        http=http,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
-    config.load()
-    made = partial(http, config=config, server_state=ServerState(), app_state={})
-    return await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
-
-
 async def serve(bridge: WsgiBridge, begin: Begin | None = None) -> Any:
     """Return a server whose requests a bridge answers, on the running loop."""
     bridge.start(asyncio.get_running_loop().call_soon_threadsafe)
-    return await listen(for_server(None, begin or bridge.begin, ConnectionTable()))
+    return await listen(begin or bridge.begin)
+
+
+async def listen(begin: Begin) -> Any:
+    """Return a server of our own connections, on the running loop."""
+    service = Service(begin, ConnectionTable())
+    made = partial(HttpProtocol, service)
+    return await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
 
 
 @contextlib.asynccontextmanager
@@ -134,7 +113,7 @@ class LoopThread:
         """Start a server there and return its port.
 
         Args:
-            serving: returns the coroutine of `listen` or `serve`.
+            serving: returns the coroutine of `serve` or `listen`.
         """
         starting = asyncio.run_coroutine_threadsafe(serving(), self._loop)
         server = starting.result(PATIENCE_SECONDS)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
 from channelshim.server import http_protocol
-from channelshim.server.http_protocol import HttpProtocol, for_server
+from channelshim.server.http_protocol import HttpProtocol
+from channelshim.server.response import Response
+from channelshim.server.service import Service
 from channelshim.transports.connection_table import ConnectionTable
 from tests.server.plain_site import (
     ACCEPTED,
@@ -36,7 +36,7 @@ def get(path: str, *headers: str) -> bytes:
 @pytest.mark.parametrize(
     ("behind", "status"),
     [
-        (b"nonsense\r\n\r\n", b"400"),
+        (b"nonsense\r\n\r\n", b"501"),
         (b"\0", b"400"),
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),
         (get("/x", "X: " + "x" * 70_000), b"431"),
@@ -185,27 +185,18 @@ class Connection:
     """
 
     def __init__(self) -> None:
-        self.begun: list[Any] = []
-        self.waiting: list[Any] = []
+        self.begun: list[Response] = []
+        self.waiting: list[Response] = []
         self.paths: list[str] = []
 
-        def begin(connection: Any, cycle: Any) -> None:
-            self.begun.append(cycle)
-            if not (cycle.more_body or cycle.waiting_for_100_continue):
-                self.waiting.append(cycle)
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            await asyncio.get_running_loop().create_future()
+        def begin(response: Response) -> None:
+            self.begun.append(response)
+            upload = response.request.upload
+            if upload is None or upload.is_whole:
+                self.waiting.append(response)
 
         self.table = ConnectionTable()
-        config = uvicorn.Config(
-            app, http=for_server(None, begin, self.table), log_config=None
-        )
-        config.load()
-        made: Any = config.http_protocol_class
-        self.protocol: HttpProtocol = made(
-            config=config, server_state=ServerState(), app_state={}
-        )
+        self.protocol = HttpProtocol(Service(begin, self.table))
         self.transport = Transport()
         taken: Any = self.transport
         self.protocol.connection_made(taken)
@@ -214,12 +205,13 @@ class Connection:
         """Answer the request that waits."""
         self.answer_to(self.waiting.pop(0))
 
-    def answer_to(self, cycle: Any) -> None:
-        """Answer a request, its body whole or not."""
-        self.begun.remove(cycle)
-        self.paths.append(cycle.scope["path"])
-        cycle.response_started = cycle.response_complete = True
-        cycle.on_response()
+    def answer_to(self, response: Response) -> None:
+        """Answer a request, its body whole or not, without a word."""
+        self.begun.remove(response)
+        self.paths.append(response.request.path)
+        response.status = 200
+        response.is_complete = True
+        self.protocol.on_response_complete()
 
     @property
     def unparsed_bytes(self) -> int:
@@ -245,8 +237,8 @@ async def test_requests_wait_unparsed_behind_the_first(connection: Connection) -
     connection.protocol.data_received(b"".join(requests))
     assert not connection.transport.is_reading
     for number in range(1000):
-        assert [cycle.scope["path"] for cycle in connection.waiting] == [f"/{number}"]
-        assert not connection.protocol.pipeline
+        assert [each.request.path for each in connection.waiting] == [f"/{number}"]
+        assert connection.begun == connection.waiting
         left = sum(map(len, requests[number + 1 :]))
         assert connection.unparsed_bytes == left or not left
         connection.answer()
@@ -280,7 +272,7 @@ def test_requests_are_one_at_a_time_however_they_are_cut() -> None:
             for piece in (sent[:first], sent[first : first + 1], sent[first + 1 :]):
                 connection.protocol.data_received(piece)
                 await asyncio.sleep(0)
-                assert not connection.protocol.pipeline
+                assert len(connection.begun) <= 1
             for _ in range(4):
                 assert len(connection.waiting) == 1
                 connection.answer()

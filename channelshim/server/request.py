@@ -1,0 +1,120 @@
+"""One request, as its connection has read it."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote
+
+import httptools
+
+from channelshim.server.refusals import BadTarget
+from channelshim.server.request_body import Upload
+
+Address = tuple[str, int]
+
+Headers = list[tuple[bytes, bytes]]
+
+_SLASH: Final = b"/"
+
+
+class Request:
+    """What is asked for. Loop thread.
+
+    Args:
+        method: as sent.
+        version: "1.0" or "1.1".
+        target: as sent, in ASCII.
+        headers: names in lower case.
+        server: our own address and port; None where the system does not say.
+        client: the peer's.
+        upload: receives the body; None where there is none.
+
+    Attributes:
+        method: as given.
+        version: as given.
+        headers: as given.
+        server: as given.
+        client: as given.
+        upload: as given.
+        raw_path: of the target, as sent.
+        query: of the target, as sent, without its question mark.
+        path: of the target as text, its %XX decoded.
+
+    Raises:
+        BadTarget: the target has no path.
+    """
+
+    __slots__ = (
+        "client",
+        "headers",
+        "method",
+        "path",
+        "query",
+        "raw_path",
+        "server",
+        "upload",
+        "version",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        version: str,
+        target: bytes,
+        headers: Headers,
+        *,
+        server: Address | None = None,
+        client: Address | None = None,
+        upload: Upload | None = None,
+    ) -> None:
+        self.method: str = method
+        self.version: str = version
+        self.headers: Headers = headers
+        self.server: Address | None = server
+        self.client: Address | None = client
+        self.upload: Upload | None = upload
+        raw_path, query = split_target(target)
+        self.raw_path: bytes = raw_path
+        self.query: bytes = query
+        path = raw_path.decode("latin-1")
+        self.path: str = unquote(path) if "%" in path else path
+
+    def header(self, wanted: bytes) -> str | None:
+        """Return the first header of that name; None without one.
+
+        Args:
+            wanted: in lower case.
+        """
+        for name, value in self.headers:
+            if name == wanted:
+                return value.decode("latin-1")
+        return None
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes]:
+    """Return path and query of a target, without its fragment.
+
+    Theory. The parser lets through no other characters than those of an address. One
+    that begins with a slash has no scheme and no host (RFC 9112, 3.2.1), so the first
+    "#" begins its fragment, and the first "?" before that its query.
+
+    Raises:
+        BadTarget: it has no path.
+    """
+    if target[:1] != _SLASH:
+        return _split_other(target)
+    if b"#" in target:
+        target = target.partition(b"#")[0]
+    path, _, query = target.partition(b"?")
+    return path, query
+
+
+def _split_other(target: bytes) -> tuple[bytes, bytes]:
+    """Split one that names its host, or that is no address at all."""
+    try:
+        parsed = httptools.parse_url(target)
+    except httptools.HttpParserInvalidURLError:
+        raise BadTarget from None
+    if parsed.path is None:
+        raise BadTarget
+    return parsed.path, parsed.query or b""
