@@ -155,6 +155,11 @@ class OverRedis:
         self.turns.sync()
         return self.inner.known_ids(after, limit)
 
+    def find(self, client_id: str) -> KnownId | None:
+        """See contracts.Overview."""
+        self.turns.sync()
+        return self.inner.find(client_id)
+
 
 class Opener:
     """Opens brokers over one Redis, and closes them.

@@ -728,6 +728,8 @@ def test_known_ids_come_page_by_page_with_their_windows(
     assert (b.is_connected, b.kept_messages, b.kept_bytes) == (True, 2, 5)
     (c,) = broker.broker.known_ids("b", 2)
     assert c.client_id == "c"
+    assert broker.broker.find("b") == b
+    assert broker.broker.find("nobody") is None
     assert broker.broker.known_count == 3
     assert broker.broker.kept_bytes > 5
 

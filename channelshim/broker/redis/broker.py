@@ -13,7 +13,7 @@ from channelshim.broker.kept import WINDOW_BYTES, WINDOW_MESSAGES, WINDOW_TOTAL_
 from channelshim.broker.redis import clients, inbox
 from channelshim.broker.redis.address import Address
 from channelshim.broker.redis.direct import Direct, ProcessName
-from channelshim.broker.redis.known import kept_bytes, known_count, known_ids
+from channelshim.broker.redis.known import describe, kept_bytes, known_count, known_ids
 from channelshim.broker.redis.outbox import Outbox
 from channelshim.broker.redis.session import Session
 from channelshim.broker.redis.shard import AWAY, Bounds, Shard
@@ -329,6 +329,11 @@ class RedisBroker:
         return known_ids(
             self._client, self._direct, self._keys, self._bounds, after, limit
         )
+
+    def find(self, client_id: str) -> KnownId | None:
+        """See contracts.Overview."""
+        key = self._keys[self._shards.place_of(client_id)]
+        return describe(self._direct, key, self._bounds, client_id)
 
 
 class _Failed:

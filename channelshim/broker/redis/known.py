@@ -72,7 +72,7 @@ def known_ids(
     while len(found) < limit:
         chosen = heapq.nsmallest(limit, set(_later(client, keys, after)))
         for client_id, place in chosen:
-            described = _described(direct, keys[place], bounds, client_id)
+            described = describe(direct, keys[place], bounds, client_id)
             if described is not None:
                 found.append(described)
         if len(chosen) < limit:
@@ -90,9 +90,20 @@ def _later(client: Any, keys: Sequence[str], after: str) -> Iterator[tuple[str, 
                     yield client_id, place
 
 
-def _described(
+def describe(
     direct: Direct, key: str, bounds: Bounds, client_id: str
 ) -> KnownId | None:
+    """Return what is known of an id; None for one of which nothing is.
+
+    Args:
+        direct: calls functions.
+        key: of the epoch of the id's shard.
+        bounds: of windows.
+        client_id: any text.
+
+    Raises:
+        BrokerError: Redis does not answer.
+    """
     arguments = [*bounds.of_replay(), client_id_bytes(client_id)]
     ((is_known, *facts),) = direct.run(key, "describe", arguments)
     if is_known != b"1":
