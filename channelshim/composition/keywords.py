@@ -42,6 +42,8 @@ class Keywords(TypedDict, total=False):
     write_index_yaml: bool
     auto_id_policy: Literal["scattered", "sequential"]
     ndb_memcache: bool
+    memcache: str | os.PathLike[str]
+    memcache_file: str | os.PathLike[str]
     allow_dev_login: bool
     allowed_hosts: Sequence[str] | str
     trusted_proxies: Sequence[str] | str
@@ -49,6 +51,8 @@ class Keywords(TypedDict, total=False):
     allowed_origins: Sequence[str] | str
     signing_secrets: Sequence[str] | str
     signing_secrets_file: str | os.PathLike[str]
+    broker: str | os.PathLike[str]
+    broker_file: str | os.PathLike[str]
     grace_seconds: float
     ping_interval_seconds: float
     ping_timeout_seconds: float
