@@ -273,6 +273,12 @@ def test_foreign_host_is_refused(
         client.get("/only", headers={"Host": host}, status=400)
 
 
+def test_path_that_is_too_long_is_not_looked_at(client: TestApp) -> None:
+    client.get("/" + "x" * 8191, status=404)
+    for path in ("/" + "x" * 8192, "/" + "%2F" * 8192, "/_ah/queue/" + "/;" * 8192):
+        assert "8,192 characters" in client.get(path, status=414).text
+
+
 def test_no_handler_is_a_404_that_names_those_tried(client: TestApp) -> None:
     here = {"REMOTE_ADDR": "127.0.0.1"}
     answer = client.get("/onlyx", status=404, extra_environ=here)
