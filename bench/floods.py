@@ -14,6 +14,10 @@ than before.
 | pipelined | the smallest requests, one behind the other |
 | chunks | a body in chunks of one byte |
 | lines | empty lines before a request |
+| headers | requests with as many headers as fit into a head |
+| queries | polls with as many parameters as fit into a head |
+| handshakes | upgrades with as many, each on a connection of its own |
+| uploads | bodies of 16 MB, one behind the other |
 """
 
 from __future__ import annotations
@@ -63,11 +67,20 @@ HANDSHAKE = (
 REQUEST = b"GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+MANY_HEADERS = REQUEST[:-2] + b"a:b\r\n" * 10_000 + b"\r\n"
+QUERY = b"token=x" + b"&a" * 30_000
+POLL = REQUEST.replace(b"/who", b"/_ah/channel/poll?" + QUERY)
+UPLOAD = b"POST /who HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16777216\r\n\r\n"
+
 FLOODS: dict[str, tuple[bytes, bytes]] = {
     "frames": (HANDSHAKE, b"\x81\x81\0\0\0\0a"),
     "pipelined": (b"", REQUEST),
     "chunks": (CHUNKED, b"1\r\nx\r\n"),
     "lines": (b"", b"\r\n"),
+    "headers": (b"", MANY_HEADERS),
+    "queries": (b"", POLL),
+    "handshakes": (HANDSHAKE.replace(b"token=x", QUERY), b""),
+    "uploads": (b"", UPLOAD + bytes(1 << 24)),
 }
 """Kind to what opens the connection, and what is sent again and again."""
 
@@ -77,14 +90,17 @@ def flood(port: int, kind: str) -> None:
     # Whoever measures waits for the server, not for these.
     os.nice(19)
     opening, unit = FLOODS[kind]
-    blob = unit * (BLOB_BYTES // len(unit))
+    blob = unit * max(1, BLOB_BYTES // max(1, len(unit)))
     while True:
         peer = socket.create_connection(("127.0.0.1", port))
         reader = threading.Thread(target=_drain, args=(peer,), daemon=True)
         reader.start()
         with contextlib.suppress(OSError):
             peer.sendall(opening)
-            while True:
+            if not unit:
+                peer.shutdown(socket.SHUT_WR)
+                reader.join()
+            while unit:
                 peer.sendall(blob)
         peer.close()
 

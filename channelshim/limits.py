@@ -137,6 +137,12 @@ CRON_REMOTE_ADDRESS: Final = "0.1.0.1"
 Source: SDK, tools/devappserver2/admin/cron_handler.py, REMOTE_IP.
 """
 
+MAIL_REMOTE_ADDRESS: Final = "0.1.0.20"
+"""REMOTE_ADDR of incoming mails.
+
+Source: SDK, tools/devappserver2/admin/mail_request_handler.py.
+"""
+
 INSTANCE_REMOTE_ADDRESS: Final = "0.1.0.3"
 """REMOTE_ADDR of /_ah/start, /_ah/warmup and /_ah/stop.
 

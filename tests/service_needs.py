@@ -65,6 +65,7 @@ def install_services(
     executions: Executions | None = None,
     on_tasks_added: Callable[[], None] = lambda: None,
     login: Login | None = None,
+    application_id: str = "test",
 ) -> LazyStubMap:
     """Make every service that serving has the process's API proxy.
 
@@ -75,6 +76,7 @@ def install_services(
         executions: how many tasks were begun lately.
         on_tasks_added: called after tasks are stored.
         login: makes the users service's URLs; None for the development login.
+        application_id: whose data it is.
     """
     clock = SystemClock()
     backing = registry.Backing(
@@ -86,7 +88,7 @@ def install_services(
     )
     proxies: list[LazyStubMap] = []
     needs = registry.Needs(
-        "test",
+        application_id,
         directory,
         directory,
         queues or QueueConfig(),

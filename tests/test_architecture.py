@@ -399,6 +399,7 @@ SHARED_BY_THE_PROCESS = {
     "appserver/guard.py": "names that were looked at; a bounded memory",
     "appserver/proxies.py": "names that were looked at; a bounded memory",
     "appserver/response_rules.py": "headers that were looked at; a bounded memory",
+    "kernel/switching.py": "the interpreter has one switch interval",
     "runtime/variables.py": "names that were looked at; a bounded memory",
     "server/environ.py": "names that were spelled; a bounded memory",
     "server/response_bytes.py": "lines that were built; a bounded memory",
@@ -470,6 +471,7 @@ STARTERS = frozenset(
 )
 
 STARTED_BESIDE = {
+    "broker/redis/session.py create_task": "one attempt to connect; logs errors",
     "compat/background_threads.py Thread": "the app starts it, and it is the app's",
     "runtime/log_lines.py Thread": "goes on whatever is raised in it; logs come first",
     "server/http_connection.py create_task": "logs what it raises, and ends its answer",

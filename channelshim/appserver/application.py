@@ -19,6 +19,11 @@ from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
+from channelshim.appserver.error_pages import (
+    answer_login_required,
+    answer_no_file,
+    answer_not_found,
+)
 from channelshim.appserver.failures import answer_error, guarded
 from channelshim.appserver.hosts import LOCAL_NAMES_HERE, HostRule, RefusalLog
 from channelshim.appserver.internal import collect, internal_environ
@@ -40,10 +45,9 @@ from channelshim.appyaml.handlers import DEFERRED_APPLICATION, DEFERRED_PATH
 from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
+from channelshim.kernel.app_lock import AppLock
 from channelshim.pages.errors import (
-    no_file_text,
     not_authorized_html,
-    not_found_text,
 )
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_text import one_line
@@ -59,6 +63,12 @@ if TYPE_CHECKING:
 
 
 _logger: Final = logging.getLogger("channelshim.appserver")
+
+MAXIMUM_PATH_LENGTH: Final = 8192
+"""Characters, as other servers have it. app.yaml's patterns are tried on a path, and
+some take the square of its length."""
+
+_ONE_AT_A_TIME: Final = "app.yaml says threadsafe: false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,9 @@ class AppServer:
         self._wsgi_app = wsgi_app
         self._access_log = AccessLog()
         self._refusals = RefusalLog()
-        self._serial = None if self._config.is_threadsafe else threading.Lock()
+        self._serial = None
+        if not self._config.is_threadsafe:
+            self._serial = AppLock(threading.Lock(), _ONE_AT_A_TIME)
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -140,6 +152,10 @@ class AppServer:
     def _serve_visitor(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
+        if len(str(environ.get("PATH_INFO", ""))) > MAXIMUM_PATH_LENGTH:
+            # Before anything looks at it more closely.
+            sentence = f"A path has {MAXIMUM_PATH_LENGTH:,} characters at most.\n"
+            return answer(start_response, HTTPStatus.REQUEST_URI_TOO_LONG, sentence)
         environ = guard.clean(environ)
         if self._exposure.server_name:
             environ["SERVER_NAME"] = self._exposure.server_name
@@ -172,6 +188,11 @@ class AppServer:
             serve = partial(self._serve, user=user)
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
+
+    def describe_fault(self) -> str:
+        """Return a sentence about a request that holds up all others, or ""."""
+        serial = "" if self._serial is None else self._serial.describe_fault()
+        return serial or self._scripts.describe_fault()
 
     def loaded_files(self) -> Iterator[str]:
         """Yield the path of every file whose code was loaded; see Dialect.files."""
@@ -255,7 +276,7 @@ class AppServer:
                 return answered
             is_first = False
         tried = self._config if guard.is_from_loopback(environ) else None
-        return answer(start_response, HTTPStatus.NOT_FOUND, not_found_text(path, tried))
+        return answer_not_found(environ, start_response, path, tried)
 
     def _refuse(
         self,
@@ -282,9 +303,8 @@ class AppServer:
                 [("Location", self._login_location(environ))],
             )
         if user is None:
-            return answer(
-                start_response, "401 Not authorized", "Login required to view page.\n"
-            )
+            location = self._login_location(environ)
+            return answer_login_required(environ, start_response, location)
         if handler.login == "admin" and not user.is_admin:
             return answer(
                 start_response,
@@ -323,8 +343,7 @@ class AppServer:
         if path is None:
             if handler.has_fall_through:
                 return None
-            text = no_file_text(_path_text(environ) or "")
-            return answer(start_response, HTTPStatus.NOT_FOUND, text)
+            return answer_no_file(environ, start_response, _path_text(environ) or "")
         return static.serve_file(
             path,
             environ,
@@ -359,7 +378,7 @@ class AppServer:
         start_response: StartResponse,
         user: User | None,
     ) -> Iterable[bytes]:
-        with Turn(self._serial) as turn:
+        with Turn(self._serial, environ) as turn:
             environ["wsgi.multithread"] = self._serial is None
             environ[guard.INSIDE_KEY] = guard.INTERNAL
             scheme = str(environ.get("wsgi.url_scheme", "http"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver import streams
 from channelshim.appserver.dialects import PYTHON3, Dialect
-from channelshim.kernel import deadlines
+from channelshim.kernel.app_lock import AppLock
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -38,7 +38,9 @@ class CgiScripts:
         self._dialect = dialect
         self._codes: dict[str, tuple[CodeType, dict[str, Any]]] = {}
         self._modules: dict[str, ModuleType] = {}
-        self._lock = threading.Lock()
+        self._lock = AppLock(
+            threading.Lock(), "scripts without a main() run one at a time"
+        )
 
     def application(self, script: str) -> Callable[..., Iterable[bytes]]:
         """Return a WSGI application that runs the file.
@@ -64,6 +66,10 @@ class CgiScripts:
 
         return run
 
+    def describe_fault(self) -> str:
+        """Return a sentence about a script that holds up others, or ""."""
+        return self._lock.describe_fault()
+
     def files(self) -> Iterator[str]:
         """Yield the path of each file that was read."""
         return (str(self._root / script) for script in list(self._codes))
@@ -87,7 +93,7 @@ class CgiScripts:
             module.main()
             return
         # One at a time: it is `__main__`, of which a process has one.
-        deadlines.acquire(self._lock)
+        self._lock.acquire(script)
         try:
             module = ModuleType("__main__")
             module.__file__ = str(self._root / script)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import mimetypes
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.guard import is_from_loopback
 from channelshim.appserver.response_rules import NO_SNIFFING
+from channelshim.appserver.responses import answer
 from channelshim.appserver.static import is_servable
 from channelshim.appyaml.config import AppConfig
-from channelshim.pages.errors import broken_app_html
+from channelshim.pages.errors import (
+    broken_app_html,
+    no_file_text,
+    not_authorized_html,
+    not_found_html,
+    not_found_text,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+_HTML: Final = "text/html; charset=utf-8"
 
 
 def own_error_page(root: pathlib.Path, config: AppConfig) -> tuple[str, bytes] | None:
@@ -34,6 +45,61 @@ def own_error_page(root: pathlib.Path, config: AppConfig) -> tuple[str, bytes] |
         guessed = mimetypes.guess_type(handler.file)[0] or "text/html"
         return handler.mime_type or guessed, content
     return None
+
+
+def answer_not_found(
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    path: str,
+    config: AppConfig | None,
+) -> Iterable[bytes]:
+    """Answer 404 where no handler matches: a page to browsers, text to others.
+
+    Args:
+        environ: of the request.
+        start_response: of the request.
+        path: of the request, as text.
+        config: names the handlers that were tried; None keeps them to ourselves.
+    """
+    page = partial(not_found_html, path, config)
+    text = not_found_text(path, config)
+    return _answer(environ, start_response, HTTPStatus.NOT_FOUND, text, page)
+
+
+def answer_no_file(
+    environ: WSGIEnvironment, start_response: StartResponse, path: str
+) -> Iterable[bytes]:
+    """Answer 404 where a static handler has no such file; see `answer_not_found`."""
+    page = partial(not_found_html, path, None, "No such file.")
+    text = no_file_text(path)
+    return _answer(environ, start_response, HTTPStatus.NOT_FOUND, text, page)
+
+
+def answer_login_required(
+    environ: WSGIEnvironment, start_response: StartResponse, login_url: str
+) -> Iterable[bytes]:
+    """Answer 401 to somebody who has not logged in; see `answer_not_found`.
+
+    Args:
+        environ: of the request.
+        start_response: of the request.
+        login_url: of the page where one can.
+    """
+    page = partial(not_authorized_html, "", login_url)
+    text = "Login required to view page.\n"
+    return _answer(environ, start_response, "401 Not authorized", text, page)
+
+
+def _answer(
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    status: HTTPStatus | str,
+    text: str,
+    page: Callable[[], str],
+) -> Iterable[bytes]:
+    if "text/html" not in str(environ.get("HTTP_ACCEPT", "")):
+        return answer(start_response, status, text)
+    return answer(start_response, status, page(), content_type=_HTML)
 
 
 def broken_app(reason: str) -> WSGIApplication:

@@ -6,6 +6,7 @@ import logging
 import pathlib
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,7 +99,7 @@ def answer_error(
     if isinstance(error, AppImportError):
         # Without how we came to import it.
         error = error.own_error()
-    page = error_html(error, hint(error) if error else "")
+    page = error_html(error, hint(error) if error else "", partial(_is_own, root))
     content_type, body = own or (
         "text/html; charset=utf-8",
         page.encode("utf-8", "backslashreplace"),
@@ -106,3 +107,9 @@ def answer_error(
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     answered = answer(start_response, status, body, (), content_type, exc_info)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else answered
+
+
+def _is_own(root: pathlib.Path, name: str) -> bool:
+    """Return whether a file of a traceback is the app's own, and no library's in it."""
+    path = pathlib.Path(root, name)
+    return path.is_relative_to(root) and "site-packages" not in path.parts

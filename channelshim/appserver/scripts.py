@@ -18,7 +18,7 @@ from channelshim.appserver.dialects import PYTHON3, Dialect
 from channelshim.appserver.own_imports import import_before
 from channelshim.compat.tracebacks import hide_translator, hint
 from channelshim.errors import ConfigurationError
-from channelshim.kernel import deadlines
+from channelshim.kernel.app_lock import AppLock
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -111,7 +111,7 @@ class Scripts:
         self._middleware: Callable[[Any], Any] | None = None
         self._applications: dict[str, WSGIApplication] = {}
         self._files: dict[str, str] = {}
-        self._lock = threading.RLock()
+        self._lock = AppLock(threading.RLock(), "scripts are imported one at a time")
 
     def enter_folder(self) -> None:
         """Make the app's folder the working directory and import from it first."""
@@ -148,7 +148,7 @@ class Scripts:
         application = self._applications.get(script)
         if application is not None:
             return application
-        deadlines.acquire(self._lock)
+        self._lock.acquire(f"the import of {script}")
         try:
             if script not in self._applications:
                 self._applications[script] = self._import(script)
@@ -238,6 +238,10 @@ class Scripts:
             raise failures[0]
         for failed in failures:
             _logger.error("%s\n%s", failed, failed.report)
+
+    def describe_fault(self) -> str:
+        """Return a sentence about a script that holds up others, or ""."""
+        return self._lock.describe_fault() or self._cgi_scripts.describe_fault()
 
     def lazy(self, script: str) -> WSGIApplication:
         """Return an application that loads the script when it is called."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from channelshim.kernel import deadlines
+from channelshim.kernel.app_lock import AppLock
 from channelshim.runtime.environment import RequestScope
+from channelshim.runtime.log_text import one_line
 
 
 class Turn:
@@ -20,19 +20,22 @@ class Turn:
     Args:
         lock: the app's, which lets in one request at a time; waited for here. None
             for an app that is thread-safe.
+        environ: the request's, for the log's name of it.
 
     Attributes:
         run: calls its first argument with the others inside the request's scope, in
             this thread; from `enter` on.
     """
 
-    def __init__(self, lock: threading.Lock | None = None) -> None:
+    def __init__(
+        self, lock: AppLock | None = None, environ: Mapping[str, Any] | None = None
+    ) -> None:
         self._lock = lock
         self._scope: RequestScope | None = None
         self.run: Callable[..., Any] = _outside
         self._is_over = False
         if lock is not None:
-            deadlines.acquire(lock)
+            lock.acquire(_name_of(environ or {}))
 
     def __enter__(self) -> Turn:
         return self
@@ -70,6 +73,11 @@ class Turn:
             self._is_over = True
             if self._lock is not None:
                 self._lock.release()
+
+
+def _name_of(environ: Mapping[str, Any]) -> str:
+    method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+    return one_line(f"{method} {path}")
 
 
 def _outside(*_: Any) -> Any:

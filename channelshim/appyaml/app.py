@@ -21,7 +21,7 @@ from channelshim.appyaml.handlers import (
     DEFERRED_PATH,
     parse_handler,
 )
-from channelshim.appyaml.nodes import Node, parse_yaml
+from channelshim.appyaml.nodes import Budget, Node, parse_yaml
 from channelshim.appyaml.parsing import (
     HEAD,
     parse_choice,
@@ -107,9 +107,10 @@ class _Reader:
         self._lists: dict[str, list[Any]] = {}
         self._warnings: list[Notice] = []
         self._included: set[str] = set()
+        self._budget = Budget()
 
     def read_app(self, text: str) -> AppConfig:
-        root = parse_yaml(text, self._path)
+        root = parse_yaml(text, self._path, self._budget)
         if not root.is_mapping():
             raise root.error(
                 "this is not an app.yaml: it must be a mapping of keys to values"
@@ -267,7 +268,7 @@ class _Reader:
         if len(self._included) >= MAXIMUM_INCLUDES:
             raise item.error(f"includes: more than {MAXIMUM_INCLUDES} files")
         self._included.add(path)
-        for key, node in parse_yaml(text, path).pairs(path):
+        for key, node in parse_yaml(text, path, self._budget).pairs(path):
             self._take(key, node, is_included=True)
 
 

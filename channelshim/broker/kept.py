@@ -6,6 +6,7 @@ chunk of all goes first, so no id is looked at when chunks grow old.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from typing import Final
 
@@ -20,11 +21,11 @@ WINDOW_BYTES: Final = 1 << 20
 """Bytes of text kept per client id: 32 of the longest messages."""
 
 WINDOW_TOTAL_BYTES: Final = 256 << 20
-"""Bytes of text kept over all client ids."""
+"""Bytes of memory that all windows may take together."""
 
 
-_TEXT_BYTES: Final = 320
-"""What a kept text costs beside its own bytes: its object, its chunk, its tuples."""
+_TEXT_BYTES: Final = 271
+"""What a kept text costs beside its own object: its chunk, its tuples."""
 
 _REFERENCE_BYTES: Final = 16
 """What one more window that shares a chunk costs."""
@@ -107,9 +108,9 @@ class Kept:
                 chunks.append(chunk)
                 if len(chunks) > most:
                     chunks.popleft()
-        cost = (
-            sum(chunk.sizes) + len(texts) * _TEXT_BYTES + len(owed) * _REFERENCE_BYTES
-        )
+        # Not the bytes on the wire: one emoji makes each character take four.
+        cost = sum(map(sys.getsizeof, texts))
+        cost += len(texts) * _TEXT_BYTES + len(owed) * _REFERENCE_BYTES
         self._chunks.append((chunk, cost, owed))
         self.bytes += cost
         while self.bytes > self._total_bytes and self._chunks:

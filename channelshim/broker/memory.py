@@ -347,6 +347,14 @@ class MemoryBroker:
             found = [self._ids[name] for name in chosen if name in self._ids]
             return [known.described(now) for known in found]
 
+    def find(self, client_id: str) -> KnownId | None:
+        """See contracts.Overview."""
+        with self._lock:
+            now = self._clock.monotonic()
+            self._settle(now)
+            known = self._ids.get(client_id)
+            return None if known is None else known.described(now)
+
     def _restore(
         self, texts: tuple[str, ...], ids: list[tuple[str, int]], now: float
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from channelshim.cli.options import SettingsCommand, with_settings
-from channelshim.composition.setting_values import idle_sentences, read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import SETTINGS, Settings
 from channelshim.errors import ChannelShimError, ConfigurationError
 from channelshim.runtime import collector
@@ -22,8 +21,6 @@ from channelshim.version import __version__
 
 if TYPE_CHECKING:
     from channelshim.composition.reloading import Command, Handover
-
-_logger: Final = logging.getLogger("channelshim")
 
 
 class _OldFlags(SettingsCommand):
@@ -211,9 +208,6 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
     handover = reloading.take_over()
     settings = read_settings(arguments, os.environ)
     terminal.configure_logging(settings.log_level)
-    if handover is None:
-        for sentence in idle_sentences(arguments, os.environ):
-            _logger.warning("%s", sentence)
     _serve_app(paths, settings, command, handover)
 
 

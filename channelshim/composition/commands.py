@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from channelshim import limits
 from channelshim.appserver import loading
 from channelshim.appserver.application import Exposure
 from channelshim.appserver.scripts import Scripts
@@ -26,9 +27,6 @@ from channelshim.composition.settings import Settings
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.errors import ConfigurationError
 from channelshim.services.forwarding import forward
-
-MAIL_ADDRESS: Final = "0.1.0.20"
-"""Where App Engine's requests for incoming mail came from."""
 
 _HOST: Final = "localhost:8080"
 
@@ -129,7 +127,7 @@ def shell(
     """
     with opened(path, settings) as app:
         app.enter()
-        names = _shell_names()
+        names = shell_names()
         if program is None and not sys.stdin.isatty():
             program = sys.stdin.read()
         if program is not None:
@@ -142,7 +140,8 @@ def shell(
     return 0
 
 
-def _shell_names() -> dict[str, Any]:
+def shell_names() -> dict[str, Any]:
+    """Return what code that a person types finds by name: Google's modules."""
     names: dict[str, Any] = {"__name__": "__console__", "__doc__": None}
     for name, module in _NAMES.items():
         __import__(module)
@@ -205,14 +204,18 @@ def deliver_mail(
                 data,
                 path=target,
                 content_type="message/rfc822",
-                remote_address=MAIL_ADDRESS,
+                remote_address=limits.MAIL_REMOTE_ADDRESS,
             )
             return address, int(facts["status"])
         app.load()
         instance = app.installation.open()
         instance.serve(Exposure(host=_HOST), scripts=app.scripts)
         request = InternalRequest(
-            "POST", target, data, "message/rfc822", remote_address=MAIL_ADDRESS
+            "POST",
+            target,
+            data,
+            "message/rfc822",
+            remote_address=limits.MAIL_REMOTE_ADDRESS,
         )
         return address, instance.sites.dispatch(request).status
 

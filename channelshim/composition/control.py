@@ -20,6 +20,7 @@ import stat
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,8 +37,12 @@ NAME: Final = "channelshim.socket"
 FRAME_BYTES: Final = 64 * 1024 * 1024
 """The longest frame that is taken: an upload of App Engine has 32 MB at most."""
 
-COMMANDS: Final = 4
-"""How many commands are served at a time; a further one waits."""
+COMMANDS: Final = 64
+"""How many commands may be connected: each has a thread, and an idle shell stays for
+days. A further one is told to try again."""
+
+_BACKLOG: Final = 16
+"""Commands that may begin in the same moment."""
 
 _LONGEST_ADDRESS: Final = 100
 """Linux takes 107 bytes and other systems fewer."""
@@ -53,7 +58,7 @@ class ControlServer:
         folder: the store's.
         threads: keeps the threads.
         answers: name of a question to what answers it: facts and a body in, facts and
-            a body out. Called in a thread of its own; what it raises is told to the
+            a body out. Called in the command's thread; what it raises is told to the
             command.
     """
 
@@ -64,6 +69,8 @@ class ControlServer:
         self._threads = threads
         self._answers = answers
         self._listener: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._connected = 0
 
     def start(self) -> None:
         """Listen. Where that cannot be, a warning says so and commands are refused."""
@@ -75,7 +82,7 @@ class ControlServer:
             with _address(self._folder) as address:
                 listener.bind(address)
             path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-            listener.listen(COMMANDS)
+            listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
             _logger.warning(
@@ -85,8 +92,7 @@ class ControlServer:
             )
             return
         self._listener = listener
-        for number in range(COMMANDS):
-            self._threads.start(f"commands-{number}", self._serve)
+        self._threads.start("commands", self._accept_all)
 
     def close(self) -> None:
         """Take no further command. Idempotent."""
@@ -96,11 +102,11 @@ class ControlServer:
         with contextlib.suppress(OSError):
             (self._folder / NAME).unlink()
         with contextlib.suppress(OSError):
-            # Wakes the threads that wait in accept.
+            # Wakes the thread that waits in accept.
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 
-    def _serve(self) -> None:
+    def _accept_all(self) -> None:
         while (listener := self._listener) is not None:
             try:
                 accepted, _ = listener.accept()
@@ -110,36 +116,77 @@ class ControlServer:
                 raise
             from multiprocessing.connection import Connection
 
-            with Connection(accepted.detach()) as connection:
-                self._answer_all(connection)
+            self._begin(Connection(accepted.detach()))
 
-    def _answer_all(self, connection: Connection) -> None:
+    def _begin(self, connection: Connection) -> None:
+        """Give a command its thread, or tell it why not."""
+        sentence = "too many commands are connected: end one, and run this one again"
+        if self._count_in():
+            try:
+                self._threads.start("command", partial(self._serve, connection))
+                return
+            except RuntimeError as error:
+                sentence = f"{error}: run the command again"
+                self._count_out()
+        with connection, contextlib.suppress(OSError):
+            _send(connection, {"error": sentence}, b"")
+
+    def _count_in(self) -> bool:
+        with self._lock:
+            has_room = self._connected < COMMANDS
+            self._connected += has_room
+        return has_room
+
+    def _count_out(self) -> None:
+        with self._lock:
+            self._connected -= 1
+
+    def _serve(self, connection: Connection) -> None:
         """Answer one command's questions until it leaves."""
-        with contextlib.suppress(EOFError, OSError):
-            while (facts := _facts_of(connection.recv_bytes(FRAME_BYTES))) is not None:
-                body = connection.recv_bytes(FRAME_BYTES)
-                answered, answer = self._answer(facts, body)
-                connection.send_bytes(json.dumps(answered).encode("ascii"))
-                connection.send_bytes(answer)
+        if connection.closed:
+            # An exception that nobody expected has ended it already.
+            return
+        try:
+            with connection, contextlib.suppress(EOFError, OSError):
+                while facts := _facts_of(connection.recv_bytes(FRAME_BYTES)):
+                    body = connection.recv_bytes(FRAME_BYTES)
+                    _send(connection, *self._answer(facts, body))
+        finally:
+            self._count_out()
 
     def _answer(self, facts: Facts, body: bytes) -> tuple[Facts, bytes]:
         ask = self._answers.get(str(facts.get("ask")))
         if ask is None:
             return {"error": f"this server cannot answer {facts.get('ask')!r}"}, b""
         try:
-            return ask(facts, body)
+            answered, answer = ask(facts, body)
         except Exception as error:
             _logger.warning("a command failed", exc_info=True)
             return {"error": f"{type(error).__name__}: {error}"}, b""
+        if len(answer) > FRAME_BYTES:
+            return {"error": f"the answer {_too_long(answer)}: ask for less"}, b""
+        return answered, answer
 
 
-def _facts_of(frame: bytes) -> Facts | None:
-    """Return a frame's facts; None for what is not an object in JSON."""
+def _send(connection: Connection, facts: Facts, body: bytes) -> None:
+    connection.send_bytes(json.dumps(facts).encode("ascii"))
+    connection.send_bytes(body)
+
+
+def _facts_of(frame: bytes) -> Facts:
+    """Return a frame's facts; none for what is not an object in JSON."""
     try:
         facts = json.loads(frame)
     except (ValueError, RecursionError):
-        return None
-    return facts if isinstance(facts, dict) else None
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _too_long(body: bytes) -> str:
+    return (
+        f"has {len(body):,} bytes, and {FRAME_BYTES:,} are the most that goes between "
+        "a command and a server"
+    )
 
 
 class Control:
@@ -164,13 +211,16 @@ class Control:
             **facts: what else goes with it, as JSON.
 
         Raises:
-            ConfigurationError: the server has gone, or does not know the question.
+            ConfigurationError: the server has gone, refuses, or does not know the
+                question; or the question or its answer is too long.
         """
+        if len(body) > FRAME_BYTES:
+            raise ConfigurationError(f"the question {_too_long(body)}: send less")
         try:
             with self._turn:
-                head = json.dumps({"ask": question, **facts})
-                self._connection.send_bytes(head.encode("ascii"))
-                self._connection.send_bytes(body)
+                # A server that refuses says why without a question, and leaves.
+                with contextlib.suppress(OSError):
+                    _send(self._connection, {"ask": question, **facts}, body)
                 answered = json.loads(self._connection.recv_bytes(FRAME_BYTES))
                 answer = self._connection.recv_bytes(FRAME_BYTES)
         except (EOFError, OSError) as error:

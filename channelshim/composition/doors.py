@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from channelshim.appserver import loading
 from channelshim.appserver.error_pages import broken_app
@@ -27,7 +26,7 @@ from channelshim.composition.reading import (
     read_folder,
     read_named,
 )
-from channelshim.composition.setting_values import idle_sentences, read_settings
+from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from channelshim.composition.reloading import Command, Handover
-
-_logger: Final = logging.getLogger("channelshim.composition")
 
 Arguments = Mapping[str, Any]
 Folder = str | os.PathLike[str]
@@ -96,6 +93,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
             imported.
         StorageError: the store is in use by another process, or cannot be opened.
     """
+    from channelshim.composition import console_door
     from channelshim.server.serve import bind
 
     if isinstance(target, (str, os.PathLike)):
@@ -114,11 +112,17 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         listener.close()
         raise
     folder = os.getcwd()
+    console: socket.socket | None = None
     try:
         wrapper = target if isinstance(target, Gateway) else None
-        _serve(installation, listener, wsgi_app, wrapper)
+        console = console_door.listen(
+            settings, installation.login, None, is_reload=False
+        )
+        _serve(installation, listener, console, wsgi_app, wrapper)
     finally:
         listener.close()
+        if console is not None:
+            console.close()
         installation.end()
         # The next call may name a folder from here.
         os.chdir(folder)
@@ -127,6 +131,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
 def _serve(
     installation: Installation,
     listener: socket.socket,
+    console: socket.socket | None,
     wsgi_app: WSGIApplication | None,
     wrapper: Gateway | None,
 ) -> None:
@@ -146,7 +151,7 @@ def _serve(
         loading.settle(scripts, config, wrapper)
     program = None if wsgi_app is None else dialect.program(wsgi_app)
     app_server = instance.serve(exposure, program, scripts=scripts)
-    serving.Serving(instance, app_server, [listener], say).run()
+    serving.Serving(instance, app_server, [listener], say, console=console).run()
 
 
 def serve_named(
@@ -176,7 +181,7 @@ def serve_named(
     Raises:
         ConfigurationError, StorageError: as `serve`.
     """
-    from channelshim.composition import module_serving, serving
+    from channelshim.composition import console_door, module_serving, serving
     from channelshim.composition.file_times import file_times
     from channelshim.server.serve import bind
 
@@ -191,18 +196,23 @@ def serve_named(
     refuse_open_login(settings, listener)
     listeners = [listener, *(handover.others if handover else ())]
     is_broken, names = False, list[str]()
+    console = handover.console if handover else None
     app_server: serving.Served
     try:
         app = read_named(paths, runs_cron=settings.cron)
         plan = make_plan(settings, app, handover)
         installation = Installation(plan)
+        if app.is_divided:
+            listeners = module_serving.listen(settings, app, listeners)
+        console = console_door.listen(
+            settings, installation.login, console, is_reload=handover is not None
+        )
         installation.take_over()
         instance = installation.open()
         exposure = serving.exposure_of(plan, listener)
         scripts = Scripts(app.directory, dialect=installation.dialect)
         assert app.config is not None
         if app.is_divided:
-            listeners = module_serving.listen(settings, app, listeners)
             app_server, names = module_serving.serve_modules(
                 installation, scripts, listeners
             )
@@ -211,8 +221,9 @@ def serve_named(
             app_server = instance.serve(exposure, scripts=scripts)
     except ConfigurationError as error:
         if handover is None or command is None:
-            for each in listeners:
-                each.close()
+            for each in (*listeners, console):
+                if each is not None:
+                    each.close()
             raise
         is_broken = True
         page = broken_app(complain(error))
@@ -233,6 +244,7 @@ def serve_named(
         is_reload=handover is not None,
         before=before,
         catch_ups=handover.catch_ups if handover else 0,
+        console=console,
     ).run()
 
 
@@ -286,8 +298,6 @@ def _install(
             read_app(installation.plan.app.directory)
         return installation
     settings = read_settings(arguments, os.environ)
-    for sentence in idle_sentences(arguments, os.environ):
-        _logger.warning("%s", sentence)
     directory = Path.cwd() if app_dir is None else app_dir
     if not directory.is_dir():
         raise ConfigurationError(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from typing import Final
 
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
@@ -16,6 +18,11 @@ from channelshim.hub.passes import CallSoon
 from channelshim.hub.reports import PresenceReports
 from channelshim.transports.polling import Poller
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS
+
+_logger: Final = logging.getLogger("channelshim.composition")
+
+LEAD_SECONDS: Final = 2.0
+"""How often a server that shares a store looks whether it is to run the tasks."""
 
 
 class Front:
@@ -41,9 +48,12 @@ class Front:
     ) -> None:
         settings = instance.plan.settings
         self._instance = instance
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leading: asyncio.TimerHandle | None = None
         self._reports = PresenceReports(
             instance.sites,
-            PresenceJournal(instance.store.journal),
+            # A broker that is shared keeps itself who is connected.
+            None if instance.is_shared else PresenceJournal(instance.store.journal),
             instance.broker.told,
             is_posting=posts_presence(settings, instance.plan.app.config),
             threads=instance.threads,
@@ -80,10 +90,18 @@ class Front:
                 would each keep half of the messages from the other.
         """
         self._instance.store.claim()
+        self._loop = loop
         self.hub.start(loop, call_soon)
 
     def start_jobs(self) -> None:
-        """Run tasks and cron jobs from now on, and tell the app of its start."""
+        """Run tasks and cron jobs from now on, and tell the app of its start.
+
+        Where another server has the lease of the same store, it does; this one takes
+        its place when it has gone.
+        """
+        if not self._instance.store.is_leased:
+            self._await_lease()
+            return
         settings = self._instance.plan.settings
         self._instance.jobs.start(
             self._instance.sites,
@@ -92,6 +110,15 @@ class Front:
             runs_tasks=settings.enable_task_running,
             modules=[each.config for each in self._instance.plan.modules],
         )
+
+    def _await_lease(self) -> None:
+        if self._loop is None:
+            return
+        if self._instance.lead():
+            _logger.info("the server that ran tasks has gone: this one does now")
+            self.start_jobs()
+        else:
+            self._leading = self._loop.call_later(LEAD_SECONDS, self._await_lease)
 
     def start_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start delivering, and the jobs; see `start`."""
@@ -104,6 +131,9 @@ class Front:
         No further task or cron job begins.
         """
         self.hub.stop()
+        self._loop = None
+        if self._leading is not None:
+            self._leading.cancel()
         self._instance.jobs.begin_stop()
 
     def close(self, seconds: float = INTERRUPT_SECONDS) -> None:

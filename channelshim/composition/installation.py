@@ -21,6 +21,7 @@ from channelshim.composition.instance import Instance
 from channelshim.composition.modules import running_module
 from channelshim.composition.plan import Plan
 from channelshim.composition.setting_values import read_settings
+from channelshim.contracts.identity import Login
 from channelshim.contracts.modules import RunningModule
 from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
@@ -55,6 +56,7 @@ class Installation:
         plan: as given.
         is_served: whether our own server has the connections.
         is_ended: whether its services were taken away.
+        login: says who a request comes from.
         dialect: what the app's files are written in; imports of Python 2.7 are
             translated from here on.
     """
@@ -71,7 +73,7 @@ class Installation:
         )
         self.is_served: bool = False
         self.is_ended: bool = False
-        self._login = DevelopmentLogin(_Cookies(self), _Logins(self))
+        self.login: Login = DevelopmentLogin(_Cookies(self), _Logins(self))
         appengine.install(plan.application.application_id)
         settings = plan.settings
         self.dialect: Dialect = PYTHON3
@@ -87,7 +89,7 @@ class Installation:
             plan.store_directory,
             plan.app.queues,
             SystemClock(),
-            self._login,
+            self.login,
             self._backing,
             self._is_own,
             requires_indexes=settings.require_indexes,
@@ -108,7 +110,7 @@ class Installation:
         """
         with self._lock:
             if self._instance is None:
-                self._instance = Instance(self.plan, self._login)
+                self._instance = Instance(self.plan, self.login)
             return self._instance
 
     def settle_modules(self, modules: Sequence[RunningModule]) -> None:

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Final
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.scripts import Scripts
-from channelshim.broker.memory import MemoryBroker
 from channelshim.broker.safety import wait_until_safe
+from channelshim.composition.brokers import (
+    InstanceBroker,
+    is_shared,
+    open_broker,
+    open_memcache,
+)
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.control import ControlServer, Facts
 from channelshim.composition.plan import Module, Plan
@@ -80,6 +85,7 @@ class Instance:
 
     Attributes:
         plan: as given.
+        login: as given.
         clock: the time.
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
@@ -87,48 +93,47 @@ class Instance:
         store: open; this process holds its lease.
         tokens: signs channel tokens.
         cookies: signs login cookies.
+        is_shared: whether other servers have the same channels.
         broker: messages of every client id.
         backing: what the services are made from.
         sites: the applications, for the platform's own requests.
         jobs: tasks, cron and the instance's life; not started.
 
     Raises:
+        ConfigurationError: the broker's server cannot serve.
         StorageError: another server holds the store, or it cannot be used.
     """
 
     def __init__(self, plan: Plan, login: Login) -> None:
         settings = plan.settings
-        self._login = login
+        self.login: Login = login
         self.plan: Plan = plan
         self.clock: SystemClock = SystemClock()
         self.status: StatusRegistry = StatusRegistry()
         self.threads: Threads = Threads()
         self.deadlines: Deadlines = Deadlines(self.threads, deadline_error)
+        self.is_shared: bool = is_shared(settings)
         self.store: Store = open_store(
             plan.store_directory,
             _values_of,
             synchronous=settings.store_synchronous,
             is_cleared=plan.clears_store,
+            may_share=self.is_shared,
         )
         try:
             # An app's own: others may have been given the same secrets.
             own = plan.application.application_id
-            self.tokens: TokenSigner = TokenSigner(self._secrets(TOKENS), own)
-            self.cookies: CookieSigner = CookieSigner(self._secrets(COOKIES), own)
+            self.tokens: TokenSigner = TokenSigner(self.secrets(TOKENS), own)
+            self.cookies: CookieSigner = CookieSigner(self.secrets(COOKIES), own)
         except BaseException:
             self.store.close()
             raise
-        self.broker: MemoryBroker = MemoryBroker(
-            self.clock,
-            windows=self.store,
-            journal=self.store.journal,
-            window_seconds=settings.ping_interval_seconds
-            + settings.ping_timeout_seconds
-            + settings.grace_seconds,
-            window_messages=settings.window_messages,
-            window_bytes=settings.window_bytes,
-            window_total_bytes=settings.window_total_bytes,
-        )
+        try:
+            self.broker: InstanceBroker = open_broker(plan, self.clock, self.store)
+            self._memcache = open_memcache(plan)
+        except BaseException:
+            self.store.close()
+            raise
         self.sites: Sites = Sites(self.broker.when_safe)
         executions = Executions(self.clock)
         self.jobs: Jobs = Jobs(
@@ -143,19 +148,36 @@ class Instance:
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)
+        self._servers: list[AppServer] = []
+        self.status.check("appserver.turns", self._describe_turns)
         self.backing: Backing = Backing(
             self.store,
             self.tokens,
             self.broker,
             executions,
             self.jobs.wake,
+            self._memcache,
         )
+        if self._memcache is not None:
+            self.status.check("memcache", self._memcache.describe_trouble)
         self._control = ControlServer(
             plan.store_directory,
             self.threads,
             {"call": _answer_call, "request": self._answer_request},
         )
+        if self.store.is_leased:
+            self._control.start()
+
+    def lead(self) -> bool:
+        """Do what one server alone does for a store, if no other does it.
+
+        Raises:
+            StoreInUse: as Store.claim.
+        """
+        if not self.store.lease():
+            return False
         self._control.start()
+        return True
 
     def serve(
         self,
@@ -186,7 +208,7 @@ class Instance:
             self.plan.app.directory,
             None if is_app_broken else config,
             self.plan.application if module is None else module.application,
-            self._login,
+            self.login,
             wsgi_app=wsgi_app,
             scripts=scripts,
             exposure=exposure,
@@ -194,12 +216,15 @@ class Instance:
         )
         if is_site:
             self.sites.add(server)
+        self._servers.append(server)
         return server
 
     def close(self) -> None:
         """Save the windows and give the store back; `Front.close` calls it."""
         self._control.close()
         self.broker.stop()
+        if self._memcache is not None:
+            self._memcache.close()
         self.store.close()
 
     def _answer_request(self, facts: Facts, body: bytes) -> tuple[Facts, bytes]:
@@ -215,7 +240,12 @@ class Instance:
         )
         return {"status": answer.status}, answer.body
 
-    def _secrets(self, purpose: str) -> Sequence[bytes]:
+    def _describe_turns(self) -> str:
+        faults = (server.describe_fault() for server in tuple(self._servers))
+        return "; ".join(filter(None, faults))
+
+    def secrets(self, purpose: str) -> Sequence[bytes]:
+        """Return what signs for a purpose, oldest first."""
         return self.plan.secrets or self.store.secrets.get(purpose)
 
 

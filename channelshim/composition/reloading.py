@@ -177,6 +177,7 @@ class Handover:
         store_directory: the folder of its data, absolute.
         catch_ups: how many reloads in a row were for changes that had been missed.
         others: the listening sockets of further modules.
+        console: that of the console; None without one.
     """
 
     listener: socket.socket
@@ -184,6 +185,7 @@ class Handover:
     store_directory: Path
     catch_ups: int = 0
     others: tuple[socket.socket, ...] = ()
+    console: socket.socket | None = None
 
 
 def take_over() -> Handover | None:
@@ -191,13 +193,15 @@ def take_over() -> Handover | None:
     text = os.environ.pop(HANDOVER_VARIABLE, None)
     if text is None:
         return None
-    number, application_id, store_directory, catch_ups, *others = json.loads(text)
+    handed_on = json.loads(text)
+    number, application_id, store_directory, catch_ups, console, *others = handed_on
     return Handover(
         _inherited(number),
         application_id,
         Path(store_directory),
         catch_ups,
         tuple(_inherited(other) for other in others),
+        None if console is None else _inherited(console),
     )
 
 
@@ -249,14 +253,17 @@ class Command:
         Raises:
             ConfigurationError: the folder or the interpreter has gone.
         """
-        for listener in (handover.listener, *handover.others):
-            listener.set_inheritable(True)
+        console = handover.console
+        for listener in (handover.listener, *handover.others, console):
+            if listener is not None:
+                listener.set_inheritable(True)
         os.environ[HANDOVER_VARIABLE] = json.dumps(
             [
                 handover.listener.fileno(),
                 handover.application_id,
                 os.path.abspath(handover.store_directory),
                 handover.catch_ups,
+                None if console is None else console.fileno(),
                 *(other.fileno() for other in handover.others),
             ]
         )

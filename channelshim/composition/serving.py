@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.application import Exposure
 from channelshim.composition import rules
+from channelshim.composition.console_door import THREADS as CONSOLE_THREADS
+from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
+from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
@@ -108,6 +111,7 @@ class Serving:
         is_reload: whether the person at the terminal knows the address already.
         before: how the app's files looked before any was read; see Watcher.
         catch_ups: see Handover.
+        console: where the console listens; None for no console.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class Serving:
         is_reload: bool = False,
         before: FileTimes | None = None,
         catch_ups: int = 0,
+        console: socket.socket | None = None,
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -141,6 +146,9 @@ class Serving:
         # A duplicate: closing the server's own must not close what the next one
         # inherits.
         self._kept = [each.dup() for each in listeners if command is not None]
+        self._kept_console = console.dup() if console and command is not None else None
+        self._tails: ConsoleTails | None = None
+        self._console_url = url_of(settings, console) if console else ""
         self._sender = RingSender()
         pacing = Pacing()
         self._front = Front(instance, sender=self._sender, pacing=pacing)
@@ -176,8 +184,11 @@ class Serving:
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)
         application = Application(bridge, routes)
+        served = [Listener(each, application, acceptor) for each in listeners]
+        if console is not None:
+            served.append(self._console_listener(instance, console, table))
         self._server = Server(
-            [Listener(each, application, acceptor) for each in listeners],
+            served,
             table=table,
             on_started=self._started,
             on_stopping=self._stopping,
@@ -192,6 +203,23 @@ class Serving:
             before=before if catch_ups < MAXIMUM_CATCH_UPS else None,
             threads=instance.threads,
         )
+
+    def _console_listener(
+        self, instance: Instance, listener: socket.socket, table: ConnectionTable
+    ) -> Listener:
+        hosts = hosts_of(self._plan.settings, listener)
+        tails = ConsoleTails(self._front.hub, instance.clock, table, hosts)
+        self._tails = tails
+        console = LazyConsole(
+            instance,
+            self._front,
+            listener,
+            [f"http://{address}" for address in self._addresses],
+            tails,
+            is_app_broken=self._is_app_broken,
+        )
+        bridge = make_bridge(console, CONSOLE_THREADS, instance.threads)
+        return Listener(listener, Application(bridge, tails.routes), tails.acceptor)
 
     def run(self) -> float:
         """Serve until Ctrl-C, SIGTERM or a change, then give everything back.
@@ -233,6 +261,7 @@ class Serving:
                 self._plan.store_directory,
                 self._catch_ups + 1 if self._watcher.has_missed else 0,
                 tuple(self._kept[1:]),
+                self._kept_console,
             )
         )
 
@@ -262,15 +291,20 @@ class Serving:
         for module, other in zip(self._names, self._addresses[1:], strict=False):
             self._say(f"{module} is running at http://{other}/")
         if not self._is_reload:
+            if self._console_url:
+                self._say(f"Its console is at {self._console_url}")
             self._say("Press Ctrl-C to stop.")
             self._say(f"Its data is in {self._plan.store_directory}")
 
     def _stopping(self) -> None:
         if not self._changed:
             # The end: nobody should wait for a next one.
-            for listener in self._kept:
-                listener.close()
+            for listener in (*self._kept, self._kept_console):
+                if listener is not None:
+                    listener.close()
         self._front.stop()
+        if self._tails is not None:
+            self._tails.stop()
 
     def _note_change(self, path: str) -> None:
         self._changed = path

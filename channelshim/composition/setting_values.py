@@ -16,6 +16,9 @@ from channelshim.errors import ConfigurationError
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _NEXT_PAIR = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
 
+ARGUMENT = "a flag or argument"
+"""Who said a setting that no variable has."""
+
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
 
@@ -34,11 +37,13 @@ def read_settings(
             no choice, or a number out of bounds.
     """
     values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     for variable, text in variables.items():
         if variable.startswith(PREFIX):
             setting = _BY_NAME.get(variable[len(PREFIX) :].lower())
             if setting is not None:
                 values[setting.name] = parse(setting, text, variable)
+                origins[setting.name] = variable
             elif not variable.startswith(PREFIX + "TESTS_") and variable != (
                 PREFIX + "REQUIRE"
             ):
@@ -55,7 +60,8 @@ def read_settings(
                 f"there is no setting {name!r}{_hint(name, _BY_NAME)}"
             )
         values[name] = parse(_BY_NAME[name], value, name)
-    return Settings(**values)
+        origins[name] = ARGUMENT
+    return Settings(**values, origins=MappingProxyType(origins))
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
@@ -64,30 +70,6 @@ def _hint(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]}?"
     return "; channelshim serve --help has the names"
-
-
-def idle_sentences(
-    arguments: Mapping[str, Any], variables: Mapping[str, str]
-) -> list[str]:
-    """Return a sentence for each reason why what somebody has set has no effect.
-
-    Args:
-        arguments: as those of `read_settings`.
-        variables: as those of `read_settings`.
-    """
-    reasons: dict[str, list[str]] = {}
-    for setting in SETTINGS:
-        variable = PREFIX + setting.name.upper()
-        if not setting.why_idle:
-            continue
-        if arguments.get(setting.name) is not None:
-            reasons.setdefault(setting.why_idle, []).append(setting.name)
-        elif variable in variables:
-            reasons.setdefault(setting.why_idle, []).append(variable)
-    return [
-        f"{' and '.join(names)} {'have' if names[1:] else 'has'} no effect: {reason}"
-        for reason, names in reasons.items()
-    ]
 
 
 def parse(setting: Setting, value: Any, source: str) -> Any:

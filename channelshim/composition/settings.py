@@ -25,7 +25,6 @@ _APP: Final = "The app"
 _STORE: Final = "The store"
 _ACCESS: Final = "Who may do what"
 _CHANNELS: Final = "Channels"
-_NO_ADMIN_SERVER: Final = "there is no admin server yet, so nothing listens there"
 
 GROUPS: Final = (_SERVER, _APP, _STORE, _ACCESS, _CHANNELS)
 """The headings of the reference page, in its order."""
@@ -40,23 +39,25 @@ def _setting(
     low: float = -math.inf,
     high: float = math.inf,
     is_secret: bool = False,
-    why_idle: str = "",
+    is_url: bool = False,
 ) -> Any:
-    """Return a field of Settings; see Setting. A secret is left out of the repr."""
+    """Return a field of Settings; see Setting. What is secret is not in the repr."""
     facts = {
         "help": sentence,
         "group": group,
         "unit": unit,
         "low": low,
         "high": high,
-        "why_idle": why_idle,
         "is_secret": is_secret,
+        "is_url": is_url,
     }
     if default is dict:
         return dataclasses.field(
             default_factory=lambda: MappingProxyType({}), metadata=facts
         )
-    return dataclasses.field(default=default, metadata=facts, repr=not is_secret)
+    return dataclasses.field(
+        default=default, metadata=facts, repr=not (is_secret or is_url)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +73,21 @@ class Settings:
     port: int = _setting(
         8080, "Port to listen on; 0 takes a free one.", _SERVER, low=0, high=65535
     )
+    console: bool = _setting(
+        True, "Serve the console on admin_host and admin_port; our own server.", _SERVER
+    )
     admin_host: str = _setting(
-        "localhost",
-        "No effect yet: there is no admin server.",
-        _SERVER,
-        why_idle=_NO_ADMIN_SERVER,
+        "localhost", "Address that the console listens on.", _SERVER
     )
     admin_port: int = _setting(
         8000,
-        "No effect yet: there is no admin server.",
+        "Port of the console; 0 takes a free one, as by default beside --port=0.",
         _SERVER,
         low=0,
         high=65535,
-        why_idle=_NO_ADMIN_SERVER,
+    )
+    console_code: bool = _setting(
+        False, "Let the console run Python in the app, on this machine only.", _SERVER
     )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
         "info",
@@ -192,6 +195,18 @@ class Settings:
         "Let ndb keep entities in memcache, as on App Engine; slower here.",
         _STORE,
     )
+    memcache: str = _setting(
+        "",
+        "URL of a Redis for memcache, which several servers then share; empty keeps "
+        "it in the store.",
+        _STORE,
+        is_url=True,
+    )
+    memcache_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _STORE,
+    )
     # --- Who may do what ---
     allow_dev_login: bool = _setting(
         False,
@@ -228,6 +243,18 @@ class Settings:
         _ACCESS,
     )
     # --- Channels ---
+    broker: str = _setting(
+        "",
+        "URL of a Redis that several servers share channels through, such as "
+        "redis://localhost:6379/0; empty keeps channels in this process.",
+        _CHANNELS,
+        is_url=True,
+    )
+    broker_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _CHANNELS,
+    )
     grace_seconds: float = _setting(
         limits.GRACE_SECONDS,
         "How long a client may be gone before it counts as disconnected.",
@@ -268,7 +295,7 @@ class Settings:
     )
     window_total_bytes: int = _setting(
         WINDOW_TOTAL_BYTES,
-        "Bytes of messages kept over all client ids.",
+        "Memory for the messages kept over all client ids.",
         _CHANNELS,
         unit="bytes",
         low=1,
@@ -296,6 +323,11 @@ class Settings:
         low=1,
     )
 
+    # Not a setting: who said each; a name that is not here has its default.
+    origins: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -313,9 +345,9 @@ class Setting:
         choices: the words that are taken, in any case; empty for any text.
         low: the least number that is taken.
         high: the largest.
-        why_idle: why it has no effect yet, for whoever sets it; "" for one that has.
         is_secret: whether it may not stand on a command line, which every user of the
             machine can read.
+        is_url: whether that holds for the password in it, if it has one.
     """
 
     name: str
@@ -327,8 +359,8 @@ class Setting:
     choices: tuple[str, ...]
     low: float
     high: float
-    why_idle: str
     is_secret: bool
+    is_url: bool
 
     @property
     def is_switch(self) -> bool:
@@ -352,6 +384,8 @@ def _describe(field: dataclasses.Field[Any], annotation: Any) -> Setting:
 _ANNOTATIONS = typing.get_type_hints(Settings)
 
 SETTINGS: Final = tuple(
-    _describe(field, _ANNOTATIONS[field.name]) for field in dataclasses.fields(Settings)
+    _describe(field, _ANNOTATIONS[field.name])
+    for field in dataclasses.fields(Settings)
+    if field.metadata
 )
 """Every setting, in the order of the reference page."""

@@ -94,6 +94,18 @@ class Applied(NamedTuple):
     added: Sequence[Added]
 
 
+class KindSize(NamedTuple):
+    """How much of a kind is stored.
+
+    Attributes:
+        entities: how many.
+        bytes: of their keys and bodies; no index.
+    """
+
+    entities: int
+    bytes: int
+
+
 class Snapshot(Protocol):
     """What the store held at one moment. One thread at a time.
 
@@ -132,6 +144,9 @@ class Snapshot(Protocol):
 
     def count(self, scan: Scan, limit: int) -> int:
         """Return how many rows there are, counting no further than limit; -1: all."""
+
+    def explain(self, scan: Scan) -> Sequence[str]:
+        """Return in the store's own words how it reads a scan; for people to read."""
 
     def close(self) -> None:
         """Forget the moment. Idempotent; for those that `Entities.open` gave."""
@@ -192,6 +207,9 @@ class Entities(Protocol):
 
     def summary(self) -> Mapping[tuple[str, str], int]:
         """Return how many entities each (namespace, kind) has; empty kinds left out."""
+
+    def sizes(self) -> Mapping[tuple[str, str], KindSize]:
+        """Return how much each (namespace, kind) takes; looks at every entity."""
 
     def clear(self) -> None:
         """Delete all entities and indexes; id counters go on, as ids may be known."""

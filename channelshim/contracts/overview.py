@@ -33,14 +33,25 @@ class LivePage:
     """A page that is connected to this process.
 
     Attributes:
+        key: names this page among those of its client id, as long as it is there.
         transport: "websocket", or "poll" for a poll that is being held.
         number: that of the last message written to it.
         expires_at: Unix seconds at which its token ends.
+        opened_at: Unix seconds at which it came.
+        user_agent: what its browser calls itself, cut; "" where that is not known.
+        sent_bytes: that its machine has taken, as the kernel counts them, the opening
+            included; None where nobody counts.
+        waiting_bytes: written to it and not sent, since its reader is behind.
     """
 
+    key: str
     transport: str
     number: int
     expires_at: int
+    opened_at: float = 0.0
+    user_agent: str = ""
+    sent_bytes: int | None = None
+    waiting_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,10 @@ class ChannelCounts:
 
 
 class KnownChannels(Protocol):
-    """What a broker knows of all processes together. Any thread but the loop's."""
+    """What a broker knows of all processes together. Any thread but the loop's.
+
+    Raises BrokerError where the broker's server does not answer.
+    """
 
     @property
     def known_count(self) -> int:
@@ -76,9 +90,15 @@ class KnownChannels(Protocol):
     def known_ids(self, after: str, limit: int) -> Sequence[KnownId]:
         """See Overview."""
 
+    def find(self, client_id: str) -> KnownId | None:
+        """See Overview."""
+
 
 class Overview(Protocol):
-    """The channels of a server. Any thread but the loop's; may take milliseconds."""
+    """The channels of a server. Any thread but the loop's; may take milliseconds.
+
+    Counts and known ids raise BrokerError where the broker's server does not answer.
+    """
 
     def counts(self) -> ChannelCounts:
         """Return how much there is."""
@@ -91,11 +111,18 @@ class Overview(Protocol):
             limit: ids of a page, at least 1.
         """
 
+    def find(self, client_id: str) -> KnownId | None:
+        """Return what is known of a client id; None for one of which nothing is."""
+
     def pages(self, client_id: str) -> Sequence[LivePage]:
         """Return the pages of a client id, in the order of their coming."""
 
-    def disconnect(self, client_id: str) -> None:
-        """End every page of a client id as one whose token has ended.
+    def disconnect(self, client_id: str, key: str | None = None) -> None:
+        """End every page of a client id, or one, as one whose token has ended.
 
         The browser's script does not come back by itself; polls are told the same.
+
+        Args:
+            client_id: whose pages; nothing happens where there are none.
+            key: of LivePage; None for all.
         """

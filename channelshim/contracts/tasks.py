@@ -66,6 +66,20 @@ NewTask = Union[Task, PullTask]  # noqa: UP007
 """A task to be added, to a push or a pull queue."""
 
 
+@dataclass(frozen=True, slots=True)
+class ListedTask:
+    """A task of a push queue, as whoever looks at the queue sees it.
+
+    Attributes:
+        task: as it waits.
+        leased_until: Unix seconds, while a worker has it in hand; 0 for a task that
+            waits.
+    """
+
+    task: Task
+    leased_until: float = 0.0
+
+
 class LeaseState(Enum):
     """How a lease stood when the app asked to change it."""
 
@@ -176,6 +190,37 @@ class Tasks(Protocol):
     def statistics(self, queue: str, now: float) -> QueueStatistics:
         """Return what a queue holds."""
 
+    def listed(
+        self, queue: str, after: tuple[float, str] | None, limit: int
+    ) -> Sequence[ListedTask]:
+        """Return a page of a queue's tasks by eta, then name; those in hand too.
+
+        Those that cannot be read, of a damaged store, are left out.
+
+        Args:
+            queue: its name.
+            after: eta and name of the last one of the page before; None for the first
+                page.
+            limit: how many at most.
+        """
+
+    def find(self, queue: str, name: str) -> ListedTask | None:
+        """Return one task, or None."""
+
+    def take_named(
+        self, worker_id: str, queue: str, name: str, now: float, lease_seconds: float
+    ) -> Task | None:
+        """Lease one task, due or not; None when it is gone or in somebody's hand."""
+
+    def pause(self, queue: str, *, is_paused: bool) -> None:
+        """Note whether a queue's tasks wait until somebody resumes it.
+
+        The store remembers; who runs tasks asks `paused`.
+        """
+
+    def paused(self) -> Collection[str]:
+        """Return the names of the queues that were paused."""
+
 
 class PullTasks(Protocol):
     """The tasks of pull queues: the app leases them, does them and deletes them.
@@ -233,3 +278,18 @@ class PullTasks(Protocol):
 
     def statistics(self, queue: str, now: float) -> QueueStatistics:
         """Return what a queue holds."""
+
+    def listed(
+        self, queue: str, after: tuple[int, str] | None, limit: int
+    ) -> Sequence[PullTask]:
+        """Return a page of a queue's tasks by eta, then name; leased ones too.
+
+        Args:
+            queue: its name.
+            after: eta in microseconds and name of the last one of the page before;
+                None for the first page.
+            limit: how many at most.
+        """
+
+    def find(self, queue: str, name: str) -> PullTask | None:
+        """Return one task, or None."""

@@ -5,12 +5,13 @@ A gateway subclasses Connection; the hub alone changes `number`.
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
 from channelshim.contracts.broker import Replay
+from channelshim.kernel.switching import switch_interval
 from channelshim.protocol import frames
 
 MAXIMUM_CONNECTIONS_PER_CLIENT: Final = 256
@@ -82,6 +83,22 @@ class FrameCache:
         return b"".join(taken), len(taken)
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What has gone over a connection.
+
+    Attributes:
+        sent_bytes: that the peer's machine has taken; None where nobody counts.
+        waiting_bytes: written and not sent.
+    """
+
+    sent_bytes: int | None = None
+    waiting_bytes: int = 0
+
+
+_NO_TRAFFIC: Final = Traffic()
+
+
 class Connection(ABC):
     """One live browser attachment. Loop thread only.
 
@@ -92,6 +109,8 @@ class Connection(ABC):
         number: the number of the last message handed to it; the hub's.
         is_attached: whether the hub knows it; the hub's.
         page: its number in the log, 0 for none; the hub's.
+        opened_at: Unix seconds at which it was attached; the hub's.
+        user_agent: what its browser calls itself, cut; "" where that is not known.
         transport_name: how it came; "" for one request of a poller, which is a page
             for longer than that.
         write: takes frames and writes them at once; never waits for the reader. An
@@ -108,8 +127,10 @@ class Connection(ABC):
         "is_attached",
         "nonce",
         "number",
+        "opened_at",
         "page",
         "send_word",
+        "user_agent",
         "write",
     )
 
@@ -128,6 +149,8 @@ class Connection(ABC):
         self.number: int = 0
         self.is_attached: bool = False
         self.page: int = 0
+        self.opened_at: float = 0.0
+        self.user_agent: str = ""
 
     @abstractmethod
     def open(self, number: int, owed: bytes) -> None:
@@ -163,6 +186,10 @@ class Connection(ABC):
     def has_answered(self) -> bool:
         """Return whether a sign of life came since the last ping."""
         return True
+
+    def traffic(self) -> Traffic:
+        """Return what has gone over it. Any thread."""
+        return _NO_TRAFFIC
 
     def abort(self) -> None:
         """Drop a dead peer without a word; the hub has detached it."""
@@ -231,12 +258,8 @@ def write_each(
         return ()
     # Handlers that compute would take the interpreter away again and again, each for
     # as long as all the others want it too.
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(max(usual, PASS_SWITCH_SECONDS))
-    try:
+    with switch_interval(PASS_SWITCH_SECONDS, is_least=True):
         _write_each(connections, frames)
-    finally:
-        sys.setswitchinterval(usual)
     return ()
 
 

@@ -173,14 +173,26 @@ class Hub:
         subscriber = self._subscribers.get(client_id)
         return () if subscriber is None else subscriber.attached
 
-    def expire(self, client_id: str) -> None:
-        """End the connections of a client id as if their tokens ended. Any thread."""
-        self._passes.call(partial(self._expire, client_id))
+    def ask(self, question: Callable[[], None]) -> None:
+        """Have a question to this hub asked on its loop. Any thread."""
+        self._passes.call(question)
 
-    def _expire(self, client_id: str) -> None:
+    def expire(
+        self, client_id: str, is_meant: Callable[[Connection], bool] = lambda each: True
+    ) -> None:
+        """End connections of a client id as if their tokens ended. Any thread.
+
+        Args:
+            client_id: whose.
+            is_meant: says which; called on the loop.
+        """
+        self._passes.call(partial(self._expire, client_id, is_meant))
+
+    def _expire(self, client_id: str, is_meant: Callable[[Connection], bool]) -> None:
         for connection in self.connections_of(client_id):
-            self.detach(connection)
-            connection.expire()
+            if is_meant(connection):
+                self.detach(connection)
+                connection.expire()
 
     def stop(self) -> None:
         """Tell every page to come back, and forget all; the journal keeps who was."""
@@ -250,6 +262,7 @@ class Hub:
         subscriber.arriving -= 1
         subscriber.is_known = True
         connection.is_attached = True
+        connection.opened_at = self._clock.time()
         first, count = self.frames.piece(replay.texts)
         connection.number = replay.number + count
         if count == len(replay.texts):
@@ -351,7 +364,7 @@ class Hub:
                 elif connection.number < last_number:
                     behind = behind or []
                     behind.append((connection, last_number))
-        if owed:
+        if owed and texts:
             self._unwritten = count
             try:
                 for connection in self._send(owed, self.frames.joined(texts)):

@@ -10,6 +10,7 @@ from channelshim.contracts.overview import (
     KnownId,
     LivePage,
 )
+from channelshim.hub.connections import Connection
 from channelshim.hub.hub import Hub
 
 
@@ -38,13 +39,35 @@ class LiveOverview:
         """See contracts.Overview."""
         return self._known.known_ids(after, limit)
 
+    def find(self, client_id: str) -> KnownId | None:
+        """See contracts.Overview."""
+        return self._known.find(client_id)
+
     def pages(self, client_id: str) -> Sequence[LivePage]:
         """See contracts.Overview."""
         return [
-            LivePage(page.transport_name or "poll", page.number, page.expires_at)
-            for page in self._hub.connections_of(client_id)
+            _live_page(connection) for connection in self._hub.connections_of(client_id)
         ]
 
-    def disconnect(self, client_id: str) -> None:
+    def disconnect(self, client_id: str, key: str | None = None) -> None:
         """See contracts.Overview."""
-        self._hub.expire(client_id)
+        self._hub.expire(client_id, lambda page: key in (None, _key(page)))
+
+
+def _key(connection: Connection) -> str:
+    # No two objects that are there at a time share it.
+    return f"{id(connection):x}"
+
+
+def _live_page(connection: Connection) -> LivePage:
+    traffic = connection.traffic()
+    return LivePage(
+        _key(connection),
+        connection.transport_name or "poll",
+        connection.number,
+        connection.expires_at,
+        connection.opened_at,
+        connection.user_agent,
+        traffic.sent_bytes,
+        traffic.waiting_bytes,
+    )

@@ -60,6 +60,14 @@ class Pacing:
         """Return how many handlers have begun and not finished."""
         return len(self._in_hand) + len(self._answering)
 
+    def oldest_path(self) -> str:
+        """Return the path of the handler that has begun first, "" for none.
+
+        Loop thread.
+        """
+        oldest = min(self._in_hand, key=lambda handler: handler.begun, default=None)
+        return "" if oldest is None else oldest.path
+
     def subscribe(self, on_finished: Callable[[], None]) -> None:
         """Have on_finished called, on the loop, whenever a handler has finished."""
         self._on_finished = on_finished

@@ -6,16 +6,17 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone, tzinfo
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from channelshim import limits
 from channelshim.appyaml.cron import CronConfig, CronJob
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.jobs import CronResult
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Kept, Threads
 
@@ -45,6 +46,94 @@ def next_runs(config: CronConfig, now: float) -> list[tuple[datetime, CronJob]]:
     return runs
 
 
+def coming_runs(job: CronJob, now: float, count: int) -> list[datetime]:
+    """Return a job's next runs after now (Unix seconds), in its own zone."""
+    runs: list[datetime] = []
+    moment = datetime.fromtimestamp(now, zone_of(job))
+    while len(runs) < count:
+        moment = job.schedule.next_run(moment)
+        runs.append(moment)
+    return runs
+
+
+class CronRuns:
+    """Runs jobs, never two of one at once, and remembers how each went. Any thread.
+
+    Args:
+        config: cron.yaml.
+        dispatcher: makes the requests.
+        clock: says now.
+        deadlines: has the app's code hear of its deadline.
+        deadline_seconds: after which a job is told to end; 0 for never.
+    """
+
+    def __init__(
+        self,
+        config: CronConfig,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        deadlines: Deadlines,
+        deadline_seconds: float,
+    ) -> None:
+        self._jobs = config.jobs
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._deadlines = deadlines
+        self._deadline_seconds = deadline_seconds
+        self._turns = [threading.Lock() for _ in config.jobs]
+        self._results: dict[int, CronResult] = {}
+
+    def results(self) -> dict[int, CronResult]:
+        """Return how the last run of each job went, by its place."""
+        return dict(self._results)
+
+    def run(self, number: int) -> int:
+        """Run a job, once it runs nowhere; return the status."""
+        with self._turns[number]:
+            return self._run(number)
+
+    def begin(
+        self, number: int, start: Callable[[str, Callable[[], None]], Any]
+    ) -> bool:
+        """Run a job in a thread of its own; return False where it runs already.
+
+        Args:
+            number: its place.
+            start: starts the thread.
+        """
+        if not self._turns[number].acquire(blocking=False):
+            return False
+        # Now: whoever asks next must not see the result of the run before.
+        self._results[number] = CronResult(self._clock.time())
+        try:
+            start(f"cron {self._jobs[number].url}", partial(self._finish, number))
+        except BaseException:
+            self._turns[number].release()
+            raise
+        return True
+
+    def _finish(self, number: int) -> None:
+        try:
+            self._run(number)
+        except BaseException:
+            # A thread that is kept would run it again.
+            _logger.exception("cron: %s failed", self._jobs[number].url)
+        finally:
+            self._turns[number].release()
+
+    def _run(self, number: int) -> int:
+        started_at, begun = self._clock.time(), self._clock.monotonic()
+        self._results[number] = CronResult(started_at)
+        status: int | None = None
+        try:
+            with self._deadlines.limit(self._deadline_seconds):
+                status = run_cron_job(self._dispatcher, self._jobs[number])
+        finally:
+            seconds = self._clock.monotonic() - begun
+            self._results[number] = CronResult(started_at, seconds, status)
+        return status
+
+
 class CronScheduler:
     """Makes the requests of jobs when they are due.
 
@@ -55,6 +144,7 @@ class CronScheduler:
         threads: keeps the threads running; None for one of its own.
         deadlines: has the app's code hear of its deadline; None for one of its own.
         deadline_seconds: after which a job is told to end; 0 for never.
+        runs: runs the jobs; None for one of its own.
     """
 
     def __init__(
@@ -65,24 +155,26 @@ class CronScheduler:
         threads: Threads | None = None,
         deadlines: Deadlines | None = None,
         deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
+        runs: CronRuns | None = None,
     ) -> None:
         self._config = config
-        self._dispatcher = dispatcher
         self._clock = clock
         self._stop = threading.Event()
         self._threads = threads or Threads()
-        self._deadlines = deadlines or Deadlines()
-        self._deadline_seconds = deadline_seconds
+        self._runs = runs or CronRuns(
+            config, dispatcher, clock, deadlines or Deadlines(), deadline_seconds
+        )
         self._running: list[Kept] = []
 
     def start(self) -> None:
         """Log the next run of each job, and begin to wait for it."""
-        for run, job in next_runs(self._config, self._clock.time()):
+        coming = next_runs(self._config, self._clock.time())
+        for number, (run, job) in enumerate(coming):
             _logger.info(
                 "cron: %s (%s) runs next at %s", job.url, job.schedule_text, run
             )
             # A thread each: a job that takes long delays no other.
-            repeat = partial(self._repeat_from_now, job)
+            repeat = partial(self._repeat_from_now, number, job)
             self._running.append(self._threads.start(f"cron {job.url}", repeat))
 
     def begin_stop(self) -> None:
@@ -97,28 +189,26 @@ class CronScheduler:
             thread.hurry()
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _repeat_from_now(self, job: CronJob) -> None:
+    def _repeat_from_now(self, number: int, job: CronJob) -> None:
         # After a failure too: the run that failed is over.
-        self._repeat(job, job.schedule.next_run(self._now(zone_of(job))))
+        self._repeat(number, job, job.schedule.next_run(self._now(zone_of(job))))
 
-    def _repeat(self, job: CronJob, run: datetime) -> None:
+    def _repeat(self, number: int, job: CronJob, run: datetime) -> None:
         zone = zone_of(job)
         while self._wait_until(run.timestamp()):
             started_at = self._clock.time()
-            status = self._run(job)
+            status = self._runs.run(number)
             next_run = job.schedule.next_run(_later(run, self._now(zone)))
             if not _is_success(status):
-                self._retry(job, started_at, next_run)
+                self._retry(number, job, started_at, next_run)
             run = job.schedule.next_run(_later(run, self._now(zone)))
-
-    def _run(self, job: CronJob) -> int:
-        with self._deadlines.limit(self._deadline_seconds):
-            return run_cron_job(self._dispatcher, job)
 
     def _now(self, zone: tzinfo) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), zone)
 
-    def _retry(self, job: CronJob, started_at: float, next_run: datetime) -> None:
+    def _retry(
+        self, number: int, job: CronJob, started_at: float, next_run: datetime
+    ) -> None:
         """Try a failed job again until it succeeds, gives up, or runs anyway."""
         if job.retry is None:
             return
@@ -130,7 +220,7 @@ class CronScheduler:
             at = now + job.retry.backoff_seconds(retry)
             if at >= next_run.timestamp() or not self._wait_until(at):
                 return
-            if _is_success(self._run(job)):
+            if _is_success(self._runs.run(number)):
                 return
 
     def _wait_until(self, moment: float) -> bool:

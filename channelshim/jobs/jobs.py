@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -14,9 +14,10 @@ from channelshim.appyaml.cron import CronConfig
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.jobs import CronResult
 from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import Tasks
-from channelshim.jobs.cron import CronScheduler
+from channelshim.jobs.cron import CronRuns, CronScheduler
 from channelshim.jobs.tasks import TaskRunner
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Kept, Threads
@@ -60,6 +61,7 @@ class Jobs:
         self._cron = cron
         self._runner: TaskRunner | None = None
         self._scheduler: CronScheduler | None = None
+        self._cron_runs: CronRuns | None = None
         self._dispatcher: Dispatcher | None = None
         # Modules whose instances are told of their end.
         self._stopped: list[str] = []
@@ -107,18 +109,26 @@ class Jobs:
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
             _logger.warning("%s", warning)
+        # Not started, it runs single tasks that somebody asks for.
+        self._runner = TaskRunner(
+            self._tasks,
+            self._queues,
+            dispatcher,
+            self._clock,
+            started=self._executions.count,
+            threads=self._threads,
+            deadlines=self._deadlines,
+            deadline_seconds=self._deadline_seconds,
+        )
         if runs_tasks:
-            self._runner = TaskRunner(
-                self._tasks,
-                self._queues,
-                dispatcher,
-                self._clock,
-                started=self._executions.count,
-                threads=self._threads,
-                deadlines=self._deadlines,
-                deadline_seconds=self._deadline_seconds,
-            )
             self._runner.start()
+        self._cron_runs = CronRuns(
+            self._cron,
+            dispatcher,
+            self._clock,
+            self._deadlines,
+            self._deadline_seconds,
+        )
         if runs_cron:
             self._scheduler = CronScheduler(
                 self._cron,
@@ -127,6 +137,7 @@ class Jobs:
                 self._threads,
                 self._deadlines,
                 self._deadline_seconds,
+                self._cron_runs,
             )
             self._scheduler.start()
         elif self._cron.jobs:
@@ -194,3 +205,26 @@ class Jobs:
         """Look for tasks now: some were added. Any thread."""
         if self._runner is not None:
             self._runner.wake()
+
+    def run_task(self, queue: str, name: str) -> bool:
+        """See contracts.jobs.JobControls."""
+        return self._runner is not None and self._runner.run_now(queue, name)
+
+    def pause(self, queue: str, *, is_paused: bool) -> None:
+        """See contracts.jobs.JobControls."""
+        self._tasks.pause(queue, is_paused=is_paused)
+        if self._runner is not None:
+            self._runner.read_paused()
+
+    def paused(self) -> Collection[str]:
+        """See contracts.jobs.JobControls."""
+        return self._tasks.paused()
+
+    def run_cron(self, number: int) -> bool:
+        """See contracts.jobs.JobControls."""
+        runs = self._cron_runs
+        return runs is not None and runs.begin(number, self._threads.start)
+
+    def cron_results(self) -> Mapping[int, CronResult]:
+        """See contracts.jobs.JobControls."""
+        return {} if self._cron_runs is None else self._cron_runs.results()

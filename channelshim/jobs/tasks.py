@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from channelshim import limits
@@ -117,6 +118,7 @@ class TaskRunner:
             deadline_seconds + OVERDUE_SECONDS if deadline_seconds > 0 else math.inf
         )
         self._running: Counter[str] = Counter()
+        self._paused: Collection[str] = ()
         # By queue and name, until the next try.
         self._last_answers: dict[tuple[str, str], int] = {}
         # Since when each runner has its task: monotonic seconds.
@@ -136,9 +138,40 @@ class TaskRunner:
     def start(self) -> None:
         """Free what this worker had in hand when it died, and begin to run tasks."""
         self._tasks.release(self._worker_id)
+        self.read_paused()
         for number in range(self._runners):
             self._threads.start(f"task-{number + 1}", self._run_all)
         self._picker = self._threads.start("task-picker", self._pick)
+
+    def read_paused(self) -> None:
+        """Look up which queues were paused; some have changed. Any thread.
+
+        Raises:
+            StorageError: the store refuses.
+        """
+        self._paused = self._tasks.paused()
+        self.wake()
+
+    def run_now(self, queue: str, name: str) -> bool:
+        """Run one task, whatever its eta, its queue's rate and pause. Any thread.
+
+        Before `start` too: in a thread of its own.
+
+        Returns:
+            False for one that is gone, or in hand already.
+
+        Raises:
+            StorageError: the store refuses.
+        """
+        task = self._tasks.take_named(
+            self._worker_id, queue, name, self._clock.time(), TASK_LEASE_SECONDS
+        )
+        if task is None:
+            return False
+        self._hand_out(task)
+        if self._picker is None:
+            self._threads.start("task-now", self._run_single)
+        return True
 
     @property
     def running(self) -> int:
@@ -273,6 +306,8 @@ class TaskRunner:
                 most = queue.max_concurrent
                 if most is not None and self._running[name] >= most:
                     waits[name] = _IDLE_SECONDS
+        for name in self._paused:
+            waits[name] = _IDLE_SECONDS
         return waits
 
     def _hand_out(self, task: Task) -> None:
@@ -288,24 +323,37 @@ class TaskRunner:
     def _run_all(self) -> None:
         while True:
             try:
-                task = self._due.popleft()
+                is_given_up = self._run_next()
             except IndexError:
                 if self._is_over:
                     return
                 self._alarm.acquire()
                 continue
-            try:
-                self._begin(task)
-                self._run(task)
-            except StorageError as error:
-                _logger.error("task %s of %s: %s", task.name, task.queue, error)
-            except BaseException:
-                _logger.exception("task %s of queue %s failed", task.name, task.queue)
-                self._try_later(task)
-            finally:
-                is_given_up = self._end(task)
             if is_given_up:
                 return
+
+    def _run_single(self) -> None:
+        with contextlib.suppress(IndexError):
+            self._run_next()
+
+    def _run_next(self) -> bool:
+        """Run the next task that was handed out; return whether its runner is late.
+
+        Raises:
+            IndexError: there is none.
+        """
+        task = self._due.popleft()
+        try:
+            self._begin(task)
+            self._run(task)
+        except StorageError as error:
+            _logger.error("task %s of %s: %s", task.name, task.queue, error)
+        except BaseException:
+            _logger.exception("task %s of queue %s failed", task.name, task.queue)
+            self._try_later(task)
+        finally:
+            is_given_up = self._end(task)
+        return is_given_up
 
     def _begin(self, task: Task) -> None:
         with self._changed:

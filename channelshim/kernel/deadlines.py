@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from channelshim.kernel.switching import switch_interval
 from channelshim.kernel.threads import Threads
 
 OVERDUE_SECONDS: Final = 1.0
@@ -49,8 +50,12 @@ _SWITCH_SECONDS: Final = 0.00001
 
 _NEVER = float("inf")
 
+_chance: Final = random.Random()
+"""Not the one that the app may have seeded."""
+
 _logger: Final = logging.getLogger("channelshim.kernel")
 
+_FROZEN: Final = "<frozen "
 _OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _PACKAGES: Final = (
@@ -188,27 +193,52 @@ class _ThisThread(threading.local):
 _this_thread: Final = _ThisThread()
 
 
-def acquire(lock: threading.Lock | threading.RLock) -> None:
-    """Take a lock that is held while the app's code runs, however long that takes.
+def overdue_at() -> float:
+    """Return when what this thread runs is overdue: monotonic seconds, inf for never.
+
+    It is so OVERDUE_SECONDS after its deadline.
+    """
+    run = _this_thread.run
+    return _NEVER if run is None else run.deadline + OVERDUE_SECONDS
+
+
+def give_up() -> None:
+    """Act as if the deadline of this thread had passed; nothing where it has none.
+
+    Raises:
+        BaseException: it has one.
+    """
+    run = _this_thread.run
+    if run is not None:
+        raise run.owner.error_for(run)
+
+
+def acquire(lock: threading.Lock | threading.RLock, seconds: float) -> bool:
+    """Take a lock that is held while the app's code runs.
+
+    Args:
+        lock: to take.
+        seconds: how long to wait for it.
+
+    Returns:
+        False when it was not taken in that time.
 
     Raises:
         BaseException: the deadline of this thread has passed; the lock is not taken.
     """
     run = _this_thread.run
-    if run is None:
-        lock.acquire()
-    elif not lock.acquire(timeout=max(0.0, run.deadline - time.monotonic())):
-        raise run.owner.error_for(run)
+    left = _NEVER if run is None else max(0.0, run.deadline - time.monotonic())
+    if lock.acquire(timeout=min(left, seconds)):
+        return True
+    if left <= seconds:
+        give_up()
+    return False
 
 
 def _interrupt() -> None:
     """Stop whatever thread runs in a moment, wherever it is then."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    try:
-        time.sleep(random.uniform(0.0, _SLEEP_SECONDS))
-    finally:
-        sys.setswitchinterval(before)
+    with switch_interval(_SWITCH_SECONDS):
+        time.sleep(_chance.uniform(0.0, _SLEEP_SECONDS))
 
 
 def _tell(thread: int, error: type[BaseException]) -> bool:
@@ -229,11 +259,20 @@ def _tell(thread: int, error: type[BaseException]) -> bool:
 def _is_in_app(thread: int) -> bool:
     frames = sys._current_frames()  # noqa: SLF001 -- documented, for debuggers
     frame = frames.get(thread)
+    while frame is not None and _is_made(frame.f_code.co_filename):
+        # A record of ours is made by code that nobody has in a file: whoever called it
+        # may hold a lock.
+        frame = frame.f_back
     return frame is not None and _is_apps(frame.f_code.co_filename)
+
+
+def _is_made(file: str) -> bool:
+    """Return whether code was made at run time, as that of named tuples is."""
+    return file.startswith("<") and not file.startswith(_FROZEN)
 
 
 def _is_apps(file: str) -> bool:
     """Return whether a step in this file is the app's, or of a library of its own."""
-    if file.startswith("<frozen ") or file.startswith(_OWN):
+    if file.startswith(_FROZEN) or file.startswith(_OWN):
         return False
     return not file.startswith(_STANDARD) or file.startswith(_PACKAGES)

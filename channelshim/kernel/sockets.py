@@ -18,6 +18,10 @@ else:
     import fcntl
     import termios
 
+_BYTES_ACKNOWLEDGED: Final = struct.Struct("=Q")
+_TCP_INFO_BYTES: Final = 128
+"""Of tcp_info, up to and with tcpi_bytes_acked."""
+
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
@@ -39,6 +43,22 @@ def unacknowledged_bytes(transport: asyncio.Transport) -> int:
             queued = fcntl.ioctl(own.fileno(), termios.TIOCOUTQ, bytes(4))
             return int.from_bytes(queued, sys.byteorder)
     return 0
+
+
+def acknowledged_bytes(transport: asyncio.Transport) -> int | None:
+    """Return how many bytes the peer's machine has taken; None where nobody counts.
+
+    Linux counts them for each connection by itself (tcp_info, linux/tcp.h).
+    """
+    own = _socket_of(transport)
+    if own is None or sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        facts = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        if len(facts) == _TCP_INFO_BYTES:
+            count: int = _BYTES_ACKNOWLEDGED.unpack_from(facts, _TCP_INFO_BYTES - 8)[0]
+            return count
+    return None
 
 
 def reset(transport: asyncio.Transport) -> None:

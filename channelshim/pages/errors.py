@@ -6,15 +6,10 @@ What they tell of the app's inside is for this machine alone; the caller decides
 from __future__ import annotations
 
 import traceback
-from html import escape
-from typing import Final
+from collections.abc import Callable
 
 from channelshim.appyaml.config import AppConfig
-
-_PAGE: Final = (
-    '<!DOCTYPE html>\n<meta name="color-scheme" content="light dark">\n'
-    "<title>{title}</title>\n<h1>{title}</h1>\n{rest}\n"
-)
+from channelshim.pages.templates import render
 
 
 def not_found_text(path: str, config: AppConfig | None) -> str:
@@ -33,6 +28,18 @@ def not_found_text(path: str, config: AppConfig | None) -> str:
     return f"404 Not Found: {path}\n\nNo handler answers. These were tried:\n{tried}"
 
 
+def not_found_html(path: str, config: AppConfig | None, reason: str = "") -> str:
+    """Return the page of a 404.
+
+    Args:
+        path: of the request.
+        config: names the handlers that were tried; None for no list.
+        reason: why, where it is not that no handler answers.
+    """
+    handlers = () if config is None else config.handlers
+    return render("404.html", path=path, handlers=handlers, reason=reason)
+
+
 def no_file_text(path: str) -> str:
     """Return what a 404 says when a static handler has no such file.
 
@@ -43,35 +50,47 @@ def no_file_text(path: str) -> str:
 
 
 def not_authorized_html(email: str, login_url: str) -> str:
-    """Return the page of a 401 for somebody who is no administrator.
+    """Return the page of a 401.
 
     Args:
-        email: of who is logged in.
-        login_url: of the page where somebody else can log in.
+        email: of who is logged in, and is no administrator; "" for nobody.
+        login_url: of the page where one can log in.
     """
-    sentence = f"Current logged in user {email} is not authorized to view this page."
-    rest = (
-        f"<p>{escape(sentence)}</p>\n"
-        f'<p><a href="{escape(login_url)}">Log in as somebody else</a></p>'
-    )
-    return _PAGE.format(title="401 Not authorized", rest=rest)
+    return render("401.html", email=email, login_url=login_url)
 
 
-def error_html(error: BaseException | None, hint: str = "") -> str:
+def error_html(
+    error: BaseException | None,
+    hint: str = "",
+    is_own: Callable[[str], bool] = lambda name: False,
+) -> str:
     """Return the page of a 500.
 
     Args:
         error: whose traceback is shown; None shows none.
         hint: what to do about it; "" for nothing.
+        is_own: whether a file is the app's: its frames are shown first.
     """
-    rest = ""
-    if error is not None:
-        rest = f"<pre>{escape(''.join(traceback.format_exception(error)))}</pre>"
-        last = "".join(traceback.format_exception_only(error)).strip()
-        rest = f"<p><strong>{escape(last.splitlines()[-1])}</strong></p>\n{rest}"
-        if hint:
-            rest = f"<p>{escape(hint)}</p>\n{rest}"
-    return _PAGE.format(title="500 Internal Server Error", rest=rest)
+    if error is None:
+        return render("500.html", name="", hint="", own="", whole="")
+    last = "".join(traceback.format_exception_only(error)).strip()
+    return render(
+        "500.html",
+        name=last.splitlines()[-1],
+        hint=hint,
+        own=_own_frames(error, is_own),
+        whole="".join(traceback.format_exception(error)),
+    )
+
+
+def _own_frames(error: BaseException, is_own: Callable[[str], bool]) -> str:
+    """Return the app's frames of a traceback; "" where that is all of it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if is_own(frame.filename)]
+    has_others = error.__cause__ is not None or error.__context__ is not None
+    if len(own) == len(frames) and not has_others:
+        return ""
+    return "".join(traceback.format_list(own))
 
 
 def broken_app_html(reason: str) -> bytes:
@@ -82,12 +101,5 @@ def broken_app_html(reason: str) -> bytes:
     Args:
         reason: why, for this machine alone; "" for everybody else.
     """
-    what_to_do = (
-        "<p>Mend it and save: this page follows.</p>"
-        if reason
-        else "<p>Try again in a while.</p>"
-    )
-    rest = what_to_do + (f"<pre>{escape(reason)}</pre>" if reason else "")
-    again = '<meta charset="utf-8"><meta http-equiv="refresh" content="2">'
-    page = _PAGE.format(title="The app does not start", rest=again + rest)
-    return page.encode()
+    page = render("broken_app.html", reason=reason)
+    return page.encode("utf-8", "backslashreplace")

@@ -28,6 +28,24 @@ def first_number(unix_seconds: float) -> int:
     return min(int(unix_seconds * 1_000_000), MAXIMUM_MESSAGE_NUMBER)
 
 
+_ANEW: Final = 250_000
+"""Numbers begin at the clock in microseconds: those of an id that was unknown for a
+quarter of a second are ahead by so much, which nobody sends to one id in that time."""
+
+
+def skipped(before: int, number: int) -> int:
+    """Return how many messages lie between two numbers of a client id.
+
+    0 where they are in no order, or where the id began anew in between.
+
+    Args:
+        before: the last number that was seen, a moment ago.
+        number: that before what is seen now.
+    """
+    count = number - before
+    return count if 0 < count < _ANEW else 0
+
+
 def parse_after(text: str | None) -> int | None:
     """Return the `after` of a query string; None when absent or not a number of ours.
 

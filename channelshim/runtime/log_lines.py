@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from channelshim.runtime.environment import is_in_request
+from channelshim.runtime.log_ring import LogRing
 from channelshim.runtime.log_text import block
 
 BATCH_SECONDS: Final = 0.1
@@ -60,6 +61,9 @@ class LineHandler(_StreamHandler):
         name: of the logger whose records the notes would be, at INFO.
         takes_notes: False has each line written at once, as a terminal needs it.
         stream: takes the lines; None means standard error.
+
+    Attributes:
+        ring: keeps the latest lines.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class LineHandler(_StreamHandler):
         # An app may put its own in their place: then notes would go around them.
         self._own = (formatter, list(self.filters))
         self._logger_name = name
+        self.ring: LogRing = LogRing(name)
         self._takes_notes = takes_notes
         self._notes: deque[Note] = deque()
         self._dropped = 0
@@ -128,6 +133,10 @@ class LineHandler(_StreamHandler):
         """Write what was noted before, and a record."""
         if self._notes:
             self._write_notes()
+        try:
+            self.ring.record(record)
+        except Exception:
+            self.handleError(record)
         super().emit(record)
 
     def flush(self) -> None:
@@ -189,6 +198,7 @@ class LineHandler(_StreamHandler):
             message = describe(*facts)
         except Exception as error:
             message = f"a line of the log could not be made: {error!r}"
+        self.ring.note(created, message)
         if not message.isprintable():
             # Most are, and are left as they are.
             message = block(message)

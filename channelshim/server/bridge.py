@@ -58,6 +58,11 @@ class WsgiBridge:
         self._maximum_body_bytes = maximum_body_bytes
         self._pacing = pacing or Pacing()
         self._log = log
+        # Answers begun, those of them that were 500 and more, and the time until then
+        # of those that the app was asked for, all together.
+        self._answered = 0
+        self._failed = 0
+        self._answer_seconds = 0.0
         self._files = RememberedFiles()
         self.call_soon: CallSoon = _call_soon
         self.when_safe: WhenSafe = when_safe or _at_once
@@ -73,8 +78,11 @@ class WsgiBridge:
         return self._pacing.count
 
     def report_to(self, status: Status) -> None:
-        """Register the requests in hand, those that wait, and whether it is full."""
+        """Register what was answered, is in hand and waits, and whether it is full."""
         status.counter("server.requests_in_hand", lambda: self._pacing.count)
+        status.counter("server.requests", lambda: self._answered)
+        status.counter("server.errors", lambda: self._failed)
+        status.counter("server.answer_seconds", lambda: self._answer_seconds)
         self._executor.report_to(status)
 
     def start(self, call_soon: CallSoon) -> None:
@@ -86,8 +94,18 @@ class WsgiBridge:
         """
         self.call_soon = call_soon
 
-    def log(self, response: Response) -> None:
-        """Log a request whose answer has begun."""
+    def log(self, response: Response, begun: float | None = None) -> None:
+        """Count and log a request whose answer has begun.
+
+        Args:
+            response: to the request.
+            begun: loop time at which the request was here; None for at once.
+        """
+        self._answered += 1
+        if begun is not None:
+            self._answer_seconds += asyncio.get_running_loop().time() - begun
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._failed += 1
         if self._log is None or not response.status:
             return
         request = response.request

@@ -40,8 +40,13 @@ class Surroundings(Protocol):
     hold: Callable[[Any], None]
     """Told when the app has answered and its messages are not safe yet."""
 
-    def log(self, response: Response) -> None:
-        """Log a request whose answer has begun."""
+    def log(self, response: Response, begun: float | None = None) -> None:
+        """Log a request whose answer has begun.
+
+        Args:
+            response: to the request.
+            begun: loop time at which the request was here.
+        """
 
     def finish(self, exchange: Exchange) -> None:
         """Note that an answer was sent, or given up."""
@@ -174,7 +179,7 @@ class Exchange:
                 self.response.send_whole(_code(head), TEXT_HEADERS, NO_ANSWER)
             else:
                 self.response.send_whole(_code(head), head[1], body)
-            self._around.log(self.response)
+            self._around.log(self.response, self.begun)
         finally:
             self._around.finish(self)
 
@@ -196,7 +201,7 @@ class Exchange:
         sender = FileSender(self.response, file)
         try:
             has_body = sender.begin(_code(head), head[1])
-            self._around.log(self.response)
+            self._around.log(self.response, self.begun)
             if has_body:
                 await sender.send()
         finally:
@@ -224,7 +229,7 @@ class Exchange:
         try:
             headers = () if head is None else head[1]
             has_body = self.response.begin_pieces(_code(head), headers)
-            self._around.log(self.response)
+            self._around.log(self.response, self.begun)
             if has_body:
                 await self._send_pieces()
         finally:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, Protocol
@@ -13,6 +15,7 @@ from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.runtime.file_pieces import FilePieces
+from channelshim.runtime.log_text import one_line
 from channelshim.server.exchange import Exchange, Head
 from channelshim.server.workers import Workers
 
@@ -20,6 +23,9 @@ _logger: Final = logging.getLogger("channelshim.server")
 
 RESPONSE_PIECES: Final = 8
 """Pieces of a streamed response that may wait for the reader."""
+
+STUCK_SECONDS: Final = 10.0
+"""Requests that wait while no thread takes one for so long are reported."""
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
@@ -66,6 +72,12 @@ class ThreadExecutor:
         self._pacing = pacing or Pacing()
         self._deadlines = deadlines or Deadlines()
         self._deadline_seconds = deadline_seconds
+        # Whether a look at what waits is due.
+        self._is_watching = False
+        # The last report of requests that no thread takes, and Workers.latest_start
+        # then: it holds until another request is begun.
+        self._stuck = ""
+        self._stuck_since = -1.0
 
     def submit(self, exchange: Exchange) -> bool:
         """See Executor."""
@@ -80,6 +92,8 @@ class ThreadExecutor:
                 self._deadline_seconds,
             )
         exchange.worker = run
+        if not self._is_watching:
+            self._watch()
         return self._workers.submit(run)
 
     def report_to(self, status: Status) -> None:
@@ -88,13 +102,40 @@ class ThreadExecutor:
         status.check("server.workers", self._describe_fault)
 
     def _describe_fault(self) -> str:
-        if not self._workers.is_full:
-            late = self._workers.given_up
-            return f"requests that have not ended in time: {late}" if late else ""
-        return (
-            f"{self._workers.waiting} requests wait for a thread, and more are refused "
-            "with 503"
+        waiting = self._workers.waiting
+        if self._workers.is_full:
+            return (
+                f"{waiting} requests wait for a thread, and more are refused with 503"
+            )
+        if waiting and self._stuck_since == self._workers.latest_start:
+            return self._stuck
+        late = self._workers.given_up
+        return f"requests that have not ended in time: {late}" if late else ""
+
+    # --- Requests that no thread takes: loop thread ---------------------------------
+
+    def _watch(self) -> None:
+        self._is_watching = True
+        asyncio.get_running_loop().call_later(STUCK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._is_watching = False
+        waiting = self._workers.waiting
+        if not waiting:
+            return
+        self._watch()
+        latest_start = self._workers.latest_start
+        seconds = time.monotonic() - latest_start
+        if seconds < STUCK_SECONDS or latest_start == self._stuck_since:
+            return
+        # Requests are begun in the order of their coming, so this one is not waiting.
+        path = one_line(self._pacing.oldest_path())
+        self._stuck_since = latest_start
+        self._stuck = (
+            f"no thread was free for {seconds:.0f} s and {waiting} requests wait: the "
+            f"handler of {path} runs for the longest"
         )
+        _logger.warning("%s", self._stuck)
 
 
 class _Run:

@@ -44,8 +44,13 @@ WAITING_CONNECTIONS: Final = 2048
 """That the kernel may hold until they are accepted."""
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, prefix: str = "") -> socket.socket:
     """Return a listening socket.
+
+    Args:
+        host: name or address.
+        port: 0 for any.
+        prefix: of the flags that an error names: "admin_" for --admin_port.
 
     Raises:
         ConfigurationError: the port is taken or not allowed, or the host is unknown.
@@ -56,7 +61,7 @@ def bind(host: str, port: int) -> socket.socket:
         )
     except socket.gaierror as error:
         raise ConfigurationError(
-            f"cannot listen on {host!r}: unknown address; try --host localhost"
+            f"cannot listen on {host!r}: unknown address; try --{prefix}host localhost"
         ) from error
     # localhost may mean ::1 first; browsers try both, and curl 127.0.0.1.
     family, kind, protocol, _, address = min(found, key=lambda f: f[0])
@@ -67,19 +72,20 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(WAITING_CONNECTIONS)
     except OSError as error:
         listener.close()
-        raise ConfigurationError(_bind_sentence(host, port, error)) from error
+        sentence = _bind_sentence(host, port, error, f"--{prefix}port")
+        raise ConfigurationError(sentence) from error
     listener.setblocking(False)
     return listener
 
 
-def _bind_sentence(host: str, port: int, error: OSError) -> str:
+def _bind_sentence(host: str, port: int, error: OSError, flag: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} of {host} is taken by another program: stop that one, or "
-            f"choose another with --port {port + 1 if port < 65535 else 8081}"
+            f"choose another with {flag} {port + 1 if port < 65535 else 8081}"
         )
     if error.errno == errno.EACCES:
-        return f"port {port} needs privileges: choose one above 1023 with --port"
+        return f"port {port} needs privileges: choose one above 1023 with {flag}"
     return f"{host}, port {port} cannot be used: {error.strerror}"
 
 

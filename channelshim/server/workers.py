@@ -83,6 +83,11 @@ class Workers:
         return len(self._jobs)
 
     @property
+    def latest_start(self) -> float:
+        """Return when the latest job was begun: monotonic seconds. Any thread."""
+        return self._latest_start
+
+    @property
     def is_full(self) -> bool:
         """Return whether no further job is taken. Any thread."""
         return len(self._jobs) >= self._maximum_waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -29,7 +30,16 @@ RESETS_AT_ONCE: Final = 16
 RESET_PAUSE_SECONDS: Final = 0.002
 """Between two such goes, so that cutting thousands does not hold up the loop."""
 
+LONGEST_USER_AGENT: Final = 256
+"""Of what a browser calls itself."""
+
 Headers = Sequence[tuple[bytes, bytes]]
+
+
+@functools.lru_cache(256)
+def _shared_text(name: bytes) -> str:
+    """Return a header as text: thousands of pages have the same few."""
+    return name.decode("latin-1")
 
 
 class Acceptor:
@@ -97,9 +107,8 @@ class Acceptor:
             target: the request's target, path and query.
             headers: as parsed, names in lower case.
         """
-        # Not urlsplit: it raises for some targets, and "//" would begin a host.
-        path = target.decode("ascii", "replace").partition("?")[0]
-        return handshake.refusal(method, version, path, headers, self._is_allowed)
+        text = target.decode("ascii", "replace")
+        return handshake.refusal(method, version, text, headers, self._is_allowed)
 
     def accept(
         self,
@@ -122,8 +131,10 @@ class Acceptor:
             before: whose transport it was in the table; None when it is not there yet.
         """
         query = target.decode("ascii", "replace").partition("?")[2]
-        switching = handshake.switching_protocols(dict(headers)[b"sec-websocket-key"])
-        protocol = WebSocketProtocol(transport, self, switching)
+        named = dict(headers)
+        switching = handshake.switching_protocols(named[b"sec-websocket-key"])
+        user_agent = _shared_text(named.get(b"user-agent", b"")[:LONGEST_USER_AGENT])
+        protocol = WebSocketProtocol(transport, self, switching, user_agent)
         self._count += 1
         if before is None:
             self.table.add(protocol, State.UPGRADE)

@@ -12,6 +12,12 @@ from channelshim.appserver.response_rules import NO_SNIFFING
 
 PATH_SOCKET: Final = "/_ah/channel/socket"
 
+MAXIMUM_QUERY_CHARACTERS: Final = 4096
+"""Of a request for one of our own addresses, which has a token and a few numbers: it is
+read on the loop's thread, which one of 64 KiB would take for tens of milliseconds."""
+
+QUERY_TOO_LONG: Final = f"A query has {MAXIMUM_QUERY_CHARACTERS:,} characters at most."
+
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
 
@@ -19,7 +25,7 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 def refusal(
     method: str,
     version: str,
-    path: str,
+    target: str,
     headers: Sequence[tuple[bytes, bytes]],
     is_allowed: Callable[[str | None, str], bool],
 ) -> bytes:
@@ -28,13 +34,17 @@ def refusal(
     Args:
         method: of the request.
         version: of HTTP, "1.1" for example.
-        path: of the request, without its query.
+        target: of the request, path and query.
         headers: of the request, names in lower case.
         is_allowed: takes the Origin header (None when absent) and the Host header, and
             says whether a page from there may open a channel.
     """
+    # Not urlsplit: it raises for some targets, and "//" would begin a host.
+    path, _, query = target.partition("?")
     if path != PATH_SOCKET:
         return not_here()
+    if len(query) > MAXIMUM_QUERY_CHARACTERS:
+        return _answer(HTTPStatus.REQUEST_URI_TOO_LONG, QUERY_TOO_LONG)
     if method != "GET":
         sentence = "Only GET opens a WebSocket."
         return _answer(HTTPStatus.METHOD_NOT_ALLOWED, sentence, "Allow: GET\r\n")

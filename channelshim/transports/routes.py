@@ -128,6 +128,8 @@ class Routes:
             return method_not_allowed()
         if request.path == limits.PATH_JSAPI:
             return jsapi(has_sockets=self._has_sockets)
+        if len(request.query) > handshake.MAXIMUM_QUERY_CHARACTERS:
+            return _text(HTTPStatus.REQUEST_URI_TOO_LONG, handshake.QUERY_TOO_LONG)
         if request.path != handshake.PATH_SOCKET:
             return None
         if not self._has_sockets:

@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from channelshim import limits
-from channelshim.hub.connections import Connection
+from channelshim.hub.connections import Connection, Traffic
 from channelshim.kernel import sockets
 from channelshim.kernel.io_uring import send_word
 from channelshim.protocol import frames
@@ -36,6 +36,7 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
         acceptor: whose connection it is.
         switching: the answer to the handshake; goes out with the first frame, in one
             write, where that frame is there at once.
+        user_agent: see Connection.
     """
 
     __slots__ = (
@@ -54,9 +55,14 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
     )
 
     def __init__(
-        self, transport: asyncio.Transport, acceptor: Acceptor, switching: bytes
+        self,
+        transport: asyncio.Transport,
+        acceptor: Acceptor,
+        switching: bytes,
+        user_agent: str = "",
     ) -> None:
         super().__init__("", b"", 0, transport.write)
+        self.user_agent = user_agent
         self._switching = switching
         self._transport = transport
         self._acceptor = acceptor
@@ -129,6 +135,15 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
     def takes_more(self) -> bool:
         """See Connection.takes_more."""
         return not self._is_behind
+
+    def traffic(self) -> Traffic:
+        """See Connection.traffic."""
+        transport = self._transport
+        if transport.is_closing():
+            return Traffic()
+        return Traffic(
+            sockets.acknowledged_bytes(transport), transport.get_write_buffer_size()
+        )
 
     def _put(self, data: bytes) -> None:
         """Hand data to the transport, which may keep it for a while."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from http.cookies import SimpleCookie
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
+from channelshim.appserver.login import development
 from channelshim.appserver.login.development import LOGIN_SECONDS, DevelopmentLogin
 from channelshim.appserver.request_urls import safe_destination
 from channelshim.contracts.identity import User, user_id_of
@@ -297,6 +299,27 @@ def test_forged_cookie_is_nobody() -> None:
     ):
         environ = {"HTTP_COOKIE": f"dev_appserver_login={value}"}
         assert IDENTITY.user(environ) is None
+
+
+def test_value_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    class Counting(SimpleCookie):
+        def __init__(self, text: str) -> None:
+            read.append(len(text))
+            super().__init__(text)
+
+    monkeypatch.setattr(development, "SimpleCookie", Counting)
+    user = User("ann@example.com", True, "1")
+    value = SIGNER.sign(CookieClaims(user, 1 << 36, "0a"))
+    quoted = "".join(f"\\{ord(character):03o}" for character in value)
+    # However it is written: the library's reader takes the square of what is longer.
+    found = IDENTITY.user({"HTTP_COOKIE": f'{COOKIE}="{quoted}"'})
+    assert found is not None
+    assert found.email == user.email
+    nobody = {"HTTP_COOKIE": f'{COOKIE}="' + "\\" * 60_000 + '"'}
+    assert IDENTITY.user(nobody) is None
+    assert max(read) < 5000
 
 
 def test_cookie_is_found_among_others() -> None:

@@ -17,6 +17,7 @@ from channelshim.appserver.turn import Turn
 from channelshim.appyaml.config import AppConfig
 from channelshim.compat.legacy_str import LegacyStr
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.kernel.app_lock import AppLock
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.variables import Application
@@ -28,10 +29,14 @@ FAULTS: list[type[BaseException]] = [
 App = Callable[[dict[str, Any], Any], Any]
 
 
+def make_lock() -> AppLock:
+    return AppLock(threading.Lock(), "one at a time")
+
+
 class Answer:
     """What a server would see of an app's answer."""
 
-    def __init__(self, app: App, lock: threading.Lock, method: str = "GET") -> None:
+    def __init__(self, app: App, lock: AppLock, method: str = "GET") -> None:
         self.status = ""
         self.headers: dict[str, str] = {}
         with Turn(lock) as turn:
@@ -81,7 +86,7 @@ def answering(body: Any, status: str = "200 OK", *headers: tuple[str, str]) -> A
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_lock_is_free_after_each_kind_of_end(fault: type[BaseException]) -> None:
-    lock = threading.Lock()
+    lock = make_lock()
 
     def raising(environ: Any, start_response: Any) -> Any:
         raise fault
@@ -94,8 +99,7 @@ def test_lock_is_free_after_each_kind_of_end(fault: type[BaseException]) -> None
     for app in failing:
         with pytest.raises((BadResponse, BrokenAnswer, TypeError, fault)):
             Answer(app, lock)
-        assert lock.acquire(blocking=False), app
-        lock.release()
+        assert not lock.locked(), app
     answer = Answer(answering(Body([b"a", b"b"])), lock)
     assert lock.locked()
     answer.body.close()
@@ -107,7 +111,7 @@ def test_lock_is_free_after_each_kind_of_end(fault: type[BaseException]) -> None
 def test_fault_in_the_middle_is_an_exception_to_any_server(
     fault: type[BaseException],
 ) -> None:
-    lock = threading.Lock()
+    lock = make_lock()
     body = Body([b"a", fault])
     answer = Answer(answering(body), lock)
     wanted = fault if issubclass(fault, Exception) else BrokenAnswer
@@ -119,7 +123,7 @@ def test_fault_in_the_middle_is_an_exception_to_any_server(
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_lock_is_free_although_close_fails(fault: type[BaseException]) -> None:
-    lock = threading.Lock()
+    lock = make_lock()
     answer = Answer(answering(Body([b"a"], fault)), lock)
     with pytest.raises(fault if issubclass(fault, Exception) else BrokenAnswer):
         answer.body.close()
@@ -127,7 +131,7 @@ def test_lock_is_free_although_close_fails(fault: type[BaseException]) -> None:
 
 
 def test_app_is_closed_once_whatever_happens() -> None:
-    lock = threading.Lock()
+    lock = make_lock()
     for pieces in ([], [b"a"], [5], [ValueError], [b"a", ValueError]):
         body = Body(pieces)
         try:
@@ -154,23 +158,23 @@ def test_what_is_written_on_the_way_to_the_end_is_sent() -> None:
 
         return pieces()
 
-    assert b"".join(Answer(app, threading.Lock()).body) == b"abc"
+    assert b"".join(Answer(app, make_lock()).body) == b"abc"
 
 
 def test_endless_body_of_a_bodiless_answer_is_not_waited_for() -> None:
     body = Body(iter(lambda: b"x", b""))
-    assert Answer(answering(body), threading.Lock(), "HEAD").body == []
+    assert Answer(answering(body), make_lock(), "HEAD").body == []
     assert body.closed == 1
 
 
 def test_wrong_length_of_a_whole_answer_is_put_right() -> None:
     length = ("Content-Length", "1")
     for body in (["é"], "é", [b"\xc3", bytearray(b"\xa9")], iter([""])):
-        answer = Answer(answering(body, "200 OK", length), threading.Lock())
+        answer = Answer(answering(body, "200 OK", length), make_lock())
         whole = b"".join(answer.body)
         assert answer.headers["Content-Length"] == str(len(whole))
     for status in ("204 No", "304 Not Modified"):
-        answer = Answer(answering([b"x"], status, length), threading.Lock())
+        answer = Answer(answering([b"x"], status, length), make_lock())
         assert (answer.body, answer.headers) == ([], {})
 
 

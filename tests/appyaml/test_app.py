@@ -204,6 +204,14 @@ def test_unknown_words_elsewhere_stop_the_start() -> None:
     [
         ("a: [", 1, "this is not YAML"),
         ("a: \x00", None, "this is not YAML"),
+        ('a: "\\UFFFFFFFF"', None, "this is not YAML"),
+        ("a: 1\n---\nb: 2", 2, "a second document begins here"),
+        ("a: *b", 1, "*b stands before the end of its anchor"),
+        ("a: &b [*b]", 1, "*b stands before the end of its anchor"),
+        ("&a [b]: c", 1, "a key must be a single word"),
+        ("a: &a [b]\n*a : c", 2, "a key must be a single word"),
+        ("- " * 40 + "a", 1, "or 32 levels"),
+        ("a: " + "b" * (1 << 20), None, "more than 1,048,576 characters"),
         ("just text", 1, "must be a mapping of keys to values"),
         ("", 1, "must be a mapping of keys to values"),
         ("runtime: [python27]", 1, "runtime must be a single value"),
@@ -230,6 +238,35 @@ def test_error_names_the_line_and_the_key(
     assert caught.value.path == "app.yaml"
     assert caught.value.line == line
     assert part in str(caught.value)
+
+
+def test_aliases_stand_for_what_is_behind_their_anchors() -> None:
+    read = parse(
+        """
+runtime: &runtime python27
+env_variables: &variables {a: "1", &name b: *runtime}
+libraries: [{&key name: jinja2}, {*key : markupsafe}]
+"""
+    )
+    assert read.runtime == "python27"
+    assert read.env_variables == {"a": "1", "b": "python27"}
+    assert [library.name for library in read.libraries] == ["jinja2", "markupsafe"]
+
+
+def test_includes_share_one_budget() -> None:
+    # 60,000 unknown keys each.
+    names = [f"{number}.yaml" for number in range(2)]
+    text = "a: &a [" + "x," * 10_000 + "]\n"
+    text += "".join(f"b{number}: *a\n" for number in range(5))
+    with pytest.raises(ConfigurationError, match="100,000 nodes, with") as caught:
+        parse_app(f"runtime: python27\nincludes: {names}\n", read=lambda path: text)
+    assert caught.value.path == "1.yaml"
+
+
+def test_numbers_that_python_does_not_write_stay_as_they_are() -> None:
+    number = "0x" + "f" * 5000
+    read = parse(f"env_variables: {{A: {number}}}\n")
+    assert read.env_variables == {"A": number}
 
 
 def test_lists_and_variables_are_read() -> None:
@@ -328,7 +365,7 @@ def test_growing_aliases_are_refused() -> None:
         f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n"
         for n in range(20)
     )
-    with pytest.raises(ConfigurationError, match="100,000 nodes or 32 levels"):
+    with pytest.raises(ConfigurationError, match="100,000 nodes, with"):
         parse(text)
 
 

@@ -113,3 +113,17 @@ def test_what_is_known_and_kept_is_counted() -> None:
     counters = status.counters()
     assert counters["broker.client_ids"] == 1
     assert counters["broker.window_bytes"] > 1000
+
+
+def test_a_text_counts_as_the_memory_that_it_takes() -> None:
+    broker = MemoryBroker(SteppedClock(), window_seconds=60.0)
+    broker.expect("a")
+    kept = []
+    for text in ("x" * 1000, "x" * 999 + "\N{GRINNING FACE}"):
+        broker.publish("a", text)
+        broker.collect()
+        broker.settle()
+        kept.append(broker.kept_bytes - sum(kept))
+    # As UTF-8 the second one is three bytes longer.
+    assert 1000 < kept[0] < 1500
+    assert 4000 < kept[1] < 4500

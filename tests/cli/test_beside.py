@@ -7,6 +7,8 @@ import stat
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from channelshim.composition import control
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.threads import Threads
+from tests.conftest import await_condition
 from tests.lanes import timeout_factor
 from tests.servers import Server, Servers
 
@@ -178,6 +181,8 @@ def test_mail_that_cannot_be_delivered_is_one_sentence(
 def echo(facts: control.Facts, body: bytes) -> tuple[control.Facts, bytes]:
     if body == b"raise":
         raise ValueError("no")
+    if body.startswith(b"twice"):
+        body *= 2
     return {"had": sorted(facts)}, body
 
 
@@ -251,3 +256,89 @@ def test_what_is_no_question_ends_the_command_alone(tmp_path: Path) -> None:
     found.close()
     assert threads.restarts() == {}
     served.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, Threads]]:
+    threads = Threads()
+    served = control.ControlServer(tmp_path, threads, {"echo": echo})
+    served.start()
+    yield tmp_path, threads
+    served.close()
+
+
+def connected(folder: Path) -> control.Control:
+    found = control.connect(folder)
+    assert found is not None
+    return found
+
+
+def test_idle_shells_keep_no_other_command_waiting(
+    served: tuple[Path, Threads],
+) -> None:
+    folder, _ = served
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.callback(connected(folder).close)
+        asking = connected(folder)
+        stack.callback(asking.close)
+        assert asking.ask("echo", b"x")[1] == b"x"
+
+
+def test_a_command_too_many_is_told_so(
+    served: tuple[Path, Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, threads = served
+    monkeypatch.setattr(control, "COMMANDS", 2)
+    with ExitStack() as stack:
+        first, second, third = (connected(folder) for _ in range(3))
+        for each in (first, second, third):
+            stack.callback(each.close)
+        for each in (first, second):
+            each.ask("echo")
+        for body in (b"", bytes(4 << 20)):
+            with pytest.raises(ConfigurationError, match="too many commands"):
+                third.ask("echo", body)
+            third = connected(folder)
+            stack.callback(third.close)
+        first.close()
+
+        def is_served() -> bool:
+            try:
+                connected(folder).ask("echo")
+            except ConfigurationError:
+                return False
+            return True
+
+        await_condition(is_served)
+    await_condition(lambda: threads.running() == {"commands": 1})
+    assert threads.restarts() == {}
+
+
+def test_a_question_or_answer_that_is_too_long_is_one_sentence(
+    served: tuple[Path, Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "FRAME_BYTES", 1000)
+    asking = connected(served[0])
+    with pytest.raises(ConfigurationError, match=r"the answer has 1,600 bytes, and 1,"):
+        asking.ask("echo", b"twice" * 160)
+    with pytest.raises(ConfigurationError, match=r"the question has 1,001 bytes"):
+        asking.ask("echo", bytes(1001))
+    # Both leave the connection as it was.
+    assert asking.ask("echo", b"x")[1] == b"x"
+    asking.close()
+
+
+def test_a_command_without_a_thread_is_told_so(
+    served: tuple[Path, Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, threads = served
+
+    def start(name: str, loop: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "start", start)
+    asking = connected(folder)
+    with pytest.raises(ConfigurationError, match="can't start new thread: run the"):
+        asking.ask("echo")
+    asking.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -179,35 +178,6 @@ def test_an_old_command_line_serves(server: Servers, tmp_path: Path) -> None:
     assert running.url.startswith("http://127.0.0.1:")
     lines = [line for line in running.output.splitlines() if "no effect here" in line]
     assert len(lines) == 7, running.output
-
-
-def test_a_setting_that_does_nothing_yet_says_so(
-    server: Servers, tmp_path: Path
-) -> None:
-    (tmp_path / "app.yaml").write_text("runtime: python27\nhandlers:\n")
-    plain = server(tmp_path)
-    assert "admin" not in plain.output
-    typed = server(tmp_path, "--admin_port", "8001", "--admin_host=localhost")
-    (line,) = [line for line in typed.output.splitlines() if "admin" in line]
-    assert "admin_host and admin_port have no effect: there is no admin server" in line
-    variable = server(tmp_path, env={"CHANNELSHIM_ADMIN_PORT": "8001"})
-    (line,) = [line for line in variable.output.splitlines() if "ADMIN" in line]
-    assert "CHANNELSHIM_ADMIN_PORT has no effect: there is no admin server" in line
-
-
-def test_the_same_under_a_server_of_the_programs_own(tmp_path: Path) -> None:
-    lines = "import channelshim; channelshim.install(storage_path='s', admin_port=1)"
-    done = subprocess.run(
-        [sys.executable, "-c", lines],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60 * timeout_factor(),
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "admin_port has no effect: there is no admin server yet" in done.stderr
 
 
 def test_pairs_are_read_from_a_variable() -> None:

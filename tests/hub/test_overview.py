@@ -43,7 +43,17 @@ def test_pages_of_an_id_are_listed_and_can_be_ended(
     page = house.attach(Page("a", b"nonce", 1 << 40))
     other = house.attach(Page("b"))
     house.send("a", "1")
-    assert overview.pages("a") == [LivePage("websocket", page.number, 1 << 40)]
+    (shown,) = overview.pages("a")
+    assert shown == LivePage(
+        shown.key,
+        "websocket",
+        page.number,
+        1 << 40,
+        opened_at=house.clock.time(),
+        user_agent="",
+        sent_bytes=None,
+        waiting_bytes=0,
+    )
     assert overview.pages("nobody") == []
     overview.disconnect("a")
     overview.disconnect("nobody")
@@ -52,3 +62,24 @@ def test_pages_of_an_id_are_listed_and_can_be_ended(
     assert overview.pages("a") == []
     (a, _) = overview.known_ids()
     assert (a.client_id, a.is_connected) == ("a", True)
+
+
+def test_one_page_of_an_id_can_be_ended(house: House, overview: Overview) -> None:
+    first, second = house.attach(Page("a")), house.attach(Page("a"))
+    one, two = overview.pages("a")
+    assert one.key != two.key
+    overview.disconnect("a", two.key)
+    overview.disconnect("a", "nothing")
+    house.loop.run()
+    assert (first.end, second.end) == ("", "expired")
+    assert [page.key for page in overview.pages("a")] == [one.key]
+
+
+def test_one_id_is_found(house: House, overview: Overview) -> None:
+    house.attach(Page("a"))
+    house.send("a", "text")
+    found = overview.find("a")
+    assert found is not None
+    assert (found.client_id, found.kept_messages, found.kept_bytes) == ("a", 1, 4)
+    assert found == next(iter(overview.known_ids()))
+    assert overview.find("b") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,7 +15,8 @@ from channelshim.appserver.internal import internal_environ
 from channelshim.appyaml.cron import parse_cron
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.jobs import cron
-from channelshim.jobs.cron import CronScheduler, next_runs
+from channelshim.jobs.cron import CronRuns, CronScheduler, coming_runs, next_runs
+from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
 
 
@@ -160,7 +162,7 @@ def test_failed_job_is_tried_again(
     app = FlakyApp(failures)
     scheduler = NoWaiting(config, app, app.clock)
     ((run, job),) = next_runs(config, app.clock.now)
-    scheduler._repeat(job, run)
+    scheduler._repeat(0, job, run)
     assert app.minutes[: len(minutes)] == minutes
 
 
@@ -171,7 +173,7 @@ def test_job_that_is_given_up_is_told(caplog: pytest.LogCaptureFixture) -> None:
     )
     app = FlakyApp(9)
     ((run, job),) = next_runs(config, app.clock.now)
-    NoWaiting(config, app, app.clock)._repeat(job, run)
+    NoWaiting(config, app, app.clock)._repeat(0, job, run)
     assert app.minutes[:3] == [120, 300, 480]
     assert "/x is given up until its next run" in caplog.text
 
@@ -241,3 +243,36 @@ def test_job_runs_as_often_in_the_hour_that_comes_twice(
     scheduler.stop(10)
     # Never two within ten minutes: a job that is late makes the next one no earlier.
     assert all(later - one >= 600 for one, later in pairwise(at))
+
+
+def test_next_runs_of_a_job_follow_each_other() -> None:
+    runs = coming_runs(CONFIG.jobs[0], 1_425_290_405.0, 3)
+    assert [run.timestamp() for run in runs] == [
+        1_425_290_465.0,
+        1_425_290_525.0,
+        1_425_290_585.0,
+    ]
+
+
+def test_job_runs_now_and_never_beside_itself(wait_until: Callable[..., Any]) -> None:
+    begun, end = threading.Semaphore(0), threading.Event()
+
+    class SlowApp(App):
+        def dispatch(self, request: InternalRequest) -> InternalResponse:
+            begun.release()
+            end.wait(60)
+            return super().dispatch(request)
+
+    app, threads = SlowApp(503), Threads()
+    runs = CronRuns(CONFIG, app, FastClock(), Deadlines(), 0)
+    assert runs.results() == {}
+    assert runs.begin(1, threads.start)
+    assert begun.acquire(timeout=60)
+    assert not runs.begin(1, threads.start)
+    result = runs.results()[1]
+    assert (result.seconds, result.status) == (None, None)
+    end.set()
+    wait_until(lambda: runs.results()[1].seconds is not None)
+    assert runs.results()[1].status == 503
+    wait_until(lambda: runs.begin(1, threads.start))
+    wait_until(lambda: len(app.seen) == 2)

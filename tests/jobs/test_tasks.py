@@ -414,3 +414,48 @@ def test_row_that_cannot_be_read_holds_up_no_other(
     wait_until(lambda: "/good2" in bench.app.paths())
     assert caplog.text.count("cannot be read") == 1
     assert "Traceback" not in caplog.text
+
+
+def test_task_runs_at_once_when_a_person_says_so(
+    bench: Bench, wait_until: Wait
+) -> None:
+    queues = parse_queues("queue:\n- name: default\n  rate: 0\n")
+    bench.start(queues)
+    bench.add(task("/far", delay=3600), task("/other", delay=3600))
+    assert bench.runner is not None
+    assert bench.runner.run_now("default", "nfar")
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 1)
+    assert bench.app.paths() == ["/far"]
+    assert not bench.runner.run_now("default", "nfar")
+    assert not bench.runner.run_now("default", "absent")
+
+
+def test_runner_that_was_not_started_runs_single_tasks(
+    bench: Bench, wait_until: Wait
+) -> None:
+    bench.runner = TaskRunner(bench.tasks, QueueConfig(), bench.app, time)
+    bench.app.status = lambda request: 500
+    bench.add(task("/one"), task("/two"))
+    assert bench.runner.run_now("default", "none")
+    wait_until(lambda: bench.runner is not None and bench.runner.running == 0)
+    assert bench.app.paths() == ["/one"]
+    found = bench.tasks.find("default", "none")
+    assert found is not None
+    assert (found.task.retries, found.leased_until) == (1, 0.0)
+
+
+def test_paused_queue_waits_until_it_is_resumed(bench: Bench, wait_until: Wait) -> None:
+    bench.tasks.pause("default", is_paused=True)
+    queues = parse_queues("queue:\n- name: default\n- name: other\n")
+    bench.start(queues)
+    bench.add(task("/waits"), task("/runs", queue="other"))
+    wait_until(lambda: bench.app.paths() == ["/runs"])
+    assert bench.runner is not None
+    bench.tasks.pause("default", is_paused=False)
+    bench.runner.read_paused()
+    wait_until(lambda: sorted(bench.app.paths()) == ["/runs", "/waits"])
+    bench.tasks.pause("default", is_paused=True)
+    bench.runner.read_paused()
+    bench.add(task("/waits2"), task("/runs2", queue="other"))
+    wait_until(lambda: "/runs2" in bench.app.paths())
+    assert "/waits2" not in bench.app.paths()

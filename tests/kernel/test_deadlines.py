@@ -95,23 +95,47 @@ def test_steps_of_ours_and_of_the_standard_library_are_not_the_apps() -> None:
     assert not is_apps(deadlines_module.__file__)
 
 
+def test_code_that_was_made_belongs_to_who_calls_it(wait_until: WaitUntil) -> None:
+    own = os.path.join(os.path.dirname(deadlines_module.__file__), "made.py")
+    for file, is_in_app in ((own, False), ("/srv/app/main.py", True)):
+        gate = threading.Lock()
+        gate.acquire()
+        # As a named tuple's or a dataclass's: there is no file of it.
+        names: dict[str, Any] = {"made": eval("lambda gate: gate.acquire()")}
+        exec(compile("def call(gate): made(gate)", file, "exec"), names)
+        thread = threading.Thread(target=names["call"], args=(gate,))
+        thread.start()
+        number = thread.ident
+        assert number is not None
+
+        def innermost(number: int = number) -> str:
+            return sys._current_frames()[number].f_code.co_filename
+
+        wait_until(lambda innermost=innermost: innermost() == "<string>")
+        assert deadlines_module._is_in_app(number) is is_in_app
+        gate.release()
+        thread.join(PATIENCE)
+
+
 def test_wait_for_a_lock_ends_with_the_deadline() -> None:
     class Told(BaseException):
         pass
 
     deadlines = Deadlines(error=lambda: Told)
     lock = threading.Lock()
-    deadlines_module.acquire(lock)
+    deadlines_module.acquire(lock, PATIENCE)
     with deadlines.limit(0.01), pytest.raises(Told):
-        deadlines_module.acquire(lock)
+        deadlines_module.acquire(lock, PATIENCE)
     # It has been told: nothing is raised while it answers.
     with deadlines.limit(0.01):
         with pytest.raises(Told):
-            deadlines_module.acquire(lock)
+            deadlines_module.acquire(lock, PATIENCE)
         assert all(run.is_told for run in deadlines._runs)
-    lock.release()
+    # Whoever would rather not wait so long hears nothing.
     with deadlines.limit(PATIENCE):
-        deadlines_module.acquire(lock)
+        assert not deadlines_module.acquire(lock, 0.01)
+        lock.release()
+        assert deadlines_module.acquire(lock, PATIENCE)
     assert lock.locked()
 
 

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from channelshim.contracts.broker import Replay
 from channelshim.protocol import window
-from channelshim.protocol.window import Chunk, first_number, parse_after, replay
+from channelshim.protocol.window import (
+    Chunk,
+    first_number,
+    parse_after,
+    replay,
+    skipped,
+)
 
 
 def owed(
@@ -85,3 +91,13 @@ def test_after_is_a_number_of_ours_or_means_from_now(
     text: str | None, number: int | None
 ) -> None:
     assert parse_after(text) == number
+
+
+@pytest.mark.parametrize(
+    ("before", "number", "count"),
+    [(5, 5, 0), (5, 8, 3), (8, 5, 0), (0, 249_999, 249_999), (0, 250_000, 0)],
+)
+def test_skipped_messages_are_counted_unless_the_id_began_anew(
+    before: int, number: int, count: int
+) -> None:
+    assert skipped(before, number) == count

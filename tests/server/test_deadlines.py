@@ -120,8 +120,11 @@ handlers:
 
 
 @pytest.mark.parametrize(
-    ("threadsafe", "hanging", "waiting"),
-    [("false", "/hang", "/word"), ("true", "/script/hangs", "/script")],
+    ("threadsafe", "hanging", "waiting", "reported"),
+    [
+        ("false", "/hang", "/word", "GET /hang"),
+        ("true", "/script/hangs", "/script", "hangs.py"),
+    ],
 )
 def test_handler_that_waits_for_one_that_hangs_is_told(
     server: Servers,
@@ -130,6 +133,7 @@ def test_handler_that_waits_for_one_that_hangs_is_told(
     threadsafe: str,
     hanging: str,
     waiting: str,
+    reported: str,
 ) -> None:
     folder = tmp_path / "app"
     shutil.copytree(HELD, folder)
@@ -150,6 +154,8 @@ def test_handler_that_waits_for_one_that_hangs_is_told(
     assert site.ask("/file")[0] == 200
     wait_until(lambda: "has not ended for" in running.output)
     assert running.output.count("has not ended for") == 1
+    assert running.output.count(f"{reported} has run for ") == 1
+    assert "and others wait until it ends: " in running.output
     assert running.stop(signal.SIGINT) == 0
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
+from channelshim.server import executor as executor_module
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.exchange import Exchange
 from channelshim.server.serve import make_bridge
@@ -199,3 +201,45 @@ def test_an_answered_request_leaves_nothing_for_the_collector(
         wait_until(lambda: exchanges() <= before)
     finally:
         gc.enable()
+
+
+def test_requests_that_no_thread_takes_are_reported_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(executor_module, "STUCK_SECONDS", 0.05)
+    begun, may_end = threading.Event(), threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/hang":
+            begun.set()
+            assert may_end.wait(PATIENCE_SECONDS)
+        start_response("200 OK", [])
+        return [b"whole"]
+
+    async def until(condition: Callable[[], bool]) -> None:
+        async def wait() -> None:
+            while not condition():
+                await asyncio.sleep(0.001)
+
+        await asyncio.wait_for(wait(), PATIENCE_SECONDS)
+
+    async def run() -> None:
+        status = StatusRegistry()
+        bridge = make_bridge(app, 1)
+        bridge.report_to(status)
+        async with site(bridge) as port:
+            hangs = Client(port, "/hang")
+            await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+            others = [Client(port, "/other") for _ in range(3)]
+            await until(lambda: "server.workers" in status.problems())
+            sentence = status.problems()["server.workers"]
+            assert "the handler of /hang runs for the longest" in sentence
+            # Two more looks.
+            await asyncio.sleep(0.15)
+            assert caplog.text.count("no thread was free for") == 1
+            may_end.set()
+            for client in (hangs, *others):
+                assert await client.whole() == (200, b"whole")
+            assert status.problems() == {}
+
+    asyncio.run(run())

@@ -35,6 +35,14 @@ def test_long_address_is_refused(site: PlainSite) -> None:
         assert until_end(peer).startswith(b"HTTP/1.1 431 ")
 
 
+def test_too_many_headers_are_refused(site: PlainSite) -> None:
+    few = [f"X-{number}: {number}" for number in range(400)]
+    with site.raw(request("GET", "/seen", "Connection: close", *few)) as peer:
+        assert until_end(peer).startswith(b"HTTP/1.1 200 ")
+    with site.raw(request("GET", "/seen", *["a:b"] * 2000)) as peer:
+        assert until_end(peer).startswith(b"HTTP/1.1 431 ")
+
+
 def test_nonsense_is_bad(site: PlainSite) -> None:
     with site.raw(b"\x16\x03\x01\x02\x00\x01 hello\r\n\r\n") as peer:
         assert until_end(peer).startswith(b"HTTP/1.1 400 ")

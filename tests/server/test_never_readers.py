@@ -28,6 +28,12 @@ WINDOWS_BYTES = 16 << 20
 REST_BYTES = 48 << 20
 """1,000 connections, one burst for each, and what Python keeps for the next time."""
 
+BURST_IDS, BURST_TEXTS, BURST_TEXT_BYTES = 100, 60, 32_000
+"""1.9 MB to each, four times the bounds in all."""
+REPLAYS, REPLAYED_IDS = 200, 5
+BURST_REST_BYTES = 20 << 20
+"""A body with a burst, read as JSON, and its frames."""
+
 SMALL_KERNEL_BUFFERS = """
 from channelshim.kernel import sockets
 from channelshim.transports import acceptor
@@ -106,6 +112,30 @@ def test_readers_that_never_read_are_bounded_and_hold_up_nobody(
         for peer in silent:
             with pytest.raises(ConnectionError):
                 list(iter(partial(peer.recv, 65536), b""))
+
+
+def test_bursts_and_replays_keep_to_the_sum_of_the_bounds(running: Server) -> None:
+    site = PlainSite(f"http://127.0.0.1:{urlsplit(running.url).port}")
+    # In memory four times as long as on the wire, for the one character.
+    first = "\N{GRINNING FACE}"
+    texts = [f"{first}{n} ".ljust(BURST_TEXT_BYTES, "x") for n in range(BURST_TEXTS)]
+    tokens = [site.token(f"burst {number}") for number in range(BURST_IDS)]
+    with ExitStack() as stack:
+        for token in tokens:
+            stack.enter_context(open_silent(site, token))
+        site.send("nobody", *texts)
+        before = most = resident_bytes(running)
+        for number in range(BURST_IDS):
+            site.send(f"burst {number}", *texts)
+            most = max(most, resident_bytes(running))
+        # The last ones have their windows still: each is owed all of it again.
+        for token in tokens[-REPLAYED_IDS:]:
+            for _ in range(REPLAYS // REPLAYED_IDS):
+                stack.enter_context(open_silent(site, f"{token}&after=1"))
+            most = max(most, resident_bytes(running))
+    bounds = TOTAL_BYTES + WINDOWS_BYTES
+    print(f"{(most - before) >> 20} MiB more, of {bounds >> 20} that are allowed")
+    assert most - before < bounds * 1.1 + BURST_REST_BYTES
 
 
 def open_count(site: PlainSite) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 
 import pytest
@@ -11,6 +12,7 @@ from google.appengine.api import (
     datastore_types,
     namespace_manager,
 )
+from google.appengine.datastore import datastore_pb
 from google.appengine.ext import db, ndb
 from google.appengine.ext.ndb import metadata
 from google.appengine.runtime import apiproxy_errors
@@ -243,6 +245,20 @@ def test_cursors_move_on_over_list_properties():
         found, cursor, _ = query.fetch_page(2, start_cursor=cursor)
         seen += [each.key.id() for each in found]
     assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_cursor_that_lacks_a_field_is_a_bad_request():
+    fill(3)
+    lacks_an_app = datastore_pb.CompiledCursor()
+    lacks_an_app.postfix_position.key.SetInParent()
+    made_up = lacks_an_app.SerializePartialToString()
+    for more in ("start_cursor", "end_cursor"):
+        cursor = ndb.Cursor.from_bytes(made_up)
+        with pytest.raises(datastore_errors.BadRequestError, match=r"lacks .*app"):
+            Greeting.query().fetch_page(2, **{more: cursor})
+    query = OldGreeting.all().with_cursor(base64.urlsafe_b64encode(made_up))
+    with pytest.raises(datastore_errors.BadRequestError, match=r"lacks .*app"):
+        query.fetch(1)
 
 
 def test_few_candidates_are_sorted_without_an_index(monkeypatch):

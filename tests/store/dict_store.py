@@ -26,6 +26,7 @@ from channelshim.contracts.entities import (
     Group,
     Index,
     KeyTaken,
+    KindSize,
     ValuesOf,
     Write,
 )
@@ -36,6 +37,7 @@ from channelshim.contracts.store import Account, Store
 from channelshim.contracts.tasks import (
     Added,
     LeaseState,
+    ListedTask,
     NewTask,
     PullTask,
     QueueStatistics,
@@ -61,6 +63,7 @@ class Tables:
     tasks: dict[Name, Task] = field(default_factory=dict)
     leases: dict[Name, tuple[float, str]] = field(default_factory=dict)
     pull_tasks: dict[Name, PullTask] = field(default_factory=dict)
+    paused: dict[str, None] = field(default_factory=dict)
     resting: dict[Name, float] = field(default_factory=dict)
     cache: dict[tuple[str, bytes], Entry] = field(default_factory=dict)
     secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
@@ -136,6 +139,15 @@ class DictStore:
     def load_windows(self) -> bytes | None:
         return self.read().windows.get("saved")
 
+    @property
+    def is_leased(self) -> bool:
+        """See contracts.store.Store."""
+        return True
+
+    def lease(self) -> bool:
+        """See contracts.store.Store."""
+        return True
+
     def claim(self) -> None:
         pass
 
@@ -186,6 +198,9 @@ class DictSnapshot:
 
     def count(self, scan: Scan, limit: int) -> int:
         return len(list(self.rows(scan, bodies=False, limit=limit)))
+
+    def explain(self, scan: Scan) -> Sequence[str]:
+        return [f"every entity of kind {scan.kind_id}, sorted"]
 
     def close(self) -> None:
         pass
@@ -327,6 +342,19 @@ class DictEntities:
         found = {kind: members.count(id) for kind, id in tables.kinds.items()}
         return {kind: count for kind, count in found.items() if count}
 
+    def sizes(self) -> Mapping[tuple[str, str], KindSize]:
+        tables = self._store.read()
+        sizes = {}
+        for kind, count in self.summary().items():
+            of_kind = tables.entities.items()
+            lengths = [
+                len(path) + len(body)
+                for (kind_id, path), (_, body) in of_kind
+                if kind_id == tables.kinds[kind]
+            ]
+            sizes[kind] = KindSize(count, sum(lengths))
+        return sizes
+
     def clear(self) -> None:
         with self._store.write() as tables:
             tables.entities, tables.groups = {}, {}
@@ -407,15 +435,11 @@ class DictTasks:
                 and _is_free(tables, key, now, worker_id)
                 and task.queue not in excluded_queues
             ]
-            taken = []
-            for task in sorted(due, key=lambda task: task.eta)[:limit]:
-                key = (task.queue, task.name)
-                first = now if task.first_tried_at is None else task.first_tried_at
-                leased = replace(task, lease=secrets.randbits(62) + 1)
-                tables.tasks[key] = replace(leased, first_tried_at=first)
-                tables.leases[key] = (now + lease_seconds, worker_id)
-                taken.append(leased)
-            return taken
+            due.sort(key=lambda task: task.eta)
+            return [
+                _take(tables, (task.queue, task.name), now, lease_seconds, worker_id)
+                for task in due[:limit]
+            ]
 
     def renew(self, worker_id: str, until: float) -> None:
         with self._store.write() as tables:
@@ -472,6 +496,56 @@ class DictTasks:
         oldest = min((task.eta for task in found.values()), default=None)
         in_hand = sum(_leased_until(tables, key) > now for key in found)
         return QueueStatistics(len(found), oldest, in_hand)
+
+    def listed(
+        self, queue: str, after: tuple[float, str] | None, limit: int
+    ) -> Sequence[ListedTask]:
+        tables = self._store.read()
+        every = sorted(
+            (task.eta, name)
+            for (of_queue, name), task in tables.tasks.items()
+            if of_queue == queue
+        )
+        page = [place for place in every if after is None or place > after][:limit]
+        return [_listed(tables, (queue, name)) for _, name in page]
+
+    def find(self, queue: str, name: str) -> ListedTask | None:
+        tables = self._store.read()
+        key = (queue, name)
+        return _listed(tables, key) if key in tables.tasks else None
+
+    def take_named(
+        self, worker_id: str, queue: str, name: str, now: float, lease_seconds: float
+    ) -> Task | None:
+        with self._store.write() as tables:
+            key = (queue, name)
+            if key not in tables.tasks or not _is_free(tables, key, now, worker_id):
+                return None
+            return _take(tables, key, now, lease_seconds, worker_id)
+
+    def pause(self, queue: str, *, is_paused: bool) -> None:
+        with self._store.write() as tables:
+            tables.paused.pop(queue, None)
+            if is_paused:
+                tables.paused[queue] = None
+
+    def paused(self) -> Collection[str]:
+        return set(self._store.read().paused)
+
+
+def _take(
+    tables: Tables, key: Name, now: float, lease_seconds: float, worker_id: str
+) -> Task:
+    task = tables.tasks[key]
+    first = now if task.first_tried_at is None else task.first_tried_at
+    leased = replace(task, lease=secrets.randbits(62) + 1)
+    tables.tasks[key] = replace(leased, first_tried_at=first)
+    tables.leases[key] = (now + lease_seconds, worker_id)
+    return leased
+
+
+def _listed(tables: Tables, key: Name) -> ListedTask:
+    return ListedTask(tables.tasks[key], _leased_until(tables, key))
 
 
 def _leased_until(tables: Tables, key: Name) -> float:
@@ -563,6 +637,22 @@ class DictPullTasks:
         )
         eta = None if oldest is None else oldest / 1_000_000
         return QueueStatistics(len(tasks), eta, leased)
+
+    def listed(
+        self, queue: str, after: tuple[int, str] | None, limit: int
+    ) -> Sequence[PullTask]:
+        every = self._store.read().pull_tasks.values()
+        tasks = [
+            task
+            for task in every
+            if task.queue == queue
+            and (after is None or (task.eta_microseconds, task.name) > after)
+        ]
+        tasks.sort(key=lambda task: (task.eta_microseconds, task.name))
+        return tasks[:limit]
+
+    def find(self, queue: str, name: str) -> PullTask | None:
+        return self._store.read().pull_tasks.get((queue, name))
 
 
 # --- Cache ----------------------------------------------------------------------------

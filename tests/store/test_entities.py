@@ -271,3 +271,25 @@ def test_writers_that_race_lose_no_update(open_entities):
     with entities.read() as snapshot:
         assert json.loads(snapshot.get(at)[1]) == {"n": ["80"]}
     assert rows_in(entities) == 1
+
+
+def test_sizes_are_those_of_keys_and_bodies(open_entities):
+    entities = open_entities()
+    writes = [put(key("A", number), name=["x"]) for number in range(1, 4)]
+    other = put(key("B", 1, namespace="n"))
+    entities.apply([*writes, other])
+    sizes = entities.sizes()
+    assert set(sizes) == {("", "A"), ("n", "B")}
+    expected = sum(len(each.key.path) + len(each.body) for each in writes)
+    assert sizes["", "A"] == (3, expected)
+    entities.apply([Write(other.key)])
+    assert set(entities.sizes()) == {("", "A")}
+
+
+def test_scan_is_explained_in_lines(open_entities):
+    entities = open_entities()
+    entities.apply([put(key("A", 1), name=["x"])])
+    with entities.read() as snapshot:
+        lines = snapshot.explain(Scan(snapshot.kind_id("", "A")))
+    assert lines
+    assert all(isinstance(line, str) and line for line in lines)

@@ -92,3 +92,24 @@ def test_lease_outlives_the_process(open_store: Callable[[], Store]) -> None:
     again = open_store()
     assert lease(again, 159.0) == []
     assert len(lease(again, 160.0)) == 1
+
+
+def test_tasks_are_listed_by_eta_a_page_at_a_time(store: Store) -> None:
+    made = [
+        PullTask("pull", f"t{number}", 1_000_000 * (9 - number // 2), b"x")
+        for number in range(7)
+    ]
+    store.tasks.add([*made, PullTask("other", "t", 1, b"")], 90.0)
+    seen: list[PullTask] = []
+    after = None
+    while page := store.pull_tasks.listed("pull", after, 3):
+        assert len(page) <= 3
+        seen += page
+        after = seen[-1].eta_microseconds, seen[-1].name
+    assert seen == sorted(made, key=lambda task: (task.eta_microseconds, task.name))
+
+
+def test_task_is_found_by_its_name(store: Store) -> None:
+    store.tasks.add([TASK], 90.0)
+    assert store.pull_tasks.find("pull", "one") == TASK
+    assert store.pull_tasks.find("pull", "two") is None

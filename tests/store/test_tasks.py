@@ -230,3 +230,55 @@ def test_no_two_workers_take_the_same_task(open_store: OpenStore) -> None:
     for thread in threads:
         thread.join()
     assert sorted(taken) == sorted(names)
+
+
+def test_tasks_are_listed_by_eta_a_page_at_a_time(tasks: Tasks) -> None:
+    made = [
+        replace(TASK, name=f"t{number}", eta=100.0 - number // 2) for number in range(7)
+    ]
+    tasks.add([*made, replace(TASK, queue="other")], 90.0)
+    whole = sorted(made, key=lambda task: (task.eta, task.name))
+    seen: list[Task] = []
+    after = None
+    while page := tasks.listed("default", after, 3):
+        assert len(page) <= 3
+        seen += [each.task for each in page]
+        after = seen[-1].eta, seen[-1].name
+    assert seen == whole
+    assert tasks.listed("nowhere", None, 3) == []
+
+
+def test_task_is_found_with_its_lease(tasks: Tasks) -> None:
+    tasks.add([TASK], 90.0)
+    found = tasks.find("default", "one")
+    assert found is not None
+    assert (found.task, found.leased_until) == (TASK, 0.0)
+    take(tasks, 100.0)
+    (found,) = tasks.listed("default", None, 10)
+    assert found.leased_until == 160.0
+    assert tasks.find("default", "two") is None
+
+
+def test_one_task_is_taken_by_its_name_before_its_eta(tasks: Tasks) -> None:
+    tasks.add([TASK, replace(TASK, name="two")], 90.0)
+    taken = tasks.take_named(WORKER, "default", "one", 91.0, 60.0)
+    assert taken == TASK
+    assert taken.lease
+    assert tasks.take_named(WORKER, "default", "one", 91.0, 60.0) is None
+    assert tasks.take_named("another", "default", "one", 92.0, 60.0) is None
+    assert tasks.take_named(WORKER, "default", "absent", 91.0, 60.0) is None
+    assert [task.name for task in take(tasks, 100.0)] == ["two"]
+    tasks.finish(taken, 101.0)
+    assert tasks.find("default", "one") is None
+
+
+def test_paused_queues_are_remembered(open_store: OpenStore) -> None:
+    tasks = open_store().tasks
+    assert set(tasks.paused()) == set()
+    tasks.pause("default", is_paused=True)
+    tasks.pause("b\u00fc", is_paused=True)
+    tasks.pause("default", is_paused=True)
+    assert set(open_store().tasks.paused()) == {"default", "b\u00fc"}
+    tasks.pause("default", is_paused=False)
+    tasks.pause("never", is_paused=False)
+    assert set(tasks.paused()) == {"b\u00fc"}

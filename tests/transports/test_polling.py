@@ -89,6 +89,12 @@ def test_bad_token_is_refused_in_json(site: PlainSite, token: str) -> None:
     assert json.loads(body) == {"code": 401, "description": "Invalid+token."}
 
 
+@pytest.mark.parametrize("path", ["poll", "dev", "socket"])
+def test_query_that_is_too_long_is_not_read(site: PlainSite, path: str) -> None:
+    status, body = site.ask(f"/_ah/channel/{path}?token=x{'&a' * 3000}")
+    assert (status, body) == (414, b"A query has 4,096 characters at most.\n")
+
+
 def test_old_token_is_refused_in_json(site: PlainSite) -> None:
     status, body = site.ask(f"/_ah/channel/poll?token={signed('ann', -1)}")
     assert status == 401

@@ -116,6 +116,11 @@ def test_no_socket_elsewhere(site: PlainSite) -> None:
         assert until_end(peer).startswith(b"HTTP/1.1 404 ")
 
 
+def test_query_that_is_too_long_is_not_read(site: PlainSite) -> None:
+    with site.raw(site.handshake("x" + "&a" * 3000)) as peer:
+        assert until_end(peer).startswith(b"HTTP/1.1 414 ")
+
+
 @pytest.mark.parametrize("token", ["", "nonsense", "a.b", "x" * 2000])
 def test_bad_token_is_accepted_and_told(site: PlainSite, token: str) -> None:
     with connect(site.socket_url(token)) as page:

@@ -44,6 +44,10 @@ LOGIN_SECONDS: Final = 14 * 86400
 """A login cookie is good so long, as Django's sessions are: the original's was for
 ever, whoever had a copy of it."""
 
+_LONGEST_WRITTEN: Final = 4 * cookies.MAXIMUM_COOKIE_LENGTH
+"""Characters of the value as a header may write it, each quoted by four: to read what
+is longer, Python's library takes the square of its length."""
+
 _NUMBER_BYTES: Final = 12
 _RELOAD_SECONDS: Final = 5.0
 """Another process's logouts are known after this time."""
@@ -145,6 +149,8 @@ def _cookie_value(header: str) -> str:
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
         if name == limits.LOGIN_COOKIE:
+            if len(value) > _LONGEST_WRITTEN:
+                return ""
             try:
                 morsel = SimpleCookie(f"{name}={value}").get(name)
             except CookieError:

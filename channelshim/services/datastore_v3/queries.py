@@ -44,6 +44,29 @@ _MAXIMUM_COMPONENTS = 100
 check: Any = datastore_stub_util.Check
 
 
+MAXIMUM_INDEX_USES: Final = 1000
+"""Forms of queries, by index, that a process counts; an app has some dozens."""
+
+
+@dataclass(slots=True)
+class IndexUse:
+    """How often queries of one form have read an index.
+
+    Attributes:
+        namespace: of the index.
+        kind: of the index.
+        definition: of the index.
+        shape: of the first such query.
+        count: since the start.
+    """
+
+    namespace: str
+    kind: str
+    definition: IndexDefinition
+    shape: Shape
+    count: int = 0
+
+
 @dataclass(slots=True)
 class _Running:
     """A query with more to come: either our places or the SDK's list of results."""
@@ -56,8 +79,16 @@ class _Running:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """A checked query with its parts."""
+class Question:
+    """A checked query with its parts.
+
+    Attributes:
+        query: a datastore_pb.Query.
+        filters: normalized.
+        orders: normalized, without the implied ones.
+        implied_orders: with them.
+        shape: None where no index can answer it.
+    """
 
     query: Any
     filters: list[Any]
@@ -85,12 +116,13 @@ class RunningQueries:
         self._indexes = indexes
         self._writer = writer
         self._running: OrderedDict[int, _Running] = OrderedDict()
+        self._uses: dict[tuple[object, ...], IndexUse] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
     def run(self, query: Any, result: Any, transaction: Transaction | None) -> None:
         """Answer a datastore_pb.Query with its first batch."""
-        question = _ask(query)
+        question = question_of(query)
         self._indexes.check(query)
         if self._writer is not None:
             self._writer.note(query)
@@ -118,6 +150,25 @@ class RunningQueries:
         count = request.count if request.HasField("count") else None
         self._fill(running, result, count, wants_cursors=request.compile)
 
+    def uses(self) -> list[IndexUse]:
+        """Return which queries have read which index, boundedly. Any thread."""
+        return list(self._uses.values())
+
+    def _note_use(self, plan: Plan) -> None:
+        shape, index = plan.shape, plan.index
+        if index is None or shape.kind is None:
+            return
+        operators = tuple(operator for operator, _ in shape.bounds)
+        key = shape.namespace, shape.kind, index.definition, operators
+        use = self._uses.get(key)
+        if use is None:
+            if len(self._uses) >= MAXIMUM_INDEX_USES:
+                return
+            use = IndexUse(shape.namespace, shape.kind, index.definition, shape)
+            use = self._uses.setdefault(key, use)
+        # Without a lock: one that is lost now and then harms nobody.
+        use.count += 1
+
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
@@ -125,7 +176,7 @@ class RunningQueries:
 
     def _begin(
         self,
-        question: _Question,
+        question: Question,
         snapshot: Snapshot,
         transaction: Transaction | None,
     ) -> _Running | None:
@@ -143,14 +194,15 @@ class RunningQueries:
             return self._sort(question, snapshot, everything, transaction)
         plan = make_plan(snapshot, shape)
         if isinstance(plan, Plan):
+            self._note_use(plan)
             direction = question.implied_orders[0].direction
             batches = Batches.begin(query, plan, direction)
             return _Running(query.app, plan, batches, None, transaction)
-        if transaction is None and _is_index_due(snapshot, plan, query):
+        if transaction is None and is_index_due(snapshot, plan, query):
             return None
         return self._sort(question, snapshot, plan.candidates, transaction)
 
-    def _begin_after_building(self, question: _Question, query: Any) -> _Running:
+    def _begin_after_building(self, question: Question, query: Any) -> _Running:
         shape = question.shape
         assert shape is not None
         with self._entities.read() as snapshot:
@@ -174,7 +226,7 @@ class RunningQueries:
 
     def _sort(
         self,
-        question: _Question,
+        question: Question,
         snapshot: Snapshot,
         plan: Plan,
         transaction: Transaction | None,
@@ -247,17 +299,22 @@ class RunningQueries:
             yield snapshot
 
 
-def _ask(query: Any) -> _Question:
+def question_of(query: Any) -> Question:
+    """Check a datastore_pb.Query, and return it with its parts.
+
+    Raises:
+        ApplicationError: BAD_REQUEST.
+    """
     filters, orders = datastore_index.Normalize(
         query.filter, query.order, query.property_name
     )
     datastore_stub_util.CheckQuery(query, filters, orders, _MAXIMUM_COMPONENTS)
     datastore_stub_util.FillUsersInQuery(filters)
     implied = datastore_stub_util._GuessOrders(filters, orders)
-    return _Question(query, filters, orders, implied, shape_of(query, filters, implied))
+    return Question(query, filters, orders, implied, shape_of(query, filters, implied))
 
 
-def _is_index_due(snapshot: Snapshot, missing: Missing, query: Any) -> bool:
+def is_index_due(snapshot: Snapshot, missing: Missing, query: Any) -> bool:
     """Return whether sorting in memory is too slow, or cannot tell its places.
 
     The SDK's own cursors do not match their query where an order's property has

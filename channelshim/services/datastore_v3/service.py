@@ -20,6 +20,7 @@ from google.appengine.api.taskqueue import taskqueue_service_bytes_pb2 as taskqu
 from google.appengine.datastore import datastore_pb, datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 from google.appengine.runtime import apiproxy_errors
+from google.protobuf.message import EncodeError
 
 from channelshim.contracts.entities import (
     Conflict,
@@ -35,7 +36,7 @@ from channelshim.services.datastore_v3 import metadata, values, wire
 from channelshim.services.datastore_v3.ids import IdPolicy, IdSource
 from channelshim.services.datastore_v3.index_writer import IndexWriter
 from channelshim.services.datastore_v3.indexes import CompositeIndexes
-from channelshim.services.datastore_v3.queries import RunningQueries
+from channelshim.services.datastore_v3.queries import IndexUse, RunningQueries
 from channelshim.services.datastore_v3.transactions import Transaction, Transactions
 from channelshim.services.stubs import EagerStub
 from channelshim.services.transactional_tasks import TransactionalTasks
@@ -85,6 +86,21 @@ class DatastoreService(EagerStub):
         writer = IndexWriter(index_yaml) if may_write and index_yaml else None
         self._queries = RunningQueries(entities, self._indexes, writer)
 
+    def CheckRequest(self, service: str, call: str, request: Any) -> None:
+        """Refuse a request that is too long, or lacks a field.
+
+        A cursor that somebody has made up may lack one.
+        """
+        try:
+            super().CheckRequest(service, call, request)
+        except (EncodeError, AssertionError):
+            lacking: list[str] = []
+            if request.IsInitialized(lacking):
+                raise
+            text = f"the request lacks {', '.join(lacking)}"
+            code = _Error.BAD_REQUEST
+            raise apiproxy_errors.ApplicationError(code, text) from None
+
     def translate(self, error: StorageError) -> Exception:
         """Return the SDK's error for what the store said."""
         code, text = _Error.INTERNAL_ERROR, str(error)
@@ -103,6 +119,10 @@ class DatastoreService(EagerStub):
             _logger.error("%s", error)
         translated: Exception = apiproxy_errors.ApplicationError(code, text)
         return translated
+
+    def index_uses(self) -> list[IndexUse]:
+        """Return which queries have read which index since the start."""
+        return self._queries.uses()
 
     def Clear(self) -> None:
         """Delete all entities and end all transactions and queries."""

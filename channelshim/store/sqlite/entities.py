@@ -15,6 +15,7 @@ from channelshim.contracts.entities import (
     Group,
     Index,
     KeyTaken,
+    KindSize,
     ValuesOf,
     Write,
 )
@@ -160,6 +161,19 @@ class SqliteEntities:
                 "JOIN entity e ON e.kind_id = k.id GROUP BY k.id ORDER BY 1, 2"
             ).fetchall()
         return {(row[0], row[1]): row[2] for row in rows}
+
+    def sizes(self) -> Mapping[tuple[str, str], KindSize]:
+        """Return how much each (namespace, kind) takes; looks at every entity."""
+        with self._database.read() as connection:
+            # The table in its own order: by its index each row would be a search.
+            rows = connection.execute(
+                "SELECT k.namespace, k.name, s.entities, s.bytes FROM kind k JOIN "
+                "(SELECT kind_id, count(*) AS entities, "
+                "sum(length(path) + length(body)) AS bytes "
+                "FROM entity NOT INDEXED GROUP BY kind_id) s ON s.kind_id = k.id "
+                "ORDER BY 1, 2"
+            ).fetchall()
+        return {(row[0], row[1]): KindSize(row[2], row[3]) for row in rows}
 
     def clear(self) -> None:
         """Delete all entities and indexes; id counters go on, as ids may be known."""

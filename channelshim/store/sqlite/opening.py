@@ -39,6 +39,7 @@ def open_store(
     *,
     synchronous: str = "normal",
     is_cleared: bool = False,
+    may_share: bool = False,
 ) -> SqliteStore:
     """Return the leased store of a folder.
 
@@ -48,13 +49,20 @@ def open_store(
         synchronous: "normal" or "full", in any case.
         is_cleared: delete all entities and the files of blobs, having said in the log
             which; accounts, secrets and the presence journal stay.
+        may_share: open it beside a server that has the lease: their channels are
+            shared, and SQLite keeps their writes apart.
 
     Raises:
         ConfigurationError: synchronous is another word.
         StorageError: it cannot be opened, or another server holds it.
     """
-    store = SqliteStore(directory, values_of, synchronous=read_synchronous(synchronous))
-    if is_cleared:
+    store = SqliteStore(
+        directory,
+        values_of,
+        synchronous=read_synchronous(synchronous),
+        may_share=may_share,
+    )
+    if is_cleared and store.is_leased:
         _clear(store, directory / BLOBS_FOLDER)
     return store
 

@@ -125,6 +125,31 @@ class SqlitePullTasks:
         eta = None if oldest is None else oldest / _MICROSECONDS
         return QueueStatistics(count, eta, int(leased))
 
+    def listed(
+        self, queue: str, after: tuple[int, str] | None, limit: int
+    ) -> list[PullTask]:
+        """Return a page of a queue's tasks by eta, then name; leased ones too."""
+        where: str = "queue = ?"
+        values: tuple[object, ...] = (queue,)
+        if after is not None:
+            where, values = f"{where} AND (eta, name) > (?, ?)", (queue, *after)
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM pull_task WHERE {where} "
+                "ORDER BY eta, name LIMIT ?",
+                (*values, limit),
+            ).fetchall()
+        return [_task(row) for row in rows]
+
+    def find(self, queue: str, name: str) -> PullTask | None:
+        """Return one task, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                f"SELECT {_COLUMNS} FROM pull_task WHERE queue = ? AND name = ?",
+                (queue, name),
+            ).fetchone()
+        return None if row is None else _task(row)
+
 
 def _find(
     connection: sqlite3.Connection,

@@ -29,6 +29,19 @@ def rows(
     offset: int,
 ) -> Iterator[Row]:
     """Return the rows in order, read as they are asked for; see Snapshot.rows."""
+    text, values = _select(scan, bodies=bodies)
+    return connection.execute(text, [*values, limit, offset])
+
+
+def explain(connection: sqlite3.Connection, scan: Scan) -> list[str]:
+    """Return how SQLite reads a scan, a line for each step."""
+    text, values = _select(scan, bodies=True)
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {text}", [*values, -1, 0])
+    return [str(row[3]) for row in rows]
+
+
+def _select(scan: Scan, *, bodies: bool) -> tuple[str, list[object]]:
+    """Return the statement of a scan, its limit and offset left open."""
     statement = _where(scan)
     if scan.index_id is None:
         columns = f"x'', i.path, i.version, {'i.body' if bodies else _EMPTY}"
@@ -44,7 +57,7 @@ def rows(
         f"SELECT {columns} FROM {source} WHERE {' AND '.join(statement.conditions)} "
         f"ORDER BY {_order(scan)} LIMIT ? OFFSET ?"
     )
-    return connection.execute(text, [*statement.values, limit, offset])
+    return text, statement.values
 
 
 def count(connection: sqlite3.Connection, scan: Scan, limit: int) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from channelshim.contracts.entities import EntityKey, Group, Index
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.scan import Row, Scan
 from channelshim.store.sqlite.catalogue import State
 from channelshim.store.sqlite.database import REFUSALS, Database
-from channelshim.store.sqlite.scan import count, rows
+from channelshim.store.sqlite.scan import count, explain, rows
 
 
 class SqliteSnapshot:
@@ -91,6 +91,13 @@ class SqliteSnapshot:
         """Return how many rows there are, counting no further than limit; -1: all."""
         try:
             return count(self._connection, scan, limit)
+        except REFUSALS as error:
+            raise self._database.explain(error) from error
+
+    def explain(self, scan: Scan) -> Sequence[str]:
+        """Return how SQLite reads a scan, a line for each step."""
+        try:
+            return explain(self._connection, scan)
         except REFUSALS as error:
             raise self._database.explain(error) from error
 

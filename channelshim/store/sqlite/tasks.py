@@ -6,6 +6,7 @@ again (`release`), or for another one when its lease ends, so each runs at least
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from channelshim.contracts.tasks import (
     Added,
+    ListedTask,
     NewTask,
     PullTask,
     QueueStatistics,
@@ -37,6 +39,11 @@ _RAW_COLUMNS: Final = ", ".join(
     for column in _COLUMNS.split(", ")
 )
 """Text that is not UTF-8, in a damaged file, would be an error of the whole query."""
+
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
+"""What a row of a damaged file raises when it is read."""
+
+_PAUSED: Final = "paused queues"
 
 _NEVER: Final = 1e18
 
@@ -85,15 +92,7 @@ class SqliteTasks:
                 for row in rows
                 if (task := _read(connection, row, worker_id))
             ]
-            connection.executemany(
-                "UPDATE task SET leased_until = ?, leased_by = ?, lease = ?, "
-                "first_tried_at = coalesce(first_tried_at, ?) "
-                "WHERE queue = ? AND name = ?",
-                [
-                    (now + lease_seconds, worker_id, task.lease, now, *_key(task))
-                    for task in tasks
-                ],
-            )
+            _lease(connection, tasks, worker_id, now, lease_seconds)
         return tasks
 
     def renew(self, worker_id: str, until: float) -> None:
@@ -165,6 +164,94 @@ class SqliteTasks:
             ).fetchone()
         return QueueStatistics(count, oldest, int(running))
 
+    def listed(
+        self, queue: str, after: tuple[float, str] | None, limit: int
+    ) -> list[ListedTask]:
+        """Return a page of a queue's tasks by eta, then name; those in hand too."""
+        where = "queue = ?"
+        values: list[object] = [queue]
+        if after is not None:
+            where, values = f"{where} AND (eta, name) > (?, ?)", [queue, *after]
+        return self._look(f"{where} ORDER BY eta, name LIMIT ?", *values, limit)
+
+    def find(self, queue: str, name: str) -> ListedTask | None:
+        """Return one task, or None."""
+        found = self._look("queue = ? AND name = ?", queue, name)
+        return found[0] if found else None
+
+    def take_named(
+        self, worker_id: str, queue: str, name: str, now: float, lease_seconds: float
+    ) -> Task | None:
+        """Lease one task, due or not; None when it is gone or in somebody's hand."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                f"SELECT {_RAW_COLUMNS} FROM task WHERE queue = ? AND name = ? "
+                f"AND {_IS_FREE}",
+                (queue, name, now, worker_id),
+            ).fetchone()
+            task = None if row is None else _read(connection, row, worker_id)
+            if task is None:
+                return None
+            task = replace(task, lease=secrets.randbits(62) + 1)
+            _lease(connection, [task], worker_id, now, lease_seconds)
+        return task
+
+    def pause(self, queue: str, *, is_paused: bool) -> None:
+        """Note whether a queue's tasks wait until somebody resumes it."""
+        with self._database.write() as connection:
+            names = _paused(connection)
+            changed = names | {queue} if is_paused else names - {queue}
+            if changed != names:
+                connection.execute(
+                    "INSERT OR REPLACE INTO saved VALUES (?, ?)",
+                    (_PAUSED, json.dumps(sorted(changed)).encode("ascii")),
+                )
+
+    def paused(self) -> frozenset[str]:
+        """Return the names of the queues that were paused."""
+        with self._database.read() as connection:
+            return _paused(connection)
+
+    def _look(self, condition: str, *values: object) -> list[ListedTask]:
+        found = []
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_RAW_COLUMNS}, leased_until FROM task WHERE {condition}",
+                values,
+            )
+            for *row, leased_until in rows:
+                with contextlib.suppress(*_UNREADABLE):
+                    found.append(ListedTask(_task(row), float(leased_until)))
+        return found
+
+
+def _paused(connection: sqlite3.Connection) -> frozenset[str]:
+    row = connection.execute(
+        "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (_PAUSED,)
+    ).fetchone()
+    # What cannot be read, of a damaged file, pauses nothing.
+    with contextlib.suppress(*_UNREADABLE):
+        return frozenset(map(str, json.loads(row[0])))
+    return frozenset()
+
+
+def _lease(
+    connection: sqlite3.Connection,
+    tasks: Sequence[Task],
+    worker_id: str,
+    now: float,
+    lease_seconds: float,
+) -> None:
+    connection.executemany(
+        "UPDATE task SET leased_until = ?, leased_by = ?, lease = ?, "
+        "first_tried_at = coalesce(first_tried_at, ?) "
+        "WHERE queue = ? AND name = ?",
+        [
+            (now + lease_seconds, worker_id, task.lease, now, *_key(task))
+            for task in tasks
+        ],
+    )
+
 
 def _key(task: Task) -> tuple[str, str]:
     return task.queue, task.name
@@ -212,7 +299,7 @@ def _read(
     """Return the task of a row; put one aside that cannot be read."""
     try:
         return _task(row)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except _UNREADABLE as error:
         _logger.error(
             "the task %r of queue %r cannot be read (%s) and is left out until the "
             "next start; to remove it, purge the queue",
