@@ -116,6 +116,11 @@ def find_postgres() -> str | None:
     return str(found[-1].parent) if found else None
 
 
+def find_pgbouncer() -> str | None:
+    """Return the path of PgBouncer, or None; Debian has it where root looks alone."""
+    return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
 def _missing_browser() -> str | None:
     if importlib.util.find_spec("playwright") is None:
         return "playwright is not installed: pip install 'channelshim[test]'"
@@ -161,8 +166,12 @@ def _missing_redis() -> str | None:
 def _missing_postgres() -> str | None:
     if importlib.util.find_spec("psycopg") is None:
         return "the driver is not installed: pip install 'channelshim[postgres]'"
+    if importlib.util.find_spec("psycopg_pool") is None:
+        return "the driver's pool is not installed: pip install 'channelshim[postgres]'"
     if find_postgres() is None:
-        return "no PostgreSQL server programs: install the system's package"
+        return "no PostgreSQL server programs: run scripts/postgres"
+    if find_pgbouncer() is None:
+        return "no PgBouncer: run scripts/postgres"
     return None
 
 

@@ -92,12 +92,16 @@ def describe(
 
 
 def _line(address: str, method: str, target: str, status: int) -> str:
-    if not _is_plain(target):
-        target = _cleaned(target)
+    target = shown(target)
     return f'{address or "-"} "{CONTROLS.sub("?", method)} {target}" {status}'
 
 
 _remembered_line = functools.lru_cache(_MOST_LINES)(_line)
+
+
+def shown(target: str) -> str:
+    """Return a request's path and query without what must not be shown to anybody."""
+    return target if _is_plain(target) else _cleaned(target)
 
 
 def _is_plain(target: str) -> bool:

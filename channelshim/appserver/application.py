@@ -7,7 +7,7 @@ import pathlib
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -69,6 +69,7 @@ MAXIMUM_PATH_LENGTH: Final = 8192
 """Characters, as other servers have it. app.yaml's patterns are tried on a path, and
 some take the square of its length."""
 
+_FILE_METHODS: Final = frozenset({"GET", "HEAD"})
 _ONE_AT_A_TIME: Final = "app.yaml says threadsafe: false"
 
 
@@ -192,6 +193,25 @@ class AppServer:
             serve = partial(self._serve, user=user)
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
+
+    def is_for_a_file(self, environ: Mapping[str, Any]) -> bool:
+        """Return whether a request from outside needs no code of the app's.
+
+        Told by app.yaml alone, and quickly: True where its first handler has a file,
+        or the answer that there is none. What is False may be for a file all the same.
+        """
+        path = _path_text(environ)
+        if (
+            path is None
+            or path.startswith("/_ah/")
+            or environ["REQUEST_METHOD"] not in _FILE_METHODS
+        ):
+            return False
+        for handler in self._config.handlers:
+            if handler.pattern.match(path):
+                is_file = handler.kind in (STATIC_DIR, STATIC_FILES)
+                return is_file and not handler.has_fall_through
+        return False
 
     def describe_fault(self) -> str:
         """Return a sentence about a request that holds up all others, or ""."""
@@ -440,7 +460,7 @@ def _other_scheme(handler: Handler, environ: WSGIEnvironment) -> str:
     return f"{wanted}:{request_url(environ).partition(':')[2]}"
 
 
-def _path_text(environ: WSGIEnvironment) -> str | None:
+def _path_text(environ: Mapping[str, Any]) -> str | None:
     """Return the path as text, or None when it is malformed."""
     path = str(environ.get("PATH_INFO", "")) or "/"
     if not path.startswith("/") or "\0" in path:

@@ -24,6 +24,7 @@ class Keywords(TypedDict, total=False):
     log_level: Literal["debug", "info", "warning", "error", "critical"]
     automatic_restart: bool
     threads: int
+    workers: int
     request_deadline_seconds: float
     application: str | os.PathLike[str]
     cron: bool
@@ -36,6 +37,11 @@ class Keywords(TypedDict, total=False):
     require_inbound_services: bool
     allow_page_reports: bool
     storage_path: str | os.PathLike[str]
+    store: str | os.PathLike[str]
+    store_file: str | os.PathLike[str]
+    store_schema: str | os.PathLike[str]
+    store_connections: int
+    store_pooler: bool
     clear_datastore: bool
     store_synchronous: Literal["normal", "full"]
     require_indexes: bool

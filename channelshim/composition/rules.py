@@ -17,7 +17,7 @@ from channelshim.appserver.application import Exposure
 from channelshim.appserver.hosts import HostRule
 from channelshim.composition.place import private_prefixes
 from channelshim.composition.plan import Plan
-from channelshim.composition.policy import is_on_loopback
+from channelshim.composition.policy import Bound, is_on_loopback
 
 
 class Door(enum.Enum):
@@ -126,7 +126,7 @@ RULES: Final = (
 """What holds at which door."""
 
 
-def door_of(listener: socket.socket) -> Door:
+def door_of(listener: Bound) -> Door:
     """Return the door of our own server: the address that is bound decides."""
     return Door.LOCAL if is_on_loopback(listener) else Door.REMOTE
 

@@ -178,6 +178,8 @@ class Server:
         on_started: called on the loop once it listens, with the loop and what has a
             function called on it from any thread.
         on_stopping: called on the loop when the stop begins.
+        before_end: called in a thread of its own when requests have ended and before
+            the loop does; for what needs the loop to end. None for nothing.
         threads: keeps the loop and its tasks running; None for one of its own.
     """
 
@@ -189,6 +191,7 @@ class Server:
         stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
+        before_end: Callable[[], None] | None = None,
         threads: Threads | None = None,
     ) -> None:
         self._threads = threads or Threads()
@@ -201,6 +204,7 @@ class Server:
         self._stop_seconds = stop_seconds
         self._on_started = on_started
         self._on_stopping = on_stopping
+        self._before_end = before_end
         self._stop = asyncio.Event()
         self._must_stop = False
         self._bound = Bound(stop_seconds)
@@ -286,8 +290,16 @@ class Server:
             for each in listening:
                 each.close()
             await self._shut_down()
+            await self._end_others()
             dates.cancel()
             sweep.cancel()
+
+    async def _end_others(self) -> None:
+        """Call what must end while the loop runs, and wait for it."""
+        if self._before_end is not None:
+            thread = self._threads.start("before-end", self._before_end)
+            while thread.is_alive():
+                await asyncio.sleep(0.01)
 
     async def _keep_dates(self) -> None:
         """Renew the Date header."""
