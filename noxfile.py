@@ -36,6 +36,7 @@ SLOW_LANES = (
     "library",
     "slow",
     "explore",
+    "failures",
     "bench",
 )
 

@@ -5,8 +5,8 @@ test is skipped with the reason, and the end of the run says so once more. A lan
 is named in CHANNELSHIM_REQUIRE (with commas) fails instead, so that a run which is
 meant to cover everything cannot go quietly blind.
 
-`library`, `slow`, `explore` and `bench` need nothing but time: they run when
-CHANNELSHIM_REQUIRE or `-m` names them.
+`library`, `slow`, `explore`, `failures` and `bench` need nothing but time: they run
+when CHANNELSHIM_REQUIRE or `-m` names them.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _missing_python27() -> str | None:
 
 
 def _missing_redis() -> str | None:
-    if importlib.util.find_spec("redis") is None:
+    if not all(map(importlib.util.find_spec, ("redis", "hiredis"))):
         return "the driver is not installed: pip install 'channelshim[redis]'"
     if shutil.which("redis-server") is None:
         return "no redis-server on the PATH: install the system's package"
@@ -134,6 +134,7 @@ LANES: dict[str, Callable[[], str | None]] = {
     "library": _only_when_asked,
     "slow": _only_when_asked,
     "explore": _only_when_asked,
+    "failures": _only_when_asked,
     "bench": _only_when_asked,
 }
 """Each lane with a function that says what is missing, None when nothing is."""

@@ -65,6 +65,10 @@ if TYPE_CHECKING:
 _logger: Final = logging.getLogger("channelshim.appserver")
 
 _FILE_METHODS: Final = frozenset({"GET", "HEAD"})
+MAXIMUM_PATH_LENGTH: Final = 8192
+"""Characters, as other servers have it. app.yaml's patterns are tried on a path, and
+some take the square of its length."""
+
 _ONE_AT_A_TIME: Final = "app.yaml says threadsafe: false"
 
 
@@ -149,6 +153,10 @@ class AppServer:
     def _serve_visitor(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
+        if len(str(environ.get("PATH_INFO", ""))) > MAXIMUM_PATH_LENGTH:
+            # Before anything looks at it more closely.
+            sentence = f"A path has {MAXIMUM_PATH_LENGTH:,} characters at most.\n"
+            return answer(start_response, HTTPStatus.REQUEST_URI_TOO_LONG, sentence)
         environ = guard.clean(environ)
         if self._exposure.server_name:
             environ["SERVER_NAME"] = self._exposure.server_name

@@ -9,6 +9,7 @@ from channelshim.composition.app_parts import (
     Sites,
     values_of,
 )
+from channelshim.composition.brokers import open_memcache
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.plan import Plan
 from channelshim.composition.status import StatusRegistry
@@ -64,6 +65,7 @@ class AppInstance(AppParts):
             pipe.messages,
             _FrontExecutions(self.clock, pipe),
             lambda: pipe.note("tasks"),
+            open_memcache(plan),
         )
 
 

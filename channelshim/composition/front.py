@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from functools import partial
+from typing import Final
 
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
@@ -16,6 +19,11 @@ from channelshim.hub.passes import CallSoon
 from channelshim.hub.reports import PresenceReports
 from channelshim.transports.polling import Poller
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS
+
+_logger: Final = logging.getLogger("channelshim.composition")
+
+LEAD_SECONDS: Final = 2.0
+"""How often a server that shares a store looks whether it is to run the tasks."""
 
 
 class Front:
@@ -42,9 +50,12 @@ class Front:
         settings = instance.plan.settings
         self._instance = instance
         self._is_finished = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leading: asyncio.TimerHandle | None = None
         self._reports = PresenceReports(
             instance.sites,
-            PresenceJournal(instance.store.journal),
+            # A broker that is shared keeps itself who is connected.
+            None if instance.is_shared else PresenceJournal(instance.store.journal),
             instance.broker.told,
             is_posting=posts_presence(settings, instance.plan.app.config),
             threads=instance.threads,
@@ -81,14 +92,21 @@ class Front:
                 would each keep half of the messages from the other.
         """
         self._instance.store.claim()
+        self._loop = loop
         self.hub.start(loop, call_soon)
 
     def start_jobs(self, *, tells_instances: bool = True) -> None:
         """Run tasks and cron jobs from now on, and tell the app of its start.
 
+        Where another server has the lease of the same store, it does; this one takes
+        its place when it has gone.
+
         Args:
             tells_instances: see Jobs.start.
         """
+        if not self._instance.store.is_leased:
+            self._await_lease(tells_instances=tells_instances)
+            return
         settings = self._instance.plan.settings
         self._instance.jobs.start(
             self._instance.sites,
@@ -98,6 +116,16 @@ class Front:
             modules=[each.config for each in self._instance.plan.modules],
             tells_instances=tells_instances,
         )
+
+    def _await_lease(self, *, tells_instances: bool) -> None:
+        if self._loop is None:
+            return
+        if self._instance.lead():
+            _logger.info("the server that ran tasks has gone: this one does now")
+            self.start_jobs(tells_instances=tells_instances)
+        else:
+            again = partial(self._await_lease, tells_instances=tells_instances)
+            self._leading = self._loop.call_later(LEAD_SECONDS, again)
 
     def start_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start delivering, and the jobs; see `start`."""
@@ -110,6 +138,9 @@ class Front:
         No further task or cron job begins.
         """
         self.hub.stop()
+        self._loop = None
+        if self._leading is not None:
+            self._leading.cancel()
         self._instance.jobs.begin_stop()
 
     def close(self, seconds: float = INTERRUPT_SECONDS) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from channelshim.broker.memory import MemoryBroker
 from channelshim.composition.app_parts import (
     COOKIES,
     TOKENS,
     AppParts,
     Sites,
     values_of,
+)
+from channelshim.composition.brokers import (
+    InstanceBroker,
+    is_shared,
+    open_broker,
+    open_memcache,
 )
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.control import ControlServer, Facts
@@ -45,12 +50,14 @@ class Instance(AppParts):
         store: open; this process holds its lease.
         tokens: signs channel tokens.
         cookies: signs login cookies.
+        is_shared: whether other servers have the same channels.
         broker: messages of every client id.
         backing: what the services are made from.
         sites: the applications, for the platform's own requests.
         jobs: tasks, cron and the instance's life; not started.
 
     Raises:
+        ConfigurationError: the broker's server cannot serve.
         StorageError: another server holds the store, or it cannot be used.
     """
 
@@ -62,11 +69,13 @@ class Instance(AppParts):
         self.status: StatusRegistry = StatusRegistry()
         self.threads: Threads = Threads()
         self.deadlines: Deadlines = Deadlines(self.threads, deadline_error)
+        self.is_shared: bool = is_shared(settings)
         self.store: Store = open_store(
             plan.store_directory,
             values_of,
             synchronous=settings.store_synchronous,
             is_cleared=plan.clears_store,
+            may_share=self.is_shared,
         )
         try:
             # An app's own: others may have been given the same secrets.
@@ -76,17 +85,12 @@ class Instance(AppParts):
         except BaseException:
             self.store.close()
             raise
-        self.broker: MemoryBroker = MemoryBroker(
-            self.clock,
-            windows=self.store,
-            journal=self.store.journal,
-            window_seconds=settings.ping_interval_seconds
-            + settings.ping_timeout_seconds
-            + settings.grace_seconds,
-            window_messages=settings.window_messages,
-            window_bytes=settings.window_bytes,
-            window_total_bytes=settings.window_total_bytes,
-        )
+        try:
+            self.broker: InstanceBroker = open_broker(plan, self.clock, self.store)
+            self._memcache = open_memcache(plan)
+        except BaseException:
+            self.store.close()
+            raise
         self.sites: Sites = Sites(self.broker.when_safe)
         executions = Executions(self.clock)
         self.jobs: Jobs = Jobs(
@@ -109,18 +113,35 @@ class Instance(AppParts):
             self.broker,
             executions,
             self.jobs.wake,
+            self._memcache,
         )
+        if self._memcache is not None:
+            self.status.check("memcache", self._memcache.describe_trouble)
         self._control = ControlServer(
             plan.store_directory,
             self.threads,
             {"call": _answer_call, "request": self._answer_request},
         )
+        if self.store.is_leased:
+            self._control.start()
+
+    def lead(self) -> bool:
+        """Do what one server alone does for a store, if no other does it.
+
+        Raises:
+            StoreInUse: as Store.claim.
+        """
+        if not self.store.lease():
+            return False
         self._control.start()
+        return True
 
     def close(self) -> None:
         """Save the windows and give the store back; `Front.close` calls it."""
         self._control.close()
         self.broker.stop()
+        if self._memcache is not None:
+            self._memcache.close()
         self.store.close()
 
     def _answer_request(self, facts: Facts, body: bytes) -> tuple[Facts, bytes]:

@@ -89,7 +89,9 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
                 "signing_secrets and signing_secrets_file are both set: unset one"
             )
         name = f"signing_secrets_file {settings.signing_secrets_file}"
-        texts = _lines(settings.signing_secrets_file)
+        texts = _lines(
+            settings.signing_secrets_file, "signing_secrets_file", "one secret a line"
+        )
     if any(len(text) < SHORTEST_SECRET for text in texts):
         raise ConfigurationError(
             f"{name}: each secret must have at least {SHORTEST_SECRET} characters"
@@ -97,17 +99,13 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
     return [text.encode("utf-8") for text in texts]
 
 
-def _lines(path: str) -> tuple[str, ...]:
+def _lines(path: str, setting: str, contents: str) -> tuple[str, ...]:
     """Return the lines of a file that are not empty; there must be one."""
     try:
         text = Path(path).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"signing_secrets_file {path} cannot be read: {error}"
-        ) from None
+        raise ConfigurationError(f"{setting} {path} cannot be read: {error}") from None
     lines = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not lines:
-        raise ConfigurationError(
-            f"signing_secrets_file {path} is empty: write one secret a line"
-        )
+        raise ConfigurationError(f"{setting} {path} is empty: write {contents}")
     return lines

@@ -39,8 +39,9 @@ def _setting(
     low: float = -math.inf,
     high: float = math.inf,
     is_secret: bool = False,
+    is_url: bool = False,
 ) -> Any:
-    """Return a field of Settings; see Setting. A secret is left out of the repr."""
+    """Return a field of Settings; see Setting. What is secret is not in the repr."""
     facts = {
         "help": sentence,
         "group": group,
@@ -48,12 +49,15 @@ def _setting(
         "low": low,
         "high": high,
         "is_secret": is_secret,
+        "is_url": is_url,
     }
     if default is dict:
         return dataclasses.field(
             default_factory=lambda: MappingProxyType({}), metadata=facts
         )
-    return dataclasses.field(default=default, metadata=facts, repr=not is_secret)
+    return dataclasses.field(
+        default=default, metadata=facts, repr=not (is_secret or is_url)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +202,18 @@ class Settings:
         "Let ndb keep entities in memcache, as on App Engine; slower here.",
         _STORE,
     )
+    memcache: str = _setting(
+        "",
+        "URL of a Redis for memcache, which several servers then share; empty keeps "
+        "it in the store.",
+        _STORE,
+        is_url=True,
+    )
+    memcache_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _STORE,
+    )
     # --- Who may do what ---
     allow_dev_login: bool = _setting(
         False,
@@ -234,6 +250,18 @@ class Settings:
         _ACCESS,
     )
     # --- Channels ---
+    broker: str = _setting(
+        "",
+        "URL of a Redis that several servers share channels through, such as "
+        "redis://localhost:6379/0; empty keeps channels in this process.",
+        _CHANNELS,
+        is_url=True,
+    )
+    broker_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _CHANNELS,
+    )
     grace_seconds: float = _setting(
         limits.GRACE_SECONDS,
         "How long a client may be gone before it counts as disconnected.",
@@ -326,6 +354,7 @@ class Setting:
         high: the largest.
         is_secret: whether it may not stand on a command line, which every user of the
             machine can read.
+        is_url: whether that holds for the password in it, if it has one.
     """
 
     name: str
@@ -338,6 +367,7 @@ class Setting:
     low: float
     high: float
     is_secret: bool
+    is_url: bool
 
     @property
     def is_switch(self) -> bool:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -168,8 +168,7 @@ class _File(webapp2.RequestHandler):  # type: ignore[misc]
 
 @cache
 def _script(name: str) -> str:
-    folder = resources.files("channelshim.console") / "static"
-    return (folder / name).read_text("utf-8")
+    return (Path(__file__).parent / "static" / name).read_text("utf-8")
 
 
 class _NotFound(PageHandler):

@@ -131,8 +131,8 @@ def test_start_and_end_of_a_quiet_server_are_few_lines(
     running = server(SLOW)
     running.process.terminate()
     assert running.process.wait(timeout=60 * timeout_factor()) == 0
-    # Where it is, how to end it, and where its data is.
-    assert len(running.output.splitlines()) == 3
+    # Where it is, and its console, how to end it, and where its data is.
+    assert len(running.output.splitlines()) == 4
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])

@@ -40,6 +40,7 @@ def open_store(
     synchronous: str = "normal",
     is_cleared: bool = False,
     takes_lease: bool = True,
+    may_share: bool = False,
 ) -> SqliteStore:
     """Return the store of a folder, leased.
 
@@ -50,6 +51,8 @@ def open_store(
         is_cleared: delete all entities and the files of blobs, having said in the log
             which; accounts, secrets and the presence journal stay.
         takes_lease: False in an app process, whose front has it.
+        may_share: open it beside a server that has the lease: their channels are
+            shared, and SQLite keeps their writes apart.
 
     Raises:
         ConfigurationError: synchronous is another word.
@@ -60,8 +63,9 @@ def open_store(
         values_of,
         synchronous=read_synchronous(synchronous),
         takes_lease=takes_lease,
+        may_share=may_share,
     )
-    if is_cleared:
+    if is_cleared and store.is_leased:
         _clear(store, directory / BLOBS_FOLDER)
     return store
 
