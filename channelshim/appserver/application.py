@@ -6,6 +6,7 @@ import logging
 import pathlib
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -64,11 +65,11 @@ if TYPE_CHECKING:
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
-_FILE_METHODS: Final = frozenset({"GET", "HEAD"})
 MAXIMUM_PATH_LENGTH: Final = 8192
 """Characters, as other servers have it. app.yaml's patterns are tried on a path, and
 some take the square of its length."""
 
+_FILE_METHODS: Final = frozenset({"GET", "HEAD"})
 _ONE_AT_A_TIME: Final = "app.yaml says threadsafe: false"
 
 
@@ -84,6 +85,8 @@ class Exposure:
             for everybody; otherwise guard.why_no_dev_login decides.
         enforces_secure: whether `secure:` redirects; off, as in the old server, since
             a server on loopback speaks http alone.
+        has_http: whether http reaches the app too, so that `secure: never` has where
+            to redirect to.
         show_tracebacks: whether a 500 shows the app's traceback, to requests from
             this machine only.
         server_name: for SERVER_NAME, as the old server told the app its `--host`; ""
@@ -96,6 +99,7 @@ class Exposure:
     trusted_proxies: tuple[Network, ...] = ()
     allows_dev_login: bool = False
     enforces_secure: bool = False
+    has_http: bool = True
     show_tracebacks: bool = False
     server_name: str = ""
     private: tuple[str, ...] = ()
@@ -234,11 +238,16 @@ class AppServer:
         try:
             environ = internal_environ(request, self._exposure.host)
             serve = partial(guarded, self._serve_platform, fail=self._fail)
+            begun = time.monotonic()
             response = collect(serve, environ)
+            seconds = time.monotonic() - begun
             path, mark, query = request.path.partition("?")
             target = f"{quote(path)}{mark}{query}"
             address = environ["REMOTE_ADDR"]
-            self._access_log.note(address, request.method, target, response.status)
+            size = len(response.body)
+            self._access_log.note(
+                address, request.method, target, response.status, size, seconds
+            )
             return response
         except BaseException:
             # In the middle of its answer; all before is an error page.
@@ -308,7 +317,7 @@ class AppServer:
         """Answer instead of the handler when `secure:` or `login:` says so."""
         if self._exposure.enforces_secure and not guard.is_internal(environ):
             location = _other_scheme(handler, environ)
-            if location:
+            if location.startswith("https:") or (location and self._exposure.has_http):
                 status = HTTPStatus(handler.redirect_status)
                 return answer(start_response, status, "", [("Location", location)])
         if handler.login == "optional" or guard.is_internal(environ):

@@ -27,7 +27,7 @@ _LEVEL_COLOURS: Final = {
 _STATUS_COLOURS: Final = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
 
 _HEAD: Final = re.compile(r"\A(\w+)( +[^\]]*\])")
-_STATUS: Final = re.compile(r"(?<=\" )([2345])\d\d\Z")
+_STATUS: Final = re.compile(r"(?<=\" )([2345])\d\d(?=( [\d-]+ [\d.]+ms)?\Z)")
 _ADDRESS: Final = re.compile(r"https?://\S+")
 
 

@@ -13,6 +13,7 @@ from channelshim.composition.brokers import open_memcache
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.plan import Plan
 from channelshim.composition.status import StatusRegistry
+from channelshim.composition.stores import open_store
 from channelshim.contracts.identity import Login
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
@@ -22,7 +23,6 @@ from channelshim.server.pipe_app import AppPipe
 from channelshim.services.deadline import deadline_error
 from channelshim.services.executions import Executions
 from channelshim.services.registry import Backing
-from channelshim.store.sqlite.opening import open_store
 
 
 class AppInstance(AppParts):
@@ -35,6 +35,7 @@ class AppInstance(AppParts):
         threads: keeps the threads running.
 
     Raises:
+        ConfigurationError: memcache's URL is not right, or its server cannot serve.
         StorageError: the store cannot be used.
     """
 
@@ -48,25 +49,31 @@ class AppInstance(AppParts):
         self.status = StatusRegistry()
         self.threads = threads
         self.deadlines = Deadlines(threads, deadline_error)
-        self.store = open_store(
-            plan.store_directory,
-            values_of,
-            synchronous=plan.settings.store_synchronous,
-            takes_lease=False,
-        )
+        self.store = open_store(plan.store, values_of, takes_lease=False)
         own = plan.application.application_id
         self.tokens = TokenSigner(self.secrets(TOKENS), own)
         self.cookies = CookieSigner(self.secrets(COOKIES), own)
         # An answer is not sent before its messages are, and the front waits for them.
         self.sites = Sites(lambda done: done())
+        try:
+            self._memcache = open_memcache(plan)
+        except BaseException:
+            self.store.close()
+            raise
         self.backing = Backing(
             self.store,
             self.tokens,
             pipe.messages,
             _FrontExecutions(self.clock, pipe),
             lambda: pipe.note("tasks"),
-            open_memcache(plan),
+            self._memcache,
         )
+
+    def close(self) -> None:
+        """Give the store and memcache back."""
+        if self._memcache is not None:
+            self._memcache.close()
+        super().close()
 
 
 class _FrontExecutions(Executions):

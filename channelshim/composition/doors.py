@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from channelshim.appserver import loading
 from channelshim.appserver.error_pages import broken_app
 from channelshim.appserver.scripts import Scripts, make_importable
+from channelshim.composition.certificates import tls_context
 from channelshim.composition.embedding import Gateway, exposure_of
 from channelshim.composition.installation import Installation, current
 from channelshim.composition.place import store_directory
@@ -28,6 +30,7 @@ from channelshim.composition.reading import (
 )
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import Settings
+from channelshim.composition.stores import StoreChoice, choose_store, open_store
 from channelshim.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -106,6 +109,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         wsgi_app = target.wsgi_app if isinstance(target, Gateway) else target
         installation = install(None, arguments)
     settings = installation.plan.settings
+    tls = tls_context(settings)
     listener = bind(settings.host, settings.port)
     try:
         refuse_open_login(settings, listener)
@@ -121,9 +125,9 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
             settings, installation.login, None, is_reload=False
         )
         if settings.workers > 1:
-            _serve_in_processes(installation, listener, console, wsgi_app)
+            _serve_in_processes(installation, listener, console, wsgi_app, tls)
         else:
-            _serve(installation, listener, console, wsgi_app, wrapper)
+            _serve(installation, listener, console, wsgi_app, wrapper, tls)
     finally:
         listener.close()
         if console is not None:
@@ -138,6 +142,7 @@ def _serve_in_processes(
     listener: socket.socket,
     console: socket.socket | None,
     wsgi_app: WSGIApplication | None,
+    tls: ssl.SSLContext | None,
 ) -> None:
     """Serve the app in a folder with app processes.
 
@@ -163,6 +168,7 @@ def _serve_in_processes(
         say,
         workforce=workforce,
         console=console,
+        tls=tls,
     ).run()
 
 
@@ -172,6 +178,7 @@ def _serve(
     console: socket.socket | None,
     wsgi_app: WSGIApplication | None,
     wrapper: Gateway | None,
+    tls: ssl.SSLContext | None,
 ) -> None:
     """Load the app, or take the one that is there, and serve it."""
     from channelshim.composition import addresses, serving
@@ -189,7 +196,9 @@ def _serve(
         loading.settle(scripts, config, wrapper)
     program = None if wsgi_app is None else dialect.program(wsgi_app)
     app_server = instance.serve(exposure, program, scripts=scripts)
-    serving.Serving(instance, app_server, [listener], say, console=console).run()
+    serving.Serving(
+        instance, app_server, [listener], say, console=console, tls=tls
+    ).run()
 
 
 def serve_named(
@@ -234,6 +243,8 @@ def serve_named(
     time.tzset()
     is_watched = command is not None and settings.automatic_restart
     before = file_times(_folder_of(paths[0])) if is_watched else None
+    # Its files may be named relative to this folder, which the app's replaces.
+    tls = tls_context(settings)
     # The port first: a taken one should not cost an import of the app.
     listener = handover.listener if handover else bind(settings.host, settings.port)
     refuse_open_login(settings, listener)
@@ -295,6 +306,7 @@ def serve_named(
         catch_ups=handover.catch_ups if handover else 0,
         workforce=workforce,
         console=console,
+        tls=tls,
     ).run()
 
 
@@ -326,30 +338,30 @@ def _folder_of(path: Path) -> Path:
     return path.parent if path.name.endswith(ENDINGS) and not path.is_dir() else path
 
 
-def rotate_secrets(directory: Path, settings: Settings) -> Path:
+def rotate_secrets(directory: Path, settings: Settings) -> StoreChoice:
     """Sign with new secrets from the next start on; the old ones still verify.
 
     Returns:
-        the store's folder.
+        which store it was.
 
     Raises:
         ConfigurationError: there is no app.yaml, or it is broken.
         StorageError: the store is in use.
     """
     from channelshim.composition.app_parts import COOKIES, TOKENS
-    from channelshim.store.sqlite.opening import open_store
 
     config = read_app(directory)
     application_id = application_id_of(directory, config, settings.application)
     folder = store_directory(application_id, settings.storage_path)
-    store = open_store(folder, synchronous=settings.store_synchronous)
+    choice = choose_store(settings, application_id, folder, config)
+    store = open_store(choice)
     try:
         for purpose in (TOKENS, COOKIES):
             store.secrets.get(purpose)
             store.secrets.rotate(purpose)
     finally:
         store.close()
-    return folder
+    return choice
 
 
 def say(line: str) -> None:

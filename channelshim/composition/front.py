@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from functools import partial
 from typing import Final
 
 from channelshim.composition.instance import Instance
@@ -49,9 +48,9 @@ class Front:
     ) -> None:
         settings = instance.plan.settings
         self._instance = instance
-        self._is_finished = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leading: asyncio.TimerHandle | None = None
+        self._is_finished = False
         self._reports = PresenceReports(
             instance.sites,
             # A broker that is shared keeps itself who is connected.
@@ -105,7 +104,7 @@ class Front:
             tells_instances: see Jobs.start.
         """
         if not self._instance.store.is_leased:
-            self._await_lease(tells_instances=tells_instances)
+            self._await_lease(tells_instances)
             return
         settings = self._instance.plan.settings
         self._instance.jobs.start(
@@ -117,15 +116,16 @@ class Front:
             tells_instances=tells_instances,
         )
 
-    def _await_lease(self, *, tells_instances: bool) -> None:
+    def _await_lease(self, tells_instances: bool) -> None:
         if self._loop is None:
             return
         if self._instance.lead():
             _logger.info("the server that ran tasks has gone: this one does now")
             self.start_jobs(tells_instances=tells_instances)
         else:
-            again = partial(self._await_lease, tells_instances=tells_instances)
-            self._leading = self._loop.call_later(LEAD_SECONDS, again)
+            self._leading = self._loop.call_later(
+                LEAD_SECONDS, self._await_lease, tells_instances
+            )
 
     def start_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start delivering, and the jobs; see `start`."""

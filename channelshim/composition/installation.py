@@ -102,6 +102,7 @@ class Installation:
             auto_id_policy=settings.auto_id_policy,
             writes_indexes=lambda: self.is_served and settings.write_index_yaml,
             modules=lambda: self._modules,
+            is_store_shared=plan.store.is_shared,
         )
         self._proxy = api_proxy.install(
             registry.factories(needs), ndb_memcache=settings.ndb_memcache, owner=self

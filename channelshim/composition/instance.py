@@ -19,6 +19,7 @@ from channelshim.composition.clock import SystemClock
 from channelshim.composition.control import ControlServer, Facts
 from channelshim.composition.plan import Plan
 from channelshim.composition.status import StatusRegistry
+from channelshim.composition.stores import open_store
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.contracts.identity import Login
 from channelshim.contracts.store import Store
@@ -30,7 +31,6 @@ from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.deadline import deadline_error
 from channelshim.services.executions import Executions
 from channelshim.services.registry import Backing
-from channelshim.store.sqlite.opening import open_store
 
 
 class Instance(AppParts):
@@ -47,7 +47,7 @@ class Instance(AppParts):
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
         deadlines: has the app's code hear when its time is over.
-        store: open; this process holds its lease.
+        store: open; that of SQLite is this process's alone.
         tokens: signs channel tokens.
         cookies: signs login cookies.
         is_shared: whether other servers have the same channels.
@@ -71,9 +71,8 @@ class Instance(AppParts):
         self.deadlines: Deadlines = Deadlines(self.threads, deadline_error)
         self.is_shared: bool = is_shared(settings)
         self.store: Store = open_store(
-            plan.store_directory,
+            plan.store,
             values_of,
-            synchronous=settings.store_synchronous,
             is_cleared=plan.clears_store,
             may_share=self.is_shared,
         )
@@ -102,6 +101,7 @@ class Instance(AppParts):
             self.threads,
             self.deadlines,
             settings.task_deadline_seconds,
+            self.store.cron,
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)

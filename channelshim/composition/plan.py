@@ -20,6 +20,7 @@ from channelshim.composition.policy import signing_secrets
 from channelshim.composition.reading import App, application_id_of
 from channelshim.composition.reloading import Handover
 from channelshim.composition.settings import Settings
+from channelshim.composition.stores import StoreChoice, choose_store
 from channelshim.runtime.variables import Application
 
 _logger: Final = logging.getLogger("channelshim.composition")
@@ -52,6 +53,7 @@ class Plan:
         is_python27: whether its files are Python 2.7 source.
         application: what is the same for each of its requests.
         store_directory: of its data, absolute.
+        store: which one it has.
         clears_store: whether its entities are deleted when the store is opened.
         proxies: whose forwarded headers count.
         secrets: what signs, oldest first; empty for the store's own.
@@ -63,6 +65,7 @@ class Plan:
     is_python27: bool
     application: Application
     store_directory: Path
+    store: StoreChoice
     clears_store: bool
     proxies: tuple[Network, ...]
     secrets: Sequence[bytes]
@@ -119,6 +122,7 @@ def make_plan(
             application_id, config, settings, minor_version, instance
         ),
         store_directory=folder,
+        store=choose_store(settings, application_id, folder, config),
         clears_store=settings.clear_datastore and handover is None,
         proxies=parse_networks(settings.trusted_proxies),
         secrets=signing_secrets(settings),

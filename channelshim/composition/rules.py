@@ -149,6 +149,7 @@ def exposure_of(
         trusted_proxies=plan.proxies,
         allows_dev_login=settings.allow_dev_login,
         enforces_secure=settings.enforce_secure,
+        has_http=door is Door.EMBEDDED or not settings.ssl_certificate_path,
         show_tracebacks=door is Door.LOCAL,
         server_name=server_name,
         private=private_prefixes(plan.store_directory, plan.app.directory),

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -75,6 +76,7 @@ class Serving:
         workforce: the app processes, of which one has loaded the app; None where this
             process runs it.
         console: where the console listens; None for no console.
+        tls: what all listeners speak https with; None for http.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Serving:
         catch_ups: int = 0,
         workforce: FrontProcesses | None = None,
         console: socket.socket | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -100,6 +103,8 @@ class Serving:
         self._command = command
         self._is_app_broken = is_app_broken
         self._addresses = [address_of(plan, each) for each in listeners]
+        self._tls = tls
+        self._scheme = "http" if tls is None else "https"
         self._names = names
         self._is_reload = is_reload
         self._catch_ups = catch_ups
@@ -142,7 +147,7 @@ class Serving:
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)
         application = Application(bridge, routes)
-        served = [Listener(each, application, acceptor) for each in listeners]
+        served = [Listener(each, application, acceptor, tls) for each in listeners]
         if console is not None:
             served.append(self._console_listener(instance, console, table))
         self._server = Server(
@@ -177,12 +182,13 @@ class Serving:
             instance,
             self._front,
             listener,
-            [f"http://{address}" for address in self._addresses],
+            [f"{self._scheme}://{address}" for address in self._addresses],
             tails,
             is_app_broken=self._is_app_broken,
         )
         bridge = make_bridge(console, CONSOLE_THREADS, instance.threads)
-        return Listener(listener, Application(bridge, tails.routes), tails.acceptor)
+        application = Application(bridge, tails.routes)
+        return Listener(listener, application, tails.acceptor, self._tls)
 
     def run(self) -> float:
         """Serve until Ctrl-C, SIGTERM or a change, then give everything back.
@@ -257,7 +263,8 @@ class Serving:
         return True
 
     def _started(self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
-        self._sender.open()
+        if self._scheme == "http":
+            self._sender.open()
         self._loop = loop
         self._front.start(loop, call_soon)
         if self._workforce is not None:
@@ -265,18 +272,18 @@ class Serving:
         if not self._is_app_broken:
             self._front.start_jobs(tells_instances=self._workforce is None)
         name = self._plan.app.directory.resolve().name
-        address = f"http://{self._addresses[0]}/"
+        address = f"{self._scheme}://{self._addresses[0]}/"
         if self._is_app_broken:
             self._say(f"{name} does not start; {address} shows why.")
             return
         self._say(f"{name} is running at {address}")
         for module, other in zip(self._names, self._addresses[1:], strict=False):
-            self._say(f"{module} is running at http://{other}/")
+            self._say(f"{module} is running at {self._scheme}://{other}/")
         if not self._is_reload:
             if self._console_url:
                 self._say(f"Its console is at {self._console_url}")
             self._say("Press Ctrl-C to stop.")
-            self._say(f"Its data is in {self._plan.store_directory}")
+            self._say(f"Its data is in {self._plan.store}")
 
     def _stopping(self) -> None:
         if not self._changed:

@@ -13,6 +13,7 @@ from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import CronConfig
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.cron import CronClaims
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.jobs import CronResult
 from channelshim.contracts.status import Status
@@ -38,6 +39,7 @@ class Jobs:
         threads: keeps the threads running; None for one of its own.
         deadlines: has the app's code hear of its deadline; None for one of its own.
         deadline_seconds: of a task and of a cron job; 0 for none.
+        claims: says which of several servers runs a cron job; None for this one.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Jobs:
         threads: Threads | None = None,
         deadlines: Deadlines | None = None,
         deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
+        claims: CronClaims | None = None,
     ) -> None:
         self._threads = threads or Threads()
         self._deadlines = deadlines or Deadlines()
@@ -59,6 +62,7 @@ class Jobs:
         self._clock = clock
         self._queues = queues
         self._cron = cron
+        self._claims = claims
         self._runner: TaskRunner | None = None
         self._scheduler: CronScheduler | None = None
         self._cron_runs: CronRuns | None = None
@@ -140,6 +144,7 @@ class Jobs:
                 self._deadlines,
                 self._deadline_seconds,
                 self._cron_runs,
+                self._claims,
             )
             self._scheduler.start()
         elif self._cron.jobs:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import logging
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ from channelshim.transports.websocket import WebSocketProtocol
 from channelshim.transports.websockets_names import check_names
 
 _logger: Final = logging.getLogger("channelshim.server")
+
+_HANDSHAKE_SECONDS: Final = 10.0
+"""For the handshake of TLS, before which a connection is in no table."""
 
 WAITING_CONNECTIONS: Final = 2048
 """That the kernel may hold until they are accepted."""
@@ -155,11 +159,13 @@ class Listener:
         socket: from `bind`.
         application: answers HTTP.
         acceptor: takes WebSockets; None refuses them.
+        tls: what it speaks https with; None for http.
     """
 
     socket: socket.socket
     application: Application
     acceptor: Acceptor | None = None
+    tls: ssl.SSLContext | None = None
 
 
 class Server:
@@ -270,6 +276,8 @@ class Server:
                     partial(HttpProtocol, service),
                     sock=listener.socket,
                     backlog=WAITING_CONNECTIONS,
+                    ssl=listener.tls,
+                    ssl_handshake_timeout=_HANDSHAKE_SECONDS if listener.tls else None,
                 )
                 for service, listener in zip(
                     self._services, self._listeners, strict=True

@@ -10,8 +10,8 @@ from typing import Final
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.store import BLOBS_FOLDER
 from channelshim.errors import ConfigurationError
+from channelshim.store.descriptions import describe
 from channelshim.store.sqlite.database import Synchronous
-from channelshim.store.sqlite.entities import describe
 from channelshim.store.sqlite.state import SqliteStore
 
 _logger: Final = logging.getLogger("channelshim.store")
@@ -39,8 +39,8 @@ def open_store(
     *,
     synchronous: str = "normal",
     is_cleared: bool = False,
-    takes_lease: bool = True,
     may_share: bool = False,
+    takes_lease: bool = True,
 ) -> SqliteStore:
     """Return the store of a folder, leased.
 
@@ -50,9 +50,9 @@ def open_store(
         synchronous: "normal" or "full", in any case.
         is_cleared: delete all entities and the files of blobs, having said in the log
             which; accounts, secrets and the presence journal stay.
-        takes_lease: False in an app process, whose front has it.
         may_share: open it beside a server that has the lease: their channels are
             shared, and SQLite keeps their writes apart.
+        takes_lease: False in an app process, whose front has it.
 
     Raises:
         ConfigurationError: synchronous is another word.
@@ -62,8 +62,8 @@ def open_store(
         directory,
         values_of,
         synchronous=read_synchronous(synchronous),
-        takes_lease=takes_lease,
         may_share=may_share,
+        takes_lease=takes_lease,
     )
     if is_cleared and store.is_leased:
         _clear(store, directory / BLOBS_FOLDER)
