@@ -26,7 +26,7 @@ def test_bytes_that_the_peer_has_taken_are_counted() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-        transport = writer.transport
+        transport: Any = writer.transport
         before = sockets.acknowledged_bytes(transport)
         writer.write(b"x" * 1000)
         await asyncio.wait_for(taken.wait(), 10 * timeout_factor())
