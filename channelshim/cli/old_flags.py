@@ -117,9 +117,10 @@ INERT: Final = (
         "Host is always checked on this machine; --allowed_hosts adds names",
         takes_value=False,
     ),
-    *_inert("enable_console", "there is no admin console", takes_value=False),
-    *_inert("admin_console_host", "there is no admin console"),
-    *_inert("admin_console_server", "there is no admin console"),
+    *_inert(
+        "admin_console_host admin_console_server",
+        "the console listens on --admin_host and --admin_port",
+    ),
     *_inert("logs_path", "logs go to standard error"),
     *_inert("persist_logs", "logs go to standard error", takes_value=False),
     *_inert("enable_mvm_logs", "logs go to standard error", takes_value=False),
@@ -181,6 +182,7 @@ SHORT_SWITCHES: Final = {"c": "--clear_datastore=yes", "d": "--log_level=debug"}
 
 SWITCHES: Final = {
     "debug": ("--log_level=debug", ""),
+    "enable_console": ("--console_code=yes", ""),
     "disable_task_running": ("--enable_task_running=no", ""),
 }
 """Old flag without a value: what it is when on, and when off."""

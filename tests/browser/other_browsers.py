@@ -14,8 +14,10 @@ def take_tests(suite: ModuleType, without: Collection[str] = ()) -> dict[str, An
         suite: a module of tests.
         without: names of its tests that only Chromium can run; each must be there.
     """
-    names = {name for name in vars(suite) if name.startswith("test_")}
-    missing = set(without) - names
+    names = [name for name in vars(suite) if name.startswith("test_")]
+    missing = set(without).difference(names)
     assert not missing, f"there is no {', '.join(sorted(missing))}"
-    fixtures = {"tab", "token"} & set(vars(suite))
-    return {name: vars(suite)[name] for name in (names - set(without)) | fixtures}
+    # In the order in which they stand there: every worker must collect the same.
+    taken = [name for name in names if name not in without]
+    fixtures = [name for name in ("tab", "token") if name in vars(suite)]
+    return {name: vars(suite)[name] for name in (*fixtures, *taken)}
