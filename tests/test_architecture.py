@@ -403,7 +403,6 @@ SHARED_BY_THE_PROCESS = {
     "runtime/variables.py": "names that were looked at; a bounded memory",
     "server/environ.py": "names that were spelled; a bounded memory",
     "server/response_bytes.py": "lines that were built; a bounded memory",
-    "kernel/switching.py": "the interpreter has one switch interval",
     "transports/stop_signals.py": "a process has one handler for each signal",
 }
 """Module to why it changes something at its top level."""
