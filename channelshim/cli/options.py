@@ -10,6 +10,7 @@ import click
 
 from channelshim.composition.setting_values import bounds
 from channelshim.composition.settings import GROUPS, PREFIX, SETTINGS, Setting
+from channelshim.contracts.server_urls import has_password
 from channelshim.errors import ConfigurationError
 
 _EPILOG: Final = (
@@ -36,6 +37,8 @@ class SettingOption(click.Option):
         if setting.is_secret:
             # Known, so that whoever gives it is told what to do instead.
             facts.update(hidden=True, callback=_refuse_secret)
+        elif setting.is_url:
+            facts.update(callback=_refuse_password)
         elif setting.is_switch:
             facts.update(is_flag=False, flag_value="yes")
         elif setting.type in (tuple, dict):
@@ -124,6 +127,17 @@ def _refuse_secret(_: click.Context, option: click.Parameter, value: Any) -> Non
             f"processes: set {PREFIX}{name.upper()}, or write the secrets into a file "
             f"for --{name}_file, one a line"
         )
+
+
+def _refuse_password(_: click.Context, option: click.Parameter, value: Any) -> Any:
+    if value and has_password(value):
+        name = str(option.name)
+        raise ConfigurationError(
+            f"the password in --{name} would show to every user of this machine, in "
+            f"its list of processes: set {PREFIX}{name.upper()}, or write the URL into "
+            f"a file for --{name}_file"
+        )
+    return value
 
 
 def _take_texts(_: click.Context, __: Any, values: tuple[str, ...]) -> str | None:

@@ -6,12 +6,20 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 from channelshim.appserver import hosts
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
+
+
+class Bound(Protocol):
+    """What listens, or stands for what listens elsewhere."""
+
+    def getsockname(self) -> Any:
+        """Return the address, host and port first."""
+
 
 SHORTEST_SECRET: Final = 32
 """Characters of a signing secret that a setting gives."""
@@ -40,7 +48,7 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     )
 
 
-def is_on_loopback(listener: socket.socket) -> bool:
+def is_on_loopback(listener: Bound) -> bool:
     """Return whether only this machine reaches a listening socket."""
     return hosts.is_loopback_address(listener.getsockname()[0])
 
@@ -81,7 +89,9 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
                 "signing_secrets and signing_secrets_file are both set: unset one"
             )
         name = f"signing_secrets_file {settings.signing_secrets_file}"
-        texts = _lines(settings.signing_secrets_file)
+        texts = _lines(
+            settings.signing_secrets_file, "signing_secrets_file", "one secret a line"
+        )
     if any(len(text) < SHORTEST_SECRET for text in texts):
         raise ConfigurationError(
             f"{name}: each secret must have at least {SHORTEST_SECRET} characters"
@@ -89,17 +99,13 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
     return [text.encode("utf-8") for text in texts]
 
 
-def _lines(path: str) -> tuple[str, ...]:
+def _lines(path: str, setting: str, contents: str) -> tuple[str, ...]:
     """Return the lines of a file that are not empty; there must be one."""
     try:
         text = Path(path).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"signing_secrets_file {path} cannot be read: {error}"
-        ) from None
+        raise ConfigurationError(f"{setting} {path} cannot be read: {error}") from None
     lines = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not lines:
-        raise ConfigurationError(
-            f"signing_secrets_file {path} is empty: write one secret a line"
-        )
+        raise ConfigurationError(f"{setting} {path} is empty: write {contents}")
     return lines

@@ -39,8 +39,9 @@ def _setting(
     low: float = -math.inf,
     high: float = math.inf,
     is_secret: bool = False,
+    is_url: bool = False,
 ) -> Any:
-    """Return a field of Settings; see Setting. A secret is left out of the repr."""
+    """Return a field of Settings; see Setting. What is secret is not in the repr."""
     facts = {
         "help": sentence,
         "group": group,
@@ -48,12 +49,14 @@ def _setting(
         "low": low,
         "high": high,
         "is_secret": is_secret,
+        "is_url": is_url,
     }
     if default is dict:
         return dataclasses.field(
             default_factory=lambda: MappingProxyType({}), metadata=facts
         )
-    return dataclasses.field(default=default, metadata=facts, repr=not is_secret)
+    is_shown = not (is_secret or is_url)
+    return dataclasses.field(default=default, metadata=facts, repr=is_shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,14 @@ class Settings:
     console_code: bool = _setting(
         False, "Let the console run Python in the app, on this machine only.", _SERVER
     )
+    ssl_certificate_path: str = _setting(
+        "",
+        "PEM file of a certificate: our own server speaks https on its ports.",
+        _SERVER,
+    )
+    ssl_certificate_key_path: str = _setting(
+        "", "PEM file of that certificate's private key, without a password.", _SERVER
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
         "info",
         "Least severe: debug, info, warning, error, critical.",
@@ -96,6 +107,13 @@ class Settings:
     threads: int = _setting(
         0,
         "Worker threads for the app; 0 fits the cores and app.yaml's threadsafe.",
+        _SERVER,
+        low=0,
+        high=1000,
+    )
+    workers: int = _setting(
+        0,
+        "Processes that run the app behind one with the connections; 0: one does all.",
         _SERVER,
         low=0,
         high=1000,
@@ -164,6 +182,36 @@ class Settings:
         "Folder for data; empty means the user's data folder under the app's id.",
         _STORE,
     )
+    store: str = _setting(
+        "",
+        "URL of a PostgreSQL database for the data, such as postgresql://host/name; "
+        "empty: SQLite in the folder.",
+        _STORE,
+        is_url=True,
+    )
+    store_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _STORE,
+    )
+    store_schema: str = _setting(
+        "",
+        "Schema of the PostgreSQL database; empty makes one of the app's id.",
+        _STORE,
+    )
+    store_connections: int = _setting(
+        0,
+        "Connections to PostgreSQL at most; 0 fits the threads.",
+        _STORE,
+        unit="connections",
+        low=0,
+        high=10000,
+    )
+    store_pooler: bool = _setting(
+        False,
+        "Whether PgBouncer in transaction mode stands before PostgreSQL.",
+        _STORE,
+    )
     clear_datastore: bool = _setting(
         False, "Delete the app's data before starting.", _STORE
     )
@@ -189,6 +237,18 @@ class Settings:
     ndb_memcache: bool = _setting(
         False,
         "Let ndb keep entities in memcache, as on App Engine; slower here.",
+        _STORE,
+    )
+    memcache: str = _setting(
+        "",
+        "URL of a Redis for memcache, which several servers then share; empty keeps "
+        "it in the store.",
+        _STORE,
+        is_url=True,
+    )
+    memcache_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
         _STORE,
     )
     # --- Who may do what ---
@@ -227,6 +287,18 @@ class Settings:
         _ACCESS,
     )
     # --- Channels ---
+    broker: str = _setting(
+        "",
+        "URL of a Redis that several servers share channels through, such as "
+        "redis://localhost:6379/0; empty keeps channels in this process.",
+        _CHANNELS,
+        is_url=True,
+    )
+    broker_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _CHANNELS,
+    )
     grace_seconds: float = _setting(
         limits.GRACE_SECONDS,
         "How long a client may be gone before it counts as disconnected.",
@@ -319,6 +391,7 @@ class Setting:
         high: the largest.
         is_secret: whether it may not stand on a command line, which every user of the
             machine can read.
+        is_url: whether that holds for the password in it, if it has one.
     """
 
     name: str
@@ -331,6 +404,7 @@ class Setting:
     low: float
     high: float
     is_secret: bool
+    is_url: bool
 
     @property
     def is_switch(self) -> bool:

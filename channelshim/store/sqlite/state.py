@@ -13,21 +13,19 @@ from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account
-from channelshim.errors import StorageError
+from channelshim.errors import StorageError, StoreInUse
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
-from channelshim.store.sqlite import cache
+from channelshim.store import bounds
+from channelshim.store.folders import make_private
+from channelshim.store.lease import Lease
 from channelshim.store.sqlite.cache import SqliteCache
-from channelshim.store.sqlite.database import Database, Synchronous, make_private
+from channelshim.store.sqlite.database import Database, Synchronous
 from channelshim.store.sqlite.entities import SqliteEntities
-from channelshim.store.sqlite.lease import Lease
 from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
 from channelshim.store.sqlite.search import SqliteSearchIndexes
 from channelshim.store.sqlite.tasks import SqliteTasks
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
-
-MAXIMUM_ACCOUNTS: Final = 10_000
-"""Who has logged in: on a trusted network each visitor may add as many as he likes."""
 
 _SECRET_BYTES = 32
 _WINDOWS = "windows"
@@ -85,7 +83,7 @@ class SqliteAccounts:
         most: accounts, and logins that have ended early.
     """
 
-    def __init__(self, database: Database, most: int = MAXIMUM_ACCOUNTS) -> None:
+    def __init__(self, database: Database, most: int = bounds.MAXIMUM_ACCOUNTS) -> None:
         self._database = database
         self._most = most
 
@@ -180,6 +178,7 @@ class SqliteStore:
         synchronous: "NORMAL": what was acknowledged survives kill -9. "FULL": it
             survives a power cut too, for a sync of the disk at each commit.
         takes_lease: False for tools and tests that open the store beside a server.
+        may_share: do without the lease while another server has it.
         clock: Unix seconds.
         cache_bytes: of the cache's names and values together.
 
@@ -195,15 +194,17 @@ class SqliteStore:
         *,
         synchronous: Synchronous = "NORMAL",
         takes_lease: bool = True,
+        may_share: bool = False,
         clock: Callable[[], float] = time.time,
-        cache_bytes: int = cache.CACHE_BYTES,
+        cache_bytes: int = bounds.CACHE_BYTES,
     ) -> None:
-        # First: a second server must not even migrate the file.
-        self._lease = (
-            Lease(make_private(directory, LEASE_FILE_NAME), directory)
-            if takes_lease
-            else None
-        )
+        self._directory = directory
+        self._may_share = may_share
+        self._lease: Lease | None = None
+        self._is_leased = False
+        if takes_lease:
+            # First: a second server must not even migrate the file.
+            self.lease()
         try:
             database = Database(directory, synchronous=synchronous)
         except BaseException:
@@ -223,6 +224,21 @@ class SqliteStore:
         self.secrets: SqliteSecrets = SqliteSecrets(database)
         self.journal: SqliteJournal = SqliteJournal(database)
 
+    @property
+    def cron(self) -> None:
+        """None: one server has the store."""
+        return None
+
+    @property
+    def blobs(self) -> None:
+        """None: blobs are files beside the store's."""
+        return None
+
+    @property
+    def mails(self) -> None:
+        """None: mails are files beside the store's."""
+        return None
+
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""
         with self.database.write() as connection:
@@ -238,14 +254,45 @@ class SqliteStore:
             ).fetchone()
         return None if row is None else bytes(row[0] or b"")
 
+    @property
+    def is_leased(self) -> bool:
+        """Whether this process has the lease."""
+        return self._is_leased
+
+    def lease(self) -> bool:
+        """Take the lease if nobody has it; return whether this process has it now.
+
+        Raises:
+            StoreInUse: another process has it, and it may not be shared.
+        """
+        try:
+            if self._lease is None:
+                path = make_private(self._directory, LEASE_FILE_NAME)
+                self._lease = Lease(path, self._directory)
+            elif not self._is_leased:
+                # Inherited by a fork.
+                self._lease.claim()
+        except StoreInUse:
+            if not self._may_share:
+                raise
+            return False
+        self._is_leased = True
+        return True
+
     def claim(self) -> None:
         """Make this process the one that serves, after a fork; see Lease.claim.
 
         Raises:
             StoreInUse: another process forked by the same one does.
         """
-        if self._lease is not None:
+        if self._lease is None:
+            return
+        try:
             self._lease.claim()
+        except StoreInUse:
+            self._is_leased = False
+            if not self._may_share:
+                raise
 
     def report_to(self, status: Status) -> None:
         """Register whether the file can be used, and its size."""
