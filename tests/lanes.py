@@ -16,6 +16,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,9 @@ CHROMIUM_NAMES = (
     "google-chrome",
     "google-chrome-stable",
 )
+
+
+FIREFOX_NAMES = ("firefox-esr", "firefox")
 
 
 def timeout_factor() -> float:
@@ -62,6 +66,36 @@ def find_chromium() -> str | None:
     return next((path for path in map(shutil.which, CHROMIUM_NAMES) if path), None)
 
 
+def find_firefox() -> str | None:
+    """Return the path of the system's Firefox, or None."""
+    named = os.environ.get("CHANNELSHIM_TESTS_FIREFOX")
+    if named:
+        return named
+    return next((path for path in map(shutil.which, FIREFOX_NAMES) if path), None)
+
+
+@dataclass(frozen=True, slots=True)
+class WebKit:
+    """Where WebKitGTK is.
+
+    Attributes:
+        driver: its WebDriver.
+        browser: the browser that comes with the library.
+    """
+
+    driver: str
+    browser: str
+
+
+def find_webkit() -> WebKit | None:
+    """Return the system's WebKitGTK, or None."""
+    driver = shutil.which("WebKitWebDriver")
+    browsers = sorted(Path("/usr").glob("lib*/**/webkit*gtk-*/MiniBrowser"))
+    if driver is None or not browsers:
+        return None
+    return WebKit(driver, str(browsers[-1]))
+
+
 def find_python27() -> str | None:
     """Return the path of a Python 2.7, or None."""
     on_path = shutil.which("python2.7")
@@ -82,11 +116,28 @@ def find_postgres() -> str | None:
     return str(found[-1].parent) if found else None
 
 
+def find_pgbouncer() -> str | None:
+    """Return the path of PgBouncer, or None; Debian has it where root looks alone."""
+    return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
 def _missing_browser() -> str | None:
     if importlib.util.find_spec("playwright") is None:
         return "playwright is not installed: pip install 'channelshim[test]'"
     if find_chromium() is None:
         return "no Chromium on the PATH: install the system's package chromium"
+    return None
+
+
+def _missing_firefox() -> str | None:
+    if find_firefox() is None:
+        return "no Firefox on the PATH: run scripts/firefox"
+    return None
+
+
+def _missing_webkit() -> str | None:
+    if find_webkit() is None or shutil.which("Xvfb") is None:
+        return "no WebKitGTK with its driver and Xvfb: run scripts/webkit"
     return None
 
 
@@ -115,8 +166,12 @@ def _missing_redis() -> str | None:
 def _missing_postgres() -> str | None:
     if importlib.util.find_spec("psycopg") is None:
         return "the driver is not installed: pip install 'channelshim[postgres]'"
+    if importlib.util.find_spec("psycopg_pool") is None:
+        return "the driver's pool is not installed: pip install 'channelshim[postgres]'"
     if find_postgres() is None:
-        return "no PostgreSQL server programs: install the system's package"
+        return "no PostgreSQL server programs: run scripts/postgres"
+    if find_pgbouncer() is None:
+        return "no PgBouncer: run scripts/postgres"
     return None
 
 
@@ -126,6 +181,8 @@ def _only_when_asked() -> str | None:
 
 LANES: dict[str, Callable[[], str | None]] = {
     "browser": _missing_browser,
+    "firefox": _missing_firefox,
+    "webkit": _missing_webkit,
     "original": _missing_original,
     "sdk": _missing_original,
     "redis": _missing_redis,

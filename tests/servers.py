@@ -16,7 +16,7 @@ from tests.lanes import ROOT, timeout_factor
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
-_URL = re.compile(r"http://[\w.\-\[\]:]+:\d+/")
+_URL = re.compile(r"https?://[\w.\-\[\]:]+:\d+/")
 
 
 class Server:

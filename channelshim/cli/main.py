@@ -60,6 +60,11 @@ _version_option = click.option(
     help="Show whose command this is, and the version.",
 )
 
+_COMMAND_SETTINGS: Final = (
+    *("application", "storage_path", "store", "store_file", "store_schema"),
+    *("python27", "env_var", "log_level"),
+)
+
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 
@@ -92,7 +97,10 @@ def _init(directory: str) -> None:
     click.echo(f"Now run: dev_appserver.py {directory}")
 
 
-@with_settings("application", "storage_path", "store_synchronous")
+@with_settings(
+    *("application", "storage_path", "store_synchronous"),
+    *("store", "store_file", "store_schema"),
+)
 @_group.command("rotate-secrets", cls=SettingsCommand)
 @click.argument("app_dir", default=".")
 def _rotate_secrets(app_dir: str, **settings: Any) -> None:
@@ -102,11 +110,11 @@ def _rotate_secrets(app_dir: str, **settings: Any) -> None:
     """
     from channelshim.composition import doors
 
-    folder = doors.rotate_secrets(Path(app_dir), read_settings(settings, os.environ))
-    click.echo(f"the next start signs with new secrets, kept in {folder}")
+    store = doors.rotate_secrets(Path(app_dir), read_settings(settings, os.environ))
+    click.echo(f"the next start signs with new secrets, kept in {store}")
 
 
-@with_settings("application", "storage_path", "python27", "env_var", "log_level")
+@with_settings(*_COMMAND_SETTINGS)
 @_group.command("shell", cls=SettingsCommand)
 @click.argument("app_dir", default=".")
 @click.option("-c", "program", help="Run this program instead.", metavar="PROGRAM")
@@ -125,7 +133,7 @@ def _shell(app_dir: str, program: str | None, **settings: Any) -> None:
     sys.exit(commands.shell(_folder(app_dir), read, program, terminal.say))
 
 
-@with_settings("application", "storage_path", "python27", "env_var", "log_level")
+@with_settings(*_COMMAND_SETTINGS)
 @_group.command("mail", cls=SettingsCommand)
 @click.argument("app_dir")
 @click.argument("file", type=click.File("rb"))

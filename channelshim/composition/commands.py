@@ -134,7 +134,7 @@ def shell(
             return _run(program, names)
         plan = app.installation.plan
         way = "its server answers" if app.control else "no server runs"
-        say(f"The app's data is in {plan.store_directory}; {way}.")
+        say(f"The app's data is in {plan.store}; {way}.")
         say(f"Imported: {', '.join(sorted(_NAMES))}")
         _interact(names)
     return 0

@@ -50,6 +50,7 @@ class Front:
         self._instance = instance
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leading: asyncio.TimerHandle | None = None
+        self._is_finished = False
         self._reports = PresenceReports(
             instance.sites,
             # A broker that is shared keeps itself who is connected.
@@ -93,14 +94,17 @@ class Front:
         self._loop = loop
         self.hub.start(loop, call_soon)
 
-    def start_jobs(self) -> None:
+    def start_jobs(self, *, tells_instances: bool = True) -> None:
         """Run tasks and cron jobs from now on, and tell the app of its start.
 
         Where another server has the lease of the same store, it does; this one takes
         its place when it has gone.
+
+        Args:
+            tells_instances: see Jobs.start.
         """
         if not self._instance.store.is_leased:
-            self._await_lease()
+            self._await_lease(tells_instances)
             return
         settings = self._instance.plan.settings
         self._instance.jobs.start(
@@ -109,16 +113,19 @@ class Front:
             runs_cron=settings.cron,
             runs_tasks=settings.enable_task_running,
             modules=[each.config for each in self._instance.plan.modules],
+            tells_instances=tells_instances,
         )
 
-    def _await_lease(self) -> None:
+    def _await_lease(self, tells_instances: bool) -> None:
         if self._loop is None:
             return
         if self._instance.lead():
             _logger.info("the server that ran tasks has gone: this one does now")
-            self.start_jobs()
+            self.start_jobs(tells_instances=tells_instances)
         else:
-            self._leading = self._loop.call_later(LEAD_SECONDS, self._await_lease)
+            self._leading = self._loop.call_later(
+                LEAD_SECONDS, self._await_lease, tells_instances
+            )
 
     def start_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start delivering, and the jobs; see `start`."""
@@ -137,14 +144,21 @@ class Front:
         self._instance.jobs.begin_stop()
 
     def close(self, seconds: float = INTERRUPT_SECONDS) -> None:
-        """Finish the journal, and close the instance.
+        """Finish, and close the instance; see `finish`."""
+        self.finish(seconds)
+        self._instance.close()
+
+    def finish(self, seconds: float) -> None:
+        """Let end what the platform does by itself. Idempotent.
 
         Args:
             seconds: within which tasks, cron jobs and presence must end. The journal is
                 written in any case.
         """
+        if self._is_finished:
+            return
+        self._is_finished = True
         bound = time.monotonic() + seconds
         self._instance.jobs.stop(seconds)
         left = bound - time.monotonic()
         self._reports.stop(max(left, INTERRUPT_SECONDS))
-        self._instance.close()

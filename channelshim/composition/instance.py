@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
-
-from channelshim.appserver.application import AppServer, Exposure
-from channelshim.appserver.page_reports import PageReports
-from channelshim.appserver.scripts import Scripts
-from channelshim.broker.safety import wait_until_safe
+from channelshim.composition.app_parts import (
+    COOKIES,
+    TOKENS,
+    AppParts,
+    Sites,
+    values_of,
+)
 from channelshim.composition.brokers import (
     InstanceBroker,
     is_shared,
@@ -18,15 +17,11 @@ from channelshim.composition.brokers import (
 )
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.control import ControlServer, Facts
-from channelshim.composition.plan import Module, Plan
+from channelshim.composition.plan import Plan
 from channelshim.composition.status import StatusRegistry
-from channelshim.contracts.dispatcher import (
-    Dispatcher,
-    InternalRequest,
-    InternalResponse,
-)
+from channelshim.composition.stores import open_store
+from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.contracts.identity import Login
-from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.store import Store
 from channelshim.jobs.jobs import Jobs
 from channelshim.kernel.deadlines import Deadlines
@@ -36,47 +31,9 @@ from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.deadline import deadline_error
 from channelshim.services.executions import Executions
 from channelshim.services.registry import Backing
-from channelshim.store.sqlite.opening import open_store
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
-TOKENS: Final = "channel tokens"
-COOKIES: Final = "login cookies"
-"""What the store's secrets are for."""
 
 
-class Sites:
-    """Every application that this instance serves, as one Dispatcher.
-
-    One app.yaml is one application. A program may wrap several WSGI applications over
-    one store: the platform's requests go to the first that knows the address.
-
-    Args:
-        when_safe: see contracts.Broker: a task that has sent messages is done when they
-            are safe.
-    """
-
-    def __init__(self, when_safe: Callable[[Callable[[], None]], None]) -> None:
-        self._when_safe = when_safe
-        self._dispatchers: tuple[Dispatcher, ...] = ()
-
-    def add(self, dispatcher: Dispatcher) -> None:
-        """Dispatch to this one too, after those that are there."""
-        self._dispatchers = (*self._dispatchers, dispatcher)
-
-    def dispatch(self, request: InternalRequest) -> InternalResponse:
-        """See contracts.dispatcher.Dispatcher; 404 while there is no application."""
-        answer = InternalResponse(HTTPStatus.NOT_FOUND, (), b"")
-        for dispatcher in self._dispatchers:
-            answer = dispatcher.dispatch(request)
-            if answer.status != HTTPStatus.NOT_FOUND:
-                break
-        wait_until_safe(self._when_safe)
-        return answer
-
-
-class Instance:
+class Instance(AppParts):
     """One app with everything behind it; `Front` stands before it.
 
     Args:
@@ -90,7 +47,7 @@ class Instance:
         status: where every room says how it is.
         threads: keeps the threads that live as long as the process.
         deadlines: has the app's code hear when its time is over.
-        store: open; this process holds its lease.
+        store: open; that of SQLite is this process's alone.
         tokens: signs channel tokens.
         cookies: signs login cookies.
         is_shared: whether other servers have the same channels.
@@ -114,9 +71,8 @@ class Instance:
         self.deadlines: Deadlines = Deadlines(self.threads, deadline_error)
         self.is_shared: bool = is_shared(settings)
         self.store: Store = open_store(
-            plan.store_directory,
-            _values_of,
-            synchronous=settings.store_synchronous,
+            plan.store,
+            values_of,
             is_cleared=plan.clears_store,
             may_share=self.is_shared,
         )
@@ -145,10 +101,11 @@ class Instance:
             self.threads,
             self.deadlines,
             settings.task_deadline_seconds,
+            self.store.cron,
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)
-        self._servers: list[AppServer] = []
+        self._servers = []
         self.status.check("appserver.turns", self._describe_turns)
         self.backing: Backing = Backing(
             self.store,
@@ -179,46 +136,6 @@ class Instance:
         self._control.start()
         return True
 
-    def serve(
-        self,
-        exposure: Exposure,
-        wsgi_app: WSGIApplication | None = None,
-        *,
-        scripts: Scripts | None = None,
-        is_app_broken: bool = False,
-        module: Module | None = None,
-        is_site: bool = True,
-    ) -> AppServer:
-        """Return a new application server of this instance.
-
-        Args:
-            exposure: what its door allows.
-            wsgi_app: in the place of app.yaml's scripts, or None.
-            scripts: loaded ones; None for a WSGI app without an app.yaml.
-            is_app_broken: whether wsgi_app is an error page in the place of the whole
-                app, handlers included.
-            module: which one it serves; None for the app's first.
-            is_site: whether the platform's requests come to it by themselves.
-        """
-        reports = None
-        if self.plan.settings.allow_page_reports:
-            reports = PageReports(self.tokens, self.clock)
-        config = self.plan.app.config if module is None else module.config
-        server = AppServer(
-            self.plan.app.directory,
-            None if is_app_broken else config,
-            self.plan.application if module is None else module.application,
-            self.login,
-            wsgi_app=wsgi_app,
-            scripts=scripts,
-            exposure=exposure,
-            page_reports=reports,
-        )
-        if is_site:
-            self.sites.add(server)
-        self._servers.append(server)
-        return server
-
     def close(self) -> None:
         """Save the windows and give the store back; `Front.close` calls it."""
         self._control.close()
@@ -240,23 +157,8 @@ class Instance:
         )
         return {"status": answer.status}, answer.body
 
-    def _describe_turns(self) -> str:
-        faults = (server.describe_fault() for server in tuple(self._servers))
-        return "; ".join(filter(None, faults))
-
-    def secrets(self, purpose: str) -> Sequence[bytes]:
-        """Return what signs for a purpose, oldest first."""
-        return self.plan.secrets or self.store.secrets.get(purpose)
-
 
 def _answer_call(facts: Facts, body: bytes) -> tuple[Facts, bytes]:
     from channelshim.services.forwarding import answer_call
 
     return answer_call(facts, body)
-
-
-def _values_of(body: bytes) -> Values:
-    """Read a stored entity; loads Google's SDK when the first one is read."""
-    from channelshim.services.datastore_v3.values import values_of_body
-
-    return values_of_body(body)

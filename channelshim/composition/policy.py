@@ -6,12 +6,20 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 from channelshim.appserver import hosts
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
+
+
+class Bound(Protocol):
+    """What listens, or stands for what listens elsewhere."""
+
+    def getsockname(self) -> Any:
+        """Return the address, host and port first."""
+
 
 SHORTEST_SECRET: Final = 32
 """Characters of a signing secret that a setting gives."""
@@ -40,7 +48,7 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     )
 
 
-def is_on_loopback(listener: socket.socket) -> bool:
+def is_on_loopback(listener: Bound) -> bool:
     """Return whether only this machine reaches a listening socket."""
     return hosts.is_loopback_address(listener.getsockname()[0])
 

@@ -55,9 +55,8 @@ def _setting(
         return dataclasses.field(
             default_factory=lambda: MappingProxyType({}), metadata=facts
         )
-    return dataclasses.field(
-        default=default, metadata=facts, repr=not (is_secret or is_url)
-    )
+    is_shown = not (is_secret or is_url)
+    return dataclasses.field(default=default, metadata=facts, repr=is_shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +88,14 @@ class Settings:
     console_code: bool = _setting(
         False, "Let the console run Python in the app, on this machine only.", _SERVER
     )
+    ssl_certificate_path: str = _setting(
+        "",
+        "PEM file of a certificate: our own server speaks https on its ports.",
+        _SERVER,
+    )
+    ssl_certificate_key_path: str = _setting(
+        "", "PEM file of that certificate's private key, without a password.", _SERVER
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
         "info",
         "Least severe: debug, info, warning, error, critical.",
@@ -100,6 +107,13 @@ class Settings:
     threads: int = _setting(
         0,
         "Worker threads for the app; 0 fits the cores and app.yaml's threadsafe.",
+        _SERVER,
+        low=0,
+        high=1000,
+    )
+    workers: int = _setting(
+        0,
+        "Processes that run the app behind one with the connections; 0: one does all.",
         _SERVER,
         low=0,
         high=1000,
@@ -166,6 +180,36 @@ class Settings:
     storage_path: str = _setting(
         "",
         "Folder for data; empty means the user's data folder under the app's id.",
+        _STORE,
+    )
+    store: str = _setting(
+        "",
+        "URL of a PostgreSQL database for the data, such as postgresql://host/name; "
+        "empty: SQLite in the folder.",
+        _STORE,
+        is_url=True,
+    )
+    store_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _STORE,
+    )
+    store_schema: str = _setting(
+        "",
+        "Schema of the PostgreSQL database; empty makes one of the app's id.",
+        _STORE,
+    )
+    store_connections: int = _setting(
+        0,
+        "Connections to PostgreSQL at most; 0 fits the threads.",
+        _STORE,
+        unit="connections",
+        low=0,
+        high=10000,
+    )
+    store_pooler: bool = _setting(
+        False,
+        "Whether PgBouncer in transaction mode stands before PostgreSQL.",
         _STORE,
     )
     clear_datastore: bool = _setting(

@@ -38,7 +38,7 @@ _SCRIPTS: Final = frozenset({"charts.js", "live.js"})
 
 _SECURITY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "connect-src 'self' ws://{host}; form-action 'self'; base-uri 'none'; "
+    "connect-src 'self' ws://{host} wss://{host}; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 """Content-Security-Policy: what a name or a message of the app holds is never run."""
@@ -104,10 +104,10 @@ class Console:
 
     def _app_address(self, environ: WSGIEnvironment) -> str:
         """Return the address of the app by the name that a request has."""
-        app_port = urlsplit(self._sources.app.url).port
+        app = urlsplit(self._sources.app.url)
         host = str(webapp2.Request(environ).host)
         name = host.rpartition(":")[0] or host
-        return f"http://{name}:{app_port}"
+        return f"{app.scheme}://{name}:{app.port}"
 
 
 def _security(environ: WSGIEnvironment) -> str:

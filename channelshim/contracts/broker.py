@@ -69,6 +69,16 @@ class Attachment(Protocol):
         """Have neither `opened` nor `failed` called: the page has left. Idempotent."""
 
 
+class MessageSender(Protocol):
+    """What the Channel service asks of a broker, wherever that is."""
+
+    def publish(self, client_id: str, text: str) -> None:
+        """See Broker."""
+
+    def expect(self, client_id: str) -> int:
+        """See Broker."""
+
+
 class Broker(Protocol):
     """Messages between processes, their numbers and windows, who is connected where.
 

@@ -159,6 +159,9 @@ class Entities(Protocol):
     has changed nothing, when the store refuses; StoreBusy when others kept it busy.
     """
 
+    def get_many(self, keys: Sequence[EntityKey]) -> Sequence[tuple[int, bytes] | None]:
+        """Return version and body of each, or None, as of one moment."""
+
     def read(self) -> AbstractContextManager[Snapshot]:
         """Give a snapshot of this moment."""
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from channelshim.contracts.cache import Cache
+from channelshim.contracts.cron import CronClaims
 from channelshim.contracts.entities import Entities
+from channelshim.contracts.files import Blobs, Mails
 from channelshim.contracts.identity import User
 from channelshim.contracts.search import SearchIndexes
 from channelshim.contracts.status import Status
@@ -123,7 +125,19 @@ class Store(Protocol):
 
     @property
     def journal(self) -> Journal:
-        """Who is connected."""
+        """Who is connected to this server."""
+
+    @property
+    def cron(self) -> CronClaims | None:
+        """Which server runs a cron job; None where there can be but one."""
+
+    @property
+    def blobs(self) -> Blobs | None:
+        """The bytes of blobs; None where they are files in BLOBS_FOLDER."""
+
+    @property
+    def mails(self) -> Mails | None:
+        """The mails of the app; None where they are files."""
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""

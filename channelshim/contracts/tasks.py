@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, Union
+from typing import Final, Protocol, Union
+
+WORKER_BEAT_SECONDS: Final = 5.0
+"""How often a worker of a shared store says that it lives."""
+
+WORKER_SILENCE_SECONDS: Final = 30.0
+"""After which it counts as dead, for those who have had no gap themselves so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,23 @@ class QueueStatistics:
     in_hand: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class QueueRule:
+    """How fast a queue's tasks may start.
+
+    Attributes:
+        queue: its name.
+        per_second: tasks started per second; None for no bound; 0 pauses it.
+        bucket_size: tasks that may start at once after a pause.
+        max_concurrent: tasks that run at once; None for no bound.
+    """
+
+    queue: str
+    per_second: float | None
+    bucket_size: int
+    max_concurrent: int | None
+
+
 class Tasks(Protocol):
     """The tasks of push queues: kept until they have run, leased while they run.
 
@@ -122,6 +145,18 @@ class Tasks(Protocol):
     deleted. Every method raises StorageError, and has changed nothing, when the store
     refuses.
     """
+
+    @property
+    def worker_id(self) -> str:
+        """Who takes tasks in this process; the same after a restart."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether servers that know nothing of each other take tasks here.
+
+        Then `take` and `waits` keep to the rules of queues over all of them, and a
+        worker must `beat`. Else that is the one worker's own affair.
+        """
 
     def add(self, tasks: Sequence[NewTask], now: float) -> Sequence[Added]:
         """Add tasks, to pull queues too, in one commit; one refused stops no other.
@@ -139,6 +174,7 @@ class Tasks(Protocol):
         limit: int,
         lease_seconds: float,
         excluded_queues: Collection[str] = (),
+        rules: Collection[QueueRule] = (),
     ) -> Sequence[Task]:
         """Lease tasks that are due, longest due first; no two callers get the same.
 
@@ -151,6 +187,22 @@ class Tasks(Protocol):
             limit: how many at most.
             lease_seconds: after which they are free for other workers.
             excluded_queues: none of theirs.
+            rules: of queues, kept to where the store is shared.
+        """
+
+    def waits(self, rules: Collection[QueueRule], now: float) -> Mapping[str, float]:
+        """Return the seconds until each queue may start a task; 0 for now.
+
+        Args:
+            rules: of the queues.
+            now: Unix seconds.
+        """
+
+    def beat(self, worker_id: str) -> None:
+        """Say that a worker lives, and free what dead ones had leased.
+
+        Args:
+            worker_id: as in `take`; to be called every WORKER_BEAT_SECONDS.
         """
 
     def renew(self, worker_id: str, until: float) -> None:

@@ -14,14 +14,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from channelshim import limits
 from channelshim.appyaml.cron import CronConfig, CronJob
+from channelshim.appyaml.schedule import Interval
 from channelshim.contracts.clock import Clock
+from channelshim.contracts.cron import CronClaims
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.jobs import CronResult
+from channelshim.errors import StorageError
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Kept, Threads
 
 _logger: Final = logging.getLogger("channelshim.cron")
 
+_AFTER_ERROR_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 60.0
 """The clock may jump while we wait."""
 
@@ -145,6 +149,7 @@ class CronScheduler:
         deadlines: has the app's code hear of its deadline; None for one of its own.
         deadline_seconds: after which a job is told to end; 0 for never.
         runs: runs the jobs; None for one of its own.
+        claims: says which of several servers runs a job; None for this one.
     """
 
     def __init__(
@@ -156,9 +161,11 @@ class CronScheduler:
         deadlines: Deadlines | None = None,
         deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
         runs: CronRuns | None = None,
+        claims: CronClaims | None = None,
     ) -> None:
         self._config = config
         self._clock = clock
+        self._claims = claims
         self._stop = threading.Event()
         self._threads = threads or Threads()
         self._runs = runs or CronRuns(
@@ -196,12 +203,36 @@ class CronScheduler:
     def _repeat(self, number: int, job: CronJob, run: datetime) -> None:
         zone = zone_of(job)
         while self._wait_until(run.timestamp()):
+            taken_at = self._find_other(job, run.timestamp())
+            if taken_at is not None:
+                # Next to that one, so that servers agree about an interval's moments.
+                other = datetime.fromtimestamp(taken_at, zone)
+                run = job.schedule.next_run(other)
+                if run.timestamp() <= self._clock.time():
+                    run = job.schedule.next_run(self._now(zone))
+                continue
             started_at = self._clock.time()
             status = self._runs.run(number)
             next_run = job.schedule.next_run(_later(run, self._now(zone)))
             if not _is_success(status):
                 self._retry(number, job, started_at, next_run)
             run = job.schedule.next_run(_later(run, self._now(zone)))
+
+    def _find_other(self, job: CronJob, moment: float) -> float | None:
+        """Return the moment of another server's run in the place of ours, or None."""
+        if self._claims is None:
+            return None
+        gap = 0.0
+        if isinstance(job.schedule, Interval) and job.schedule.start is None:
+            gap = job.schedule.seconds
+        key = f"{job.target} {job.url} {job.schedule_text} {job.time_zone}"
+        while not self._stop.is_set():
+            try:
+                return self._claims.claim(key, moment, gap)
+            except StorageError as error:
+                _logger.error("cron: %s waits: %s", job.url, error)
+                self._stop.wait(_AFTER_ERROR_SECONDS)
+        return moment
 
     def _now(self, zone: tzinfo) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), zone)

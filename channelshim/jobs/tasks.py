@@ -15,7 +15,12 @@ from channelshim import limits
 from channelshim.appyaml.queues import Queue, QueueConfig, RetryParameters
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
-from channelshim.contracts.tasks import Task, Tasks
+from channelshim.contracts.tasks import (
+    WORKER_BEAT_SECONDS,
+    QueueRule,
+    Task,
+    Tasks,
+)
 from channelshim.errors import StorageError
 from channelshim.kernel.deadlines import OVERDUE_SECONDS, Deadlines
 from channelshim.kernel.threads import Kept, Threads
@@ -38,9 +43,6 @@ _logger: Final = logging.getLogger("channelshim.tasks")
 _PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
 _IDLE_SECONDS = 60.0
 _AFTER_ERROR_SECONDS = 5.0
-
-WORKER_ID: Final = "main"
-"""Of the one process that serves a store."""
 
 
 class _Bucket:
@@ -77,7 +79,7 @@ class TaskRunner:
         dispatcher: makes the requests.
         clock: says now.
         worker_id: whose leases these are: the same after a restart, another for each
-            process that is alive.
+            process that is alive; None for the store's word.
         runners: threads, and tasks that run at once.
         started: called with the queue of each task that starts.
         threads: keeps the threads running; None for one of its own.
@@ -93,7 +95,7 @@ class TaskRunner:
         dispatcher: Dispatcher,
         clock: Clock,
         *,
-        worker_id: str = WORKER_ID,
+        worker_id: str | None = None,
         runners: int = TASK_RUNNERS,
         started: Callable[[str], None] = lambda queue: None,
         threads: Threads | None = None,
@@ -104,7 +106,11 @@ class TaskRunner:
         self._queues = {queue.name: queue for queue in queues.queues}
         self._dispatcher = dispatcher
         self._clock = clock
-        self._worker_id = worker_id
+        self._worker_id = worker_id or tasks.worker_id
+        self._rules = _rules(queues) if tasks.is_shared else ()
+        # Others add tasks, and die, without telling.
+        self._idle_seconds = WORKER_BEAT_SECONDS if tasks.is_shared else _IDLE_SECONDS
+        self._beat_at = -math.inf
         self._runners = runners
         self._started = started
         self._buckets = {
@@ -138,6 +144,7 @@ class TaskRunner:
     def start(self) -> None:
         """Free what this worker had in hand when it died, and begin to run tasks."""
         self._tasks.release(self._worker_id)
+        self._beat()
         self.read_paused()
         for number in range(self._runners):
             self._threads.start(f"task-{number + 1}", self._run_all)
@@ -227,14 +234,22 @@ class TaskRunner:
                 wait = _AFTER_ERROR_SECONDS
             with self._changed:
                 if not self._is_woken and not self._is_stopping and wait > 0:
-                    self._changed.wait(min(wait, _IDLE_SECONDS))
+                    self._changed.wait(min(wait, self._idle_seconds))
                 self._is_woken = False
 
     def _pick_once(self) -> float:
         """Hand out what is due; return the seconds until there may be more."""
         until_late = self._give_up_late()
+        self._beat()
         self._renew_leases()
         return min(until_late, self._pick_due())
+
+    def _beat(self) -> None:
+        """Say in a shared store that this worker lives."""
+        now = self._clock.monotonic()
+        if self._tasks.is_shared and now - self._beat_at >= WORKER_BEAT_SECONDS:
+            self._tasks.beat(self._worker_id)
+            self._beat_at = now
 
     def _renew_leases(self) -> None:
         now = self._clock.monotonic()
@@ -288,6 +303,7 @@ class TaskRunner:
             limit=1,
             lease_seconds=TASK_LEASE_SECONDS,
             excluded_queues=closed,
+            rules=self._rules,
         )
         if taken:
             self._hand_out(taken[0])
@@ -298,6 +314,10 @@ class TaskRunner:
 
     def _waits(self) -> dict[str, float]:
         """Return for each queue the seconds until it may start a task."""
+        if self._rules:
+            waits = dict(self._tasks.waits(self._rules, self._clock.time()))
+            # Perhaps on another server.
+            return {**waits, **dict.fromkeys(self._tasks.paused(), _IDLE_SECONDS)}
         now = self._clock.monotonic()
         waits = {}
         with self._changed:
@@ -418,6 +438,14 @@ class TaskRunner:
         if len(self._last_answers) < MAXIMUM_LAST_ANSWERS:
             self._last_answers[key] = status
         self._tasks.give_back(task, now + wait)
+
+
+def _rules(queues: QueueConfig) -> tuple[QueueRule, ...]:
+    return tuple(
+        QueueRule(queue.name, queue.per_second, queue.bucket_size, queue.max_concurrent)
+        for queue in queues.queues
+        if not queue.is_pull
+    )
 
 
 def retry_parameters(task: Task, queue: Queue | None) -> RetryParameters:

@@ -3,9 +3,10 @@
 Theory. The kernel copies from the file's cache to the socket (`sendfile`), which is
 several times as fast as reading and writing, and Python holds none of the bytes. The
 socket is the transport's, which does not know of it: so nothing else may be on its way.
-It is used only when the transport's buffer is empty, and meanwhile nobody else writes
-to the connection, since the next answer begins after this one is complete. A reader who
-falls behind is told to the protocol, as its transport would.
+It is used only when the transport's buffer is empty and it does not encrypt, and
+meanwhile nobody else writes to the connection, since the next answer begins after this
+one is complete. A reader who falls behind is told to the protocol, as its transport
+would.
 
 `sendfile` waits for the disk, and the loop with it. So a part is sent only once the
 kernel says that its ends are in its cache; a thread reads it before otherwise. The
@@ -177,6 +178,7 @@ def _is_direct(response: Response) -> bool:
     return (
         hasattr(os, "sendfile")
         and response.method != "HEAD"
+        and not sockets.is_encrypted(transport.transport)
         and transport.get_write_buffer_size() == 0
         and not response.is_gone
     )

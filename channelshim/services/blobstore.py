@@ -20,11 +20,13 @@ from google.appengine.api import (
     datastore_types,
 )
 from google.appengine.api.blobstore import (
+    blob_storage,
     blobstore,
     blobstore_stub,
     file_blob_storage,
 )
 
+from channelshim.contracts.files import Blobs
 from channelshim.services.stubs import EagerStub
 from channelshim.services.user import RequestInfo
 
@@ -49,13 +51,15 @@ class BlobstoreService(EagerStub, blobstore_stub.BlobstoreServiceStub):  # type:
 
     Args:
         folder: blobs are files below it; made with mode 0700 if it is missing.
+        blobs: where they are instead; None for the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, blobs: Blobs | None = None) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         application = os.environ.get("APPLICATION_ID", "app")
+        files = file_blob_storage.FileBlobStorage(str(folder), application)
         super().__init__(
-            file_blob_storage.FileBlobStorage(str(folder), application),
+            files if blobs is None else StoredBlobs(blobs),
             request_data=RequestInfo(),
             # Else it makes a temporary folder, and leaves it.
             storage_dir=str(folder),
@@ -74,6 +78,29 @@ class BlobstoreService(EagerStub, blobstore_stub.BlobstoreServiceStub):  # type:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         _open_session(token, success_path, max_bytes_per_blob, max_bytes_total)
         return token
+
+
+class StoredBlobs(blob_storage.BlobStorage):  # type: ignore[misc]
+    """The stub's storage over the store, which every server of the app sees.
+
+    Args:
+        blobs: the store's.
+    """
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def StoreBlob(self, blob_key: object, blob_stream: IO[bytes]) -> None:
+        """Store what a stream has from where it stands."""
+        self._blobs.put(str(blob_key), blob_stream)
+
+    def OpenBlob(self, blob_key: object) -> IO[bytes]:
+        """Return a blob's bytes as a file."""
+        return self._blobs.open(str(blob_key))
+
+    def DeleteBlob(self, blob_key: object) -> None:
+        """Remove a blob; nothing happens when there is none."""
+        self._blobs.delete(str(blob_key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,22 @@ from email.errors import MessageError
 from pathlib import Path
 from typing import Any, Final
 
+from channelshim.contracts.files import Mails
+from channelshim.errors import StorageError
+
 MAILS_KEPT: Final = 100
 """Mails that the development server keeps to be read."""
 
 _logger: Final = logging.getLogger("channelshim.services")
 
 
-def make_mail_service(folder: Path) -> Any:
+def make_mail_service(folder: Path, mails: Mails | None = None) -> Any:
     """Return the stub for the service `mail`: nothing is sent, all can be read.
 
     Args:
         folder: each mail is written there as a file that mail programs open, the last
             MAILS_KEPT of them.
+        mails: where they are kept instead; None for the folder.
     """
     from google.appengine.api import mail, mail_stub
 
@@ -47,9 +51,21 @@ def make_mail_service(folder: Path) -> Any:
             with self._writing:
                 kept = deque([*self._cached_messages, message], MAILS_KEPT)
                 self._cached_messages = list(kept)
-                _write_mail(folder, next(self._numbers), data)
+                if mails is None:
+                    _write_mail(folder, next(self._numbers), data)
+                else:
+                    _keep_mail(mails, data)
 
     return MailService()
+
+
+def _keep_mail(mails: Mails, data: bytes) -> None:
+    try:
+        number = mails.add(data)
+    except StorageError as error:
+        _logger.warning("a mail could not be kept: %s", error)
+    else:
+        _logger.info("a mail was not sent but kept in the store as number %d", number)
 
 
 def _last_number(folder: Path) -> int:

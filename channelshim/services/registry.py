@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from channelshim.appyaml.queues import QueueConfig
-from channelshim.contracts.broker import Broker
+from channelshim.contracts.broker import MessageSender
 from channelshim.contracts.cache import Memcache
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import Login
@@ -42,7 +42,7 @@ class Backing:
 
     store: Store
     tokens: TokenSigner
-    broker: Broker
+    broker: MessageSender
     executions: Executions
     on_tasks_added: Callable[[], None]
     memcache: Memcache | None = None
@@ -67,6 +67,7 @@ class Needs:
         auto_id_policy: "scattered" or "sequential".
         writes_indexes: returns whether index.yaml gets what queries need.
         modules: returns the modules that run here, the default one first.
+        is_store_shared: whether blobs and mails are in the store, for all its servers.
     """
 
     application_id: str
@@ -81,6 +82,7 @@ class Needs:
     auto_id_policy: Literal["scattered", "sequential"] = "scattered"
     writes_indexes: Callable[[], bool] = lambda: False
     modules: Callable[[], Sequence[RunningModule]] = lambda: (RunningModule(),)
+    is_store_shared: bool = False
 
 
 def _app_identity(needs: Needs) -> Any:
@@ -92,7 +94,8 @@ def _app_identity(needs: Needs) -> Any:
 def _blobstore(needs: Needs) -> Any:
     from channelshim.services.blobstore import BlobstoreService
 
-    return BlobstoreService(needs.store_directory / BLOBS_FOLDER)
+    blobs = needs.backing().store.blobs if needs.is_store_shared else None
+    return BlobstoreService(needs.store_directory / BLOBS_FOLDER, blobs)
 
 
 def _capabilities(needs: Needs) -> Any:
@@ -147,7 +150,8 @@ def _images(needs: Needs) -> Any:
 def _mail(needs: Needs) -> Any:
     from channelshim.services.mail import make_mail_service
 
-    return make_mail_service(needs.store_directory / "mail")
+    mails = needs.backing().store.mails if needs.is_store_shared else None
+    return make_mail_service(needs.store_directory / "mail", mails)
 
 
 def _memcache(needs: Needs) -> Any:

@@ -200,7 +200,7 @@ class Opener:
         turns = Quiet(self._loop, broker, self._clock, self._client)
         opened = OverRedis(broker, turns)
         self._opened.append(opened)
-        while len(self._opened) > 8:
+        while len(self._opened) > 40:
             self._opened.pop(0).inner.stop()
         return opened
 

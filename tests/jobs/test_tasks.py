@@ -14,8 +14,9 @@ import pytest
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
+from channelshim.contracts.store import Store
 from channelshim.contracts.tasks import Task
-from channelshim.jobs.tasks import WORKER_ID, TaskRunner, task_request
+from channelshim.jobs.tasks import TaskRunner, task_request
 from channelshim.kernel.threads import Threads
 from channelshim.store.sqlite.state import SqliteStore
 from tests.lanes import timeout_factor
@@ -41,9 +42,9 @@ class App:
 class Bench:
     """A runner over a store, and the app it asks."""
 
-    def __init__(self, directory: Path) -> None:
-        self.store = SqliteStore(directory, takes_lease=False)
-        self.tasks = self.store.tasks
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.tasks = store.tasks
         self.app = App()
         self.runner: TaskRunner | None = None
 
@@ -72,8 +73,16 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
+def sqlite_bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(SqliteStore(tmp_path, takes_lease=False))
+    yield made
+    if made.runner is not None:
+        made.runner.stop(5)
+
+
+@pytest.fixture
+def bench(open_engine: Callable[[], Store]) -> Iterator[Bench]:
+    made = Bench(open_engine())
     yield made
     if made.runner is not None:
         made.runner.stop(5)
@@ -164,7 +173,8 @@ def test_task_in_hand_at_a_crash_runs_after_the_next_start(
     bench: Bench, wait_until: Wait
 ) -> None:
     bench.add(task("/crashed"))
-    assert bench.tasks.take(WORKER_ID, time.time(), limit=1, lease_seconds=900)
+    worker = bench.tasks.worker_id
+    assert bench.tasks.take(worker, time.time(), limit=1, lease_seconds=900)
     bench.start()
     wait_until(lambda: bench.app.paths() == ["/crashed"])
 
@@ -396,13 +406,15 @@ def test_tasks_that_never_end_hold_up_nobody(
     ],
 )
 def test_row_that_cannot_be_read_holds_up_no_other(
-    bench: Bench,
+    sqlite_bench: Bench,
     wait_until: Wait,
     caplog: pytest.LogCaptureFixture,
     column: str,
     value: object,
 ) -> None:
+    bench = sqlite_bench
     bench.tasks.add([task("/damaged", delay=-60)], time.time())
+    assert isinstance(bench.store, SqliteStore)
     with bench.store.database.write() as connection:
         expression = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
         connection.execute(f"UPDATE task SET {column} = {expression}", (value,))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.store.backends import open_store
+from tests.store.backends import open_engine, open_shared, open_store
 
-__all__ = ["open_store"]
+__all__ = ["open_engine", "open_shared", "open_store"]

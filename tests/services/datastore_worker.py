@@ -7,6 +7,7 @@ import pathlib
 import random
 import sys
 from collections.abc import Callable
+from typing import Any
 
 os.environ["APPLICATION_ID"] = "dev~app"
 os.environ["AUTH_DOMAIN"] = "gmail.com"
@@ -32,8 +33,20 @@ class Entry(ndb.Model):
 
 
 def open_store(directory):
-    """Put a service over a store behind the API proxy and return the store."""
-    store = SqliteStore(pathlib.Path(directory), values_of_body, takes_lease=False)
+    """Put a service over a store behind the API proxy and return the store.
+
+    Args:
+        directory: a folder for SQLite; for PostgreSQL a URL with the schema behind "#".
+    """
+    url, _, schema = str(directory).partition("#")
+    store: Any
+    if "://" in url:
+        from channelshim.store.postgres.place import Place
+        from channelshim.store.postgres.state import PostgresStore
+
+        store = PostgresStore(Place(url, schema), values_of_body)
+    else:
+        store = SqliteStore(pathlib.Path(url), values_of_body, takes_lease=False)
     service = DatastoreService(store.entities, "dev~app")
     apiproxy_stub_map.apiproxy = apiproxy_stub_map.APIProxyStubMap()
     apiproxy_stub_map.apiproxy.RegisterStub("datastore_v3", service)

@@ -14,6 +14,7 @@ from google.appengine.api.search import simple_search_stub
 from channelshim.services.search import SearchService
 from channelshim.store.sqlite.search import SqliteSearchIndexes
 from channelshim.store.sqlite.state import SqliteStore
+from tests.store.backends import open_postgres, take_schema
 from tests.store.dict_store import DictStore, Disk
 
 WORDS = "red green blue house garden river stone Night l'eau Über naïve".split()
@@ -33,7 +34,9 @@ def asked_of(stub: Any) -> Iterator[None]:
 
 
 def our_stub(directory: Path, kind: str = "fts5") -> SearchService:
-    """Return the service over a new store: "fts5", "plain" or "dict"."""
+    """Return the service over a new store: "fts5", "plain", "dict" or "postgres"."""
+    if kind == "postgres":
+        return SearchService(open_postgres(take_schema()).search, directory / "search")
     if kind == "dict":
         return SearchService(DictStore(Disk()).search, directory / "search")
     store = SqliteStore(directory, takes_lease=False)

@@ -27,7 +27,7 @@ from channelshim.services.datastore_v3 import (
     transactions,
 )
 from channelshim.services.datastore_v3.values import values_of_body
-from channelshim.store.sqlite import entities
+from channelshim.store import bounds
 from channelshim.store.sqlite.state import SqliteStore
 
 APP = "dev~app"
@@ -223,7 +223,7 @@ def test_query_forgotten_for_newer_ones_says_so(monkeypatch):
 
 
 def test_composite_index_is_built_once_and_then_used(monkeypatch, service):
-    monkeypatch.setattr(entities, "STORE_BUILD_BATCH", 10)
+    monkeypatch.setattr(bounds, "STORE_BUILD_BATCH", 10)
     fill(queries.QUERY_SORTED_ROWS + 30, author="ann", other=1)
     plans = kinds_of_plans(monkeypatch)
     query = Greeting.query(Greeting.author == "ann").order(-Greeting.number)

@@ -24,6 +24,7 @@ from channelshim.services.datastore_v3.queries import QUERY_SORTED_ROWS
 from channelshim.services.datastore_v3.values import values_of_body
 from channelshim.store.sqlite.state import SqliteStore
 from tests.services.datastore_sides import APP, ours, theirs, told
+from tests.store.backends import give_back_schema, open_postgres, take_schema
 from tests.store.dict_store import DictStore, Disk
 
 NAMES = ("a", "b", "c")
@@ -443,6 +444,16 @@ class ComparisonOverDicts(Comparison):
         return DictStore(Disk(), values_of_body)
 
 
+class ComparisonOverPostgres(Comparison):
+    def open_store(self):
+        self.schema = take_schema()
+        return open_postgres(self.schema, values_of_body)
+
+    def teardown(self):
+        super().teardown()
+        give_back_schema(self.schema)
+
+
 def compare(examples, steps, machine=Comparison):
     run_state_machine_as_test(
         machine,
@@ -469,6 +480,21 @@ def test_thousand_random_operations_find_no_difference(monkeypatch, sorted_rows)
 def test_service_is_as_right_over_a_store_of_dicts(monkeypatch):
     monkeypatch.setattr(SORTED_ROWS, 0)
     compare(examples=10, steps=50, machine=ComparisonOverDicts)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("sorted_rows", [0, QUERY_SORTED_ROWS])
+def test_service_is_as_right_over_postgresql(monkeypatch, sorted_rows):
+    monkeypatch.setattr(SORTED_ROWS, sorted_rows)
+    compare(examples=10, steps=50, machine=ComparisonOverPostgres)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_twenty_thousand_over_postgresql_find_no_difference(monkeypatch):
+    monkeypatch.setattr(SORTED_ROWS, 0)
+    operations = int(os.environ.get("CHANNELSHIM_TESTS_OPERATIONS", "20000"))
+    compare(examples=operations // 100, steps=100, machine=ComparisonOverPostgres)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.appengine.api import apiproxy_stub_map, memcache
@@ -14,6 +15,13 @@ from google.appengine.api.memcache import memcache_stub
 from channelshim.services.memcache import MemcacheService
 from channelshim.services.stored_memcache import StoredMemcache
 from channelshim.store.sqlite.state import SqliteStore
+from tests.store.backends import (
+    ENGINES,
+    give_back_schema,
+    open_postgres,
+    shared_server,
+    take_schema,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
@@ -25,7 +33,11 @@ from google.appengine.api import apiproxy_stub_map, memcache
 from channelshim.services.memcache import MemcacheService
 from channelshim.services.stored_memcache import StoredMemcache
 from channelshim.store.sqlite.state import SqliteStore
-store = SqliteStore(pathlib.Path(sys.argv[1]), takes_lease=False)
+from tests.store.backends import open_postgres_url
+if "://" in sys.argv[1]:
+    store = open_postgres_url(*sys.argv[1].split("#"))
+else:
+    store = SqliteStore(pathlib.Path(sys.argv[1]), takes_lease=False)
 apiproxy_stub_map.apiproxy.RegisterStub(
     "memcache", MemcacheService(StoredMemcache(store.cache)))
 for _ in range(100):
@@ -240,15 +252,28 @@ def test_random_operations_are_answered_as_by_the_stub(service, clock, monkeypat
         assert first == step(seed)
 
 
-def test_four_processes_count_exactly(monkeypatch, tmp_path):
-    store = SqliteStore(tmp_path, takes_lease=False)
+@pytest.fixture(params=ENGINES)
+def counted(request, tmp_path):
+    """Return an engine's store and how other processes name it."""
+    if request.param == "sqlite":
+        store: Any = SqliteStore(tmp_path / "counted", takes_lease=False)
+        yield store, str(tmp_path / "counted")
+        store.close()
+        return
+    schema = take_schema()
+    store = open_postgres(schema)
+    yield store, f"{shared_server().url()}#{schema}"
+    store.close()
+    give_back_schema(schema)
+
+
+@pytest.mark.parametrize("open_store", ["sqlite"], indirect=True)
+def test_four_processes_count_exactly(monkeypatch, counted):
+    store, place = counted
     register(monkeypatch, MemcacheService(StoredMemcache(store.cache)))
     children = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", COUNT, str(tmp_path)], cwd=ROOT
-        )
+        subprocess.Popen([sys.executable, "-W", "ignore", "-c", COUNT, place], cwd=ROOT)
         for _ in range(4)
     ]
     assert [child.wait() for child in children] == [0] * 4
     assert memcache.get("n") == 400
-    store.close()

@@ -19,6 +19,7 @@ from channelshim.services.search import SearchService
 from channelshim.services.search_plans import plan
 from channelshim.store.sqlite.state import SqliteStore
 from tests.services import search_sides as sides
+from tests.store.backends import POSTGRES
 
 QUERIES = r"""
 red
@@ -298,7 +299,7 @@ def theirs() -> Any:
     return stub
 
 
-@pytest.fixture(scope="module", params=["fts5", "plain", "dict"])
+@pytest.fixture(scope="module", params=["fts5", "plain", "dict", POSTGRES])
 def ours(request: Any, tmp_path_factory: Any) -> Any:
     stub = sides.our_stub(tmp_path_factory.mktemp("search"), request.param)
     with sides.asked_of(stub):

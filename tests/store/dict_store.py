@@ -40,11 +40,12 @@ from channelshim.contracts.tasks import (
     ListedTask,
     NewTask,
     PullTask,
+    QueueRule,
     QueueStatistics,
     Task,
 )
 from channelshim.errors import StorageError
-from channelshim.store.sqlite import cache
+from channelshim.store import bounds
 from tests.store.dict_search import DictSearchIndexes, SearchTables
 
 Name = tuple[str, str]
@@ -108,7 +109,7 @@ class DictStore:
         values_of: ValuesOf = lambda body: {},
         *,
         clock: Callable[[], float] = time.time,
-        cache_bytes: int = cache.CACHE_BYTES,
+        cache_bytes: int = bounds.CACHE_BYTES,
     ) -> None:
         self._disk = disk
         self._is_closed = False
@@ -120,6 +121,9 @@ class DictStore:
         self.accounts = DictAccounts(self)
         self.secrets = DictSecrets(self)
         self.journal = DictJournal(self)
+        self.cron = None
+        self.blobs = None
+        self.mails = None
 
     def read(self) -> Tables:
         if self._is_closed:
@@ -259,6 +263,10 @@ class DictEntities:
         self._store = store
         self._values_of = values_of
         self._clock = clock
+
+    def get_many(self, keys: Sequence[EntityKey]) -> list[tuple[int, bytes] | None]:
+        snapshot = self.open()
+        return [snapshot.get(key) for key in keys]
 
     @contextmanager
     def read(self) -> Iterator[DictSnapshot]:
@@ -411,6 +419,9 @@ def _delete(
 
 
 class DictTasks:
+    worker_id = "main"
+    is_shared = False
+
     def __init__(self, store: DictStore) -> None:
         self._store = store
 
@@ -426,6 +437,7 @@ class DictTasks:
         limit: int,
         lease_seconds: float,
         excluded_queues: Collection[str] = (),
+        rules: Collection[QueueRule] = (),
     ) -> Sequence[Task]:
         with self._store.write() as tables:
             due = [
@@ -440,6 +452,12 @@ class DictTasks:
                 _take(tables, (task.queue, task.name), now, lease_seconds, worker_id)
                 for task in due[:limit]
             ]
+
+    def waits(self, rules: Collection[QueueRule], now: float) -> Mapping[str, float]:
+        return {rule.queue: 0.0 for rule in rules}
+
+    def beat(self, worker_id: str) -> None:
+        pass
 
     def renew(self, worker_id: str, until: float) -> None:
         with self._store.write() as tables:

@@ -1,4 +1,4 @@
-"""Random writes and scans: SQLite's rows are those of the store of dicts."""
+"""Random writes and scans: an engine's rows are those of the store of dicts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from channelshim.contracts.entities import EntityKey, Write
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.ordering import TOP, encode_path
 from channelshim.contracts.scan import Position, Scan
-from channelshim.store.sqlite.state import SqliteStore
 from tests.store.dict_store import DictStore, Disk
 
 CODES = ["a", "b", "c"]
@@ -113,18 +112,17 @@ questions = st.lists(
 )
 
 
-def test_rows_are_the_same(tmp_path):
-    sqlite = SqliteStore(tmp_path, values_of, clock=lambda: 1.0)
+def test_rows_are_the_same(open_engine):
+    engine = open_engine(values_of, clock=lambda: 1.0)
 
     @settings(deadline=None)
     @given(changes, questions, st.integers(0, 5))
     def look(batches, asked, built_after):
-        sqlite.entities.clear()
+        engine.entities.clear()
         dicts = DictStore(Disk(), values_of, clock=lambda: 1.0)
-        compare((sqlite, dicts), batches, asked, built_after)
+        compare((engine, dicts), batches, asked, built_after)
 
     look()
-    sqlite.close()
 
 
 def compare(stores, batches, asked, built_after):

@@ -61,7 +61,7 @@ def test_expired_are_not_there_and_leave_first(cache, clock):
 
 
 def test_full_cache_drops_the_longest_unwritten(cache, clock, monkeypatch):
-    monkeypatch.setattr("channelshim.store.sqlite.cache.CACHE_EVICTION_ROWS", 1)
+    monkeypatch.setattr("channelshim.store.bounds.CACHE_EVICTION_ROWS", 1)
     for name in (b"a", b"b", b"c"):
         clock.now += 1
         with cache.write() as view:

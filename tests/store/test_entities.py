@@ -126,7 +126,7 @@ def test_namespaces_are_apart(entities):
 
 
 def test_index_is_built_over_what_is_there_and_kept_up(entities, monkeypatch):
-    monkeypatch.setattr("channelshim.store.sqlite.entities.STORE_BUILD_BATCH", 3)
+    monkeypatch.setattr("channelshim.store.bounds.STORE_BUILD_BATCH", 3)
     keys = [key("A", number) for number in range(1, 9)]
     entities.apply([put(at, name=["x"], size=[str(n)]) for n, at in enumerate(keys)])
     entities.build_index("", "A", NAME_AND_SIZE)

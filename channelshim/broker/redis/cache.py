@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from channelshim.broker.redis.address import Address
-from channelshim.broker.redis.clients import driver, reach
+from channelshim.broker.redis.clients import driver, reach, refusals
 from channelshim.broker.redis.scripts import Script, load_cache
 from channelshim.contracts.cache import (
     CacheStatistics,
@@ -213,7 +213,7 @@ class RedisMemcache:
             raise StorageError(f"memcache is away: {self._trouble}")
         try:
             answer = run()
-        except (driver().RedisError, OSError) as error:
+        except refusals() as error:
             self._trouble = str(error)
             self._away_until = time.monotonic() + AWAY_SECONDS
             raise StorageError(f"memcache is away: {error}") from error

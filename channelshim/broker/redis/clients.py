@@ -65,6 +65,13 @@ def driver() -> Any:
     return redis
 
 
+def refusals() -> tuple[type[Exception], ...]:
+    """Return what the driver raises where a Redis does not answer, or refuses."""
+    redis = driver()
+    # Not all of its errors are of one tree.
+    return (redis.RedisError, redis.exceptions.RedisClusterException, OSError)
+
+
 def make_client(address: Address, seconds: float = CALL_SECONDS) -> Any:
     """Return a client with its own pool; it connects when it is first used.
 
@@ -88,7 +95,7 @@ def make_client(address: Address, seconds: float = CALL_SECONDS) -> Any:
         del facts["db"]
         try:
             return redis.cluster.RedisCluster(startup_nodes=nodes, **facts)
-        except redis.RedisError as error:
+        except refusals() as error:
             raise BrokerError(f"{address} cannot be used: {error}") from error
     if address.path:
         return redis.Redis(unix_socket_path=address.path, **facts)
@@ -152,7 +159,6 @@ class Topology:
             if address.path:
                 return Place("", 0, address.path)
             return Place(*address.hosts[0])
-        redis = driver()
         try:
             if self._client is not None:
                 if self._is_stale:
@@ -164,7 +170,7 @@ class Topology:
                 address.service
             )
             return Place(host, port)
-        except redis.RedisError as error:
+        except refusals() as error:
             raise OSError(str(error)) from error
 
     def tls(self) -> ssl.SSLContext | None:
@@ -221,7 +227,7 @@ def check(address: Address, client: Any) -> None:
         raise ConfigurationError(
             f"the Redis at {address} does not take the password: {error}"
         ) from error
-    except (redis.RedisError, OSError) as error:
+    except refusals() as error:
         raise BrokerError(f"the Redis at {address} cannot be used: {error}") from error
     if sentence:
         raise ConfigurationError(f"the Redis at {address} {sentence}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from channelshim.broker.redis import session
-from channelshim.broker.redis.clients import driver
+from channelshim.broker.redis.clients import driver, refusals
 from channelshim.broker.redis.scripts import load
 from channelshim.errors import BrokerError
 
@@ -67,7 +67,7 @@ class Direct:
             try:
                 head = self._head(key, batch, is_new=attempt > 0)
                 return self._evaluate(key, script, [*head, *arguments])
-            except driver().RedisError as raised:
+            except refusals() as raised:
                 error = raised
                 if "REJOIN" not in str(raised):
                     break
@@ -83,7 +83,7 @@ class Direct:
         """
         try:
             self._evaluate(key, "leave", [epoch, front, self._name()])
-        except driver().RedisError as error:
+        except refusals() as error:
             if "REJOIN" not in str(error):
                 raise BrokerError(f"Redis does not answer: {error}") from error
 

@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from channelshim.broker.redis.clients import driver
+from channelshim.broker.redis.clients import refusals
 from channelshim.contracts.overview import KnownId
 from channelshim.errors import BrokerError
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
@@ -41,7 +41,7 @@ def answered() -> Iterator[None]:
     """
     try:
         yield
-    except driver().RedisError as error:
+    except refusals() as error:
         raise BrokerError(f"Redis does not answer: {error}") from error
 
 

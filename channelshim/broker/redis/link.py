@@ -57,24 +57,20 @@ class Link(asyncio.Protocol):
         """Return for how long a call has waited without a byte; 0 for none."""
         return now - self.unanswered_since if self._answers else 0.0
 
-    def call(self, written: bytes, answer: Answer) -> None:
-        """Send one command; `answer` takes the reply.
+    def call(self, written: bytes, *answers: Answer) -> None:
+        """Send commands in one write.
 
         Args:
-            written: from `command`.
-            answer: not called when the connection ends before.
+            written: from `command`, one behind the other.
+            *answers: one for each command, takes its reply; not called when the
+                connection ends before.
         """
         if self._transport is None:
             return
         if not self._answers:
             self.unanswered_since = self._loop.time()
-        self._answers.append(answer)
+        self._answers.extend(answers)
         self._transport.write(written)
-
-    def expect(self, answer: Answer) -> None:
-        """Have `answer` take the reply of a second command in the last call's bytes."""
-        if self._transport is not None:
-            self._answers.append(answer)
 
     def close(self) -> None:
         """End it; nothing is called any more."""

@@ -48,7 +48,7 @@ class Mailbox:
     ) -> None:
         self.position: int = position
         self._link = link
-        self._key = key.encode("ascii")
+        self._key = key.encode("utf-8")
         self._put = put
         self._woken = woken
         self._broken = broken
@@ -66,9 +66,7 @@ class Mailbox:
             b"%d-1" % self.position,
         )
         if trim:
-            # Both in one write, and answered one after the other.
-            self._link.call(trim + read, self._trimmed)
-            self._link.expect(self._answered)
+            self._link.call(trim + read, self._trimmed, self._answered)
         else:
             self._link.call(read, self._answered)
 

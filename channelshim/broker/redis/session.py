@@ -195,17 +195,16 @@ class Session:
     def _pump(self) -> None:
         self._is_pumping = False
         link = self._link
-        if not self.is_ready or link is None:
+        if not self.is_ready or link is None or not self.unsent:
             return
-        key = self._key.encode("ascii")
-        while self.unsent:
-            call = self.unsent.popleft()
-            self.sent.append(call)
-            script = self._scripts[call.script]
-            link.call(
-                links.evaluation(script.digest, key, [*self.head(), *call.arguments]),
-                self._answered,
-            )
+        key, head = self._key.encode("utf-8"), self.head()
+        written = []
+        for call in self.unsent:
+            digest = self._scripts[call.script].digest
+            written.append(links.evaluation(digest, key, [*head, *call.arguments]))
+        self.sent.extend(self.unsent)
+        self.unsent.clear()
+        link.call(b"".join(written), *[self._answered] * len(written))
 
     def _answered(self, reply: Any) -> None:
         call = self.sent[0]
@@ -298,7 +297,7 @@ class Session:
             b"EVALSHA",
             self._scripts[script].digest,
             b"1",
-            self._key.encode("ascii"),
+            self._key.encode("utf-8"),
             *self.head(),
             *arguments,
         )

@@ -7,8 +7,8 @@ equal: ids that only Redis has are taken over, ids that only this process has ar
 brought back with the number that their pages have, and changes that nobody here is
 telling any more are told again.
 
-Explored by tests/broker/redis/test_sharing.py and, with processes that are killed, by
-tests/failures/test_redis.py.
+Explored by tests/properties/test_delivery_over_redis.py and, with processes of their
+own, by tests/failures/test_redis.py.
 """
 
 from __future__ import annotations

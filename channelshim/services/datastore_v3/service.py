@@ -7,7 +7,7 @@ Source: SDK, datastore/datastore_stub_util.py, BaseDatastore and DatastoreStub.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,12 +144,25 @@ class DatastoreService(EagerStub):
                     with transaction.read(key.group) as snapshot:
                         parts.append(_get(snapshot, key, reference))
         else:
-            with self.entities.read() as snapshot:
-                parts = [
-                    _get(snapshot, key, reference)
-                    for key, reference in zip(keys, request.key, strict=True)
-                ]
+            parts = self._get_outside(keys, request.key)
         response.MergeFromString(b"".join(parts))
+
+    def _get_outside(
+        self, keys: Sequence[EntityKey], references: Sequence[Any]
+    ) -> list[bytes]:
+        """Return the answers for entities that are read in no transaction."""
+        if any(key.kind in metadata.PSEUDO_KINDS for key in keys):
+            with self.entities.read() as snapshot:
+                return [
+                    _get(snapshot, key, reference)
+                    for key, reference in zip(keys, references, strict=True)
+                ]
+        return [
+            _answer(row, reference)
+            for row, reference in zip(
+                self.entities.get_many(keys), references, strict=True
+            )
+        ]
 
     def _Dynamic_Put(self, request: Any, response: Any) -> None:
         for entity in request.entity:
@@ -275,8 +288,8 @@ class DatastoreService(EagerStub):
         is_taken = True
         while is_taken:
             last.id = self._ids.take()
-            with self.entities.read() as snapshot:
-                is_taken = snapshot.get(values.key_of(reference)) is not None
+            (found,) = self.entities.get_many([values.key_of(reference)])
+            is_taken = found is not None
 
     def _write_later(self, transaction: Transaction, writes: Iterable[Write]) -> None:
         for write in writes:
@@ -288,7 +301,10 @@ def _get(snapshot: Snapshot, key: EntityKey, reference: Any) -> bytes:
         entity = metadata.get_entity(snapshot, key, reference)
         if entity is not None:
             return wire.found_entity(0, entity.SerializeToString())
-    row = snapshot.get(key)
+    return _answer(snapshot.get(key), reference)
+
+
+def _answer(row: tuple[int, bytes] | None, reference: Any) -> bytes:
     if row is None:
         return wire.missing_entity(reference.SerializeToString())
     return wire.found_entity(*row)

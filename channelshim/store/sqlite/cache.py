@@ -11,13 +11,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from channelshim.contracts.cache import Entry
+from channelshim.store import bounds
 from channelshim.store.sqlite.database import Database
-
-CACHE_BYTES: Final = 64 << 20
-"""Bytes of memcache keys and values in the store; the longest unwritten give way."""
-
-CACHE_EVICTION_ROWS: Final = 64
-"""Entries taken out together when the cache is full."""
 
 _BYTES: Final = "cache_bytes"
 _SIZE = "length(name) + length(value)"
@@ -82,7 +77,7 @@ class SqliteCacheView:
             count = self._take_out(
                 "written_at <= (SELECT max(written_at) FROM (SELECT written_at "
                 "FROM cache ORDER BY written_at LIMIT ?))",
-                CACHE_EVICTION_ROWS,
+                bounds.CACHE_EVICTION_ROWS,
             )
             if not count:
                 # The sum, or an entry's time, is damaged.
@@ -148,7 +143,7 @@ class SqliteCache:
         database: Database,
         *,
         clock: Callable[[], float] = time.time,
-        maximum_bytes: int = CACHE_BYTES,
+        maximum_bytes: int = bounds.CACHE_BYTES,
     ) -> None:
         self._clock = clock
         self._database = database

@@ -1,118 +1,56 @@
 """Which kinds and indexes there are: kept in memory, right in every process.
 
-Each state of the catalogue has a number, its epoch, which stands in the store and is
-read in the same SQLite transaction as the data. So a reader never uses an index that
-its snapshot lacks, and a writer never misses one that another process has made.
+store/catalogue.py says how.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from channelshim.contracts.entities import Index
 from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.store.catalogue import Draft, State, make_state
 from channelshim.store.sqlite.database import Database
 
 _EPOCH = "catalogue"
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """All kinds and indexes at one epoch; never changed."""
-
-    epoch: int = -1
-    kinds: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    indexes: Mapping[int, Mapping[IndexDefinition, Index]] = field(default_factory=dict)
-
-    def kind_id(self, namespace: str, name: str) -> int | None:
-        """Return the number of a kind, or None when it never had an entity."""
-        return self.kinds.get((namespace, name))
-
-    def index(self, kind_id: int, definition: IndexDefinition) -> Index | None:
-        """Return the kind's index of this definition, ready or not, or None."""
-        return self.indexes.get(kind_id, {}).get(definition)
-
-
-class Draft:
-    """A state that one write transaction may extend; published when it commits."""
+class SqliteDraft(Draft):
+    """A draft within one SQLite transaction."""
 
     def __init__(self, connection: sqlite3.Connection, state: State) -> None:
+        super().__init__(state)
         self._connection = connection
-        self.state = state
-        self.is_changed: bool = False
 
-    def kind_id(self, namespace: str, name: str) -> int:
-        """Return the number of a kind, made now if need be."""
-        known_id = self.state.kind_id(namespace, name)
-        if known_id is not None:
-            return known_id
-        new_id = _insert(
+    def _insert_kind(self, namespace: str, name: str) -> int:
+        return _insert(
             self._connection,
             "INSERT INTO kind (namespace, name) VALUES (?, ?)",
             (namespace, name),
         )
-        kinds = {**self.state.kinds, (namespace, name): new_id}
-        self._become(replace(self.state, kinds=kinds))
-        return new_id
 
-    def index(
-        self, kind_id: int, definition: IndexDefinition, *, is_ready: bool = True
-    ) -> Index:
-        """Return the kind's index of this definition, made now if need be.
-
-        Args:
-            is_ready: of a new one: whether no entity needs to be added.
-        """
-        index = self.state.index(kind_id, definition)
-        if index is not None:
-            return index
-        new_id = _insert(
+    def _insert_index(
+        self, kind_id: int, definition: IndexDefinition, *, is_ready: bool
+    ) -> int:
+        return _insert(
             self._connection,
             "INSERT INTO index_definition (kind_id, definition, is_ready) "
             "VALUES (?, ?, ?)",
             (kind_id, definition.to_text(), is_ready),
         )
-        return self._keep(kind_id, Index(new_id, definition, is_ready=is_ready))
 
-    def mark_repeated(self, kind_id: int, index: Index) -> None:
-        """Note that an entity has more than one row in the index."""
-        if not index.is_repeated:
-            self._set(index, "is_repeated")
-            self._keep(kind_id, replace(index, is_repeated=True))
-
-    def mark_ready(self, kind_id: int, definition: IndexDefinition) -> None:
-        """Note that all entities are in the index."""
-        index = self.state.index(kind_id, definition)
-        if index is not None and not index.is_ready:
-            self._set(index, "is_ready")
-            self._keep(kind_id, replace(index, is_ready=True))
-
-    def finish(self) -> None:
-        """Write the new epoch, if anything changed; before the commit."""
-        if not self.is_changed:
-            return
-        self.state = replace(self.state, epoch=self.state.epoch + 1)
-        self._connection.execute(
-            "INSERT OR REPLACE INTO counter VALUES (?, ?)", (_EPOCH, self.state.epoch)
-        )
-
-    def _set(self, index: Index, column: str) -> None:
+    def _set(self, index: Index, column: Literal["is_repeated", "is_ready"]) -> None:
         self._connection.execute(
             f"UPDATE index_definition SET {column} = 1 WHERE id = ?", (index.id,)
         )
 
-    def _keep(self, kind_id: int, index: Index) -> Index:
-        of_kind = {**self.state.indexes.get(kind_id, {}), index.definition: index}
-        indexes = {**self.state.indexes, kind_id: of_kind}
-        self._become(replace(self.state, indexes=indexes))
-        return index
-
-    def _become(self, state: State) -> None:
-        self.state = state
-        self.is_changed = True
+    def _write_epoch(self, epoch: int) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO counter VALUES (?, ?)", (_EPOCH, epoch)
+        )
 
 
 class Catalogue:
@@ -147,7 +85,7 @@ class Catalogue:
     def write(self) -> Iterator[tuple[sqlite3.Connection, Draft]]:
         """Open a write transaction together with the catalogue it may extend."""
         with self._database.write() as connection:
-            draft = Draft(connection, self.state(connection))
+            draft = SqliteDraft(connection, self.state(connection))
             yield connection, draft
             draft.finish()
         if draft.is_changed and draft.state.epoch > self._newest.epoch:
@@ -177,14 +115,10 @@ def _load(connection: sqlite3.Connection, epoch: int) -> State:
             "SELECT id, namespace, name FROM kind"
         )
     }
-    indexes: dict[int, dict[IndexDefinition, Index]] = {}
-    for id, kind_id, text, is_repeated, is_ready in connection.execute(
+    rows = connection.execute(
         "SELECT id, kind_id, definition, is_repeated, is_ready FROM index_definition"
-    ):
-        definition = IndexDefinition.from_text(text)
-        index = Index(id, definition, bool(is_repeated), bool(is_ready))
-        indexes.setdefault(kind_id, {})[definition] = index
-    return State(epoch, kinds, indexes)
+    )
+    return make_state(epoch, kinds, rows)
 
 
 def _insert(

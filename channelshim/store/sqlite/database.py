@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from channelshim.errors import StorageError, StoreBusy
+from channelshim.store.folders import make_private
 from channelshim.store.sqlite import schema
 from channelshim.store.sqlite.turns import Turns
 
@@ -262,23 +263,3 @@ def explain(error: sqlite3.Error, path: Path) -> StorageError:
         if name.startswith(code) or (not name and words in text):
             return StorageError(f"the store {path} refused: {reason}")
     return StorageError(f"the store {path} refused: {text}")
-
-
-def make_private(directory: Path, file_name: str) -> Path:
-    """Make a file with mode 0600 in a folder with mode 0700, whichever is missing.
-
-    What is there already keeps its mode: the folder may be shared on purpose.
-
-    Raises:
-        StorageError: the folder cannot be written.
-    """
-    path = directory / file_name
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its -wal and -shm files the mode of the file itself.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise StorageError(
-            f"the store {path} cannot be written: {error.strerror}"
-        ) from error
-    return path

@@ -6,12 +6,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
 
 from channelshim import limits
 from channelshim.contracts.entities import (
     Applied,
     Conflict,
+    EntityKey,
     Group,
     Index,
     KeyTaken,
@@ -25,23 +25,12 @@ from channelshim.contracts.index_definitions import (
     Values,
 )
 from channelshim.contracts.tasks import NewTask
-from channelshim.store.sqlite.catalogue import Catalogue, Draft
+from channelshim.store import bounds
+from channelshim.store.catalogue import Draft
+from channelshim.store.sqlite.catalogue import Catalogue
 from channelshim.store.sqlite.database import Database
 from channelshim.store.sqlite.snapshot import SqliteSnapshot, group_version
 from channelshim.store.sqlite.tasks import add_tasks
-
-STORE_BUILD_BATCH: Final = 1000
-"""Entities read in one commit while an index is built beside running writers."""
-
-
-def describe(summary: Mapping[tuple[str, str], int]) -> str:
-    """Return a summary in words: "3 entities (Account 1, Chat 2 in 'staff')"."""
-    named = [
-        f"{kind} {count}" + (f" in {namespace!r}" if namespace else "")
-        for (namespace, kind), count in sorted(summary.items())
-    ]
-    total = sum(summary.values())
-    return f"{total} entit{'y' if total == 1 else 'ies'} ({', '.join(named) or 'none'})"
 
 
 class SqliteEntities:
@@ -64,6 +53,11 @@ class SqliteEntities:
         self._catalogue = Catalogue(database)
         self._values_of = values_of
         self._clock = clock
+
+    def get_many(self, keys: Sequence[EntityKey]) -> list[tuple[int, bytes] | None]:
+        """Return version and body of each, or None, as of one moment."""
+        with self.read() as snapshot:
+            return [snapshot.get(key) for key in keys]
 
     @contextmanager
     def read(self) -> Iterator[SqliteSnapshot]:
@@ -192,7 +186,7 @@ class SqliteEntities:
             entities = connection.execute(
                 "SELECT id, path, body FROM entity WHERE kind_id = ? AND id > ? "
                 "ORDER BY id LIMIT ?",
-                (kind_id, after, STORE_BUILD_BATCH),
+                (kind_id, after, bounds.STORE_BUILD_BATCH),
             ).fetchall()
             for id, path, body in entities:
                 codes = definition.row_values(path, self._values_of(body))

@@ -10,8 +10,8 @@ from typing import Final
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.store import BLOBS_FOLDER
 from channelshim.errors import ConfigurationError
+from channelshim.store.descriptions import describe
 from channelshim.store.sqlite.database import Synchronous
-from channelshim.store.sqlite.entities import describe
 from channelshim.store.sqlite.state import SqliteStore
 
 _logger: Final = logging.getLogger("channelshim.store")
@@ -40,8 +40,9 @@ def open_store(
     synchronous: str = "normal",
     is_cleared: bool = False,
     may_share: bool = False,
+    takes_lease: bool = True,
 ) -> SqliteStore:
-    """Return the leased store of a folder.
+    """Return the store of a folder, leased.
 
     Args:
         directory: made if it is missing.
@@ -51,6 +52,7 @@ def open_store(
             which; accounts, secrets and the presence journal stay.
         may_share: open it beside a server that has the lease: their channels are
             shared, and SQLite keeps their writes apart.
+        takes_lease: False in an app process, whose front has it.
 
     Raises:
         ConfigurationError: synchronous is another word.
@@ -61,6 +63,7 @@ def open_store(
         values_of,
         synchronous=read_synchronous(synchronous),
         may_share=may_share,
+        takes_lease=takes_lease,
     )
     if is_cleared and store.is_leased:
         _clear(store, directory / BLOBS_FOLDER)

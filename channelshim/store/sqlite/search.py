@@ -12,14 +12,10 @@ from contextlib import contextmanager
 from typing import Final
 
 from channelshim.contracts.search import Condition, Order, SearchDocument
+from channelshim.store.search_select import Selects
+from channelshim.store.search_tokens import tokens_of
 from channelshim.store.sqlite.database import Database
-from channelshim.store.sqlite.search_select import Selects
-from channelshim.store.sqlite.search_terms import (
-    FullTextTerms,
-    PlainTerms,
-    Terms,
-    tokens_of,
-)
+from channelshim.store.sqlite.search_terms import FullTextTerms, PlainTerms, Terms
 
 _LOW_BITS: Final = 31
 _LOW_MASK: Final = (1 << _LOW_BITS) - 1

@@ -7,10 +7,9 @@ tokens of a document stand in `search_document`, so that either can be made from
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Protocol
 
 from channelshim.contracts.search import (
     AllOf,
@@ -21,23 +20,8 @@ from channelshim.contracts.search import (
     HasTerm,
     NoneOf,
 )
-
-Query = tuple[str, list[object]]
-"""A SELECT of one column, `number`, and its parameters."""
-
-_SPELLED: Final = re.compile(r"[^a-y0-9\x80-\U0010ffff]")
-_EVERYTHING: Final = "all"
-_HIGHEST: Final = chr(0x10FFFF)
-
-
-def token_of(index_id: int, text: str) -> str:
-    """Return a term of an index as one token of FTS5's tokenizer "ascii".
-
-    That folds ASCII's capitals and splits at its other signs: those are spelled out,
-    "z" and two digits, letter by letter, so that prefixes stay prefixes.
-    """
-    spelled = _SPELLED.sub(lambda found: f"z{ord(found[0]):02x}", text)
-    return f"i{index_id}z2d{spelled}"
+from channelshim.store.search_select import Query
+from channelshim.store.search_tokens import EVERYTHING, HIGHEST, token_of
 
 
 class Terms(Protocol):
@@ -83,10 +67,10 @@ class PlainTerms:
                 return (
                     "SELECT DISTINCT number FROM search_posting "
                     "WHERE term >= ? AND term < ?",
-                    [low, low + _HIGHEST],
+                    [low, low + HIGHEST],
                 )
             case Everything():
-                return self._with_term(token_of(index_id, _EVERYTHING))
+                return self._with_term(token_of(index_id, EVERYTHING))
         return None
 
     def _with_term(self, token: str) -> Query:
@@ -130,14 +114,14 @@ def _question(index_id: int, condition: Condition) -> str | None:
         case HasPrefix(text):
             return f'"{token_of(index_id, text)}" *'
         case Everything():
-            return f'"{token_of(index_id, _EVERYTHING)}"'
+            return f'"{token_of(index_id, EVERYTHING)}"'
         case AllOf(parts):
             return _joined(index_id, parts, " AND ")
         case AnyOf(parts) if parts:
             return _joined(index_id, parts, " OR ")
         case NoneOf(part):
             inner = _question(index_id, part)
-            everything = f'"{token_of(index_id, _EVERYTHING)}"'
+            everything = f'"{token_of(index_id, EVERYTHING)}"'
             return None if inner is None else f"({everything} NOT ({inner}))"
     return None
 
@@ -150,9 +134,3 @@ def _joined(index_id: int, parts: Iterable[Condition], word: str) -> str | None:
             return None
         questions.append(question)
     return f"({word.join(questions)})"
-
-
-def tokens_of(index_id: int, texts: Iterable[str]) -> str:
-    """Return the tokens of a document's terms, as Terms.add wants them."""
-    tokens = {token_of(index_id, text) for text in texts}
-    return " ".join(sorted(tokens | {token_of(index_id, _EVERYTHING)}))

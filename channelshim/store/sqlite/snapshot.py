@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from channelshim.contracts.entities import EntityKey, Group, Index
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.scan import Row, Scan
-from channelshim.store.sqlite.catalogue import State
+from channelshim.store.catalogue import State
 from channelshim.store.sqlite.database import REFUSALS, Database
 from channelshim.store.sqlite.scan import count, explain, rows
 

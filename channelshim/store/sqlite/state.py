@@ -15,19 +15,17 @@ from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError, StoreInUse
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
-from channelshim.store.sqlite import cache
+from channelshim.store import bounds
+from channelshim.store.folders import make_private
+from channelshim.store.lease import Lease
 from channelshim.store.sqlite.cache import SqliteCache
-from channelshim.store.sqlite.database import Database, Synchronous, make_private
+from channelshim.store.sqlite.database import Database, Synchronous
 from channelshim.store.sqlite.entities import SqliteEntities
-from channelshim.store.sqlite.lease import Lease
 from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
 from channelshim.store.sqlite.search import SqliteSearchIndexes
 from channelshim.store.sqlite.tasks import SqliteTasks
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
-
-MAXIMUM_ACCOUNTS: Final = 10_000
-"""Who has logged in: on a trusted network each visitor may add as many as he likes."""
 
 _SECRET_BYTES = 32
 _WINDOWS = "windows"
@@ -85,7 +83,7 @@ class SqliteAccounts:
         most: accounts, and logins that have ended early.
     """
 
-    def __init__(self, database: Database, most: int = MAXIMUM_ACCOUNTS) -> None:
+    def __init__(self, database: Database, most: int = bounds.MAXIMUM_ACCOUNTS) -> None:
         self._database = database
         self._most = most
 
@@ -198,7 +196,7 @@ class SqliteStore:
         takes_lease: bool = True,
         may_share: bool = False,
         clock: Callable[[], float] = time.time,
-        cache_bytes: int = cache.CACHE_BYTES,
+        cache_bytes: int = bounds.CACHE_BYTES,
     ) -> None:
         self._directory = directory
         self._may_share = may_share
@@ -225,6 +223,21 @@ class SqliteStore:
         self.accounts: SqliteAccounts = SqliteAccounts(database)
         self.secrets: SqliteSecrets = SqliteSecrets(database)
         self.journal: SqliteJournal = SqliteJournal(database)
+
+    @property
+    def cron(self) -> None:
+        """None: one server has the store."""
+        return None
+
+    @property
+    def blobs(self) -> None:
+        """None: blobs are files beside the store's."""
+        return None
+
+    @property
+    def mails(self) -> None:
+        """None: mails are files beside the store's."""
+        return None
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""

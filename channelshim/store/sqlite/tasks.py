@@ -20,25 +20,26 @@ from channelshim.contracts.tasks import (
     ListedTask,
     NewTask,
     PullTask,
+    QueueRule,
     QueueStatistics,
     Task,
 )
 from channelshim.store.sqlite import pull_tasks, task_names
 from channelshim.store.sqlite.database import Database
+from channelshim.store.task_rows import COLUMNS, read_task, task_values
 
 _logger: Final = logging.getLogger("channelshim.store")
-
-_COLUMNS: Final = (
-    "queue, name, eta, method, path, headers, body, retry, retries, first_tried_at"
-)
 
 _TEXTS: Final = frozenset({"queue", "name", "method", "path", "headers", "retry"})
 
 _RAW_COLUMNS: Final = ", ".join(
     f"CAST({column} AS BLOB)" if column in _TEXTS else column
-    for column in _COLUMNS.split(", ")
+    for column in COLUMNS.split(", ")
 )
 """Text that is not UTF-8, in a damaged file, would be an error of the whole query."""
+
+WORKER_ID: Final = "main"
+"""Of the one process that serves a store."""
 
 _UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
 """What a row of a damaged file raises when it is read."""
@@ -61,6 +62,16 @@ class SqliteTasks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def worker_id(self) -> str:
+        """Who takes tasks: the one process that serves the store."""
+        return WORKER_ID
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether servers that know nothing of each other take tasks here."""
+        return False
+
     def add(self, tasks: Sequence[NewTask], now: float) -> list[Added]:
         """Add tasks, to pull queues too, in one commit; one refused stops no other."""
         with self._database.write() as connection:
@@ -74,8 +85,9 @@ class SqliteTasks:
         limit: int,
         lease_seconds: float,
         excluded_queues: Collection[str] = (),
+        rules: Collection[QueueRule] = (),
     ) -> list[Task]:
-        """Lease tasks that are due, longest due first.
+        """Lease tasks that are due, longest due first; rules are its one worker's.
 
         One that cannot be read, of a damaged file, is put aside until the worker
         starts again; the log names it.
@@ -94,6 +106,13 @@ class SqliteTasks:
             ]
             _lease(connection, tasks, worker_id, now, lease_seconds)
         return tasks
+
+    def waits(self, rules: Collection[QueueRule], now: float) -> dict[str, float]:
+        """Return 0 for each queue: the one worker counts for itself."""
+        return {rule.queue: 0.0 for rule in rules}
+
+    def beat(self, worker_id: str) -> None:
+        """Do nothing: the lease of the store says who lives."""
 
     def renew(self, worker_id: str, until: float) -> None:
         """Keep what this worker has in hand from the others for longer."""
@@ -221,7 +240,7 @@ class SqliteTasks:
             )
             for *row, leased_until in rows:
                 with contextlib.suppress(*_UNREADABLE):
-                    found.append(ListedTask(_task(row), float(leased_until)))
+                    found.append(ListedTask(read_task(row), float(leased_until)))
         return found
 
 
@@ -276,19 +295,9 @@ def _add(connection: sqlite3.Connection, task: Task) -> Added:
     if added is not Added.DONE:
         return added
     connection.execute(
-        f"INSERT INTO task ({_COLUMNS}, leased_until) "
+        f"INSERT INTO task ({COLUMNS}, leased_until) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-        (
-            *key,
-            task.eta,
-            task.method,
-            task.path,
-            json.dumps(task.headers),
-            task.body,
-            None if task.retry is None else json.dumps(task.retry),
-            task.retries,
-            task.first_tried_at,
-        ),
+        task_values(task),
     )
     return added
 
@@ -298,7 +307,7 @@ def _read(
 ) -> Task | None:
     """Return the task of a row; put one aside that cannot be read."""
     try:
-        return _task(row)
+        return read_task(row)
     except _UNREADABLE as error:
         _logger.error(
             "the task %r of queue %r cannot be read (%s) and is left out until the "
@@ -314,23 +323,3 @@ def _read(
         (_NEVER, worker_id, row[0], row[1]),
     )
     return None
-
-
-def _task(row: Sequence[Any]) -> Task:
-    queue, name, eta, method, path, headers, body, retry, retries, first = row
-    pairs = tuple((str(key), str(value)) for key, value in json.loads(headers))
-    own_retry = None if retry is None else json.loads(retry)
-    if own_retry is not None:
-        own_retry = {str(key): float(value) for key, value in own_retry.items()}
-    return Task(
-        queue=queue.decode("utf-8"),
-        name=name.decode("utf-8"),
-        eta=float(eta),
-        method=method.decode("utf-8"),
-        path=path.decode("utf-8"),
-        headers=pairs,
-        body=bytes(body),
-        retry=own_retry,
-        retries=int(retries),
-        first_tried_at=None if first is None else float(first),
-    )

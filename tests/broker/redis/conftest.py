@@ -27,6 +27,7 @@ class Front:
         told: what it was to tell the app.
         adopted: ids of a process that had died.
         losses: how often it was cut off.
+        is_dead: whether it was killed.
         answers_told: whether it tells the app at once.
     """
 
@@ -42,6 +43,7 @@ class Front:
         self.adopted: list[str] = []
         self.failures: list[str] = []
         self.losses = 0
+        self.is_dead = False
         self.answers_told = True
         self._start()
 
@@ -99,6 +101,7 @@ class Front:
 
     def die(self) -> None:
         """End as kill -9 ends a process."""
+        self.is_dead = True
         for each in self.broker._shards.all:
             each.session.stop()
 
@@ -124,6 +127,10 @@ class Fronts:
         """Return the Redis."""
         assert self._server is not None
         return self._server
+
+    def begin(self, app: str) -> None:
+        """Start further processes for another app."""
+        self._app = app
 
     def __call__(self, **options: Any) -> Front:
         """Start one more process, and return it once it has joined."""

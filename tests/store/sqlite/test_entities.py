@@ -56,7 +56,7 @@ def test_idle_connections_are_kept_within_bounds(database, monkeypatch):
 
 def test_builders_that_race_end_with_one_index(tmp_path, entities, monkeypatch):
     """Another process finishes the index between two of our batches."""
-    monkeypatch.setattr("channelshim.store.sqlite.entities.STORE_BUILD_BATCH", 1)
+    monkeypatch.setattr("channelshim.store.bounds.STORE_BUILD_BATCH", 1)
     keys = [key("A", number) for number in range(1, 4)]
     entities.apply([put(at, name=["x"], size=["1"]) for at in keys])
     other = Database(tmp_path)

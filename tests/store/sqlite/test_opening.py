@@ -11,7 +11,7 @@ from channelshim.contracts.identity import User
 from channelshim.contracts.ordering import encode_path
 from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
-from channelshim.store.sqlite.entities import describe
+from channelshim.store.descriptions import describe
 from channelshim.store.sqlite.opening import open_store
 
 KEY = EntityKey("", "A", encode_path([("A", 1)]))

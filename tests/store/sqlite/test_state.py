@@ -14,9 +14,9 @@ import pytest
 from channelshim.contracts.identity import User
 from channelshim.contracts.store import Account
 from channelshim.errors import StorageError, StoreBusy, StoreInUse
+from channelshim.store.lease import Lease
 from channelshim.store.sqlite import database, schema
 from channelshim.store.sqlite.database import FILE_NAME, Database, explain
-from channelshim.store.sqlite.lease import Lease
 from channelshim.store.sqlite.state import (
     LEASE_FILE_NAME,
     SqliteAccounts,

@@ -1,11 +1,13 @@
-"""Conditions of a search to one statement of SQL."""
+"""Conditions of a search to one statement of SQL, for every engine.
+
+Values are marked with `?`; an engine that marks them otherwise replaces that.
+"""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
 
 from channelshim.contracts.search import (
     AllOf,
@@ -16,13 +18,29 @@ from channelshim.contracts.search import (
     NoneOf,
     Numbered,
 )
-from channelshim.store.sqlite.search_terms import Query, Terms
+
+Query = tuple[str, list[object]]
+"""A SELECT of one column, `number`, and its parameters."""
 
 _DEEPEST: Final = 5
 """Levels of conditions in one statement: SQLite's parsers have a stack of 100."""
 
 _WIDE: Final = 4
 """Rows of a range that are gathered in the time in which one is looked up."""
+
+
+class Finder(Protocol):
+    """Where terms are looked up."""
+
+    def select(self, index_id: int, condition: Condition) -> Query | None:
+        """Return a SELECT of the documents of a condition; None if it is no term's."""
+
+
+class Asked(Protocol):
+    """A connection."""
+
+    def execute(self, statement: str, values: Sequence[Any], /) -> Iterable[Any]:
+        """Run a statement and return its rows."""
 
 
 class Selects:
@@ -34,9 +52,7 @@ class Selects:
         index_id: of the index.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, terms: Terms, index_id: int
-    ) -> None:
+    def __init__(self, connection: Asked, terms: Finder, index_id: int) -> None:
         self._connection = connection
         self._terms = terms
         self._index_id = index_id
@@ -66,8 +82,7 @@ class Selects:
             return by_terms
         match condition:
             case Numbered(numbers):
-                listed = json.dumps(numbers)
-                return "SELECT value AS number FROM json_each(?)", [listed]
+                return self._numbered(numbers)
             case InRange():
                 select, values = self._in_range(condition)
                 return select.replace("SELECT", "SELECT DISTINCT", 1), values
@@ -79,7 +94,15 @@ class Selects:
                 return joined, [value for _, values in selects for value in values]
             case NoneOf():
                 return self._all_of((condition,))
-        return "SELECT 0 AS number WHERE 0", []
+        return "SELECT 0 AS number WHERE 1 = 0", []
+
+    def _numbered(self, numbers: Sequence[int]) -> Query:
+        """Return a SELECT of numbers that are known."""
+        return "SELECT value AS number FROM json_each(?)", [json.dumps(numbers)]
+
+    def _name(self, name: str) -> object:
+        """Return a name of numbers as it is stored."""
+        return name
 
     def _all_of(self, parts: Sequence[Condition]) -> Query:
         wanted = [part for part in parts if not isinstance(part, NoneOf)]
@@ -121,15 +144,17 @@ class Selects:
 
     def _count(self, query: Query) -> int:
         select, values = query
-        row = self._connection.execute(f"SELECT count(*) FROM ({select})", values)
-        return int(row.fetchone()[0])
+        ((count,),) = self._connection.execute(
+            f"SELECT count(*) FROM ({select}) AS found", values
+        )
+        return int(count)
 
     def _is_of_terms(self, condition: Condition) -> bool:
         return self._terms.select(self._index_id, condition) is not None
 
     def _in_range(self, asked: InRange) -> Query:
         tests = ["index_id = ?", "name = ?"]
-        values: list[object] = [self._index_id, asked.name]
+        values: list[object] = [self._index_id, self._name(asked.name)]
         if asked.low is not None:
             tests.append("value >= ?" if asked.with_low else "value > ?")
             values.append(asked.low)

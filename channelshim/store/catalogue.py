@@ -1,0 +1,142 @@
+"""Which kinds and indexes a store has: one state of them, and how a writer adds more.
+
+Each state of the catalogue has a number, its epoch, which stands in the store and is
+read in the same transaction as the data. So a reader never uses an index that its
+snapshot lacks, and a writer never misses one that another process has made.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from channelshim.contracts.entities import Index
+from channelshim.contracts.index_definitions import IndexDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All kinds and indexes at one epoch; never changed."""
+
+    epoch: int = -1
+    kinds: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    indexes: Mapping[int, Mapping[IndexDefinition, Index]] = field(default_factory=dict)
+
+    def kind_id(self, namespace: str, name: str) -> int | None:
+        """Return the number of a kind, or None when it never had an entity."""
+        return self.kinds.get((namespace, name))
+
+    def index(self, kind_id: int, definition: IndexDefinition) -> Index | None:
+        """Return the kind's index of this definition, ready or not, or None."""
+        return self.indexes.get(kind_id, {}).get(definition)
+
+
+def make_state(
+    epoch: int,
+    kinds: Mapping[tuple[str, str], int],
+    rows: Iterable[tuple[int, int, str, object, object]],
+) -> State:
+    """Return a state of what the store has.
+
+    Args:
+        epoch: its number.
+        kinds: number of each (namespace, kind).
+        rows: of indexes: number, kind's number, definition, is_repeated, is_ready.
+
+    Raises:
+        ValueError, TypeError, RecursionError: a definition is damaged.
+    """
+    indexes: dict[int, dict[IndexDefinition, Index]] = {}
+    for id, kind_id, text, is_repeated, is_ready in rows:
+        definition = IndexDefinition.from_text(text)
+        index = Index(id, definition, bool(is_repeated), bool(is_ready))
+        indexes.setdefault(kind_id, {})[definition] = index
+    return State(epoch, kinds, indexes)
+
+
+class Draft(ABC):
+    """A state that one write transaction may extend; published when it commits.
+
+    Args:
+        state: the newest, as the transaction sees it.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.is_changed: bool = False
+
+    def kind_id(self, namespace: str, name: str) -> int:
+        """Return the number of a kind, made now if need be."""
+        known_id = self.state.kind_id(namespace, name)
+        if known_id is not None:
+            return known_id
+        new_id = self._insert_kind(namespace, name)
+        kinds = {**self.state.kinds, (namespace, name): new_id}
+        self._become(replace(self.state, kinds=kinds))
+        return new_id
+
+    def index(
+        self, kind_id: int, definition: IndexDefinition, *, is_ready: bool = True
+    ) -> Index:
+        """Return the kind's index of this definition, made now if need be.
+
+        Args:
+            kind_id: of the kind.
+            definition: what the index is made of.
+            is_ready: of a new one: whether no entity needs to be added.
+        """
+        index = self.state.index(kind_id, definition)
+        if index is not None:
+            return index
+        new_id = self._insert_index(kind_id, definition, is_ready=is_ready)
+        return self._keep(kind_id, Index(new_id, definition, is_ready=is_ready))
+
+    def mark_repeated(self, kind_id: int, index: Index) -> None:
+        """Note that an entity has more than one row in the index."""
+        if not index.is_repeated:
+            self._set(index, "is_repeated")
+            self._keep(kind_id, replace(index, is_repeated=True))
+
+    def mark_ready(self, kind_id: int, definition: IndexDefinition) -> None:
+        """Note that all entities are in the index."""
+        index = self.state.index(kind_id, definition)
+        if index is not None and not index.is_ready:
+            self._set(index, "is_ready")
+            self._keep(kind_id, replace(index, is_ready=True))
+
+    def finish(self) -> None:
+        """Write the new epoch, if anything changed; before the commit."""
+        if not self.is_changed:
+            return
+        self.state = replace(self.state, epoch=self.state.epoch + 1)
+        self._write_epoch(self.state.epoch)
+
+    @abstractmethod
+    def _insert_kind(self, namespace: str, name: str) -> int:
+        """Store a kind and return its number."""
+
+    @abstractmethod
+    def _insert_index(
+        self, kind_id: int, definition: IndexDefinition, *, is_ready: bool
+    ) -> int:
+        """Store an index and return its number."""
+
+    @abstractmethod
+    def _set(self, index: Index, column: Literal["is_repeated", "is_ready"]) -> None:
+        """Make a column of an index's row true."""
+
+    @abstractmethod
+    def _write_epoch(self, epoch: int) -> None:
+        """Store the epoch."""
+
+    def _keep(self, kind_id: int, index: Index) -> Index:
+        of_kind = {**self.state.indexes.get(kind_id, {}), index.definition: index}
+        indexes = {**self.state.indexes, kind_id: of_kind}
+        self._become(replace(self.state, indexes=indexes))
+        return index
+
+    def _become(self, state: State) -> None:
+        self.state = state
+        self.is_changed = True

@@ -1,0 +1,152 @@
+"""Which kinds and indexes there are: kept in memory, right in every process.
+
+store/catalogue.py says how. Writers share a lock of the catalogue; whoever adds a kind
+or an index, or fills one, holds it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from channelshim.contracts.entities import Index
+from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.store.catalogue import Draft, State, make_state
+from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.locks import lock_number
+
+_EPOCH = b"catalogue"
+
+
+class PostgresDraft(Draft):
+    """A draft within one transaction that holds the catalogue alone."""
+
+    def __init__(self, connection: Connection, state: State) -> None:
+        super().__init__(state)
+        self._connection = connection
+
+    def _insert_kind(self, namespace: str, name: str) -> int:
+        return _first(
+            self._connection.row(
+                "INSERT INTO kind (namespace, name) VALUES (%s, %s) RETURNING id",
+                (namespace.encode(), name.encode()),
+            )
+        )
+
+    def _insert_index(
+        self, kind_id: int, definition: IndexDefinition, *, is_ready: bool
+    ) -> int:
+        return _first(
+            self._connection.row(
+                "INSERT INTO index_definition (kind_id, definition, is_ready) "
+                "VALUES (%s, %s, %s) RETURNING id",
+                (kind_id, definition.to_text().encode(), is_ready),
+            )
+        )
+
+    def _set(self, index: Index, column: Literal["is_repeated", "is_ready"]) -> None:
+        self._connection.run(
+            f"UPDATE index_definition SET {column} = true WHERE id = %s", (index.id,)
+        )
+
+    def _write_epoch(self, epoch: int) -> None:
+        _write_epoch(self._connection, epoch)
+
+
+class Catalogue:
+    """The newest state that this process has seen.
+
+    Attributes:
+        lock: its advisory lock.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._newest = State()
+        self.lock: int = lock_number(database.place, _EPOCH)
+
+    @property
+    def newest(self) -> State:
+        """What it was when this process last looked."""
+        return self._newest
+
+    def state(self, connection: Connection) -> State:
+        """Return the state that belongs to what connection sees.
+
+        Args:
+            connection: within a transaction.
+
+        Raises:
+            StorageError: what is stored is damaged.
+        """
+        epoch = _read_epoch(connection)
+        state = self._newest
+        if state.epoch == epoch:
+            return state
+        try:
+            state = _load(connection, epoch)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self._database.damaged() from error
+        if epoch > self._newest.epoch:
+            self._newest = state
+        return state
+
+    def refresh(self) -> State:
+        """Look again, in a transaction of its own."""
+        with self._database.read() as connection:
+            return self.state(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[tuple[Connection, PostgresDraft]]:
+        """Open a transaction that holds the catalogue alone, and may extend it."""
+        with self._database.write(self.lock) as connection:
+            draft = PostgresDraft(connection, self.state(connection))
+            yield connection, draft
+            draft.finish()
+        if draft.is_changed and draft.state.epoch > self._newest.epoch:
+            self._newest = draft.state
+
+    def clear(self, connection: Connection) -> None:
+        """Delete all kinds and indexes; the epoch moves on.
+
+        Args:
+            connection: within a transaction that holds the catalogue alone.
+        """
+        epoch = _read_epoch(connection)
+        connection.script("DELETE FROM kind; DELETE FROM index_definition")
+        _write_epoch(connection, epoch + 1)
+
+
+def _read_epoch(connection: Connection) -> int:
+    row = connection.row("SELECT next FROM counter WHERE name = 'catalogue'")
+    return 0 if row is None else int(row[0])
+
+
+def _write_epoch(connection: Connection, epoch: int) -> None:
+    connection.run(
+        "INSERT INTO counter VALUES ('catalogue', %s) "
+        "ON CONFLICT (name) DO UPDATE SET next = excluded.next",
+        (epoch,),
+    )
+
+
+def _load(connection: Connection, epoch: int) -> State:
+    kinds = {
+        (namespace.decode(), name.decode()): int(id)
+        for id, namespace, name in connection.rows(
+            "SELECT id, namespace, name FROM kind"
+        )
+    }
+    rows = [
+        (id, kind_id, definition.decode(), is_repeated, is_ready)
+        for id, kind_id, definition, is_repeated, is_ready in connection.rows(
+            "SELECT id, kind_id, definition, is_repeated, is_ready "
+            "FROM index_definition"
+        )
+    ]
+    return make_state(epoch, kinds, rows)
+
+
+def _first(row: Any) -> int:
+    return int(row[0])

@@ -1,0 +1,165 @@
+"""Blobs in pieces and mails, so that every machine sees them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING, Final
+
+from channelshim.store.postgres.connections import Database
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+STORE_PIECE_BYTES: Final = 256 << 10
+"""Of a blob in one row: what a read of a part has to fetch and a write to hold."""
+
+STORE_MAILS: Final = 100
+"""Mails that are kept; the oldest give way."""
+
+
+class PostgresBlobs:
+    """The bytes of blobs: contracts.files.Blobs. Any process.
+
+    Args:
+        database: the store's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, key: str, stream: IO[bytes]) -> None:
+        """Store what a stream has from where it stands, instead of an older one."""
+        name = key.encode()
+        with self._database.write() as connection:
+            connection.run(
+                "INSERT INTO blob VALUES (%s, 0, %s) ON CONFLICT (key) "
+                "DO UPDATE SET size = 0, piece_bytes = excluded.piece_bytes",
+                (name, STORE_PIECE_BYTES),
+            )
+            connection.run("DELETE FROM blob_piece WHERE key = %s", (name,))
+            size = number = 0
+            while piece := _read_piece(stream):
+                connection.run(
+                    "INSERT INTO blob_piece VALUES (%s, %s, %s)", (name, number, piece)
+                )
+                size, number = size + len(piece), number + 1
+            connection.run("UPDATE blob SET size = %s WHERE key = %s", (size, name))
+
+    def open(self, key: str) -> IO[bytes]:
+        """Return a blob's bytes as a file to read.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+        """
+        with self._database.once() as connection:
+            row = connection.row(
+                "SELECT size, piece_bytes FROM blob WHERE key = %s", (key.encode(),)
+            )
+        if row is None:
+            raise FileNotFoundError(f"there is no blob {key!r}")
+        raw = _BlobFile(self._database, key.encode(), *row)
+        return io.BufferedReader(raw, row[1])
+
+    def delete(self, key: str) -> None:
+        """Remove a blob; nothing happens when there is none."""
+        with self._database.write() as connection:
+            connection.run("DELETE FROM blob WHERE key = %s", (key.encode(),))
+            connection.run("DELETE FROM blob_piece WHERE key = %s", (key.encode(),))
+
+    def clear(self) -> int:
+        """Remove all; return how many there were."""
+        with self._database.write() as connection:
+            connection.run("DELETE FROM blob_piece")
+            return connection.run("DELETE FROM blob")
+
+
+def _read_piece(stream: IO[bytes]) -> bytes:
+    """Return the next whole piece; a stream may give less at a time than it has."""
+    parts: list[bytes] = []
+    missing = STORE_PIECE_BYTES
+    while missing and (part := stream.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+class _BlobFile(io.RawIOBase):
+    """A blob, read a piece at a time."""
+
+    def __init__(
+        self, database: Database, key: bytes, size: int, piece_bytes: int
+    ) -> None:
+        super().__init__()
+        self._piece_bytes = piece_bytes
+        self._database = database
+        self._key = key
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move to a place and return it."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
+        self._position = max(0, start[whence] + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill a buffer from the piece at the place; return how many bytes that are."""
+        view = memoryview(buffer).cast("B")
+        if self._position >= self._size or not len(view):
+            return 0
+        number, offset = divmod(self._position, self._piece_bytes)
+        with self._database.once() as connection:
+            row = connection.row(
+                "SELECT substring(data FROM %s::integer FOR %s::integer) "
+                "FROM blob_piece WHERE key = %s AND number = %s",
+                (offset + 1, min(len(view), self._piece_bytes), self._key, number),
+            )
+        if row is None:
+            # Removed while it was read.
+            raise FileNotFoundError("the blob is gone")
+        data = bytes(row[0])
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+class PostgresMails:
+    """The mails that were not sent: contracts.files.Mails. Any process.
+
+    Args:
+        database: the store's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, data: bytes) -> int:
+        """Keep a mail, and the last STORE_MAILS in all; return its number."""
+        with self._database.write() as connection:
+            (number,) = connection.row(
+                "INSERT INTO mail (data) VALUES (%s) RETURNING number", (data,)
+            )
+            connection.run(
+                "DELETE FROM mail WHERE number <= (SELECT number FROM mail "
+                "ORDER BY number DESC OFFSET %s LIMIT 1)",
+                (STORE_MAILS,),
+            )
+        return int(number)
+
+    def all(self) -> Sequence[tuple[int, bytes]]:
+        """Return number and bytes of each, the oldest first."""
+        with self._database.once() as connection:
+            return connection.rows("SELECT number, data FROM mail ORDER BY number")
