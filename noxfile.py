@@ -24,11 +24,14 @@ FAST_REQUIREMENTS = (
     "WebTest",
     "coverage",
     "gunicorn",
+    "trustme",
 )
 
 SLOW_LANES = (
     "repository",
     "browser",
+    "firefox",
+    "webkit",
     "original",
     "sdk",
     "redis",
@@ -36,6 +39,7 @@ SLOW_LANES = (
     "library",
     "slow",
     "explore",
+    "failures",
     "bench",
 )
 

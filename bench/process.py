@@ -112,13 +112,15 @@ class ServerProcess:
             return
 
     def processes(self) -> list[int]:
-        """Return the ids of the processes of its group."""
+        """Return the ids of the processes of its group, and of their children."""
         group = self._child.pid
-        return [
+        numbers = [
             int(folder.name)
             for folder in Path("/proc").iterdir()
-            if folder.name.isdigit() and _group_of(int(folder.name)) == group
+            if folder.name.isdigit()
         ]
+        own = {number for number in numbers if _group_of(number) == group}
+        return [each for each in numbers if each in own or _parent_of(each) in own]
 
     def age_seconds(self) -> float:
         """Return how long ago it was started."""
@@ -141,6 +143,14 @@ class ServerProcess:
             user, system = fields.split()[11:13]
             total += int(user) + int(system)
         return total / _TICKS
+
+
+def _parent_of(process: int) -> int:
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return -1
+    return int(fields.split()[1])
 
 
 def _group_of(process: int) -> int:

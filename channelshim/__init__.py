@@ -17,17 +17,27 @@ A process has one app: a further call adds to it, or is refused with a sentence.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from channelshim.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+    from typing_extensions import Unpack
+
+    from channelshim.composition.keywords import Keywords
 
 __all__ = ["__version__", "application", "install", "serve", "wrap"]
 
 
-def install(app_dir: str | os.PathLike[str] | None = None, **settings: Any) -> None:
+def __dir__() -> list[str]:
+    """Return the public names, which is what completion should offer."""
+    return __all__
+
+
+def install(
+    app_dir: str | os.PathLike[str] | None = None, **settings: Unpack[Keywords]
+) -> None:
     """Make legacy App Engine imports and calls work in this process.
 
     Call it before the app's own imports. Google's services are answered from the
@@ -47,7 +57,7 @@ def install(app_dir: str | os.PathLike[str] | None = None, **settings: Any) -> N
     doors.install(app_dir, settings)
 
 
-def wrap(wsgi_app: WSGIApplication, **settings: Any) -> WSGIApplication:
+def wrap(wsgi_app: WSGIApplication, **settings: Unpack[Keywords]) -> WSGIApplication:
     """Return wsgi_app with channels, login and presence around it.
 
     The result is a plain WSGI application for any server with threads. Pages receive
@@ -72,7 +82,9 @@ def wrap(wsgi_app: WSGIApplication, **settings: Any) -> WSGIApplication:
     return doors.wrap(wsgi_app, settings)
 
 
-def application(app_dir: str | os.PathLike[str], **settings: Any) -> WSGIApplication:
+def application(
+    app_dir: str | os.PathLike[str], **settings: Unpack[Keywords]
+) -> WSGIApplication:
     """Return the whole app of a folder as one WSGI application.
 
     Handlers, `login:`, static files, lib/ and appengine_config.py are as under `serve`;
@@ -94,7 +106,7 @@ def application(app_dir: str | os.PathLike[str], **settings: Any) -> WSGIApplica
 
 def serve(
     app_dir_or_wsgi_app: str | os.PathLike[str] | WSGIApplication = ".",
-    **settings: Any,
+    **settings: Unpack[Keywords],
 ) -> None:
     """Serve an app until Ctrl-C or SIGTERM; push goes over WebSockets.
 

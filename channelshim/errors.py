@@ -8,6 +8,7 @@
      +-- ProtocolError        a rule of the wire was broken
      |    +-- LocalProtocolError    by our caller
      |    +-- RemoteProtocolError   by the browser
+     +-- BrokenFrame          a process of this server sent what cannot be read
      +-- StorageError         the store could not do it
      |    +-- StoreInUse      another process holds the lease
      |    +-- StoreBusy       another process wrote for too long
@@ -122,6 +123,10 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer broke the rule: nothing to fix on this side."""
+
+
+class BrokenFrame(ChannelShimError):
+    """Another process of this server sent what cannot be read: it is ended."""
 
 
 class StorageError(ChannelShimError):

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -17,6 +17,9 @@ import pytest
 from tests import exploring, lanes
 from tests.chromium import Pages, open_browser
 from tests.servers import Server, Servers
+
+if TYPE_CHECKING:
+    from tests.redis_servers import RedisServer
 
 # No timed assertions: a busy machine is no bug. In CI the same examples each time, so
 # that a failure is the change's; everywhere else new ones.
@@ -196,3 +199,13 @@ def pages(browser: Any) -> Iterator[Pages]:
 def root() -> Path:
     """Return the repository's root, where the tutorial's app stands."""
     return lanes.ROOT
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """Run one Redis for all tests that break nothing of it; for the lane `redis`."""
+    from tests.redis_servers import RedisServer
+
+    server = RedisServer()
+    yield server
+    server.close()

@@ -5,8 +5,8 @@ test is skipped with the reason, and the end of the run says so once more. A lan
 is named in CHANNELSHIM_REQUIRE (with commas) fails instead, so that a run which is
 meant to cover everything cannot go quietly blind.
 
-`library`, `slow`, `explore` and `bench` need nothing but time: they run when
-CHANNELSHIM_REQUIRE or `-m` names them.
+`library`, `slow`, `explore`, `failures` and `bench` need nothing but time: they run
+when CHANNELSHIM_REQUIRE or `-m` names them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,9 @@ CHROMIUM_NAMES = (
     "google-chrome",
     "google-chrome-stable",
 )
+
+
+FIREFOX_NAMES = ("firefox-esr", "firefox")
 
 
 def timeout_factor() -> float:
@@ -60,6 +64,36 @@ def find_chromium() -> str | None:
     if named:
         return named
     return next((path for path in map(shutil.which, CHROMIUM_NAMES) if path), None)
+
+
+def find_firefox() -> str | None:
+    """Return the path of the system's Firefox, or None."""
+    named = os.environ.get("CHANNELSHIM_TESTS_FIREFOX")
+    if named:
+        return named
+    return next((path for path in map(shutil.which, FIREFOX_NAMES) if path), None)
+
+
+@dataclass(frozen=True, slots=True)
+class WebKit:
+    """Where WebKitGTK is.
+
+    Attributes:
+        driver: its WebDriver.
+        browser: the browser that comes with the library.
+    """
+
+    driver: str
+    browser: str
+
+
+def find_webkit() -> WebKit | None:
+    """Return the system's WebKitGTK, or None."""
+    driver = shutil.which("WebKitWebDriver")
+    browsers = sorted(Path("/usr").glob("lib*/**/webkit*gtk-*/MiniBrowser"))
+    if driver is None or not browsers:
+        return None
+    return WebKit(driver, str(browsers[-1]))
 
 
 def find_python27() -> str | None:
@@ -95,6 +129,18 @@ def _missing_browser() -> str | None:
     return None
 
 
+def _missing_firefox() -> str | None:
+    if find_firefox() is None:
+        return "no Firefox on the PATH: run scripts/firefox"
+    return None
+
+
+def _missing_webkit() -> str | None:
+    if find_webkit() is None or shutil.which("Xvfb") is None:
+        return "no WebKitGTK with its driver and Xvfb: run scripts/webkit"
+    return None
+
+
 def _missing_original() -> str | None:
     if find_python27() is None:
         return "no Python 2.7 on the PATH or under pyenv"
@@ -110,7 +156,7 @@ def _missing_python27() -> str | None:
 
 
 def _missing_redis() -> str | None:
-    if importlib.util.find_spec("redis") is None:
+    if not all(map(importlib.util.find_spec, ("redis", "hiredis"))):
         return "the driver is not installed: pip install 'channelshim[redis]'"
     if shutil.which("redis-server") is None:
         return "no redis-server on the PATH: install the system's package"
@@ -135,6 +181,8 @@ def _only_when_asked() -> str | None:
 
 LANES: dict[str, Callable[[], str | None]] = {
     "browser": _missing_browser,
+    "firefox": _missing_firefox,
+    "webkit": _missing_webkit,
     "original": _missing_original,
     "sdk": _missing_original,
     "redis": _missing_redis,
@@ -143,6 +191,7 @@ LANES: dict[str, Callable[[], str | None]] = {
     "library": _only_when_asked,
     "slow": _only_when_asked,
     "explore": _only_when_asked,
+    "failures": _only_when_asked,
     "bench": _only_when_asked,
 }
 """Each lane with a function that says what is missing, None when nothing is."""

@@ -16,7 +16,7 @@ from tests.lanes import ROOT, timeout_factor
 
 PATIENCE_SECONDS = 20.0
 
-_URL = re.compile(r"http://[\w.\-\[\]:]+:[1-9]\d*")
+_URL = re.compile(r"https?://[\w.\-\[\]:]+:[1-9]\d*")
 
 
 class Program:

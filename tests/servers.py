@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.lanes import ROOT, timeout_factor
@@ -16,7 +16,7 @@ from tests.lanes import ROOT, timeout_factor
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
-_URL = re.compile(r"http://[\w.\-\[\]:]+:\d+/")
+_URL = re.compile(r"https?://[\w.\-\[\]:]+:\d+/")
 
 
 class Server:
@@ -35,6 +35,7 @@ class Server:
         storage_path: Path,
         arguments: tuple[str, ...],
         env: Mapping[str, str],
+        prefix: Sequence[str] = (),
     ) -> None:
         self.app_dir = app_dir
         self.storage_path = storage_path
@@ -42,7 +43,7 @@ class Server:
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._is_ended = False
-        command = [sys.executable, "-m", "channelshim", "serve", str(app_dir)]
+        command = [*prefix, sys.executable, "-m", "channelshim", "serve", str(app_dir)]
         command += ["--port=0", f"--storage_path={storage_path}"]
         self.process = subprocess.Popen(
             [*command, *arguments],
@@ -123,6 +124,7 @@ class Servers:
         *arguments: str,
         storage_path: Path | None = None,
         env: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> Server:
         """Start a server and return it once it listens.
 
@@ -132,9 +134,10 @@ class Servers:
             storage_path: the data folder; None means a new, empty one.
             env: variables on top of this process's, of which CHANNELSHIM_* are left
                 out.
+            prefix: of the command, for another network.
         """
         storage = storage_path or self._new_storage_path()
-        server = Server(Path(app_dir), storage, arguments, env or {})
+        server = Server(Path(app_dir), storage, arguments, env or {}, prefix)
         self.started.append(server)
         server.wait_until_listening()
         return server

@@ -471,6 +471,7 @@ STARTERS = frozenset(
 )
 
 STARTED_BESIDE = {
+    "broker/redis/session.py create_task": "one attempt to connect; logs errors",
     "compat/background_threads.py Thread": "the app starts it, and it is the app's",
     "runtime/log_lines.py Thread": "goes on whatever is raised in it; logs come first",
     "server/http_connection.py create_task": "logs what it raises, and ends its answer",

@@ -172,7 +172,7 @@ def test_what_a_module_needs_is_told(
     text, status = doctor.report(app_dir / "app.yaml")
     lines = {line.split("  ")[0]: line for line in text.splitlines()}
     template = lines["google.appengine.ext.webapp.template"]
-    assert "pip install 'channelshim[django]'" in template
+    assert "pip install 'Django'" in template
     assert "pip install 'Babel'" in lines["webapp2_extras.i18n"]
     assert "idle" in lines["google.appengine.ext.appstats.recording"]
     assert "refused" in lines["google.appengine.api.files"]

@@ -87,7 +87,6 @@ def _messages(names: str) -> Iterator[Row]:
 
 ROWS: Final = (
     *_sdk("api base"),
-    *_sdk("api.search", "Google's local stand-in; slow"),
     *_sdk("api.blobstore ext.blobstore", "files up to 32 MB"),
     *_sdk("api.mail", "mails are kept as files, none is sent"),
     *_sdk("api.modules", "the modules that run; starting others has no effect"),
@@ -131,7 +130,7 @@ ROWS: Final = (
         "",
         Answer.OURS,
         f"{_OURS}.ext.webapp.template",
-        ("django", "channelshim[django]"),
+        ("django", "Django"),
     ),
     *_ours("ext.webapp.xmpp_handlers", "nobody sends to it"),
     *_messages(
@@ -235,6 +234,7 @@ FALLBACKS: Final = (
     _other("webapp2_extras.config", f"{_OURS}.webapp2_config"),
     _other("webapp2_extras.local_app", f"{_OURS}.webapp2_local_app"),
     Row("webapp2_extras.i18n", WORKS, needs=("babel", "Babel")),
+    Row("webapp2_extras.mako", WORKS, needs=("mako", "Mako")),
     *(
         Row(name, REFUSED, hint, Answer.NOBODY)
         for name, hint in (

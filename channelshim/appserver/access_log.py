@@ -43,7 +43,15 @@ class AccessLog:
         self._logger = logging.getLogger(LOGGER_NAME)
         self._root = logging.getLogger()
 
-    def note(self, address: str, method: str, target: str, status: int) -> None:
+    def note(
+        self,
+        address: str,
+        method: str,
+        target: str,
+        status: int,
+        size: int = -1,
+        seconds: float = -1.0,
+    ) -> None:
         """Log one request, if anybody listens. Any thread.
 
         Args:
@@ -51,6 +59,9 @@ class AccessLog:
             method: as it came.
             target: path and query as they came, percent-encoded, as latin-1 text.
             status: of the answer.
+            size: bytes of its body; -1 for one whose end is not known yet.
+            seconds: from the request's head to the beginning of its answer; -1 for
+                not measured.
         """
         logger = self._logger
         if not logger.isEnabledFor(logging.INFO):
@@ -59,25 +70,38 @@ class AccessLog:
         if len(handlers) == 1:
             handler = handlers[0]
             if isinstance(handler, LineHandler) and handler.takes_from(logger):
-                handler.note(describe, address, method, target, status)
+                handler.note(describe, address, method, target, status, size, seconds)
                 return
-        logger.info("%s", describe(address, method, target, status))
+        logger.info("%s", describe(address, method, target, status, size, seconds))
 
 
-def describe(address: str, method: str, target: str, status: int) -> str:
+def describe(
+    address: str,
+    method: str,
+    target: str,
+    status: int,
+    size: int = -1,
+    seconds: float = -1.0,
+) -> str:
     """Return the line of a request; see `AccessLog.note`."""
-    if len(target) + len(method) > _LONGEST_REMEMBERED:
-        return _line(address, method, target, status)
-    return _remembered_line(address, method, target, status)
+    is_long = len(target) + len(method) > _LONGEST_REMEMBERED
+    line = (_line if is_long else _remembered_line)(address, method, target, status)
+    if seconds < 0:
+        return line
+    return f"{line} {size if size >= 0 else '-'} {seconds * 1000:.1f}ms"
 
 
 def _line(address: str, method: str, target: str, status: int) -> str:
-    if not _is_plain(target):
-        target = _cleaned(target)
+    target = shown(target)
     return f'{address or "-"} "{CONTROLS.sub("?", method)} {target}" {status}'
 
 
 _remembered_line = functools.lru_cache(_MOST_LINES)(_line)
+
+
+def shown(target: str) -> str:
+    """Return a request's path and query without what must not be shown to anybody."""
+    return target if _is_plain(target) else _cleaned(target)
 
 
 def _is_plain(target: str) -> bool:

@@ -6,7 +6,8 @@ import logging
 import pathlib
 import re
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -64,6 +65,11 @@ if TYPE_CHECKING:
 
 _logger: Final = logging.getLogger("channelshim.appserver")
 
+MAXIMUM_PATH_LENGTH: Final = 8192
+"""Characters, as other servers have it. app.yaml's patterns are tried on a path, and
+some take the square of its length."""
+
+_FILE_METHODS: Final = frozenset({"GET", "HEAD"})
 _ONE_AT_A_TIME: Final = "app.yaml says threadsafe: false"
 
 
@@ -79,6 +85,8 @@ class Exposure:
             for everybody; otherwise guard.why_no_dev_login decides.
         enforces_secure: whether `secure:` redirects; off, as in the old server, since
             a server on loopback speaks http alone.
+        has_http: whether http reaches the app too, so that `secure: never` has where
+            to redirect to.
         show_tracebacks: whether a 500 shows the app's traceback, to requests from
             this machine only.
         server_name: for SERVER_NAME, as the old server told the app its `--host`; ""
@@ -91,6 +99,7 @@ class Exposure:
     trusted_proxies: tuple[Network, ...] = ()
     allows_dev_login: bool = False
     enforces_secure: bool = False
+    has_http: bool = True
     show_tracebacks: bool = False
     server_name: str = ""
     private: tuple[str, ...] = ()
@@ -148,6 +157,10 @@ class AppServer:
     def _serve_visitor(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
+        if len(str(environ.get("PATH_INFO", ""))) > MAXIMUM_PATH_LENGTH:
+            # Before anything looks at it more closely.
+            sentence = f"A path has {MAXIMUM_PATH_LENGTH:,} characters at most.\n"
+            return answer(start_response, HTTPStatus.REQUEST_URI_TOO_LONG, sentence)
         environ = guard.clean(environ)
         if self._exposure.server_name:
             environ["SERVER_NAME"] = self._exposure.server_name
@@ -181,6 +194,25 @@ class AppServer:
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
 
+    def is_for_a_file(self, environ: Mapping[str, Any]) -> bool:
+        """Return whether a request from outside needs no code of the app's.
+
+        Told by app.yaml alone, and quickly: True where its first handler has a file,
+        or the answer that there is none. What is False may be for a file all the same.
+        """
+        path = _path_text(environ)
+        if (
+            path is None
+            or path.startswith("/_ah/")
+            or environ["REQUEST_METHOD"] not in _FILE_METHODS
+        ):
+            return False
+        for handler in self._config.handlers:
+            if handler.pattern.match(path):
+                is_file = handler.kind in (STATIC_DIR, STATIC_FILES)
+                return is_file and not handler.has_fall_through
+        return False
+
     def describe_fault(self) -> str:
         """Return a sentence about a request that holds up all others, or ""."""
         serial = "" if self._serial is None else self._serial.describe_fault()
@@ -206,11 +238,16 @@ class AppServer:
         try:
             environ = internal_environ(request, self._exposure.host)
             serve = partial(guarded, self._serve_platform, fail=self._fail)
+            begun = time.monotonic()
             response = collect(serve, environ)
+            seconds = time.monotonic() - begun
             path, mark, query = request.path.partition("?")
             target = f"{quote(path)}{mark}{query}"
             address = environ["REMOTE_ADDR"]
-            self._access_log.note(address, request.method, target, response.status)
+            size = len(response.body)
+            self._access_log.note(
+                address, request.method, target, response.status, size, seconds
+            )
             return response
         except BaseException:
             # In the middle of its answer; all before is an error page.
@@ -280,7 +317,7 @@ class AppServer:
         """Answer instead of the handler when `secure:` or `login:` says so."""
         if self._exposure.enforces_secure and not guard.is_internal(environ):
             location = _other_scheme(handler, environ)
-            if location:
+            if location.startswith("https:") or (location and self._exposure.has_http):
                 status = HTTPStatus(handler.redirect_status)
                 return answer(start_response, status, "", [("Location", location)])
         if handler.login == "optional" or guard.is_internal(environ):
@@ -423,7 +460,7 @@ def _other_scheme(handler: Handler, environ: WSGIEnvironment) -> str:
     return f"{wanted}:{request_url(environ).partition(':')[2]}"
 
 
-def _path_text(environ: WSGIEnvironment) -> str | None:
+def _path_text(environ: Mapping[str, Any]) -> str | None:
     """Return the path as text, or None when it is malformed."""
     path = str(environ.get("PATH_INFO", "")) or "/"
     if not path.startswith("/") or "\0" in path:

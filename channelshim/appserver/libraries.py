@@ -18,7 +18,7 @@ PACKAGES: Final = {
     "clearsilver": ("neo_cgi", ""),
     "click": ("click", "click"),
     "crcmod": ("crcmod", "crcmod"),
-    "django": ("django", "channelshim[django]"),
+    "django": ("django", "Django"),
     "enum": ("enum", ""),
     "endpoints": ("endpoints", "google-endpoints"),
     "flask": ("flask", "Flask"),

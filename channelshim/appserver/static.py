@@ -35,6 +35,10 @@ _COMPRESSED: Final = {
 _COMPRESSED_DRAWING: Final = ".svgz"
 """Browsers show one only if the answer says that it is packed."""
 
+_LONGEST_PATH: Final = 4096
+"""Characters: Linux opens no longer one, and `skip_files` has patterns that take the
+square of its length, Google's default ones among them."""
+
 _FRAMING: Final = frozenset({"content-length", "content-range", "transfer-encoding"})
 """What app.yaml's http_headers cannot know."""
 
@@ -65,6 +69,8 @@ def expand(target: str, match: re.Match[str]) -> str:
 
 def is_servable(relative: str, app_config: AppConfig) -> bool:
     """Return whether a path may be served: below the folder, not hidden or skipped."""
+    if len(relative) > _LONGEST_PATH:
+        return False
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     if not parts or relative.startswith("/") or "\0" in relative or "\\" in relative:
         return False

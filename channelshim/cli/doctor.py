@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from channelshim.appserver.libraries import missing_libraries, package_of
 from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import parse_cron
 from channelshim.appyaml.dispatch import parse_dispatch
+from channelshim.appyaml.index_file import check_indexes
 from channelshim.appyaml.queues import parse_queues
 from channelshim.cli.doctor_imports import imports_by_words, imports_of
 from channelshim.cli.doctor_python27 import (
@@ -140,11 +141,13 @@ def _verdict(needs: list[Finding], refused: int) -> str:
 def _read(app_dir: Path) -> tuple[AppConfig, list[str]]:
     config = read_app(app_dir)
     remarks = [str(warning) for warning in config.warnings]
-    for name, parse in (
+    parsers: tuple[tuple[str, Callable[..., object]], ...] = (
         ("queue", parse_queues),
         ("cron", parse_cron),
         ("dispatch", parse_dispatch),
-    ):
+        ("index", check_indexes),
+    )
+    for name, parse in parsers:
         path = find_file(app_dir, name)
         if path is None:
             continue
@@ -155,7 +158,7 @@ def _read(app_dir: Path) -> tuple[AppConfig, list[str]]:
         except (OSError, UnicodeDecodeError) as error:
             remarks.append(f"{path}: it cannot be read: {error}")
         else:
-            remarks += [str(warning) for warning in parsed.warnings]
+            remarks += map(str, getattr(parsed, "warnings", ()))
     return config, remarks
 
 

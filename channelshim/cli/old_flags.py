@@ -117,10 +117,6 @@ INERT: Final = (
         "Host is always checked on this machine; --allowed_hosts adds names",
         takes_value=False,
     ),
-    *_inert(
-        "ssl_certificate_path ssl_certificate_key_path",
-        "put a proxy that speaks https in front, and name it by --trusted_proxies",
-    ),
     *_inert("enable_console", "there is no admin console", takes_value=False),
     *_inert("admin_console_host", "there is no admin console"),
     *_inert("admin_console_server", "there is no admin console"),

@@ -27,7 +27,7 @@ _LEVEL_COLOURS: Final = {
 _STATUS_COLOURS: Final = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
 
 _HEAD: Final = re.compile(r"\A(\w+)( +[^\]]*\])")
-_STATUS: Final = re.compile(r"(?<=\" )([2345])\d\d\Z")
+_STATUS: Final = re.compile(r"(?<=\" )([2345])\d\d(?=( [\d-]+ [\d.]+ms)?\Z)")
 _ADDRESS: Final = re.compile(r"https?://\S+")
 
 
@@ -84,10 +84,11 @@ class LineFormatter(logging.Formatter):
     Args:
         has_colours: whether level and status are coloured, and the rest of the head
             steps back.
+        process: stands before the place: which process it is, with a blank.
     """
 
-    def __init__(self, *, has_colours: bool) -> None:
-        super().__init__(_FORMAT)
+    def __init__(self, *, has_colours: bool, process: str = "") -> None:
+        super().__init__(_FORMAT.replace("%(place)s", f"{process}%(place)s"))
         # The process's own clock goes to UTC for the app's sake.
         zone = datetime.datetime.now().astimezone().tzinfo
         self.converter = lambda seconds: datetime.datetime.fromtimestamp(
@@ -119,8 +120,12 @@ def _coloured_status(found: re.Match[str]) -> str:
     return click.style(found[0], fg=_STATUS_COLOURS[found[1]])
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str, process: str = "") -> None:
     """Write logs from a level on to standard error.
+
+    Args:
+        level: its name.
+        process: see LineFormatter.
 
     Raises:
         ConfigurationError: there is no such level; names those that are.
@@ -137,7 +142,7 @@ def configure_logging(level: str) -> None:
 
     has_colours = is_coloured(sys.stderr)
     handler = LineHandler(
-        LineFormatter(has_colours=has_colours),
+        LineFormatter(has_colours=has_colours, process=process),
         [RequestNames()],
         name=LOGGER_NAME,
         # A person reads along there.

@@ -17,10 +17,13 @@ from channelshim.compat import (
     legacy_text,
     legacy_unittest,
     legacy_webob,
+    list_cursors,
+    lists_again,
     mail_headers,
     ndb_marks,
     ndb_tuning,
     old_library_names,
+    old_pickles,
     search_facets,
     tracebacks,
     upload_guard,
@@ -33,6 +36,7 @@ _MARKS: Final = "a put looks for ndb's marks in os.environ a hundred times"
 _BYTES: Final = "takes bytes that are text where 2.7 had one type"
 _NAMES: Final = "names and arguments that a library renamed or dropped"
 _MESSAGES: Final = "takes the messages of entity_pb and its like"
+_LISTS: Final = "takes what was a list in 2.7: map(), range(), dict.keys()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,20 @@ PATCHES: Final[tuple[Patch, ...]] = (
     ),
     Patch(
         f"{_GOOGLE}.ext.ndb.model", legacy_str_models.patch_ndb_model, _BYTES, _ALWAYS
+    ),
+    Patch(f"{_GOOGLE}.ext.ndb.model", lists_again.patch_ndb_model, _LISTS, _ALWAYS),
+    Patch(f"{_GOOGLE}.ext.db", lists_again.patch_db, _LISTS, _ALWAYS),
+    Patch(
+        f"{_GOOGLE}.ext.ndb.model",
+        old_pickles.patch_ndb_model,
+        "values that 2.7 pickled",
+        _ALWAYS,
+    ),
+    Patch(
+        f"{_GOOGLE}.datastore.datastore_stub_util",
+        list_cursors.read_lists,
+        "the second page of an equality and a bound on one list",
+        _SDK,
     ),
     Patch(
         f"{_GOOGLE}.ext.ndb.utils",

@@ -60,6 +60,20 @@ def hide_server(error: BaseException) -> None:
         trace = trace.tb_next
     if trace is not None:
         error.__traceback__ = trace
+    if isinstance(error, ImportError):
+        _cut_import(trace)
+
+
+def _cut_import(trace: TracebackType | None) -> None:
+    """Take the frames from the end in which we look for a module."""
+    last = None
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not name.startswith((_OURS, *_IMPORTING)):
+            last = trace
+        trace = trace.tb_next
+    if last is not None:
+        last.tb_next = None
 
 
 def _without_translator(trace: TracebackType | None) -> TracebackType | None:

@@ -126,7 +126,9 @@ def url_of(settings: Settings, listener: socket.socket) -> str:
     """Return the console's address, with a slash at the end."""
     host = settings.admin_host
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listener.getsockname()[1]}/"
+    # As the app's: one login is for both, and its cookie may be for https alone.
+    scheme = "https" if settings.ssl_certificate_path else "http"
+    return f"{scheme}://{shown}:{listener.getsockname()[1]}/"
 
 
 def hosts_of(settings: Settings, listener: socket.socket) -> HostRule:

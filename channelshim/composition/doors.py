@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from channelshim.appserver import loading
 from channelshim.appserver.error_pages import broken_app
 from channelshim.appserver.scripts import Scripts, make_importable
+from channelshim.composition.certificates import tls_context
 from channelshim.composition.embedding import Gateway, exposure_of
 from channelshim.composition.installation import Installation, current
 from channelshim.composition.place import store_directory
@@ -34,6 +36,8 @@ from channelshim.errors import ConfigurationError
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from channelshim.composition.addresses import Served
+    from channelshim.composition.front_processes import FrontProcesses
     from channelshim.composition.reloading import Command, Handover
 
 Arguments = Mapping[str, Any]
@@ -105,6 +109,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         wsgi_app = target.wsgi_app if isinstance(target, Gateway) else target
         installation = install(None, arguments)
     settings = installation.plan.settings
+    tls = tls_context(settings)
     listener = bind(settings.host, settings.port)
     try:
         refuse_open_login(settings, listener)
@@ -119,7 +124,10 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         console = console_door.listen(
             settings, installation.login, None, is_reload=False
         )
-        _serve(installation, listener, console, wsgi_app, wrapper)
+        if settings.workers > 1:
+            _serve_in_processes(installation, listener, console, wsgi_app, tls)
+        else:
+            _serve(installation, listener, console, wsgi_app, wrapper, tls)
     finally:
         listener.close()
         if console is not None:
@@ -129,19 +137,55 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         os.chdir(folder)
 
 
+def _serve_in_processes(
+    installation: Installation,
+    listener: socket.socket,
+    console: socket.socket | None,
+    wsgi_app: WSGIApplication | None,
+    tls: ssl.SSLContext | None,
+) -> None:
+    """Serve the app in a folder with app processes.
+
+    Raises:
+        ConfigurationError: there is none; or it cannot be loaded.
+    """
+    from channelshim.composition import serving
+
+    plan = installation.plan
+    if wsgi_app is not None:
+        raise ConfigurationError(
+            "workers take an app's folder, which each process loads: call "
+            f"serve({str(plan.app.directory)!r}, workers={plan.settings.workers}), or "
+            "leave workers out"
+        )
+    workforce, app_server, _ = _start_processes(
+        installation, [plan.app.directory], [listener], os.environ.get("TZ")
+    )
+    serving.Serving(
+        installation.open(),
+        app_server,
+        [listener],
+        say,
+        workforce=workforce,
+        console=console,
+        tls=tls,
+    ).run()
+
+
 def _serve(
     installation: Installation,
     listener: socket.socket,
     console: socket.socket | None,
     wsgi_app: WSGIApplication | None,
     wrapper: Gateway | None,
+    tls: ssl.SSLContext | None,
 ) -> None:
     """Load the app, or take the one that is there, and serve it."""
-    from channelshim.composition import serving
+    from channelshim.composition import addresses, serving
 
     plan = installation.plan
     instance = installation.open()
-    exposure = serving.exposure_of(plan, listener)
+    exposure = addresses.exposure_of(plan, listener)
     dialect = installation.dialect
     scripts = Scripts(plan.app.directory, wsgi_app, dialect)
     config = plan.app.config
@@ -152,7 +196,9 @@ def _serve(
         loading.settle(scripts, config, wrapper)
     program = None if wsgi_app is None else dialect.program(wsgi_app)
     app_server = instance.serve(exposure, program, scripts=scripts)
-    serving.Serving(instance, app_server, [listener], say, console=console).run()
+    serving.Serving(
+        instance, app_server, [listener], say, console=console, tls=tls
+    ).run()
 
 
 def serve_named(
@@ -182,7 +228,12 @@ def serve_named(
     Raises:
         ConfigurationError, StorageError: as `serve`.
     """
-    from channelshim.composition import console_door, module_serving, serving
+    from channelshim.composition import (
+        addresses,
+        console_door,
+        module_serving,
+        serving,
+    )
     from channelshim.composition.file_times import file_times
     from channelshim.server.serve import bind
 
@@ -192,13 +243,16 @@ def serve_named(
     time.tzset()
     is_watched = command is not None and settings.automatic_restart
     before = file_times(_folder_of(paths[0])) if is_watched else None
+    # Its files may be named relative to this folder, which the app's replaces.
+    tls = tls_context(settings)
     # The port first: a taken one should not cost an import of the app.
     listener = handover.listener if handover else bind(settings.host, settings.port)
     refuse_open_login(settings, listener)
     listeners = [listener, *(handover.others if handover else ())]
     is_broken, names = False, list[str]()
     console = handover.console if handover else None
-    app_server: serving.Served
+    app_server: addresses.Served
+    workforce: FrontProcesses | None = None
     try:
         app = read_named(paths, runs_cron=settings.cron)
         plan = make_plan(settings, app, handover)
@@ -210,10 +264,15 @@ def serve_named(
         )
         installation.take_over()
         instance = installation.open()
-        exposure = serving.exposure_of(plan, listener)
+        exposure = addresses.exposure_of(plan, listener)
         scripts = Scripts(app.directory, dialect=installation.dialect)
         assert app.config is not None
-        if app.is_divided:
+        if settings.workers > 1:
+            time_zone = command.time_zone if command is not None else None
+            workforce, app_server, names = _start_processes(
+                installation, paths, listeners, time_zone
+            )
+        elif app.is_divided:
             app_server, names = module_serving.serve_modules(
                 installation, scripts, listeners
             )
@@ -232,7 +291,7 @@ def serve_named(
             make_plan(settings, empty_app(_folder_of(paths[0])), handover)
         )
         instance = installation.open()
-        exposure = serving.exposure_of(installation.plan, listener)
+        exposure = addresses.exposure_of(installation.plan, listener)
         app_server = instance.serve(exposure, page, is_app_broken=True)
     return serving.Serving(
         instance,
@@ -245,8 +304,33 @@ def serve_named(
         is_reload=handover is not None,
         before=before,
         catch_ups=handover.catch_ups if handover else 0,
+        workforce=workforce,
         console=console,
+        tls=tls,
     ).run()
+
+
+def _start_processes(
+    installation: Installation,
+    paths: Sequence[Path],
+    listeners: Sequence[socket.socket],
+    time_zone: str | None,
+) -> tuple[FrontProcesses, Served, list[str]]:
+    """Start the app's processes, and wait until one has loaded the app.
+
+    Returns:
+        them, what answers for files, and what the listeners behind the first one are.
+
+    Raises:
+        AppLoadError: the app cannot be loaded.
+    """
+    from channelshim.composition import front_processes
+
+    workforce = front_processes.FrontProcesses(
+        installation.open(), paths, listeners, time_zone
+    )
+    workforce.processes.load()
+    return workforce, *front_processes.served_files(installation, listeners)
 
 
 def _folder_of(path: Path) -> Path:
@@ -264,7 +348,7 @@ def rotate_secrets(directory: Path, settings: Settings) -> StoreChoice:
         ConfigurationError: there is no app.yaml, or it is broken.
         StorageError: the store is in use.
     """
-    from channelshim.composition.instance import COOKIES, TOKENS
+    from channelshim.composition.app_parts import COOKIES, TOKENS
 
     config = read_app(directory)
     application_id = application_id_of(directory, config, settings.application)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from typing import Final
 
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
@@ -16,6 +18,11 @@ from channelshim.hub.passes import CallSoon
 from channelshim.hub.reports import PresenceReports
 from channelshim.transports.polling import Poller
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS
+
+_logger: Final = logging.getLogger("channelshim.composition")
+
+LEAD_SECONDS: Final = 2.0
+"""How often a server that shares a store looks whether it is to run the tasks."""
 
 
 class Front:
@@ -41,9 +48,13 @@ class Front:
     ) -> None:
         settings = instance.plan.settings
         self._instance = instance
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leading: asyncio.TimerHandle | None = None
+        self._is_finished = False
         self._reports = PresenceReports(
             instance.sites,
-            PresenceJournal(instance.store.journal),
+            # A broker that is shared keeps itself who is connected.
+            None if instance.is_shared else PresenceJournal(instance.store.journal),
             instance.broker.told,
             is_posting=posts_presence(settings, instance.plan.app.config),
             threads=instance.threads,
@@ -80,10 +91,21 @@ class Front:
                 would each keep half of the messages from the other.
         """
         self._instance.store.claim()
+        self._loop = loop
         self.hub.start(loop, call_soon)
 
-    def start_jobs(self) -> None:
-        """Run tasks and cron jobs from now on, and tell the app of its start."""
+    def start_jobs(self, *, tells_instances: bool = True) -> None:
+        """Run tasks and cron jobs from now on, and tell the app of its start.
+
+        Where another server has the lease of the same store, it does; this one takes
+        its place when it has gone.
+
+        Args:
+            tells_instances: see Jobs.start.
+        """
+        if not self._instance.store.is_leased:
+            self._await_lease(tells_instances)
+            return
         settings = self._instance.plan.settings
         self._instance.jobs.start(
             self._instance.sites,
@@ -91,7 +113,19 @@ class Front:
             runs_cron=settings.cron,
             runs_tasks=settings.enable_task_running,
             modules=[each.config for each in self._instance.plan.modules],
+            tells_instances=tells_instances,
         )
+
+    def _await_lease(self, tells_instances: bool) -> None:
+        if self._loop is None:
+            return
+        if self._instance.lead():
+            _logger.info("the server that ran tasks has gone: this one does now")
+            self.start_jobs(tells_instances=tells_instances)
+        else:
+            self._leading = self._loop.call_later(
+                LEAD_SECONDS, self._await_lease, tells_instances
+            )
 
     def start_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start delivering, and the jobs; see `start`."""
@@ -104,17 +138,27 @@ class Front:
         No further task or cron job begins.
         """
         self.hub.stop()
+        self._loop = None
+        if self._leading is not None:
+            self._leading.cancel()
         self._instance.jobs.begin_stop()
 
     def close(self, seconds: float = INTERRUPT_SECONDS) -> None:
-        """Finish the journal, and close the instance.
+        """Finish, and close the instance; see `finish`."""
+        self.finish(seconds)
+        self._instance.close()
+
+    def finish(self, seconds: float) -> None:
+        """Let end what the platform does by itself. Idempotent.
 
         Args:
             seconds: within which tasks, cron jobs and presence must end. The journal is
                 written in any case.
         """
+        if self._is_finished:
+            return
+        self._is_finished = True
         bound = time.monotonic() + seconds
         self._instance.jobs.stop(seconds)
         left = bound - time.monotonic()
         self._reports.stop(max(left, INTERRUPT_SECONDS))
-        self._instance.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from channelshim import appengine
 from channelshim.appserver.dialects import PYTHON3, Dialect, python27_of
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.compat import api_proxy
+from channelshim.composition.app_parts import AppParts
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
@@ -51,6 +52,8 @@ class Installation:
 
     Args:
         plan: what was settled.
+        make_parts: makes what this process has of the app, its store open; None for an
+            Instance.
 
     Attributes:
         plan: as given.
@@ -61,10 +64,13 @@ class Installation:
             translated from here on.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(
+        self, plan: Plan, make_parts: Callable[[Plan, Login], AppParts] = Instance
+    ) -> None:
         self.plan = plan
         self._lock = threading.RLock()
-        self._instance: Instance | None = None
+        self._make_parts = make_parts
+        self._parts: AppParts | None = None
         self._embedded: tuple[Front, LoopThread] | None = None
         self._wrapped: list[Wrapped] = []
         self._modules: tuple[RunningModule, ...] = tuple(
@@ -102,17 +108,23 @@ class Installation:
             registry.factories(needs), ndb_memcache=settings.ndb_memcache, owner=self
         )
 
-    def open(self) -> Instance:
-        """Return the instance, its store opened now if need be. Any thread.
+    def parts(self) -> AppParts:
+        """Return what this process has, its store opened now if need be. Any thread.
 
         Raises:
             StorageError: another server holds the store, or it cannot be used; the next
                 call tries again.
         """
         with self._lock:
-            if self._instance is None:
-                self._instance = Instance(self.plan, self.login)
-            return self._instance
+            if self._parts is None:
+                self._parts = self._make_parts(self.plan, self.login)
+            return self._parts
+
+    def open(self) -> Instance:
+        """Return the instance of a process that has the connections; as `parts`."""
+        parts = self.parts()
+        assert isinstance(parts, Instance)
+        return parts
 
     def settle_modules(self, modules: Sequence[RunningModule]) -> None:
         """Note where the modules listen: the app may ask from now on."""
@@ -202,14 +214,14 @@ class Installation:
     def close(self) -> None:
         """Give the store back, if it was opened and nothing serves it. Idempotent."""
         with self._lock:
-            if self._instance is not None:
-                self._instance.close()
+            if self._parts is not None:
+                self._parts.close()
             self.end()
 
     def end(self) -> None:
         """Take the services away: the instance was closed, and another may come."""
         with self._lock:
-            self._instance = None
+            self._parts = None
             self.is_ended = True
             api_proxy.uninstall()
 
@@ -217,7 +229,7 @@ class Installation:
         return self._proxy.is_own(service)
 
     def _backing(self) -> Backing:
-        return self.open().backing
+        return self.parts().backing
 
 
 class _Cookies:
@@ -230,10 +242,10 @@ class _Cookies:
         self._installation = installation
 
     def sign(self, claims: CookieClaims) -> str:
-        return self._installation.open().cookies.sign(claims)
+        return self._installation.parts().cookies.sign(claims)
 
     def read(self, value: str) -> CookieClaims | None:
-        return self._installation.open().cookies.read(value)
+        return self._installation.parts().cookies.read(value)
 
 
 class _Logins:
@@ -246,14 +258,14 @@ class _Logins:
         self._installation = installation
 
     def remember(self, account: Account) -> None:
-        self._installation.open().store.accounts.remember(account)
+        self._installation.parts().store.accounts.remember(account)
 
     def end_login(self, number: str, expires_at: float, now: float) -> None:
-        accounts = self._installation.open().store.accounts
+        accounts = self._installation.parts().store.accounts
         accounts.end_login(number, expires_at, now)
 
     def ended_logins(self) -> Collection[str]:
-        return self._installation.open().store.accounts.ended_logins()
+        return self._installation.parts().store.accounts.ended_logins()
 
 
 def current() -> Installation | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from channelshim.appserver import loading
 from channelshim.appserver.scripts import Scripts
+from channelshim.composition.addresses import address_of, exposure_of
 from channelshim.composition.installation import Installation
 from channelshim.composition.modules import (
     ModuleSites,
@@ -16,10 +17,9 @@ from channelshim.composition.modules import (
     running_module,
 )
 from channelshim.composition.plan import Module, Plan
+from channelshim.composition.policy import Bound
 from channelshim.composition.reading import App
-from channelshim.composition.serving import address_of, exposure_of
 from channelshim.composition.settings import Settings
-from channelshim.server.serve import bind
 
 
 def listen(
@@ -35,6 +35,8 @@ def listen(
     Raises:
         ConfigurationError: a port is taken.
     """
+    from channelshim.server.serve import bind
+
     ports = len(app.order) + (app.dispatch is not None)
     bound = list(listeners[:ports])
     for unused in listeners[ports:]:
@@ -51,7 +53,9 @@ def listen(
 def serve_modules(
     installation: Installation,
     scripts: Scripts,
-    listeners: Sequence[socket.socket],
+    listeners: Sequence[Bound],
+    *,
+    loads: bool = True,
 ) -> tuple[ModuleSites, list[str]]:
     """Load the code of every module, and return what answers for them.
 
@@ -59,6 +63,7 @@ def serve_modules(
         installation: of the app, its store about to be open.
         scripts: of the folder that they share.
         listeners: from `listen`.
+        loads: False in a front, which answers for files alone.
 
     Returns:
         the sites, and what the listeners behind the first one are.
@@ -66,7 +71,7 @@ def serve_modules(
     Raises:
         AppImportError: nothing of the default module's code can be loaded.
     """
-    plan, instance = installation.plan, installation.open()
+    plan, instance = installation.plan, installation.parts()
     assert plan.app.config is not None
     owners = _owners(plan, listeners)
     modules = (Module(plan.app.config, plan.application), *plan.modules)
@@ -76,9 +81,10 @@ def serve_modules(
     ]
     # The app may ask while it is imported.
     installation.settle_modules(running)
-    loading.load_app(scripts, plan.app.config, plan.application, running[0].host)
-    for module in plan.modules:
-        loading.load_module(scripts, module.config)
+    if loads:
+        loading.load_app(scripts, plan.app.config, plan.application, running[0].host)
+        for module in plan.modules:
+            loading.load_module(scripts, module.config)
     # Every module calls the app's first address the default version's.
     host = address_of(plan, listeners[0])
     with_host = [
@@ -98,12 +104,13 @@ def serve_modules(
         for facts, module in zip(running, with_host, strict=True)
     ]
     served = ModuleSites(sites, plan.app.dispatch)
-    instance.sites.add(served)
-    by_number = {listener: f"module {name}" for name, listener in owners.items()}
-    return served, [by_number[each] for each in listeners[1:]]
+    if loads:
+        instance.sites.add(served)
+    names = {id(listener): f"module {name}" for name, listener in owners.items()}
+    return served, [names[id(each)] for each in listeners[1:]]
 
 
-def _owners(plan: Plan, listeners: Sequence[socket.socket]) -> dict[str, socket.socket]:
+def _owners(plan: Plan, listeners: Sequence[Bound]) -> dict[str, Bound]:
     """Return each module's listener: in the order in which the command names them.
 
     With a dispatch.yaml the first one is its, and no module's.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.config import AppConfig
@@ -61,12 +61,16 @@ class ModuleSites:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer a request from outside, by the port it came to, else by the rules."""
-        server = self._by_port.get(str(environ.get("SERVER_PORT")))
-        if server is None:
-            host, path = environ.get("HTTP_HOST", ""), environ.get("PATH_INFO", "")
-            server = self._by_rules(str(host), str(path))
-            environ["SERVER_PORT"] = self._ports[server]
+        server = self._asked(environ)
+        environ["SERVER_PORT"] = self._ports[server]
         return server(environ, start_response)
+
+    def _asked(self, environ: Mapping[str, Any]) -> AppServer:
+        server = self._by_port.get(str(environ.get("SERVER_PORT")))
+        if server is not None:
+            return server
+        host, path = environ.get("HTTP_HOST", ""), environ.get("PATH_INFO", "")
+        return self._by_rules(str(host), str(path))
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""
@@ -75,6 +79,10 @@ class ModuleSites:
     def host_refusal(self, host: str, peer: str) -> str:
         """Return why the host of a Host header is not served here, or ""."""
         return self._default.host_refusal(host, peer)
+
+    def is_for_a_file(self, environ: Mapping[str, Any]) -> bool:
+        """See AppServer.is_for_a_file."""
+        return self._asked(environ).is_for_a_file(environ)
 
     def loaded_files(self) -> Iterator[str]:
         """Yield the path of every file whose code was loaded: the modules share it."""

@@ -79,13 +79,22 @@ def is_python27(settings: Settings, config: AppConfig | None) -> bool:
     return settings.python27 == "yes"
 
 
-def make_plan(settings: Settings, app: App, handover: Handover | None = None) -> Plan:
+def make_plan(
+    settings: Settings,
+    app: App,
+    handover: Handover | None = None,
+    *,
+    minor_version: str = "",
+    instance: int = 0,
+) -> Plan:
     """Return the plan for an app.
 
     Args:
         settings: as read.
         app: as its files describe it.
         handover: from the process image before; the app keeps its id and its data.
+        minor_version: the front's, in an app process; "" for a new one.
+        instance: which one of the app's instances that stay this process is.
 
     Raises:
         ConfigurationError: a setting is wrong; one sentence for the person who starts.
@@ -104,22 +113,32 @@ def make_plan(settings: Settings, app: App, handover: Handover | None = None) ->
         application_id = handover.application_id
         folder = handover.store_directory
     # Apps make keys of it, which are to change with the code.
-    minor_version = str(int(time.time() * _MINOR_VERSIONS_PER_SECOND))
+    minor_version = minor_version or new_minor_version()
     return Plan(
         settings=settings,
         app=app,
         is_python27=is_python27(settings, config),
-        application=_application(application_id, config, settings, minor_version),
+        application=_application(
+            application_id, config, settings, minor_version, instance
+        ),
         store_directory=folder,
         store=choose_store(settings, application_id, folder, config),
         clears_store=settings.clear_datastore and handover is None,
         proxies=parse_networks(settings.trusted_proxies),
         secrets=signing_secrets(settings),
         modules=tuple(
-            Module(each, _application(application_id, each, settings, minor_version))
+            Module(
+                each,
+                _application(application_id, each, settings, minor_version, instance),
+            )
             for each in app.modules
         ),
     )
+
+
+def new_minor_version() -> str:
+    """Return a minor version that is higher than those before."""
+    return str(int(time.time() * _MINOR_VERSIONS_PER_SECOND))
 
 
 def _application(
@@ -127,6 +146,7 @@ def _application(
     config: AppConfig | None,
     settings: Settings,
     minor_version: str,
+    instance: int,
 ) -> Application:
     """Return what is the same for each request of a module."""
     config = config or AppConfig()
@@ -135,7 +155,9 @@ def _application(
         module=config.module or "default",
         version=config.version or "1",
         minor_version=minor_version,
-        instance_id="0" if config.has_instances else secrets.token_hex(_ID_BYTES),
+        instance_id=str(instance)
+        if config.has_instances
+        else secrets.token_hex(_ID_BYTES),
         runtime=config.runtime,
         environment={**config.env_variables, **settings.env_var},
     )

@@ -6,12 +6,20 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 from channelshim.appserver import hosts
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.settings import Settings
 from channelshim.errors import ConfigurationError
+
+
+class Bound(Protocol):
+    """What listens, or stands for what listens elsewhere."""
+
+    def getsockname(self) -> Any:
+        """Return the address, host and port first."""
+
 
 SHORTEST_SECRET: Final = 32
 """Characters of a signing secret that a setting gives."""
@@ -40,7 +48,7 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     )
 
 
-def is_on_loopback(listener: socket.socket) -> bool:
+def is_on_loopback(listener: Bound) -> bool:
     """Return whether only this machine reaches a listening socket."""
     return hosts.is_loopback_address(listener.getsockname()[0])
 
@@ -89,25 +97,6 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
             f"{name}: each secret must have at least {SHORTEST_SECRET} characters"
         )
     return [text.encode("utf-8") for text in texts]
-
-
-def store_url(settings: Settings) -> str:
-    """Return the URL of the store; "" for one in a folder.
-
-    Raises:
-        ConfigurationError: it is set twice, or the file cannot be read.
-    """
-    if not settings.store_file:
-        return settings.store.strip()
-    if settings.store:
-        raise ConfigurationError("store and store_file are both set: unset one")
-    lines = _lines(settings.store_file, "store_file", "the URL")
-    if len(lines) > 1:
-        raise ConfigurationError(
-            f"store_file {settings.store_file} has {len(lines)} lines: write the URL "
-            "alone"
-        )
-    return lines[0]
 
 
 def _lines(path: str, setting: str, contents: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import CronConfig, parse_cron
 from channelshim.appyaml.dispatch import DispatchConfig, parse_dispatch
+from channelshim.appyaml.index_file import check_indexes
 from channelshim.appyaml.nodes import parse_yaml
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.errors import ConfigurationError
@@ -167,6 +168,10 @@ def _with_siblings(
             raise
         _logger.warning("cron jobs are off, and could not run: %s", error)
         cron = CronConfig()
+    try:
+        _read(_sibling(directory, "index"), check_indexes, None)
+    except ConfigurationError as error:
+        _logger.warning("%s", error)
     return App(directory, config, queues, cron)
 
 

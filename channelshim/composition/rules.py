@@ -17,7 +17,7 @@ from channelshim.appserver.application import Exposure
 from channelshim.appserver.hosts import HostRule
 from channelshim.composition.place import private_prefixes
 from channelshim.composition.plan import Plan
-from channelshim.composition.policy import is_on_loopback
+from channelshim.composition.policy import Bound, is_on_loopback
 
 
 class Door(enum.Enum):
@@ -126,7 +126,7 @@ RULES: Final = (
 """What holds at which door."""
 
 
-def door_of(listener: socket.socket) -> Door:
+def door_of(listener: Bound) -> Door:
     """Return the door of our own server: the address that is bound decides."""
     return Door.LOCAL if is_on_loopback(listener) else Door.REMOTE
 
@@ -149,6 +149,7 @@ def exposure_of(
         trusted_proxies=plan.proxies,
         allows_dev_login=settings.allow_dev_login,
         enforces_secure=settings.enforce_secure,
+        has_http=door is Door.EMBEDDED or not settings.ssl_certificate_path,
         show_tracebacks=door is Door.LOCAL,
         server_name=server_name,
         private=private_prefixes(plan.store_directory, plan.app.directory),

@@ -6,21 +6,20 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.access_log import AccessLog
-from channelshim.appserver.application import Exposure
-from channelshim.composition import rules
+from channelshim.composition.addresses import Served, address_of
 from channelshim.composition.console_door import THREADS as CONSOLE_THREADS
 from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
 from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
-from channelshim.composition.plan import Plan
 from channelshim.composition.policy import worker_count
 from channelshim.composition.reloading import (
     MAXIMUM_CATCH_UPS,
@@ -28,10 +27,12 @@ from channelshim.composition.reloading import (
     Handover,
     Watcher,
 )
+from channelshim.errors import ConfigurationError
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
 from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import collector, interrupts
+from channelshim.server.bridge import WsgiBridge
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.server.stopping import StopSignals
 from channelshim.transports.acceptor import Acceptor
@@ -43,7 +44,8 @@ from channelshim.transports.send_budget import SendBudget
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    # Most servers have no app processes, and load nothing for them.
+    from channelshim.composition.front_processes import FrontProcesses
 
 SWITCH_SECONDS: Final = 0.001
 """sys.setswitchinterval while serving: handlers that compute hold the interpreter for
@@ -52,46 +54,6 @@ SWITCH_SECONDS: Final = 0.001
 
 
 _HANGUP: Final = "SIGHUP"
-
-
-def address_of(plan: Plan, listener: socket.socket) -> str:
-    """Return host and port for an address of ours."""
-    host = plan.settings.host
-    shown = f"[{host}]" if ":" in host else host
-    return f"{shown}:{listener.getsockname()[1]}"
-
-
-def exposure_of(
-    plan: Plan, listener: socket.socket, own: socket.socket | None = None
-) -> Exposure:
-    """Return what the door of our own server enforces.
-
-    Args:
-        plan: of the app.
-        listener: the first one, whose address decides.
-        own: where a further module listens; None for the first one.
-    """
-    return rules.exposure_of(
-        plan,
-        rules.door_of(listener),
-        host=address_of(plan, own or listener),
-        server_name=plan.settings.host,
-    )
-
-
-class Served(Protocol):
-    """What answers for the app: one AppServer, or several modules."""
-
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        """Answer a request from outside."""
-
-    def host_refusal(self, host: str, peer: str) -> str:
-        """See AppServer.host_refusal."""
-
-    def loaded_files(self) -> Iterator[str]:
-        """See AppServer.loaded_files."""
 
 
 class Serving:
@@ -111,7 +73,10 @@ class Serving:
         is_reload: whether the person at the terminal knows the address already.
         before: how the app's files looked before any was read; see Watcher.
         catch_ups: see Handover.
+        workforce: the app processes, of which one has loaded the app; None where this
+            process runs it.
         console: where the console listens; None for no console.
+        tls: what all listeners speak https with; None for http.
     """
 
     def __init__(
@@ -127,7 +92,9 @@ class Serving:
         is_reload: bool = False,
         before: FileTimes | None = None,
         catch_ups: int = 0,
+        workforce: FrontProcesses | None = None,
         console: socket.socket | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         plan = instance.plan
         settings = plan.settings
@@ -136,6 +103,8 @@ class Serving:
         self._command = command
         self._is_app_broken = is_app_broken
         self._addresses = [address_of(plan, each) for each in listeners]
+        self._tls = tls
+        self._scheme = "http" if tls is None else "https"
         self._names = names
         self._is_reload = is_reload
         self._catch_ups = catch_ups
@@ -143,6 +112,7 @@ class Serving:
         self._has_terminal = has_controlling_terminal()
         # Why it reloads: a file, or a signal.
         self._changed = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
         # A duplicate: closing the server's own must not close what the next one
         # inherits.
         self._kept = [each.dup() for each in listeners if command is not None]
@@ -152,17 +122,10 @@ class Serving:
         self._sender = RingSender()
         pacing = Pacing()
         self._front = Front(instance, sender=self._sender, pacing=pacing)
-        threads = worker_count(settings, plan.app.config)
-        bridge = make_bridge(
-            app_server,
-            threads,
-            instance.threads,
-            pacing=pacing,
-            log=AccessLog().note,
-            deadlines=instance.deadlines,
-            deadline_seconds=settings.request_deadline_seconds,
-            when_safe=instance.broker.when_safe,
-        )
+        self._workforce = workforce
+        # Why there is no use in going on.
+        self._given_up = ""
+        bridge = _make_bridge(instance, app_server, pacing, workforce)
         host_refusal = app_server.host_refusal
         origins = Origins(settings.allowed_origins)
         table = ConnectionTable(
@@ -184,7 +147,7 @@ class Serving:
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)
         application = Application(bridge, routes)
-        served = [Listener(each, application, acceptor) for each in listeners]
+        served = [Listener(each, application, acceptor, tls) for each in listeners]
         if console is not None:
             served.append(self._console_listener(instance, console, table))
         self._server = Server(
@@ -192,6 +155,7 @@ class Serving:
             table=table,
             on_started=self._started,
             on_stopping=self._stopping,
+            before_end=self._end_processes if workforce is not None else None,
             threads=instance.threads,
         )
         self._watcher = Watcher(
@@ -199,7 +163,11 @@ class Serving:
             self._unwatched(),
             self._note_change,
             is_app_broken=is_app_broken,
-            loaded_files=app_server.loaded_files,
+            loaded_files=(
+                app_server.loaded_files
+                if workforce is None
+                else workforce.processes.pool.loaded_files
+            ),
             before=before if catch_ups < MAXIMUM_CATCH_UPS else None,
             threads=instance.threads,
         )
@@ -214,21 +182,31 @@ class Serving:
             instance,
             self._front,
             listener,
-            [f"http://{address}" for address in self._addresses],
+            [f"{self._scheme}://{address}" for address in self._addresses],
             tails,
             is_app_broken=self._is_app_broken,
         )
         bridge = make_bridge(console, CONSOLE_THREADS, instance.threads)
-        return Listener(listener, Application(bridge, tails.routes), tails.acceptor)
+        application = Application(bridge, tails.routes)
+        return Listener(listener, application, tails.acceptor, self._tls)
 
     def run(self) -> float:
         """Serve until Ctrl-C, SIGTERM or a change, then give everything back.
 
         Returns:
             the seconds that are left of the stop's bound, for threads of the app.
+
+        Raises:
+            ConfigurationError: app processes do not live; all is given back.
         """
         with StopSignals(self._signalled, self._hung_up) as signals:
-            self._serve()
+            try:
+                self._serve()
+            finally:
+                if self._workforce is not None:
+                    self._workforce.processes.kill()
+            if self._given_up:
+                raise ConfigurationError(self._given_up)
             if self._changed and signals.number is None:
                 self._reload()
         return self._server.seconds_left
@@ -271,25 +249,36 @@ class Serving:
 
     def _hung_up(self) -> bool:
         """Reload, unless a terminal was closed; see StopSignals."""
-        if self._has_terminal or self._command is None:
+        if self._has_terminal:
+            return False
+        loop, workforce = self._loop, self._workforce
+        if loop is not None and workforce is not None:
+            if self._command is None or not workforce.is_app_changed():
+                loop.call_soon_threadsafe(workforce.processes.roll)
+                return True
+        if self._command is None:
             return False
         if not self._changed:
             self._note_change(_HANGUP)
         return True
 
     def _started(self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon) -> None:
-        self._sender.open()
+        if self._scheme == "http":
+            self._sender.open()
+        self._loop = loop
         self._front.start(loop, call_soon)
+        if self._workforce is not None:
+            self._workforce.processes.start(loop, call_soon, self._give_up)
         if not self._is_app_broken:
-            self._front.start_jobs()
+            self._front.start_jobs(tells_instances=self._workforce is None)
         name = self._plan.app.directory.resolve().name
-        address = f"http://{self._addresses[0]}/"
+        address = f"{self._scheme}://{self._addresses[0]}/"
         if self._is_app_broken:
             self._say(f"{name} does not start; {address} shows why.")
             return
         self._say(f"{name} is running at {address}")
         for module, other in zip(self._names, self._addresses[1:], strict=False):
-            self._say(f"{module} is running at http://{other}/")
+            self._say(f"{module} is running at {self._scheme}://{other}/")
         if not self._is_reload:
             if self._console_url:
                 self._say(f"Its console is at {self._console_url}")
@@ -306,6 +295,18 @@ class Serving:
         if self._tails is not None:
             self._tails.stop()
 
+    def _end_processes(self) -> None:
+        """End what is done in app processes, then them; while the loop runs."""
+        assert self._workforce is not None
+        self._front.finish(self._server.seconds_left)
+        self._workforce.processes.stop(
+            max(self._server.seconds_left, INTERRUPT_SECONDS)
+        )
+
+    def _give_up(self, sentence: str) -> None:
+        self._given_up = sentence
+        self._server.stop(INTERRUPT_SECONDS)
+
     def _note_change(self, path: str) -> None:
         self._changed = path
         self._server.stop()
@@ -316,3 +317,32 @@ class Serving:
         static = config.static_directories if config else ()
         directory = self._plan.app.directory
         return [self._plan.store_directory, *(directory / name for name in static)]
+
+
+def _make_bridge(
+    instance: Instance,
+    app_server: Served,
+    pacing: Pacing,
+    workforce: FrontProcesses | None,
+) -> WsgiBridge:
+    """Return the bridge to the app, in threads of this process or in others."""
+    settings = instance.plan.settings
+    log, when_safe = AccessLog().note, instance.broker.when_safe
+    if workforce is not None:
+        workforce.report_to(instance.status)
+        return WsgiBridge(
+            workforce.executor(app_server, instance.threads),
+            pacing=pacing,
+            log=log,
+            when_safe=when_safe,
+        )
+    return make_bridge(
+        app_server,
+        worker_count(settings, instance.plan.app.config),
+        instance.threads,
+        pacing=pacing,
+        log=log,
+        deadlines=instance.deadlines,
+        deadline_seconds=settings.request_deadline_seconds,
+        when_safe=when_safe,
+    )

@@ -88,6 +88,14 @@ class Settings:
     console_code: bool = _setting(
         False, "Let the console run Python in the app, on this machine only.", _SERVER
     )
+    ssl_certificate_path: str = _setting(
+        "",
+        "PEM file of a certificate: our own server speaks https on its ports.",
+        _SERVER,
+    )
+    ssl_certificate_key_path: str = _setting(
+        "", "PEM file of that certificate's private key, without a password.", _SERVER
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
         "info",
         "Least severe: debug, info, warning, error, critical.",
@@ -99,6 +107,13 @@ class Settings:
     threads: int = _setting(
         0,
         "Worker threads for the app; 0 fits the cores and app.yaml's threadsafe.",
+        _SERVER,
+        low=0,
+        high=1000,
+    )
+    workers: int = _setting(
+        0,
+        "Processes that run the app behind one with the connections; 0: one does all.",
         _SERVER,
         low=0,
         high=1000,
@@ -224,6 +239,18 @@ class Settings:
         "Let ndb keep entities in memcache, as on App Engine; slower here.",
         _STORE,
     )
+    memcache: str = _setting(
+        "",
+        "URL of a Redis for memcache, which several servers then share; empty keeps "
+        "it in the store.",
+        _STORE,
+        is_url=True,
+    )
+    memcache_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _STORE,
+    )
     # --- Who may do what ---
     allow_dev_login: bool = _setting(
         False,
@@ -260,6 +287,18 @@ class Settings:
         _ACCESS,
     )
     # --- Channels ---
+    broker: str = _setting(
+        "",
+        "URL of a Redis that several servers share channels through, such as "
+        "redis://localhost:6379/0; empty keeps channels in this process.",
+        _CHANNELS,
+        is_url=True,
+    )
+    broker_file: str = _setting(
+        "",
+        "File with the same URL, for one with a password.",
+        _CHANNELS,
+    )
     grace_seconds: float = _setting(
         limits.GRACE_SECONDS,
         "How long a client may be gone before it counts as disconnected.",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from channelshim.composition.policy import store_url, worker_count
+from channelshim.composition.brokers import url_of
+from channelshim.composition.policy import worker_count
 from channelshim.composition.settings import Settings
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.server_urls import shown
@@ -78,7 +79,7 @@ def choose_store(
     Raises:
         ConfigurationError: the URL is of no known kind, or its driver is missing.
     """
-    url = store_url(settings)
+    url = url_of(settings, "store")
     if url:
         _check_url(url)
     return StoreChoice(
@@ -103,7 +104,12 @@ def schema_of(application_id: str) -> str:
 
 
 def open_store(
-    choice: StoreChoice, values_of: ValuesOf | None = None, *, is_cleared: bool = False
+    choice: StoreChoice,
+    values_of: ValuesOf | None = None,
+    *,
+    is_cleared: bool = False,
+    may_share: bool = False,
+    takes_lease: bool = True,
 ) -> Store:
     """Return an app's store, opened.
 
@@ -111,6 +117,8 @@ def open_store(
         choice: which one.
         values_of: reads a stored body; None for who touches no entities.
         is_cleared: delete all entities and blobs first.
+        may_share: see store.sqlite.opening; any number of servers share a database.
+        takes_lease: see store.sqlite.opening.
 
     Raises:
         StorageError: it cannot be opened, or another server holds it.
@@ -132,6 +140,8 @@ def open_store(
         values_of,
         synchronous=choice.synchronous,
         is_cleared=is_cleared,
+        may_share=may_share,
+        takes_lease=takes_lease,
     )
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -38,7 +38,7 @@ _SCRIPTS: Final = frozenset({"charts.js", "live.js"})
 
 _SECURITY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "connect-src 'self' ws://{host}; form-action 'self'; base-uri 'none'; "
+    "connect-src 'self' ws://{host} wss://{host}; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 """Content-Security-Policy: what a name or a message of the app holds is never run."""
@@ -104,10 +104,10 @@ class Console:
 
     def _app_address(self, environ: WSGIEnvironment) -> str:
         """Return the address of the app by the name that a request has."""
-        app_port = urlsplit(self._sources.app.url).port
+        app = urlsplit(self._sources.app.url)
         host = str(webapp2.Request(environ).host)
         name = host.rpartition(":")[0] or host
-        return f"http://{name}:{app_port}"
+        return f"{app.scheme}://{name}:{app.port}"
 
 
 def _security(environ: WSGIEnvironment) -> str:
@@ -168,8 +168,7 @@ class _File(webapp2.RequestHandler):  # type: ignore[misc]
 
 @cache
 def _script(name: str) -> str:
-    folder = resources.files("channelshim.console") / "static"
-    return (folder / name).read_text("utf-8")
+    return (Path(__file__).parent / "static" / name).read_text("utf-8")
 
 
 class _NotFound(PageHandler):

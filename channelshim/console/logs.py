@@ -6,9 +6,10 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
+from channelshim.appserver.access_log import shown
 from channelshim.console.page import PageHandler, Refused
 from channelshim.contracts.logs import LoggedRequest, LogLine
 
@@ -61,7 +62,7 @@ def entries(requests: Sequence[LoggedRequest], lines: Sequence[LogLine]) -> list
         waiting.setdefault(f"{request.method} {request.target}", []).append(request)
     owned: dict[int, list[LogLine]] = {}
     found: list[Entry] = []
-    for group in _groups(lines):
+    for group in _groups(map(without_secrets, lines)):
         first = group[0]
         owner = None
         if first.request:
@@ -86,6 +87,14 @@ def entries(requests: Sequence[LoggedRequest], lines: Sequence[LogLine]) -> list
         for each in requests
     ]
     return sorted(found, key=lambda entry: entry.number, reverse=True)
+
+
+def without_secrets(line: LogLine) -> LogLine:
+    """Return a line whose target is as the access log has it: without tokens."""
+    method, space, target = line.target.partition(" ")
+    if not space:
+        return line
+    return replace(line, target=f"{method} {shown(target)}")
 
 
 def _groups(lines: Iterable[LogLine]) -> list[list[LogLine]]:
@@ -180,7 +189,7 @@ class ErrorsPage(PageHandler):
     def facts(self, **names: str) -> dict[str, Any]:
         """See PageHandler.facts."""
         kinds: dict[str, list[LogLine]] = {}
-        for line in self.sources.logs.lines():
+        for line in map(without_secrets, self.sources.logs.lines()):
             if line.traceback:
                 kinds.setdefault(kind_of(line), []).append(line)
         rows = [

@@ -16,6 +16,9 @@ from channelshim.version import __version__
 
 _STATM: Final = Path("/proc/self/statm")
 
+START_SECONDS: Final = 5.0
+"""What is warned of by then belongs to the start."""
+
 LONGEST_PATH: Final = 2048
 """Of a URL that is tried."""
 
@@ -43,12 +46,7 @@ class OverviewPage(PageHandler):
             },
             "figures": figures(self),
             "problems": self.sources.status.problems(),
-            "warnings": [
-                str(warning)
-                for module in app.modules
-                if module.config is not None
-                for warning in module.config.warnings
-            ],
+            "warnings": _warnings(self),
             "modules": [_module(module, tried) for module in app.modules],
             "tried": tried,
             "settings": _by_group(app.settings),
@@ -68,6 +66,21 @@ class StatusPage(PageHandler):
             "counters": self.sources.status.counters(),
             "problems": self.sources.status.problems(),
         }
+
+
+def _warnings(page: PageHandler) -> list[str]:
+    """Return what was warned of until the server ran, each once."""
+    app = page.sources.app
+    found = {
+        str(warning): None
+        for module in app.modules
+        if module.config is not None
+        for warning in module.config.warnings
+    }
+    for line in page.sources.logs.warnings():
+        if line.at <= app.started_at + START_SECONDS:
+            found.setdefault(line.text)
+    return list(found)
 
 
 def figures(page: PageHandler) -> dict[str, float]:

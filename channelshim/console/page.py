@@ -199,6 +199,13 @@ class PageHandler(webapp2.RequestHandler):  # type: ignore[misc]
 
     # --- The two methods of HTTP --------------------------------------------------
 
+    def initialize(self, request: Any, response: Any) -> None:
+        """See webapp2.RequestHandler."""
+        super().initialize(request, response)
+        # webapp2 knows one application in a thread: when a page has the app answer,
+        # which may be webapp2 as well, its own way to ours is lost.
+        self.app = request.app
+
     def dispatch(self) -> None:
         """Answer, whatever is wrong with the request."""
         try:

@@ -73,9 +73,6 @@ class UsersPage(PageHandler):
         environ = Request.blank(f"{path}?{urlencode(asked)}", base_url=own.geturl())
         environ.headers["Cookie"] = self.request.headers.get("Cookie", "")
         answer = environ.get_response(login)
-        # It may be pages of webapp2 as well, which knows one application at a time.
-        own_app = self.request.app
-        own_app.set_globals(app=own_app, request=self.request)
         cookies = answer.headers.getall("Set-Cookie")
         if not cookies:
             raise Refused("The login refuses this email.")

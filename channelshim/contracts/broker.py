@@ -53,7 +53,8 @@ class Delivery(NamedTuple):
     """New messages, and every client id that they are for.
 
     Attributes:
-        texts: at least one, oldest first.
+        texts: oldest first. None where messages are lost for good, as when a broker's
+            server lost them: the number then goes on without them.
         receivers: each was sent just these since the last collect.
     """
 
@@ -66,6 +67,16 @@ class Attachment(Protocol):
 
     def cancel(self) -> None:
         """Have neither `opened` nor `failed` called: the page has left. Idempotent."""
+
+
+class MessageSender(Protocol):
+    """What the Channel service asks of a broker, wherever that is."""
+
+    def publish(self, client_id: str, text: str) -> None:
+        """See Broker."""
+
+    def expect(self, client_id: str) -> int:
+        """See Broker."""
 
 
 class Broker(Protocol):
@@ -185,7 +196,8 @@ class Broker(Protocol):
         """Return what has come since the last call, one delivery for equal texts.
 
         Loop thread. Each message is returned once, and each client id stands in one
-        delivery; order within an id is kept.
+        delivery; order within an id is kept. What came for ids that are connected
+        nowhere in this process may be left out.
         """
 
     def settle(self) -> None:

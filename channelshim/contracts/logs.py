@@ -61,5 +61,11 @@ class Logs(Protocol):
     def lines(self, after: int = 0) -> Sequence[LogLine]:
         """Return the lines with higher numbers than `after`, oldest first."""
 
+    def warnings(self) -> Sequence[LogLine]:
+        """Return the lines of warnings and worse, oldest first.
+
+        They are kept from the start on, and others need not be because of this.
+        """
+
     def requests(self, after: int = 0) -> Sequence[LoggedRequest]:
         """Return the requests with higher numbers than `after`, oldest first."""

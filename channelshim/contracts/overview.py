@@ -74,7 +74,10 @@ class ChannelCounts:
 
 
 class KnownChannels(Protocol):
-    """What a broker knows of all processes together. Any thread but the loop's."""
+    """What a broker knows of all processes together. Any thread but the loop's.
+
+    Raises BrokerError where the broker's server does not answer.
+    """
 
     @property
     def known_count(self) -> int:
@@ -92,7 +95,10 @@ class KnownChannels(Protocol):
 
 
 class Overview(Protocol):
-    """The channels of a server. Any thread but the loop's; may take milliseconds."""
+    """The channels of a server. Any thread but the loop's; may take milliseconds.
+
+    Counts and known ids raise BrokerError where the broker's server does not answer.
+    """
 
     def counts(self) -> ChannelCounts:
         """Return how much there is."""

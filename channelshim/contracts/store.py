@@ -145,6 +145,13 @@ class Store(Protocol):
     def load_windows(self) -> bytes | None:
         """Return what save_windows kept, or None."""
 
+    @property
+    def is_leased(self) -> bool:
+        """Whether this server does what one alone does: tasks, cron jobs, commands."""
+
+    def lease(self) -> bool:
+        """Become that server if there is none; return whether this one is it now."""
+
     def claim(self) -> None:
         """Make this process the one that serves, of those that a fork made.
 

@@ -364,7 +364,7 @@ class Hub:
                 elif connection.number < last_number:
                     behind = behind or []
                     behind.append((connection, last_number))
-        if owed:
+        if owed and texts:
             self._unwritten = count
             try:
                 for connection in self._send(owed, self.frames.joined(texts)):

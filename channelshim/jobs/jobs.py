@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -67,8 +67,8 @@ class Jobs:
         self._scheduler: CronScheduler | None = None
         self._cron_runs: CronRuns | None = None
         self._dispatcher: Dispatcher | None = None
-        # Modules whose instances are told of their end.
-        self._stopped: list[str] = []
+        # They tell instances of their end.
+        self._last_requests: list[InternalRequest] = []
         # Of the requests that tell the app of its end.
         self._last_words: list[Kept] = []
 
@@ -101,6 +101,7 @@ class Jobs:
         runs_cron: bool,
         runs_tasks: bool = True,
         modules: Sequence[AppConfig] = (),
+        tells_instances: bool = True,
     ) -> None:
         """Begin to run tasks, and cron jobs if asked; tell the app of its start.
 
@@ -110,6 +111,7 @@ class Jobs:
             runs_cron: off in the old server.
             runs_tasks: False leaves them in the store.
             modules: the app.yaml of further modules.
+            tells_instances: False where whoever keeps the app's processes tells each.
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
             _logger.warning("%s", warning)
@@ -147,25 +149,16 @@ class Jobs:
             self._scheduler.start()
         elif self._cron.jobs:
             _logger.info("cron.yaml is not run; --cron=yes runs it")
-        if config is None:
+        if config is None or not tells_instances:
             return
         self._dispatcher = dispatcher
-        for each in (config, *modules):
-            if each.has_instances:
-                self._stopped.append(each.module)
-                self._tell_instance(limits.PATH_START, each.module)
-            if "warmup" in each.inbound_services:
-                self._tell_instance(limits.PATH_WARMUP, each.module)
+        self._last_requests = list(last_requests((config, *modules)))
+        for request in first_requests((config, *modules)):
+            self._tell_instance(request)
 
-    def _tell_instance(self, path: str, module: str) -> Kept:
+    def _tell_instance(self, request: InternalRequest) -> Kept:
         """Make a request of an instance's life, whatever it answers."""
-        request = InternalRequest(
-            "GET",
-            path,
-            remote_address=limits.INSTANCE_REMOTE_ADDRESS,
-            target=module,
-        )
-        return self._threads.start(path, partial(self._dispatch_once, request))
+        return self._threads.start(request.path, partial(self._dispatch_once, request))
 
     def _dispatch_once(self, request: InternalRequest) -> None:
         assert self._dispatcher is not None
@@ -180,10 +173,8 @@ class Jobs:
 
         Any thread; waits for nothing. Idempotent.
         """
-        stopped, self._stopped = self._stopped, []
-        self._last_words += [
-            self._tell_instance(limits.PATH_STOP, module) for module in stopped
-        ]
+        requests, self._last_requests = self._last_requests, []
+        self._last_words += [self._tell_instance(request) for request in requests]
         if self._scheduler is not None:
             self._scheduler.begin_stop()
         if self._runner is not None:
@@ -233,3 +224,28 @@ class Jobs:
     def cron_results(self) -> Mapping[int, CronResult]:
         """See contracts.jobs.JobControls."""
         return {} if self._cron_runs is None else self._cron_runs.results()
+
+
+def first_requests(modules: Iterable[AppConfig]) -> Iterator[InternalRequest]:
+    """Yield what an instance of these modules is told at its start."""
+    for each in modules:
+        if each.has_instances:
+            yield _of_instance(limits.PATH_START, each)
+        if "warmup" in each.inbound_services:
+            yield _of_instance(limits.PATH_WARMUP, each)
+
+
+def last_requests(modules: Iterable[AppConfig]) -> Iterator[InternalRequest]:
+    """Yield what an instance of these modules is told of its end."""
+    for each in modules:
+        if each.has_instances:
+            yield _of_instance(limits.PATH_STOP, each)
+
+
+def _of_instance(path: str, module: AppConfig) -> InternalRequest:
+    return InternalRequest(
+        "GET",
+        path,
+        remote_address=limits.INSTANCE_REMOTE_ADDRESS,
+        target=module.module,
+    )

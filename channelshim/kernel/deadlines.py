@@ -193,6 +193,12 @@ class _ThisThread(threading.local):
 _this_thread: Final = _ThisThread()
 
 
+def seconds_left() -> float | None:
+    """Return what is left of this thread's deadline, 0 at least; None without one."""
+    run = _this_thread.run
+    return None if run is None else max(0.0, run.deadline - time.monotonic())
+
+
 def overdue_at() -> float:
     """Return when what this thread runs is overdue: monotonic seconds, inf for never.
 

@@ -25,6 +25,14 @@ _TCP_INFO_BYTES: Final = 128
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
+def is_encrypted(transport: asyncio.Transport) -> bool:
+    """Return whether the transport encrypts what is written to it.
+
+    Then nothing may be written to its socket past it.
+    """
+    return transport.get_extra_info("sslcontext") is not None
+
+
 def bound_send_buffer(transport: asyncio.Transport) -> None:
     """Have the kernel hold KERNEL_SEND_BUFFER_BYTES for a page at most.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -22,5 +22,6 @@ MARK_URL: Final = f"data:image/svg+xml,{quote(MARK)}"
 @cache
 def stylesheet() -> str:
     """Return the one stylesheet."""
-    path = resources.files("channelshim.pages") / "templates" / "look.css"
+    # Not by importlib.resources, which imports zipfile: a megabyte.
+    path = Path(__file__).parent / "templates" / "look.css"
     return path.read_text("utf-8")

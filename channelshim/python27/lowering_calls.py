@@ -13,7 +13,7 @@ from channelshim.python27.lowering_base import (
     constant_at,
     name_at,
 )
-from channelshim.python27.nodes import LOAD, make_at
+from channelshim.python27.nodes import LOAD, is_current_error, make_at
 
 DICTIONARY_METHODS: Final = frozenset(
     "keys values items iterkeys itervalues iteritems viewkeys viewvalues viewitems "
@@ -260,10 +260,17 @@ class CallLowerer(LowererBase):
         return choice_at(node, class_is_at(node, owner, "_p27_dict"), native, node)
 
     def spread_error(self, node: Any) -> Any:
-        """Return a lowered value; a caught exception stands for its arguments."""
+        """Return a lowered value; an exception stands for its arguments."""
         if node.__class__ is ast.Name:
-            if node.id in self.scope.except_names or node.id == _HANDLED:
+            scope = self.scope
+            if (
+                node.id in scope.except_names
+                or node.id in scope.error_names
+                or node.id == _HANDLED
+            ):
                 return call_at(node, "_p27_args", [node])
+        elif is_current_error(node):
+            return call_at(node, "_p27_args", [node])
         return node
 
     def item_of_bytes(self, node: Any) -> Any:

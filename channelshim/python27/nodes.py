@@ -77,6 +77,7 @@ class Scope:
             operator and operand, or the name of a builtin that gives ints.
         globals: names of its global statements.
         except_names: names that its handlers bind.
+        error_names: names that hold an exception though no handler of it binds them.
         is_generator: it yields.
         returned_value: line of the first `return` with a value, 0 for none.
         wild_line: line of the first `exec` or `import *` that makes local names, or 0.
@@ -84,6 +85,7 @@ class Scope:
 
     __slots__ = (
         "bound",
+        "error_names",
         "except_names",
         "globals",
         "is_generator",
@@ -103,6 +105,7 @@ class Scope:
         self.values: dict[str, list[Any]] = {}
         self.globals: set[str] = set()
         self.except_names: set[str] = set()
+        self.error_names: set[str] = set()
         self.is_generator: bool = False
         self.returned_value: int = 0
         self.wild_line: int = 0
@@ -149,3 +152,22 @@ def make_at(kind: type[NodeT], place: ast.AST, fields: dict[str, Any]) -> NodeT:
     fields["end_col_offset"] = at["end_col_offset"]
     node.__dict__ = fields
     return node
+
+
+def is_exc_info(node: ast.expr) -> bool:
+    """Tell whether a node is `sys.exc_info()`, by whatever name of the module."""
+    if not isinstance(node, ast.Call):
+        return False
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr == "exc_info"
+    return isinstance(function, ast.Name) and function.id == "exc_info"
+
+
+def is_current_error(node: ast.expr) -> bool:
+    """Tell whether a node is `sys.exc_info()[1]`."""
+    if not isinstance(node, ast.Subscript):
+        return False
+    index = node.slice
+    is_one = isinstance(index, ast.Constant) and index.value == 1
+    return is_one and is_exc_info(node.value)

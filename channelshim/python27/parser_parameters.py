@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from channelshim.python27.nodes import STORE, Scope, TupleParameter, make, make_at
 from channelshim.python27.parser_expressions import ExpressionParser
+
+_ERROR_NAMES: Final = frozenset(
+    "e ex exc err error exception exc_value exc_val evalue failure".split()
+)
+"""Parameters that are given exceptions, as a rule."""
 
 
 class ParameterParser(ExpressionParser):
@@ -68,6 +73,8 @@ class ParameterParser(ExpressionParser):
     def _parameter_name(self) -> ast.arg:
         token = self.expect("name")
         self.bind(token[1], self.scope.bound, token)
+        if token[1] in _ERROR_NAMES:
+            self.scope.error_names.add(token[1])
         fields = {"arg": token[1], "annotation": None, "type_comment": None}
         return make(ast.arg, token, token, fields)
 

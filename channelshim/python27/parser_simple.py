@@ -6,7 +6,14 @@ import ast
 from collections.abc import Callable
 from typing import Any, Final
 
-from channelshim.python27.nodes import Exec, Print, Raise3, make
+from channelshim.python27.nodes import (
+    Exec,
+    Print,
+    Raise3,
+    is_current_error,
+    is_exc_info,
+    make,
+)
 from channelshim.python27.parser_brackets import BracketParser
 from channelshim.python27.parser_expressions import OPERATORS
 from channelshim.python27.tokens import Token
@@ -63,6 +70,7 @@ class SimpleParser(BracketParser):
             value = self._value()
         for target in targets:
             self._note_value(target, value)
+            self._note_error(target, value)
         fields = {"targets": targets, "value": value, "type_comment": None}
         return make(ast.Assign, first, self.last(), fields)
 
@@ -74,6 +82,17 @@ class SimpleParser(BracketParser):
             if len(target.elts) == len(value.elts):
                 for part, part_value in zip(target.elts, value.elts, strict=True):
                     self._note_value(part, part_value)
+
+    def _note_error(self, target: ast.expr, value: ast.expr) -> None:
+        """Note the name of `name = sys.exc_info()[1]` and `kind, name, tb = ...`."""
+        if isinstance(target, ast.Tuple) and is_exc_info(value):
+            if len(target.elts) != 3:
+                return
+            target = target.elts[1]
+        elif not is_current_error(value):
+            return
+        if isinstance(target, ast.Name):
+            self.scope.error_names.add(target.id)
 
     def _value(self) -> ast.expr:
         if self.kind == "yield":

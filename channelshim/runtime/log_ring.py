@@ -99,12 +99,16 @@ class LogRing:
     def lines(self, after: int = 0) -> Sequence[LogLine]:
         """See contracts.logs.Logs."""
         self._is_read = True
+        return [line for line in self._all_lines() if line.number > after]
+
+    def warnings(self) -> Sequence[LogLine]:
+        """See contracts.logs.Logs."""
+        return [line for line in self._all_lines() if line.level >= logging.WARNING]
+
+    def _all_lines(self) -> list[LogLine]:
         with self._lock:
             found = [*self._errors, *self._lines]
-        return sorted(
-            (line for line in found if line.number > after),
-            key=lambda line: line.number,
-        )
+        return sorted(found, key=lambda line: line.number)
 
     def requests(self, after: int = 0) -> Sequence[LoggedRequest]:
         """See contracts.logs.Logs."""

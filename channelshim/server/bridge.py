@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -24,8 +25,9 @@ from channelshim.server.response_bytes import Headers
 
 CallSoon = Callable[[Callable[[], None]], object]
 WhenSafe = Callable[[Callable[[], None]], None]
-Log = Callable[[str, str, str, int], None]
-"""Takes a client's address, and its request's method, target and status."""
+Log = Callable[[str, str, str, int, int, float], None]
+"""Takes a client's address, its request's method, target and status, and the size and
+the seconds of the answer; see AccessLog.note."""
 
 
 class WsgiBridge:
@@ -113,7 +115,14 @@ class WsgiBridge:
         if request.query:
             target = b"%b?%b" % (target, request.query)
         address = request.client[0] if request.client else ""
-        self._log(address, response.method, target.decode("latin-1"), response.status)
+        self._log(
+            address,
+            response.method,
+            target.decode("latin-1"),
+            response.status,
+            response.size,
+            time.monotonic() - response.begun,
+        )
 
     def begin(self, response: Response) -> None:
         """Answer a request, whose head has come."""

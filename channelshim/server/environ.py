@@ -16,7 +16,7 @@ def environ_of(request: Request, body: IO[bytes], length: int) -> dict[str, Any]
     Header names that hold an underscore are left out: in the environment they could
     not be told from the same name with a dash.
     """
-    environ = _of_connection(request.server, request.client).copy()
+    environ = _of_connection(request.server, request.client, request.scheme).copy()
     path = request.raw_path
     if b"%" in path:
         path = unquote_to_bytes(path)
@@ -46,7 +46,9 @@ def environ_of(request: Request, body: IO[bytes], length: int) -> dict[str, Any]
 
 
 @functools.lru_cache(256)
-def _of_connection(server: Address | None, client: Address | None) -> dict[str, Any]:
+def _of_connection(
+    server: Address | None, client: Address | None, scheme: str
+) -> dict[str, Any]:
     """Return what is the same for all requests of a connection; to be copied."""
     host, port = server or ("localhost", 80)
     address, client_port = client or ("127.0.0.1", 0)
@@ -57,7 +59,7 @@ def _of_connection(server: Address | None, client: Address | None) -> dict[str, 
         "REMOTE_ADDR": address,
         "REMOTE_PORT": str(client_port),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme,
         "wsgi.input_terminated": True,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,

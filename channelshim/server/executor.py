@@ -9,15 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.runtime.log_text import one_line
-from channelshim.server.exchange import Exchange, Head
 from channelshim.server.workers import Workers
+
+if TYPE_CHECKING:
+    # At run time an app process has a pipe in its place, and nothing of uvicorn.
+    from channelshim.server.exchange import Exchange, Head
 
 _logger: Final = logging.getLogger("channelshim.server")
 
@@ -28,6 +31,38 @@ STUCK_SECONDS: Final = 10.0
 """Requests that wait while no thread takes one for so long are reported."""
 
 WsgiApp = Callable[..., Iterable[bytes]]
+
+
+class Answering(Protocol):
+    """A request in hand and where its answer goes: an Exchange, or one over a pipe.
+
+    Attributes:
+        environ: the WSGI environment.
+        call_soon: has one of the calls below made where they belong.
+        begun: loop time at which its body was here.
+        path: of its address.
+    """
+
+    environ: dict[str, Any]
+    call_soon: Callable[[Callable[[], None]], object]
+
+    @property
+    def begun(self) -> float: ...
+
+    @property
+    def path(self) -> str: ...
+
+    def take_whole(self, head: Head | None, body: bytes) -> None:
+        """See Exchange."""
+
+    def take_file(self, head: Head | None, file: FilePieces) -> None:
+        """See Exchange."""
+
+    def take_piece(self, head: Head | None, piece: bytes) -> None:
+        """See Exchange."""
+
+    def end_pieces(self, *, is_broken: bool = False) -> None:
+        """See Exchange."""
 
 
 class Executor(Protocol):
@@ -81,7 +116,7 @@ class ThreadExecutor:
 
     def submit(self, exchange: Exchange) -> bool:
         """See Executor."""
-        run = _Run(self._app, exchange, self._pacing)
+        run = Run(self._app, exchange, self._pacing)
         if self._deadline_seconds > 0:
             run = _TimedRun(
                 self._app,
@@ -138,10 +173,15 @@ class ThreadExecutor:
         _logger.warning("%s", self._stuck)
 
 
-class _Run:
+class Run:
     """One request in a worker; see exchange.Worker.
 
     A whole answer, as almost all are, crosses to the loop in one call.
+
+    Args:
+        app: the WSGI application.
+        exchange: the request, and where its answer goes.
+        pacing: told which thread runs it.
     """
 
     __slots__ = (
@@ -155,7 +195,7 @@ class _Run:
         "_written",
     )
 
-    def __init__(self, app: WsgiApp, exchange: Exchange, pacing: Pacing) -> None:
+    def __init__(self, app: WsgiApp, exchange: Answering, pacing: Pacing) -> None:
         self._app = app
         self._exchange = exchange
         self._pacing = pacing
@@ -253,13 +293,14 @@ class _Run:
             self._is_abandoned = True
 
 
-class _TimedRun(_Run):
+class _TimedRun(Run):
     """One request whose handler has a deadline.
 
     What the handler reports once it is given up is dropped: the client has its answer.
     """
 
     __slots__ = (
+        "_answered",
         "_deadline_seconds",
         "_deadlines",
         "_ending",
@@ -279,6 +320,7 @@ class _TimedRun(_Run):
         deadline_seconds: float,
     ) -> None:
         super().__init__(app, exchange, pacing)
+        self._answered = exchange
         self._workers = workers
         self._deadlines = deadlines
         self._deadline_seconds = deadline_seconds
@@ -311,13 +353,13 @@ class _TimedRun(_Run):
 
     def _give_up(self) -> None:
         with self._ending:
-            if self._is_over or self._exchange.worker is not self:
+            if self._is_over or self._answered.worker is not self:
                 return
             self._is_given_up = True
             what = "its thread is replaced"
             if not self._workers.replace(self._thread):
                 what = "as many as there are workers have not, so it holds one up"
-        exchange = self._exchange
+        exchange = self._answered
         _logger.error(
             "%s %s has not ended for %g s: %s",
             exchange.environ["REQUEST_METHOD"],

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from channelshim.kernel import sockets
+from channelshim.server.encrypted import EncryptedTransport
 from channelshim.server.joined_writes import JoinedWrites
 from channelshim.server.request import Address
 from channelshim.server.request_body import Upload
@@ -54,6 +55,7 @@ class HttpConnection(asyncio.Protocol, Watched):
         self.is_behind: bool = False
         self._loop = asyncio.get_running_loop()
         self._server: Address | None = None
+        self._scheme = "http"
         self._client: Address | None = None
         # To the request in hand: its head is here, and its answer not written.
         self._response: Response | None = None
@@ -81,6 +83,11 @@ class HttpConnection(asyncio.Protocol, Watched):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
+        is_encrypted = sockets.is_encrypted(transport)
+        if is_encrypted:
+            encrypted: Any = EncryptedTransport(transport)
+            transport = encrypted
+        self._scheme = "https" if is_encrypted else "http"
         self.transport = JoinedWrites(transport, self._loop, self._lingers)
         self._server = _address(transport, "sockname")
         self._client = _address(transport, "peername")

@@ -140,6 +140,7 @@ class HttpMessages(HttpConnection):
             self._target,
             self._headers,
             server=self._server,
+            scheme=self._scheme,
             client=self._client,
             upload=self._upload,
         )

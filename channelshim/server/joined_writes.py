@@ -83,7 +83,9 @@ class JoinedWrites:
         if self._lingers():
             if not self._is_over:
                 self._is_over = True
-                self.transport.write_eof()
+                # One that encrypts cannot close its side alone: the peer closes.
+                if self.transport.can_write_eof():
+                    self.transport.write_eof()
         else:
             self.transport.close()
 

@@ -28,6 +28,7 @@ class Request:
         server: our own address and port; None where the system does not say.
         client: the peer's.
         upload: receives the body; None where there is none.
+        scheme: "http" or "https".
 
     Attributes:
         method: as given.
@@ -36,6 +37,7 @@ class Request:
         server: as given.
         client: as given.
         upload: as given.
+        scheme: as given.
         raw_path: of the target, as sent.
         query: of the target, as sent, without its question mark.
         path: of the target as text, its %XX decoded.
@@ -51,6 +53,7 @@ class Request:
         "path",
         "query",
         "raw_path",
+        "scheme",
         "server",
         "upload",
         "version",
@@ -66,6 +69,7 @@ class Request:
         server: Address | None = None,
         client: Address | None = None,
         upload: Upload | None = None,
+        scheme: str = "http",
     ) -> None:
         self.method: str = method
         self.version: str = version
@@ -73,6 +77,7 @@ class Request:
         self.server: Address | None = server
         self.client: Address | None = client
         self.upload: Upload | None = upload
+        self.scheme: str = scheme
         raw_path, query = split_target(target)
         self.raw_path: bytes = raw_path
         self.query: bytes = query

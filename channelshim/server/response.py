@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -90,18 +91,22 @@ class Response:
         status: that was sent; 0 before that.
         is_complete: whether all of it was written.
         is_lost: whether nobody is there to take it.
+        size: bytes of its body; -1 while they are not known.
+        begun: when the request's head had come; monotonic seconds.
     """
 
     __slots__ = (
         "_gone",
         "_is_chunked",
         "_left",
+        "begun",
         "connection",
         "is_complete",
         "is_lost",
         "keeps_alive",
         "method",
         "request",
+        "size",
         "status",
     )
 
@@ -115,6 +120,8 @@ class Response:
         self.status: int = 0
         self.is_complete: bool = False
         self.is_lost: bool = False
+        self.size: int = -1
+        self.begun: float = time.monotonic()
         self._is_chunked = False
         # Bytes that the head has announced and that are still to come.
         self._left = 0
@@ -179,6 +186,8 @@ class Response:
             self._log_bad(error)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             parts = self._whole(status, TEXT_HEADERS, NO_ANSWER)
+        # The body comes last.
+        self.size = len(parts[-1])
         self._finish(status, b"".join(parts))
 
     def send_made(self, status: int, lines: bytes, body: bytes) -> None:
@@ -189,6 +198,7 @@ class Response:
             lines: of `response_bytes.header_lines`.
             body: all of it.
         """
+        self.size = len(body)
         head = status_line(status) + self.connection.service.date_line + lines
         length = b"content-length: %d\r\n" % len(body)
         self._finish(status, b"".join((head, length, self._end_of_head(), body)))
@@ -265,7 +275,7 @@ class Response:
         lines, length = header_lines(headers)
         parts += lines
         if length is not None:
-            self._left = length
+            self._left = self.size = length
             parts.append(b"content-length: %d\r\n" % length)
         elif self.request.version == "1.1":
             self._is_chunked = True

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import logging
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ from channelshim.transports.websocket import WebSocketProtocol
 from channelshim.transports.websockets_names import check_names
 
 _logger: Final = logging.getLogger("channelshim.server")
+
+_HANDSHAKE_SECONDS: Final = 10.0
+"""For the handshake of TLS, before which a connection is in no table."""
 
 WAITING_CONNECTIONS: Final = 2048
 """That the kernel may hold until they are accepted."""
@@ -155,11 +159,13 @@ class Listener:
         socket: from `bind`.
         application: answers HTTP.
         acceptor: takes WebSockets; None refuses them.
+        tls: what it speaks https with; None for http.
     """
 
     socket: socket.socket
     application: Application
     acceptor: Acceptor | None = None
+    tls: ssl.SSLContext | None = None
 
 
 class Server:
@@ -172,6 +178,8 @@ class Server:
         on_started: called on the loop once it listens, with the loop and what has a
             function called on it from any thread.
         on_stopping: called on the loop when the stop begins.
+        before_end: called in a thread of its own when requests have ended and before
+            the loop does; for what needs the loop to end. None for nothing.
         threads: keeps the loop and its tasks running; None for one of its own.
     """
 
@@ -183,6 +191,7 @@ class Server:
         stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
+        before_end: Callable[[], None] | None = None,
         threads: Threads | None = None,
     ) -> None:
         self._threads = threads or Threads()
@@ -195,6 +204,7 @@ class Server:
         self._stop_seconds = stop_seconds
         self._on_started = on_started
         self._on_stopping = on_stopping
+        self._before_end = before_end
         self._stop = asyncio.Event()
         self._must_stop = False
         self._bound = Bound(stop_seconds)
@@ -266,6 +276,8 @@ class Server:
                     partial(HttpProtocol, service),
                     sock=listener.socket,
                     backlog=WAITING_CONNECTIONS,
+                    ssl=listener.tls,
+                    ssl_handshake_timeout=_HANDSHAKE_SECONDS if listener.tls else None,
                 )
                 for service, listener in zip(
                     self._services, self._listeners, strict=True
@@ -278,8 +290,16 @@ class Server:
             for each in listening:
                 each.close()
             await self._shut_down()
+            await self._end_others()
             dates.cancel()
             sweep.cancel()
+
+    async def _end_others(self) -> None:
+        """Call what must end while the loop runs, and wait for it."""
+        if self._before_end is not None:
+            thread = self._threads.start("before-end", self._before_end)
+            while thread.is_alive():
+                await asyncio.sleep(0.01)
 
     async def _keep_dates(self) -> None:
         """Renew the Date header."""

@@ -37,6 +37,7 @@ WORKER_LONG_SECONDS: Final = 0.005
 _logger: Final = logging.getLogger("channelshim.server")
 
 Job = Callable[[], None]
+CallLater = Callable[[float, Callable[[], None]], object]
 
 _BUSY = 0.8
 """Of a processor's time, from which on one more thread gains nothing."""
@@ -51,6 +52,10 @@ class Workers:
         patience_seconds: how long a job waits for a running thread before another one
             is woken.
         threads: keeps them running; None for one of its own.
+        call_later: calls a function after so many seconds in the thread that submits;
+            None for the loop's.
+        yields: whether a thread that is woken lets the one go on that has woken it: a
+            loop, which would have to wait for the interpreter.
     """
 
     def __init__(
@@ -59,8 +64,12 @@ class Workers:
         maximum_waiting: int = MAXIMUM_WAITING_REQUESTS,
         patience_seconds: float = WORKER_PATIENCE_SECONDS,
         threads: Threads | None = None,
+        call_later: CallLater | None = None,
+        yields: bool = True,
     ) -> None:
         self._threads = threads or Threads()
+        self._call_later = call_later or _call_later
+        self._yields = yields
         self._count = count
         self._maximum_waiting = maximum_waiting
         self._patience_seconds = patience_seconds
@@ -140,8 +149,7 @@ class Workers:
         self._is_timed = True
         self._timed_at = time.monotonic()
         self._timed_cpu = time.process_time()
-        loop = asyncio.get_running_loop()
-        loop.call_later(seconds, self._look)
+        self._call_later(seconds, self._look)
 
     def _look(self) -> None:
         self._is_timed = False
@@ -202,7 +210,10 @@ class Workers:
                         continue
                     self._running -= 1
                     self._sleeping.append(alarm)
-                _rest(alarm)
+                if self._yields:
+                    _rest(alarm)
+                else:
+                    alarm.acquire()
                 continue
             self._latest_start = time.monotonic()
             try:
@@ -220,6 +231,10 @@ class Workers:
             is_replaced = own in self._given_up
             self._given_up.discard(own)
         return is_replaced
+
+
+def _call_later(seconds: float, function: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_later(seconds, function)
 
 
 def _rest(alarm: threading.Lock) -> None:

@@ -9,7 +9,7 @@ from google.appengine.api import apiproxy_stub
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
-from channelshim.contracts.broker import Broker
+from channelshim.contracts.broker import MessageSender
 from channelshim.contracts.clock import Clock
 from channelshim.errors import TokenError
 from channelshim.protocol.tokens import (
@@ -37,7 +37,7 @@ class ChannelService(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
     def __init__(
         self,
         tokens: TokenSigner,
-        broker: Broker,
+        broker: MessageSender,
         clock: Clock,
         nonce: Callable[[], bytes],
     ) -> None:

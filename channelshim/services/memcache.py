@@ -1,4 +1,4 @@
-"""The memcache service, its values in the store: right in one process and in many.
+"""The memcache service, its values where all processes have them.
 
 Source of the answers: SDK, api/memcache/memcache_stub.py.
 """
@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
 from typing import Any, Final
 
 from google.appengine.api.memcache import memcache_service_pb2 as memcache_pb
 from google.appengine.runtime import apiproxy_errors
 
-from channelshim.contracts.cache import Cache, CacheView, Entry
+from channelshim.contracts.cache import (
+    Entry,
+    Increment,
+    Memcache,
+    NewValue,
+    Outcome,
+    Policy,
+)
 from channelshim.errors import StorageError
 from channelshim.services.stubs import EagerStub
 
 _logger: Final = logging.getLogger("channelshim.services")
 
 _MAXIMUM_REQUEST_BYTES = 32 << 20
-_ABSOLUTE_TIMES_FROM = 30 * 24 * 60 * 60
-"""Longer times are Unix times (memcached, doc/protocol.txt, "Expiration times")."""
-
-_COUNTERS_BELOW = 1 << 64
 
 _SetRequest = memcache_pb.MemcacheSetRequest
 _SetResponse = memcache_pb.MemcacheSetResponse
@@ -31,6 +33,17 @@ _DeleteResponse = memcache_pb.MemcacheDeleteResponse
 _IncrementRequest = memcache_pb.MemcacheIncrementRequest
 _IncrementResponse = memcache_pb.MemcacheIncrementResponse
 _Error = memcache_pb.MemcacheServiceError
+
+_POLICIES: Final = {
+    _SetRequest.ADD: Policy.ADD,
+    _SetRequest.REPLACE: Policy.REPLACE,
+    _SetRequest.CAS: Policy.CAS,
+}
+_OUTCOMES: Final = {
+    Outcome.STORED: _SetResponse.STORED,
+    Outcome.NOT_STORED: _SetResponse.NOT_STORED,
+    Outcome.EXISTS: _SetResponse.EXISTS,
+}
 
 
 class MemcacheService(EagerStub):
@@ -43,7 +56,7 @@ class MemcacheService(EagerStub):
         cache: where the values are.
     """
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Memcache) -> None:
         super().__init__("memcache", max_request_size=_MAXIMUM_REQUEST_BYTES)
         self._cache = cache
         self._counting = threading.Lock()
@@ -58,43 +71,39 @@ class MemcacheService(EagerStub):
         return translated
 
     def _Dynamic_Get(self, request: Any, response: Any) -> None:
-        with self._cache.read() as view:
-            for name in dict.fromkeys(request.key):
-                entry = view.get(request.name_space, name)
-                if entry is None or (entry.is_locked and not request.for_peek):
-                    self._count(0, found=False)
-                    continue
-                self._count(len(name) + len(entry.value), found=True)
-                _tell(response.item.add(), name, entry, request)
+        names = list(dict.fromkeys(request.key))
+        found = self._cache.get(request.name_space, names)
+        for name, entry in zip(names, found, strict=True):
+            if entry is None or (entry.is_locked and not request.for_peek):
+                self._count(0, found=False)
+                continue
+            self._count(len(name) + len(entry.value), found=True)
+            _tell(response.item.add(), name, entry, request)
 
     def _Dynamic_Set(self, request: Any, response: Any) -> None:
-        with self._cache.write() as view:
-            for item in request.item:
-                old = view.get(request.name_space, item.key)
-                status = _judge(item, old)
-                response.set_status.append(status)
-                if status == _SetResponse.STORED:
-                    expires_at = _expiry(view.now, item.expiration_time)
-                    entry = Entry(item.value, item.flags, expires_at=expires_at)
-                    view.set(request.name_space, item.key, entry)
+        values = [
+            NewValue(
+                item.key,
+                item.value,
+                item.flags,
+                item.expiration_time,
+                _POLICIES.get(item.set_policy, Policy.SET),
+                item.cas_id if item.HasField("cas_id") else None,
+            )
+            for item in request.item
+        ]
+        for outcome in self._cache.store(request.name_space, values):
+            response.set_status.append(_OUTCOMES[outcome])
 
     def _Dynamic_Delete(self, request: Any, response: Any) -> None:
-        with self._cache.write() as view:
-            for item in request.item:
-                entry = view.get(request.name_space, item.key)
-                if entry is None:
-                    response.delete_status.append(_DeleteResponse.NOT_FOUND)
-                    continue
-                response.delete_status.append(_DeleteResponse.DELETED)
-                view.delete(request.name_space, item.key)
-                if item.delete_time:
-                    until = _expiry(view.now, item.delete_time)
-                    lock = Entry(b"", entry.flags, expires_at=until, is_locked=True)
-                    view.set(request.name_space, item.key, lock)
+        names = [(item.key, item.delete_time) for item in request.item]
+        for was_there in self._cache.delete(request.name_space, names):
+            response.delete_status.append(
+                _DeleteResponse.DELETED if was_there else _DeleteResponse.NOT_FOUND
+            )
 
     def _Dynamic_Increment(self, request: Any, response: Any) -> None:
-        with self._cache.write() as view:
-            changed = _increment(view, request.name_space, request)
+        (changed,) = self._cache.increment(request.name_space, [_increment(request)])
         if changed is None:
             raise apiproxy_errors.ApplicationError(_Error.UNSPECIFIED_ERROR)
         if changed < 0:
@@ -102,32 +111,27 @@ class MemcacheService(EagerStub):
         response.new_value = changed
 
     def _Dynamic_BatchIncrement(self, request: Any, response: Any) -> None:
-        with self._cache.write() as view:
-            for each in request.item:
-                changed = _increment(view, request.name_space, each)
-                item = response.item.add()
-                item.increment_status = _IncrementResponse.NOT_CHANGED
-                if changed is not None and changed >= 0:
-                    item.increment_status = _IncrementResponse.OK
-                    item.new_value = changed
+        changes = [_increment(each) for each in request.item]
+        for changed in self._cache.increment(request.name_space, changes):
+            item = response.item.add()
+            item.increment_status = _IncrementResponse.NOT_CHANGED
+            if changed is not None and changed >= 0:
+                item.increment_status = _IncrementResponse.OK
+                item.new_value = changed
 
     def _Dynamic_FlushAll(self, _request: Any, _response: Any) -> None:
         self.Clear()
 
     def _Dynamic_Stats(self, _request: Any, response: Any) -> None:
-        stats = response.stats
-        with self._cache.read() as view:
-            stats.items, oldest = view.statistics()
-            stats.bytes = view.total_bytes()
-            now = view.now
+        stats, found = response.stats, self._cache.statistics()
+        stats.items, stats.bytes = found.items, found.bytes
         stats.hits, stats.misses = self._hits, self._misses
         stats.byte_hits = self._byte_hits
-        stats.oldest_item_age = 0 if oldest is None else max(0, int(now - oldest))
+        stats.oldest_item_age = int(found.oldest_seconds)
 
     def Clear(self) -> None:
         """Take everything out and count from zero."""
-        with self._cache.write() as view:
-            view.clear()
+        self._cache.clear()
         with self._counting:
             self._hits = self._misses = self._byte_hits = 0
 
@@ -138,51 +142,14 @@ class MemcacheService(EagerStub):
             self._byte_hits += size
 
 
-def _expiry(now: float, seconds: int) -> float | None:
-    if not seconds:
-        return None
-    is_absolute = seconds > _ABSOLUTE_TIMES_FROM
-    return float(seconds) if is_absolute else now + seconds
-
-
-def _judge(item: Any, old: Entry | None) -> int:
-    """Return what becomes of a set, as a SetStatusCode."""
-    policy = item.set_policy
-    is_there = old is not None and not old.is_locked
-    if policy == _SetRequest.CAS:
-        if old is None or not is_there or not item.HasField("cas_id"):
-            is_stored = False
-        elif old.cas_id != item.cas_id:
-            return int(_SetResponse.EXISTS)
-        else:
-            is_stored = True
-    elif policy == _SetRequest.ADD:
-        is_stored = old is None
-    elif policy == _SetRequest.REPLACE:
-        is_stored = is_there
-    else:
-        is_stored = True
-    return int(_SetResponse.STORED if is_stored else _SetResponse.NOT_STORED)
-
-
-def _increment(view: CacheView, namespace: str, request: Any) -> int | None:
-    """Return the new value; None when there is nothing to count, -1 for no number."""
-    entry = view.get(namespace, request.key)
-    if entry is None or entry.is_locked:
-        if not request.HasField("initial_value"):
-            return None
-        entry = Entry(b"%d" % request.initial_value, request.initial_flags)
-    try:
-        old = int(entry.value)
-    except ValueError:
-        return -1
-    if not 0 <= old < _COUNTERS_BELOW:
-        return -1
+def _increment(request: Any) -> Increment:
     is_down = request.direction == _IncrementRequest.DECREMENT
-    new: int = max(old - request.delta if is_down else old + request.delta, 0)
-    new %= _COUNTERS_BELOW
-    view.set(namespace, request.key, replace(entry, value=b"%d" % new))
-    return new
+    return Increment(
+        request.key,
+        -request.delta if is_down else request.delta,
+        request.initial_value if request.HasField("initial_value") else None,
+        request.initial_flags,
+    )
 
 
 def _tell(item: Any, name: bytes, entry: Entry, request: Any) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from channelshim.appyaml.queues import QueueConfig
-from channelshim.contracts.broker import Broker
+from channelshim.contracts.broker import MessageSender
+from channelshim.contracts.cache import Memcache
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import Login
 from channelshim.contracts.modules import RunningModule
@@ -36,13 +37,15 @@ class Backing:
         broker: takes messages.
         executions: how many tasks were begun lately.
         on_tasks_added: called after tasks are stored; wakes the runner. Any thread.
+        memcache: where its values are; None for the store.
     """
 
     store: Store
     tokens: TokenSigner
-    broker: Broker
+    broker: MessageSender
     executions: Executions
     on_tasks_added: Callable[[], None]
+    memcache: Memcache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,10 @@ def _mail(needs: Needs) -> Any:
 
 def _memcache(needs: Needs) -> Any:
     from channelshim.services.memcache import MemcacheService
+    from channelshim.services.stored_memcache import StoredMemcache
 
-    return MemcacheService(needs.backing().store.cache)
+    backing = needs.backing()
+    return MemcacheService(backing.memcache or StoredMemcache(backing.store.cache))
 
 
 def _modules(needs: Needs) -> Any:

@@ -67,7 +67,11 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
         self._transport = transport
         self._acceptor = acceptor
         self._own_word = 0
-        if acceptor.sender is not None and acceptor.sender.is_open:
+        if (
+            acceptor.sender is not None
+            and acceptor.sender.is_open
+            and not sockets.is_encrypted(transport)
+        ):
             self._own_word = send_word(sockets.descriptor(transport))
             self.write = self._put
         self._incoming = Incoming()
@@ -130,7 +134,7 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
         if self._is_closing or self._transport.get_write_buffer_size():
             return False
         self.send_word = self._own_word
-        return True
+        return self._own_word != 0
 
     def takes_more(self) -> bool:
         """See Connection.takes_more."""

@@ -5,6 +5,7 @@
 Needs what the browser tests need.
 """
 
+import shutil
 import sys
 import tempfile
 import urllib.request
@@ -25,14 +26,27 @@ WINDOW = {"width": 1100, "height": 760}
 IDS = ("ann@example.com", "bob@example.com", "table 7")
 CHART_SECONDS = 9
 
+STOCKED = APP.parent / "stocked"
+PAGES_OF_SERVICES = {
+    "datastore": "datastore?kind=Note&order=-number&explain=1",
+    "entity": "datastore/entity?key=",
+    "queue": "queues/queue?queue=default",
+    "mail": "mail/message?number=1",
+}
+
 
 def main() -> None:
     """Take them all."""
     with tempfile.TemporaryDirectory() as place, open_browser() as browser:
-        servers = Servers(lambda: Path(place))
+        servers = Servers(lambda: Path(place) / "data")
         try:
-            running = servers(APP, "--console_code")
+            # Where this is taken is nobody's business.
+            app = shutil.copytree(APP, Path(place) / "steered")
+            running = servers(app, "--console_code")
             take(browser, running.url, console_of(running, await_condition))
+            stocked = servers(shutil.copytree(STOCKED, Path(place) / "stocked"))
+            ask(f"{stocked.url}fill?text=hello&task=1")
+            take_services(browser, console_of(stocked, await_condition))
         finally:
             servers.stop()
 
@@ -68,6 +82,16 @@ def take(browser: Any, app: str, console: str) -> None:
             ask(app + "log")
         page.wait_for_timeout(1000)
     page.screenshot(path=IMAGES / "console-overview.png")
+
+
+def take_services(browser: Any, console: str) -> None:
+    """Take a picture of some pages of an app that has something in each service."""
+    page = browser.new_page(viewport=WINDOW)
+    page.goto(console + "datastore?kind=Note")
+    key = page.locator("input[name=key]").first.input_value()
+    for name, path in PAGES_OF_SERVICES.items():
+        page.goto(console + path + (key if path.endswith("=") else ""))
+        page.screenshot(path=IMAGES / f"console-{name}.png")
 
 
 def ask(url: str) -> str:

@@ -86,6 +86,19 @@ def test_line_break_makes_no_line_of_its_own(caplog: pytest.LogCaptureFixture) -
     assert caplog.messages == ['- "G?T /?a??b" 204']
 
 
+def test_size_and_time_of_the_answer_come_last(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "channelshim.access")
+    AccessLog().note("192.0.2.1", "GET", "/", 200, 5, 0.0123)
+    # Of a stream nobody knows the size yet.
+    AccessLog().note("192.0.2.1", "GET", "/", 200, -1, 2.0)
+    assert caplog.messages == [
+        '192.0.2.1 "GET /" 200 5 12.3ms',
+        '192.0.2.1 "GET /" 200 - 2000.0ms',
+    ]
+
+
 def test_quotation_mark_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     assert log_of(caplog, '/" 200 x') == ['192.0.2.1 "GET /%22 200 x" 204']
 

@@ -48,6 +48,9 @@ def app(environ, start_response):
     path = environ['PATH_INFO']
     if path == '/only' and environ.get('QUERY_STRING') == 'raise':
         raise ValueError('on purpose')
+    if environ.get('QUERY_STRING') == 'json':
+        import json
+        json.loads('no JSON')
     if environ.get('QUERY_STRING') == 'server':
         start_response('200 OK', [('Content-Type', 'text/plain')])
         return [os.environ['SERVER_NAME'].encode()]
@@ -213,6 +216,38 @@ def test_traceback_is_shown_on_loopback_only(
     assert shown.text.index("<strong>ValueError") < shown.text.index("in app")
 
 
+def test_page_of_a_500_has_the_apps_frames_first(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    server = make_server(tmp_path, exposure=Exposure(show_tracebacks=True))
+    here = {"REMOTE_ADDR": "127.0.0.1"}
+    shown = TestApp(server, extra_environ=here).get("/only?json", status=500).text
+    assert "<strong>json.decoder.JSONDecodeError" in shown
+    own, _, whole = shown.partition("<details>")
+    assert "json.loads" in own
+    assert "decoder.py" not in own
+    assert "decoder.py" in whole
+
+
+def test_browsers_get_pages_and_others_text(client: TestApp) -> None:
+    log_in(client, "<b>@example.com")
+    hostile = "/<script>alert(1)</script>"
+    for path, status in ((hostile, 404), ("/files/none", 404), ("/admin", 401)):
+        page = client.get(path, headers={"Accept": "text/html"}, status=status)
+        assert page.content_type == "text/html"
+        assert "data:image/svg+xml" in page.text
+        assert "<script" not in page.text
+        assert "<b>@" not in page.text
+    for path in (hostile, "/files/none"):
+        assert client.get(path, status=404).content_type == "text/plain"
+    client.reset()
+    page = client.get("/api", headers={"Accept": "text/html"}, status=401)
+    assert "/_ah/login?continue=" in page.text
+    assert client.get("/api", status=401).content_type == "text/plain"
+
+
 @pytest.mark.parametrize(("name", "seen"), [("", "127.0.0.1"), ("box", "box")])
 def test_app_sees_the_host_that_was_asked_for(
     tmp_path: pathlib.Path, name: str, seen: str
@@ -236,6 +271,12 @@ def test_foreign_host_is_refused(
         client.get("/only", headers={"Host": host})
     for host in ("evil.example", "localhost.evil.example", "a b", "127.0.0.1.x"):
         client.get("/only", headers={"Host": host}, status=400)
+
+
+def test_path_that_is_too_long_is_not_looked_at(client: TestApp) -> None:
+    client.get("/" + "x" * 8191, status=404)
+    for path in ("/" + "x" * 8192, "/" + "%2F" * 8192, "/_ah/queue/" + "/;" * 8192):
+        assert "8,192 characters" in client.get(path, status=414).text
 
 
 def test_no_handler_is_a_404_that_names_those_tried(client: TestApp) -> None:

@@ -270,3 +270,9 @@ def test_servable_path_stays_below_its_folder(path: str) -> None:
         normal = os.path.normpath(path)
         assert not normal.startswith(("/", ".."))
         assert not any(part.startswith(".") for part in normal.split("/"))
+
+
+def test_path_that_no_file_can_have_is_not_compared_with_patterns() -> None:
+    assert is_servable("static/" + "a/" * 2000, CONFIG)
+    # `skip_files` would take seconds, and the interpreter with them.
+    assert not is_servable("static/" + ";/" * 30_000, CONFIG)

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -96,6 +96,7 @@ class Side:
 
     def _tell(self, client_id: str, what: Change) -> None:
         self.told.append((what.value, client_id))
+        self.broker.told(client_id, what)
 
     def _lost(self) -> None:
         raise AssertionError("nothing was lost")
@@ -143,7 +144,30 @@ def fail(error: BrokerError) -> None:
     raise error
 
 
-Open = Callable[..., Side]
+class Open:
+    """Opens brokers of one back end.
+
+    Args:
+        make: returns a broker with the options that it is given, and its turns.
+        is_slow: whether property tests try fewer cases.
+    """
+
+    def __init__(
+        self, make: Callable[..., tuple[Any, Any]], *, is_slow: bool = False
+    ) -> None:
+        self._make = make
+        self._is_slow = is_slow
+
+    def __call__(self, *, is_started: bool = True, **options: Any) -> Side:
+        """Return a broker, started or not."""
+        side = Side(*self._make(window_seconds=WINDOW_SECONDS, **options))
+        if is_started:
+            side.start()
+        return side
+
+    def count(self, cases: Cases) -> int:
+        """Return how many cases to try."""
+        return max(cases.count // 20, 1) if self._is_slow else cases.count
 
 
 @pytest.fixture
@@ -156,21 +180,49 @@ def windows() -> KeptWindows:
     return KeptWindows()
 
 
-@pytest.fixture(params=["memory", "delayed"])
-def open_broker(request: pytest.FixtureRequest, clock: SteppedClock) -> Open:
-    """Return a function that opens a broker of the back end, with its bounds."""
+def open_local(kind: str, clock: SteppedClock) -> Open:
+    """Return what opens brokers of one process, which answer at once or later."""
 
-    def open_memory(*, is_started: bool = True, **options: Any) -> Side:
+    def make(**options: Any) -> tuple[Any, Any]:
         turns = Turns()
-        broker: Any = MemoryBroker(clock, window_seconds=WINDOW_SECONDS, **options)
-        if request.param == "delayed":
+        broker: Any = MemoryBroker(clock, **options)
+        if kind == "delayed":
             broker = DelayedBroker(broker, turns.later, random.Random(0))
-        side = Side(broker, turns)
-        if is_started:
-            side.start()
-        return side
+        return broker, turns
 
-    return open_memory
+    return Open(make)
+
+
+@pytest.fixture(
+    params=["memory", "delayed", pytest.param("redis", marks=pytest.mark.redis)]
+)
+def open_broker(
+    request: pytest.FixtureRequest,
+    clock: SteppedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Open]:
+    """Return what opens brokers of each back end, with its bounds."""
+    if request.param != "redis":
+        yield open_local(request.param, clock)
+        return
+    from tests.broker import over_redis
+
+    over_redis.step_time_in_redis(monkeypatch)
+    opener = over_redis.Opener(request.getfixturevalue("redis_server"), clock)
+
+    def make(**options: Any) -> tuple[Any, Any]:
+        broker = opener.open(**options)
+        return broker, broker.turns
+
+    yield Open(make, is_slow=True)
+    opener.close()
+    over_redis.let_time_be(monkeypatch)
+
+
+@pytest.fixture(params=["memory", "delayed"])
+def open_alone(request: pytest.FixtureRequest, clock: SteppedClock) -> Open:
+    """Return what opens brokers whose windows and presence the store keeps."""
+    return open_local(request.param, clock)
 
 
 @pytest.fixture
@@ -187,8 +239,8 @@ def texts_of(broker: Side) -> dict[str, tuple[str, ...]]:
 
 
 def test_messages_are_collected_once_in_order_by_id(broker: Side) -> None:
-    first = broker.expect("a")
-    broker.expect("b")
+    first = broker.attach("a").number
+    broker.attach("b")
     for client_id, text in (("a", "1"), ("b", "2"), ("a", "3")):
         broker.publish(client_id, text)
     second = broker.expect("b")
@@ -239,6 +291,7 @@ def test_a_replay_owes_nothing_from_now_and_what_is_left_from_long_ago(
 
 
 def test_a_replay_is_right_before_the_bookkeeping_and_after_it(broker: Side) -> None:
+    broker.attach("a")
     number = broker.expect("a")
     broker.publish("a", "1")
     broker.collect()
@@ -252,7 +305,7 @@ def test_a_replay_is_right_before_the_bookkeeping_and_after_it(broker: Side) -> 
 
 
 def test_one_wake_up_stands_for_all_that_is_published(broker: Side) -> None:
-    broker.expect("a")
+    broker.attach("a")
     for number in range(1000):
         broker.publish("a", str(number))
     broker.turns.run()
@@ -263,13 +316,23 @@ def test_one_wake_up_stands_for_all_that_is_published(broker: Side) -> None:
     assert broker.wakes == 2
 
 
-def test_what_was_published_before_the_start_wakes_at_once(open_broker: Open) -> None:
-    broker = open_broker(is_started=False)
+def test_what_was_published_before_the_start_wakes_at_once(open_alone: Open) -> None:
+    broker = open_alone(is_started=False)
     broker.expect("a")
     broker.publish("a", "early")
     broker.start()
     assert broker.wakes == 1
     assert texts_of(broker) == {"a": ("early",)}
+
+
+def test_what_was_published_before_the_start_is_kept(open_broker: Open) -> None:
+    broker = open_broker(is_started=False)
+    number = broker.expect("a")
+    broker.publish("a", "early")
+    assert broker.expect("a") == number + 1
+    broker.publish("a", "and later")
+    broker.start()
+    assert broker.attach("a", number).texts == ("early", "and later")
 
 
 def test_a_message_is_kept_for_the_windows_seconds(
@@ -352,7 +415,7 @@ def test_numbers_never_go_back_when_an_id_is_forgotten(
     [{"window_messages": 3}, {"window_bytes": 3}, {"window_total_bytes": 1100}],
 )
 def test_windows_are_bounded_and_the_oldest_goes_first(
-    open_broker: Open, bounds: dict[str, int]
+    open_broker: Open, bounds: dict[str, Any]
 ) -> None:
     broker = open_broker(**bounds)
     number = broker.expect("a")
@@ -377,7 +440,7 @@ def test_the_bound_over_all_ids_takes_the_oldest_of_any(open_broker: Open) -> No
 
 
 def test_ids_that_are_sent_one_text_share_it(broker: Side) -> None:
-    before = {name: broker.expect(name) for name in map(str, range(50))}
+    before = {name: broker.attach(name).number for name in map(str, range(50))}
     for name in before:
         broker.publish(name, "to all")
     for name in list(before)[:25]:
@@ -390,9 +453,9 @@ def test_ids_that_are_sent_one_text_share_it(broker: Side) -> None:
 
 
 def test_windows_outlive_an_orderly_restart(
-    open_broker: Open, windows: KeptWindows, clock: SteppedClock
+    open_alone: Open, windows: KeptWindows, clock: SteppedClock
 ) -> None:
-    broker = open_broker(windows=windows)
+    broker = open_alone(windows=windows)
     broker.attach("a")
     number = broker.expect("a")
     broker.expect("silent")
@@ -400,7 +463,7 @@ def test_windows_outlive_an_orderly_restart(
         broker.publish("a", text)
     broker.stop()
     clock.step(5)
-    later = open_broker(windows=windows, is_started=False)
+    later = open_alone(windows=windows, is_started=False)
     # An id that is known already keeps what it has.
     known = later.expect("silent")
     later.publish("silent", "before the start")
@@ -413,31 +476,31 @@ def test_windows_outlive_an_orderly_restart(
 
 
 def test_a_broker_that_never_started_leaves_the_windows_alone(
-    open_broker: Open, windows: KeptWindows
+    open_alone: Open, windows: KeptWindows
 ) -> None:
     windows.saved = b"of the last process"
-    broker = open_broker(windows=windows, is_started=False)
+    broker = open_alone(windows=windows, is_started=False)
     broker.expect("a")
     broker.stop()
     assert windows.saved == b"of the last process"
 
 
 def test_windows_that_are_too_old_are_left_out(
-    open_broker: Open, windows: KeptWindows, clock: SteppedClock
+    open_alone: Open, windows: KeptWindows, clock: SteppedClock
 ) -> None:
-    broker = open_broker(windows=windows)
+    broker = open_alone(windows=windows)
     number = broker.expect("a")
     broker.publish("a", "1")
     broker.stop()
     clock.step(WINDOW_SECONDS + 1)
-    later = open_broker(windows=windows)
+    later = open_alone(windows=windows)
     assert later.replay("a", number).texts == ()
 
 
 def test_what_many_were_sent_is_saved_once_and_shared_again(
-    open_broker: Open, windows: KeptWindows
+    open_alone: Open, windows: KeptWindows
 ) -> None:
-    broker = open_broker(windows=windows)
+    broker = open_alone(windows=windows)
     texts = tuple(f"{number} ".ljust(4000, "x") for number in range(20))
     ids = [f"id {number}" for number in range(500)]
     numbers = {client_id: broker.expect(client_id) for client_id in ids}
@@ -449,7 +512,7 @@ def test_what_many_were_sent_is_saved_once_and_shared_again(
     assert windows.saved is not None
     assert len(windows.saved) < 2 * 20 * 4000
     # Room for each text once, and for all who are owed it.
-    later = open_broker(windows=windows, window_total_bytes=3 * 20 * 4000)
+    later = open_alone(windows=windows, window_total_bytes=3 * 20 * 4000)
     for client_id in ids:
         assert later.replay(client_id, numbers[client_id]).texts == texts
 
@@ -471,23 +534,23 @@ def test_what_many_were_sent_is_saved_once_and_shared_again(
     ],
 )
 def test_damaged_windows_stop_no_start_and_are_forgotten(
-    open_broker: Open,
+    open_alone: Open,
     windows: KeptWindows,
     saved: bytes,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     windows.saved = saved
-    broker = open_broker(windows=windows)
+    broker = open_alone(windows=windows)
     assert "cannot be read" in caplog.text
     assert windows.saved is None
     assert broker.expect("a")
 
 
 def test_a_store_that_is_broken_costs_the_windows_alone(
-    open_broker: Open, windows: KeptWindows, caplog: pytest.LogCaptureFixture
+    open_alone: Open, windows: KeptWindows, caplog: pytest.LogCaptureFixture
 ) -> None:
     windows.is_broken = True
-    broker = open_broker(windows=windows)
+    broker = open_alone(windows=windows)
     broker.stop()
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
 
@@ -535,9 +598,9 @@ class Journal:
 
 
 def test_ids_of_a_process_that_died_are_handed_over_and_known(
-    open_broker: Open, caplog: pytest.LogCaptureFixture
+    open_alone: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broker = open_broker(journal=Journal("a", "b"))
+    broker = open_alone(journal=Journal("a", "b"))
     assert broker.adopted == ["a", "b"]
     broker.publish("a", "while away")
     assert texts_of(broker) == {"a": ("while away",)}
@@ -546,7 +609,7 @@ def test_ids_of_a_process_that_died_are_handed_over_and_known(
     assert broker.told == []
     broker.release("b")
     assert broker.told == [("disconnected", "b")]
-    assert open_broker(journal=Journal()).adopted == []
+    assert open_alone(journal=Journal()).adopted == []
     assert "the app is not told" in caplog.text
 
 
@@ -556,8 +619,10 @@ def test_ids_of_a_process_that_died_are_handed_over_and_known(
 def test_deliveries_carry_what_the_latest_attach_handed_over(broker: Side) -> None:
     def subscriber() -> object:
         broker.publish("a", "text")
-        ((_, (receiver,)),) = broker.collect()
-        return receiver.subscriber
+        for _, (receiver,) in broker.collect():
+            return receiver.subscriber
+        # Nobody here is owed it.
+        return ()
 
     broker.expect("a")
     assert subscriber() == ()
@@ -595,7 +660,7 @@ def test_replays_and_deliveries_join_without_a_gap(
     open_broker: Open, cases: Cases
 ) -> None:
     chance = cases.random()
-    for _ in range(cases.count):
+    for _ in range(open_broker.count(cases)):
         broker = open_broker()
         number = broker.expect("a")
         sent: list[str] = []
@@ -633,11 +698,14 @@ def test_an_answer_is_safe_once_what_was_published_before_is_there(
     broker: Side,
 ) -> None:
     number = broker.expect("a")
-    safe: list[int] = []
+    safe: list[Replay] = []
     broker.publish("a", "1")
-    broker.broker.when_safe(lambda: safe.append(broker.broker.expect("a")))
+    # A process that asks once it is safe finds it.
+    broker.broker.when_safe(
+        lambda: broker.broker.replay("a", number, safe.append, fail)
+    )
     broker.turns.run()
-    assert safe == [number + 1]
+    assert safe == [Replay(number, ("1",))]
 
 
 # --- What can be seen -----------------------------------------------------------------
@@ -660,6 +728,8 @@ def test_known_ids_come_page_by_page_with_their_windows(
     assert (b.is_connected, b.kept_messages, b.kept_bytes) == (True, 2, 5)
     (c,) = broker.broker.known_ids("b", 2)
     assert c.client_id == "c"
+    assert broker.broker.find("b") == b
+    assert broker.broker.find("nobody") is None
     assert broker.broker.known_count == 3
     assert broker.broker.kept_bytes > 5
 
@@ -771,13 +841,13 @@ def test_an_id_that_stands_twice_in_a_list_is_owed_the_text_twice(
     open_broker: Open, cases: Cases
 ) -> None:
     chance = cases.random()
-    for _ in range(cases.count):
+    for _ in range(open_broker.count(cases)):
         broker = open_broker()
         lists = random_lists(chance)
         names = sorted(set().union(*lists))
         # The others are unknown: what they are sent is dropped.
         known = set(chance.sample(names, chance.randint(1, len(names))))
-        numbers = {name: broker.expect(name) for name in known}
+        numbers = {name: broker.attach(name).number for name in known}
         sent: dict[str, list[str]] = {name: [] for name in names}
         owed: dict[str, list[str]] = {name: [] for name in names}
         for number, client_ids in enumerate(lists):
@@ -803,7 +873,7 @@ def test_an_id_that_comes_while_messages_wait_is_owed_none_of_them(
         broker.attach(client_id)
     for client_id in [*known, "late"]:
         broker.publish(client_id, "text")
-    number = broker.expect("late")
+    number = broker.attach("late").number
     for client_id in [*known, "late"]:
         broker.publish(client_id, "another")
     assert broker.replay("late", number - 1).texts == ("another",)

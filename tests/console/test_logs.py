@@ -60,6 +60,13 @@ def test_line_about_a_failure_stands_with_those_of_the_handler() -> None:
     assert entry.level == logging.ERROR
 
 
+def test_token_in_an_address_is_not_shown() -> None:
+    target = "/_ah/channel/poll?token=secret&wait=1"
+    lines = [line(1, "r", f"GET {target}")]
+    (entry,) = entries([request(2, "/_ah/channel/poll")], lines)
+    assert [each.target for each in entry.lines] == ["GET /_ah/channel/poll"]
+
+
 def test_errors_of_one_place_are_one_kind() -> None:
     frames = '  File "a.py", line 1, in f\n    g()\n'
     one = line(1, error="ValueError: 1", traceback=f"{frames}ValueError: 1\n")

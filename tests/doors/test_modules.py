@@ -250,3 +250,14 @@ def test_broken_cron_yaml_is_one_warning_while_cron_is_off(
     assert "cron.yaml" in record.getMessage()
     with pytest.raises(ConfigurationError, match=r"cron\.yaml"):
         read_named([app], runs_cron=True)
+
+
+def test_a_mistake_in_index_yaml_is_one_warning(
+    app: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (app / "index.yaml").write_text("indexes:\n- kind A\n")
+    read_named([app])
+    (record,) = caplog.records
+    assert "index.yaml, line 2: an index, `- kind: NAME`, must be" in (
+        record.getMessage()
+    )

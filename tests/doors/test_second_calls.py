@@ -62,7 +62,7 @@ def serve(target, *paths, **settings):
     import urllib.request
     from channelshim.composition import doors
     def say(line):
-        if "http" in line:
+        if "is running at" in line:
             url = line.split()[-1]
             threading.Thread(target=visit, args=(url,)).start()
     def visit(url):

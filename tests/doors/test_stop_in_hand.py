@@ -322,7 +322,8 @@ class Terminal:
 
     @property
     def site(self) -> PlainSite:
-        (url,) = [
+        # The console's comes behind it.
+        url, _ = [
             word for word in self.output.split() if word.startswith("http://localhost")
         ]
         return PlainSite(url)

@@ -131,14 +131,14 @@ def test_start_and_end_of_a_quiet_server_are_few_lines(
     running = server(SLOW)
     running.process.terminate()
     assert running.process.wait(timeout=60 * timeout_factor()) == 0
-    # Where it is, how to end it, and where its data is.
-    assert len(running.output.splitlines()) == 3
+    # Where it and its console are, how to end it, and where its data is.
+    assert len(running.output.splitlines()) == 4
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 def test_colours_change_nothing_else(level: str) -> None:
     number = logging.getLevelName(level)
-    arguments = ("a.b", number, "x.py", 1, 'says] "GET /" 500', (), None)
+    arguments = ("a.b", number, "x.py", 1, 'says] "GET /" 500 5 1.5ms', (), None)
     record = logging.LogRecord(*arguments)
     record.request = "GET /: "
     plain = LineFormatter(has_colours=False).format(record)

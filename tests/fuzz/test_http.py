@@ -83,6 +83,15 @@ async def seen(data: bytes, size: int) -> Seen:
     return requests, connection.transport.written
 
 
+def plain(what: Seen) -> Seen:
+    """Leave out by which status it was refused.
+
+    Of two faults in a head, the parser sees either first: it hands over a header when
+    the next one begins, or when a piece ends.
+    """
+    return what[0], re.sub(rb"HTTP/1\.1 [45]\d\d [^\r]+", b"refused", what[1])
+
+
 HEADERS = st.sampled_from(
     [
         b"Host: localhost",
@@ -123,7 +132,7 @@ def test_requests_are_the_same_however_they_come(fuzz: Fuzz) -> None:
             if len(data) // size > 2000:
                 continue
             again = loop.run_until_complete(seen(data, size))
-            assert again == (requests, written)
+            assert plain(again) == plain((requests, written))
         for line in re.findall(rb"^HTTP/.*$", written, re.MULTILINE):
             assert re.fullmatch(rb"HTTP/1\.1 [1-5]\d\d [ -~]+\r", line), line
         for method, path, query, headers, _ in requests:

@@ -29,6 +29,7 @@ def test_warnings_are_kept_from_the_start_and_others_from_the_first_look() -> No
     assert [line.text for line in ring.lines()] == ["warned"]
     assert ring.requests() == []
     ring.record(record("later", logging.INFO))
+    assert [line.text for line in ring.warnings()] == ["warned"]
     ring.note(2.0, '127.0.0.1 "GET /later?a=1" 200')
     ring.record(record('::1 "POST /as a record" 302', logging.INFO, ACCESS))
     assert [line.text for line in ring.lines()] == ["warned", "later"]

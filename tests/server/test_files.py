@@ -47,7 +47,7 @@ handlers:
   expiration: 1h
 """
 
-LONG = WHOLE_BYTES * 40
+LONG = WHOLE_BYTES * 80
 PATHS = ["/a.txt", "/long.bin", "/first/a.txt", "/private/a.txt", "/secure/a.txt"]
 PATHS += ["/a%2Etxt", "/a.txt?x=1", "/none.txt", "/edge.bin", "/empty.txt", "/folder"]
 HEADERS = [

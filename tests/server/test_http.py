@@ -126,6 +126,18 @@ def test_expectation_is_answered(site: PlainSite) -> None:
         assert until(peer, b"hello").startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize(("version", "body"), [("1.0", b""), ("1.1", b"hello")])
+def test_expectation_that_needs_no_answer_has_none(
+    site: PlainSite, version: str, body: bytes
+) -> None:
+    head = request("POST", "/echo", "Content-Length: 5", "Expect: 100-continue")
+    with site.raw(head.replace(b"HTTP/1.1", f"HTTP/{version}".encode()) + body) as peer:
+        # Another one's answer: the server has read what came before.
+        site.ask("/seen")
+        peer.sendall(b"hello"[len(body) :])
+        assert until(peer, b"hello").startswith(b"HTTP/1.1 200 ")
+
+
 def test_requests_in_one_packet_are_answered_in_order(site: PlainSite) -> None:
     bodies = [f"body {number}.".encode("ascii") for number in range(10)]
     sent = [

@@ -13,6 +13,7 @@ from google.appengine.api import apiproxy_stub_map, memcache
 from google.appengine.api.memcache import memcache_stub
 
 from channelshim.services.memcache import MemcacheService
+from channelshim.services.stored_memcache import StoredMemcache
 from channelshim.store.sqlite.state import SqliteStore
 from tests.store.backends import (
     ENGINES,
@@ -30,6 +31,7 @@ import os, pathlib, sys
 os.environ["APPLICATION_ID"] = "dev~app"
 from google.appengine.api import apiproxy_stub_map, memcache
 from channelshim.services.memcache import MemcacheService
+from channelshim.services.stored_memcache import StoredMemcache
 from channelshim.store.sqlite.state import SqliteStore
 from tests.store.backends import open_postgres_url
 if "://" in sys.argv[1]:
@@ -37,7 +39,7 @@ if "://" in sys.argv[1]:
 else:
     store = SqliteStore(pathlib.Path(sys.argv[1]), takes_lease=False)
 apiproxy_stub_map.apiproxy.RegisterStub(
-    "memcache", MemcacheService(store.cache))
+    "memcache", MemcacheService(StoredMemcache(store.cache)))
 for _ in range(100):
     assert memcache.incr("n", initial_value=0) is not None
 """
@@ -61,12 +63,43 @@ def register(monkeypatch, service):
     monkeypatch.setattr(apiproxy_stub_map, "apiproxy", proxy)
 
 
-@pytest.fixture(autouse=True)
-def service(monkeypatch, open_store, clock):
+@pytest.fixture(
+    autouse=True,
+    params=["store", pytest.param("redis", marks=pytest.mark.redis)],
+)
+def service(request, monkeypatch, open_store, clock):
     monkeypatch.setenv("APPLICATION_ID", "dev~app")
-    service = MemcacheService(open_store(clock=clock).cache)
-    register(monkeypatch, service)
-    return service
+    if request.param == "store":
+        service = MemcacheService(StoredMemcache(open_store(clock=clock).cache))
+        register(monkeypatch, service)
+        yield service
+        return
+    with pytest.MonkeyPatch.context() as stepped:
+        memcache = redis_memcache(request, stepped, clock)
+        service = MemcacheService(memcache)
+        register(monkeypatch, service)
+        yield service
+        memcache.close()
+
+
+def redis_memcache(request, monkeypatch, clock):
+    """Return a cache on the tests' Redis, whose time is the clock's."""
+    from channelshim.broker.redis.address import parse
+    from channelshim.broker.redis.cache import RedisMemcache
+    from tests.broker import over_redis
+
+    over_redis.step_time_in_redis(monkeypatch)
+    request.addfinalizer(lambda: over_redis.let_time_be(monkeypatch))
+    server = request.getfixturevalue("redis_server")
+    client = server.client()
+    app = request.node.name
+
+    class Stepped(RedisMemcache):
+        def _asked(self, run):
+            client.set(f"{{cm:{app}/0}}:{over_redis.CLOCK}", int(clock.now * 1e6))
+            return super()._asked(run)
+
+    return Stepped(parse(server.url), app)
 
 
 def test_values_of_all_kinds_come_back():
@@ -159,7 +192,7 @@ def test_statistics_and_flush(clock):
 
 def test_cache_is_bounded_and_the_newest_stay(monkeypatch, open_store, clock):
     cache = open_store(clock=clock, cache_bytes=100_000).cache
-    register(monkeypatch, MemcacheService(cache))
+    register(monkeypatch, MemcacheService(StoredMemcache(cache)))
     for number in range(300):
         clock.now += 1
         memcache.set(f"k{number}", b"x" * 1000)
@@ -170,7 +203,7 @@ def test_cache_is_bounded_and_the_newest_stay(monkeypatch, open_store, clock):
 
 def test_expired_give_way_first(monkeypatch, open_store, clock):
     cache = open_store(clock=clock, cache_bytes=3000).cache
-    register(monkeypatch, MemcacheService(cache))
+    register(monkeypatch, MemcacheService(StoredMemcache(cache)))
     memcache.set("kept", b"x" * 1000)
     clock.now += 1
     memcache.set("expired", b"x" * 1000, time=5)
@@ -181,7 +214,7 @@ def test_expired_give_way_first(monkeypatch, open_store, clock):
 
 def test_store_that_refuses_is_a_cache_without_room(monkeypatch, open_store):
     store = open_store()
-    register(monkeypatch, MemcacheService(store.cache))
+    register(monkeypatch, MemcacheService(StoredMemcache(store.cache)))
     store.close()
     assert memcache.get("k") is None
     assert not memcache.set("k", 1)
@@ -237,7 +270,7 @@ def counted(request, tmp_path):
 @pytest.mark.parametrize("open_store", ["sqlite"], indirect=True)
 def test_four_processes_count_exactly(monkeypatch, counted):
     store, place = counted
-    register(monkeypatch, MemcacheService(store.cache))
+    register(monkeypatch, MemcacheService(StoredMemcache(store.cache)))
     children = [
         subprocess.Popen([sys.executable, "-W", "ignore", "-c", COUNT, place], cwd=ROOT)
         for _ in range(4)

@@ -143,6 +143,15 @@ class DictStore:
     def load_windows(self) -> bytes | None:
         return self.read().windows.get("saved")
 
+    @property
+    def is_leased(self) -> bool:
+        """See contracts.store.Store."""
+        return True
+
+    def lease(self) -> bool:
+        """See contracts.store.Store."""
+        return True
+
     def claim(self) -> None:
         pass
 

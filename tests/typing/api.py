@@ -33,6 +33,8 @@ def doors(path: os.PathLike[str]) -> None:
 def mistakes() -> None:
     channelshim.wrap("not an application")  # type: ignore[arg-type]
     channelshim.install(3)  # type: ignore[arg-type]
+    channelshim.install(prot=8080)  # type: ignore[call-arg]
+    channelshim.serve(".", port="many")  # type: ignore[arg-type]
 
 
 def sentence(error: errors.ChannelShimError) -> str:

@@ -91,6 +91,10 @@ def read_form(environ: WSGIEnvironment) -> list[Part]:
     except FormError:
         _close(form.list)
         raise
+    except _MALFORMED as error:
+        # Headers are read when they are asked for.
+        _close(form.list)
+        raise FormError("The form cannot be read.") from error
     finally:
         # What has been read to its end, or is left out.
         _close(item for item in form.list if not item.filename)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import builtins
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from channelshim.python27 import strings
 from channelshim.python27.helpers.files import plain_file
+from channelshim.python27.stdlib.wrapping import native_of
 from channelshim.python27.strings import (
     NativeStr,
     native,
@@ -25,7 +26,7 @@ __all__ = [
     *("BOM32_LE", "BOM32_BE", "BOM64_LE", "BOM64_BE", "escape_encode"),
     *("escape_decode", "EncodedFile", "utf_8_decode", "utf_8_encode"),
     *("charbuffer_encode", "readbuffer_encode", "getincrementalencoder"),
-    *("getincrementaldecoder", "latin_1_encode"),
+    *("getincrementaldecoder", "iterencode", "iterdecode"),
     *("latin_1_decode", "latin_1_encode", "ascii_decode", "ascii_encode"),
 ]
 
@@ -88,19 +89,28 @@ readbuffer_encode = charbuffer_encode
 
 
 class _Incremental:
-    """An encoder or decoder of pieces, of strings of both kinds."""
+    """An encoder or decoder of pieces, of strings of both kinds.
 
-    def __init__(self, real: Any) -> None:
+    Args:
+        real: Python 3's.
+        takes_bytes: whether it makes bytes of bytes, as "hex" does.
+    """
+
+    def __init__(self, real: Any, takes_bytes: bool) -> None:
         self._real = real
+        self._takes_bytes = takes_bytes
 
     def encode(self, value: Any, final: bool = False) -> Any:
         """Encode more."""
-        text = bytes(value).decode("utf-8") if isinstance(value, bytes) else value
-        return native(self._real.encode(text, final))
+        if self._takes_bytes:
+            value = to_bytes(value)
+        elif isinstance(value, bytes):
+            value = bytes(value).decode("utf-8")
+        return native(self._real.encode(value, final))
 
     def decode(self, value: Any, final: bool = False) -> Any:
         """Decode more."""
-        return self._real.decode(to_bytes(value), final)
+        return native_of(self._real.decode(to_bytes(value), final))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -109,13 +119,39 @@ class _Incremental:
 def getincrementalencoder(encoding: Any) -> Any:
     """Return what makes encoders of pieces."""
     real = codecs.getincrementalencoder(to_text(encoding))
-    return lambda errors="strict": _Incremental(real(to_text(errors)))
+    takes_bytes = strings.is_byte_codec(encoding)
+    return lambda errors="strict": _Incremental(real(to_text(errors)), takes_bytes)
 
 
 def getincrementaldecoder(encoding: Any) -> Any:
     """Return what makes decoders of pieces."""
     real = codecs.getincrementaldecoder(to_text(encoding))
-    return lambda errors="strict": _Incremental(real(to_text(errors)))
+    takes_bytes = strings.is_byte_codec(encoding)
+    return lambda errors="strict": _Incremental(real(to_text(errors)), takes_bytes)
+
+
+def iterencode(iterator: Any, encoding: Any, errors: Any = "strict") -> Iterator[Any]:
+    """Encode strings one after another; empty pieces are left out."""
+    encoder = getincrementalencoder(encoding)(errors)
+    for piece in iterator:
+        encoded = encoder.encode(piece)
+        if encoded:
+            yield encoded
+    encoded = encoder.encode("", True)
+    if encoded:
+        yield encoded
+
+
+def iterdecode(iterator: Any, encoding: Any, errors: Any = "strict") -> Iterator[Any]:
+    """Decode strings one after another; empty pieces are left out."""
+    decoder = getincrementaldecoder(encoding)(errors)
+    for piece in iterator:
+        decoded = decoder.decode(piece)
+        if decoded:
+            yield decoded
+    decoded = decoder.decode("", True)
+    if decoded:
+        yield decoded
 
 
 def _low_level(name: str) -> Any:

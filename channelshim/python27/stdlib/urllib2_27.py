@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 from channelshim.python27.stdlib import httplib_27
-from channelshim.python27.stdlib.wrapping import bytes_of, text_of
+from channelshim.python27.stdlib.wrapping import bytes_of, raw_of, text_of
 from channelshim.python27.strings import STRINGS, NativeStr, to_text
 
 __all__ = [
@@ -46,7 +46,8 @@ class Request(urllib.request.Request):
     def add_data(self, data: Any) -> None:
         """Set the content: the request is a POST then."""
         self._given_data = data
-        self.data = bytes_of(data)
+        # Bytes for the library, which read as text.
+        self.data = raw_of(bytes_of(data))
 
     def has_data(self) -> bool:
         """Tell whether there is content."""

@@ -7,16 +7,56 @@ import zipfile
 from typing import Any, Final
 
 from channelshim.python27.helpers.files import plain_file
+from channelshim.python27.stdlib.wrapping import raw_of
 from channelshim.python27.strings import STRINGS, native, to_bytes, to_text
 
-__all__ = ["ZipFile", "BadZipfile", "PyZipFile", "error", "is_zipfile"]
+__all__ = ["ZipFile", "ZipInfo", "BadZipfile", "PyZipFile", "error", "is_zipfile"]
 
 _COMMENT: Final[Any] = zipfile.ZipFile.comment
+_INFO_COMMENT: Final[Any] = zipfile.ZipInfo.__dict__["comment"]
+_INFO_EXTRA: Final[Any] = zipfile.ZipInfo.__dict__["extra"]
 BadZipfile = error = zipfile.BadZipFile
 
 
 def _named(file: Any) -> Any:
     return to_text(file) if isinstance(file, STRINGS) else plain_file(file)
+
+
+class ZipInfo(zipfile.ZipInfo):
+    """What is known of one file of a zip."""
+
+    # Without a dictionary, as the library's own: those become ours.
+    __slots__ = ()
+
+    def __init__(
+        self, filename: Any = "NoName", date_time: Any = (1980, 1, 1, 0, 0, 0)
+    ) -> None:
+        super().__init__(to_text(filename), date_time)
+
+    @property
+    def comment(self) -> Any:
+        """The text that goes with the file."""
+        return raw_of(_INFO_COMMENT.__get__(self))
+
+    @comment.setter
+    def comment(self, comment: Any) -> None:
+        _INFO_COMMENT.__set__(self, to_bytes(comment))
+
+    @property
+    def extra(self) -> Any:
+        """What only the program that wrote the zip understands."""
+        return raw_of(_INFO_EXTRA.__get__(self))
+
+    @extra.setter
+    def extra(self, extra: Any) -> None:
+        _INFO_EXTRA.__set__(self, to_bytes(extra))
+
+
+def _our_info(info: Any) -> Any:
+    """Return what the library knows of a file as an app's own."""
+    if type(info) is zipfile.ZipInfo:
+        info.__class__ = ZipInfo
+    return info
 
 
 def is_zipfile(filename: Any) -> bool:
@@ -71,6 +111,14 @@ class ZipFile(zipfile.ZipFile):
         allowZip64: bool = True,
     ) -> None:
         super().__init__(_named(file), to_text(mode), compression, allowZip64)  # type: ignore[call-overload]
+
+    def infolist(self) -> list[Any]:
+        """Return what is known of each file."""
+        return [_our_info(info) for info in super().infolist()]
+
+    def getinfo(self, name: Any) -> Any:
+        """Return what is known of a file."""
+        return _our_info(super().getinfo(to_text(name)))
 
     def read(self, name: Any, pwd: Any = None) -> Any:
         """Return a file's content."""

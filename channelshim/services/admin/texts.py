@@ -9,6 +9,7 @@ SHORT: Final = 120
 """Characters of a value in a list."""
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LOW: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PICTURES: Final = 0x2400
 _DELETE: Final = 0x7F
 _UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
@@ -44,7 +45,8 @@ def of_bytes(data: bytes, most: int = SHORT) -> str:
     """
     # A character has four bytes at most.
     start = data[: 4 * most]
-    text = clean(start.decode("utf-8", "backslashreplace"))
+    text = start.decode("utf-8", "backslashreplace")
+    text = clean(_LOW.sub(lambda match: f"\\x{ord(match[0]):02x}", text))
     return shorten(text if len(start) == len(data) else f"{text} ", most)
 
 

@@ -101,6 +101,15 @@ class PostgresStore:
             )
         return None if row is None else bytes(row[0])
 
+    @property
+    def is_leased(self) -> bool:
+        """Whether this server runs tasks and cron jobs: each does, by turns."""
+        return True
+
+    def lease(self) -> bool:
+        """Return that this server may: no other one does it alone."""
+        return True
+
     def claim(self) -> None:
         """Do nothing: whoever opened it chose this server's name."""
 

@@ -39,8 +39,10 @@ def open_store(
     *,
     synchronous: str = "normal",
     is_cleared: bool = False,
+    may_share: bool = False,
+    takes_lease: bool = True,
 ) -> SqliteStore:
-    """Return the leased store of a folder.
+    """Return the store of a folder, leased.
 
     Args:
         directory: made if it is missing.
@@ -48,13 +50,22 @@ def open_store(
         synchronous: "normal" or "full", in any case.
         is_cleared: delete all entities and the files of blobs, having said in the log
             which; accounts, secrets and the presence journal stay.
+        may_share: open it beside a server that has the lease: their channels are
+            shared, and SQLite keeps their writes apart.
+        takes_lease: False in an app process, whose front has it.
 
     Raises:
         ConfigurationError: synchronous is another word.
         StorageError: it cannot be opened, or another server holds it.
     """
-    store = SqliteStore(directory, values_of, synchronous=read_synchronous(synchronous))
-    if is_cleared:
+    store = SqliteStore(
+        directory,
+        values_of,
+        synchronous=read_synchronous(synchronous),
+        may_share=may_share,
+        takes_lease=takes_lease,
+    )
+    if is_cleared and store.is_leased:
         _clear(store, directory / BLOBS_FOLDER)
     return store
 

@@ -13,7 +13,7 @@ from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.status import Status
 from channelshim.contracts.store import Account
-from channelshim.errors import StorageError
+from channelshim.errors import StorageError, StoreInUse
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.store import bounds
 from channelshim.store.folders import make_private
@@ -178,6 +178,7 @@ class SqliteStore:
         synchronous: "NORMAL": what was acknowledged survives kill -9. "FULL": it
             survives a power cut too, for a sync of the disk at each commit.
         takes_lease: False for tools and tests that open the store beside a server.
+        may_share: do without the lease while another server has it.
         clock: Unix seconds.
         cache_bytes: of the cache's names and values together.
 
@@ -193,15 +194,17 @@ class SqliteStore:
         *,
         synchronous: Synchronous = "NORMAL",
         takes_lease: bool = True,
+        may_share: bool = False,
         clock: Callable[[], float] = time.time,
         cache_bytes: int = bounds.CACHE_BYTES,
     ) -> None:
-        # First: a second server must not even migrate the file.
-        self._lease = (
-            Lease(make_private(directory, LEASE_FILE_NAME), directory)
-            if takes_lease
-            else None
-        )
+        self._directory = directory
+        self._may_share = may_share
+        self._lease: Lease | None = None
+        self._is_leased = False
+        if takes_lease:
+            # First: a second server must not even migrate the file.
+            self.lease()
         try:
             database = Database(directory, synchronous=synchronous)
         except BaseException:
@@ -251,14 +254,45 @@ class SqliteStore:
             ).fetchone()
         return None if row is None else bytes(row[0] or b"")
 
+    @property
+    def is_leased(self) -> bool:
+        """Whether this process has the lease."""
+        return self._is_leased
+
+    def lease(self) -> bool:
+        """Take the lease if nobody has it; return whether this process has it now.
+
+        Raises:
+            StoreInUse: another process has it, and it may not be shared.
+        """
+        try:
+            if self._lease is None:
+                path = make_private(self._directory, LEASE_FILE_NAME)
+                self._lease = Lease(path, self._directory)
+            elif not self._is_leased:
+                # Inherited by a fork.
+                self._lease.claim()
+        except StoreInUse:
+            if not self._may_share:
+                raise
+            return False
+        self._is_leased = True
+        return True
+
     def claim(self) -> None:
         """Make this process the one that serves, after a fork; see Lease.claim.
 
         Raises:
             StoreInUse: another process forked by the same one does.
         """
-        if self._lease is not None:
+        if self._lease is None:
+            return
+        try:
             self._lease.claim()
+        except StoreInUse:
+            self._is_leased = False
+            if not self._may_share:
+                raise
 
     def report_to(self, status: Status) -> None:
         """Register whether the file can be used, and its size."""

@@ -160,7 +160,7 @@ def make_visitor(tmp_path: Path) -> Iterator[Callable[..., Visitor]]:
             tails=cast(Any, None),
             store=store,
             dispatcher=app,
-            in_app=_in_app,
+            in_app=in_app,
             jobs=jobs,
             start_thread=threads.start,
             login=login,
@@ -201,7 +201,8 @@ def _facts(folder: Path, cron: CronConfig) -> AppFacts:
     )
 
 
-def _in_app(function: Callable[..., Any], *arguments: Any) -> Any:
+def in_app(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function as code of the app, whatever this process was before."""
     scope = RequestScope({"APPLICATION_ID": "dev~app", "AUTH_DOMAIN": "gmail.com"})
     try:
         return scope.run(function, *arguments)

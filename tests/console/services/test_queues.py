@@ -43,7 +43,7 @@ def test_task_is_shown_with_payload_headers_and_retries(visitor: Visitor) -> Non
     page = visitor.get("/queues/task?queue=default&task=one")
     facts = visitor.json("/queues/task?queue=default&task=one")
     assert facts["task"]["retries"] == 3
-    assert facts["payload"] == "\u2400\\xffpayload"
+    assert facts["payload"] == "\\x00\\xffpayload"
     assert facts["headers"] == [["X-Own", HOSTILE]]
     assert "Retry now" in page.text
     visitor.get("/queues/task?queue=default&task=absent", status=404)

@@ -16,6 +16,7 @@ from google.appengine.api import apiproxy_stub_map
 from google.appengine.runtime import apiproxy_errors
 
 from channelshim import limits
+from channelshim.errors import BrokerError
 from channelshim.protocol.tokens import (
     MAXIMUM_TOKEN_LENGTH,
     client_id_bytes,
@@ -65,6 +66,7 @@ def create_channel(client_id: str | bytes, duration_minutes: int | None = None) 
     Raises:
         InvalidChannelClientIdError: not text, too long or empty.
         InvalidChannelTokenDurationError: not an int, or out of bounds.
+        Error: the broker's server does not answer.
 
     Source: SDK 1.9.88, api/channel/channel.py, create_channel.
     Differs: D1, D17, D19.
@@ -74,7 +76,10 @@ def create_channel(client_id: str | bytes, duration_minutes: int | None = None) 
         _validate_duration(duration_minutes)
     service = getattr(apiproxy_stub_map.apiproxy, "direct_channel", None)
     if service is not None and key:
-        direct: str = service.create(client_id_text(key), duration_minutes)
+        try:
+            direct: str = service.create(client_id_text(key), duration_minutes)
+        except BrokerError as error:
+            raise Error(f"no channel was created: {error}") from error
         return direct
     request = messages.CreateChannelRequest(application_key=key)
     if duration_minutes is not None:
@@ -98,6 +103,7 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
     Raises:
         InvalidChannelClientIdError: not text, or too long.
         InvalidMessageError: not text, too long or empty.
+        Error: too many messages wait for a broker's server that does not answer.
 
     Source: SDK 1.9.88, api/channel/channel.py, send_message.
     Differs: D2, D12, D19, D20.
@@ -111,15 +117,18 @@ def send_message(client_id: str | bytes, message: str | bytes) -> None:
     # A text just checked need not be checked again, nor an id that was. Equal ones
     # become the same object, which is what the broker joins. Only plain text is looked
     # up: what an app derives from it, or bytes that equal it, may be more than equal.
-    if (
-        publish is not None
-        and (message is checked or (type(message) is str and message == text))
-        and type(client_id) is str
-        and client_id in _checked_ids
-    ):
-        publish(client_id, text)
-    else:
-        _send_checked(client_id, message)
+    try:
+        if (
+            publish is not None
+            and (message is checked or (type(message) is str and message == text))
+            and type(client_id) is str
+            and client_id in _checked_ids
+        ):
+            publish(client_id, text)
+        else:
+            _send_checked(client_id, message)
+    except BrokerError as error:
+        raise Error(f"the message was not sent: {error}") from error
 
 
 _checked_ids: set[str] = set()
@@ -220,6 +229,8 @@ def _validate_message(message: Any) -> bytes:
 def _call(method: str, request: Any, response: Any) -> None:
     try:
         apiproxy_stub_map.MakeSyncCall(_GetService(), method, request, response)
+    except BrokerError as error:
+        raise Error(f"the broker could not do it: {error}") from error
     except apiproxy_errors.ApplicationError as error:
         raise _ToChannelError(error) from error
 

@@ -19,11 +19,11 @@ try:
         OldContext,
         OldTemplate,
     )
-except ImportError as error:  # pragma: no cover -- the lane without the extra
+except ImportError:  # pragma: no cover -- the lane without the extra
+    # Where it was looked for is nothing to a reader.
     raise ImportError(
-        "google.appengine.ext.webapp.template needs Django: "
-        "pip install 'channelshim[django]'"
-    ) from error
+        "google.appengine.ext.webapp.template needs Django: pip install 'Django'"
+    ) from None
 
 __all__ = [
     "Context",

@@ -1,5 +1,6 @@
 """An app with something in every service, for the console to show."""
 
+import base64
 import datetime
 import logging
 
@@ -22,10 +23,9 @@ class Note(ndb.Model):
     data = ndb.BlobProperty()
 
 
-PICTURE = (
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06"
-    b"\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00"
-    b"\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAADAAAAAYCAIAAAAzn+mLAAAALElEQVR42u3OAQkAAAgDsOcwoPmM"
+    "aA3BwQIs1XNKhISEhISEhISEhISEfoUWq1dYTJYEIogAAAAASUVORK5CYII="
 )
 
 

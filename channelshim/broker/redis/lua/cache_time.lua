@@ -1,0 +1,2 @@
+-- Return the time, microseconds.
+return text(now)

@@ -1,0 +1,47 @@
+"""The entry point of an app process, which its front starts; see composition.processes.
+
+Nothing but the standard library is imported before signals are looked after.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+
+def main(descriptor: int) -> None:
+    """Run an app process.
+
+    Args:
+        descriptor: of the socket to its front.
+    """
+    # The front hears of a stop, and says so; a terminal and a service manager tell all
+    # processes of a group at once.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # Not SIG_IGN, which programs that the app starts would inherit.
+        signal.signal(getattr(signal, name), _ignore)
+    connection = socket.socket(fileno=descriptor)
+    connection.set_inheritable(False)
+
+    from channelshim.cli import terminal
+    from channelshim.composition.app_process import AppProcess, end_at_once
+    from channelshim.composition.app_setup import AppSetup
+    from channelshim.composition.ending import Ending
+    from channelshim.kernel.threads import Threads
+    from channelshim.runtime import collector
+    from channelshim.server.pipe_app import AppPipe
+
+    collector.be_patient()
+
+    threads = Threads()
+    pipe = AppPipe(connection, threads, end_at_once)
+    try:
+        setup = AppSetup.of_json(pipe.read_setup())
+    except EOFError:
+        return
+    terminal.configure_logging(setup.settings.log_level, f"app-{setup.number} ")
+    Ending(AppProcess(setup, pipe, threads).run()).begin()
+
+
+def _ignore(_: int, __: object) -> None:
+    """Do nothing."""

@@ -1,0 +1,92 @@
+"""What a front tells an app process at its start, as JSON over the socket.
+
+Not by arguments or variables: other users of the machine read the former, the app and
+its children the latter, and there are secrets among the settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from channelshim.composition.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the front listens; stands for its listening socket.
+
+    Attributes:
+        name: as socket.getsockname says.
+    """
+
+    name: tuple[Any, ...]
+
+    def getsockname(self) -> tuple[Any, ...]:
+        """Return the address."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class AppSetup:
+    """What an app process is to be.
+
+    Attributes:
+        number: of the process, from 1.
+        settings: the front's, with its application id and its store's folder.
+        paths: what the command names, absolute.
+        addresses: where the front listens.
+        minor_version: the same in all processes that run the same code.
+        program: for sys.argv.
+    """
+
+    number: int
+    settings: Settings
+    paths: tuple[str, ...]
+    addresses: tuple[Address, ...]
+    minor_version: str
+    program: str
+
+    def to_json(self) -> bytes:
+        """Return it as bytes."""
+        settings = {
+            field.name: _plain(getattr(self.settings, field.name))
+            for field in dataclasses.fields(Settings)
+        }
+        facts = {
+            "number": self.number,
+            "settings": settings,
+            "paths": self.paths,
+            "addresses": [each.name for each in self.addresses],
+            "minor_version": self.minor_version,
+            "program": self.program,
+        }
+        return json.dumps(facts).encode("ascii")
+
+    @classmethod
+    def of_json(cls, text: bytes) -> AppSetup:
+        """Return what `to_json` has written."""
+        facts = json.loads(text)
+        settings = {name: _frozen(value) for name, value in facts["settings"].items()}
+        return cls(
+            facts["number"],
+            Settings(**settings),
+            tuple(facts["paths"]),
+            tuple(Address(tuple(each)) for each in facts["addresses"]),
+            facts["minor_version"],
+            facts["program"],
+        )
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return MappingProxyType(value) if isinstance(value, dict) else value

@@ -1,0 +1,175 @@
+"""What a front with app processes is made of: them, and what answers for files."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from channelshim.appserver.scripts import Scripts
+from channelshim.composition import module_serving
+from channelshim.composition.addresses import Served, exposure_of
+from channelshim.composition.app_launch import Launcher
+from channelshim.composition.app_setup import Address, AppSetup
+from channelshim.composition.installation import Installation
+from channelshim.composition.instance import Instance
+from channelshim.composition.plan import new_minor_version
+from channelshim.composition.policy import Bound, worker_count
+from channelshim.composition.processes import PoolOptions, Processes
+from channelshim.composition.reading import read_named
+from channelshim.contracts.status import Status
+from channelshim.errors import ConfigurationError
+from channelshim.jobs.jobs import first_requests, last_requests
+from channelshim.kernel.threads import Threads
+from channelshim.server.executor import Executor, ThreadExecutor
+from channelshim.server.front_executor import FILE_THREADS, FrontExecutor
+from channelshim.server.pipe_services import FrontServices
+from channelshim.server.workers import Workers
+
+LEAST: Final = 2
+"""App processes from which on there is a front: one alone would gain nothing."""
+
+_logger: Final = logging.getLogger("channelshim.processes")
+
+
+class FrontProcesses:
+    """The app processes of one instance, about to be started.
+
+    Args:
+        instance: with its store open.
+        paths: what the command names; see reading.read_named.
+        listeners: the app's own first.
+        time_zone: of the process at its start, which the app finds as UTC; None where
+            there was none.
+
+    Attributes:
+        processes: not started.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        paths: Sequence[Path],
+        listeners: Sequence[Bound],
+        time_zone: str | None,
+    ) -> None:
+        plan = instance.plan
+        config = plan.app.config
+        assert config is not None
+        self._plan = plan
+        self._paths = tuple(os.path.abspath(each) for each in paths)
+        self._addresses = tuple(
+            Address(tuple(each.getsockname())) for each in listeners
+        )
+        self._minor_version = plan.application.minor_version
+        modules = (config, *(each.config for each in plan.modules))
+        variables = {**os.environ, "TZ": time_zone or ""}
+        if time_zone is None:
+            del variables["TZ"]
+        self.processes: Processes = Processes(
+            plan.settings.workers,
+            Launcher(self._setup, self._begin_generation, variables, sys.path),
+            services_of(instance),
+            PoolOptions(
+                worker_count(plan.settings, config),
+                not config.is_threadsafe,
+                plan.settings.request_deadline_seconds,
+            ),
+            threads=instance.threads,
+            first=tuple(first_requests(modules)),
+            last=tuple(last_requests(modules)),
+        )
+        instance.sites.add(self.processes.pool)
+
+    def executor(self, served: Served, threads: Threads) -> Executor:
+        """Return what hands requests to the processes.
+
+        Args:
+            served: answers for files.
+            threads: keeps the threads running.
+        """
+        files = ThreadExecutor(served, Workers(FILE_THREADS, threads=threads))
+        return FrontExecutor(served.is_for_a_file, files, self.processes.pool)
+
+    def report_to(self, status: Status) -> None:
+        """See Processes."""
+        self.processes.report_to(status)
+
+    def is_app_changed(self) -> bool:
+        """Return whether the app's YAML files say something else than at the start.
+
+        Then the front itself has to begin anew. Files that cannot be read change
+        nothing, and the log says what is wrong.
+        """
+        try:
+            app = read_named(
+                [Path(each) for each in self._paths],
+                runs_cron=self._plan.settings.cron,
+            )
+        except ConfigurationError as error:
+            _logger.error("the YAML files stay as they were read: %s", error)
+            return False
+        return app != self._plan.app
+
+    def _begin_generation(self) -> None:
+        self._minor_version = new_minor_version()
+
+    def _setup(self, number: int) -> bytes:
+        plan = self._plan
+        settings = dataclasses.replace(
+            plan.settings,
+            application=plan.application.application_id,
+            storage_path=str(plan.store_directory),
+            clear_datastore=False,
+        )
+        return AppSetup(
+            number,
+            settings,
+            self._paths,
+            self._addresses,
+            self._minor_version,
+            sys.argv[0],
+        ).to_json()
+
+
+def services_of(instance: Instance) -> FrontServices:
+    """Return what app processes have of a front."""
+    broker = instance.broker
+    executions = instance.backing.executions
+    return FrontServices(
+        broker,
+        {
+            "expect": lambda client_id: str(broker.expect(client_id)),
+            "last minute": lambda queue: str(executions.last_minute(queue)),
+        },
+        {
+            "tasks": instance.jobs.wake,
+            "begun": lambda queue, tasks: executions.count(queue, int(tasks)),
+        },
+    )
+
+
+def served_files(
+    installation: Installation, listeners: Sequence[Bound]
+) -> tuple[Served, list[str]]:
+    """Return what answers for an app's files, without its code.
+
+    Args:
+        installation: of the app, its store open.
+        listeners: the app's own first.
+
+    Returns:
+        it, and what the listeners behind the first one are.
+    """
+    plan, instance = installation.plan, installation.open()
+    scripts = Scripts(plan.app.directory, dialect=installation.dialect)
+    if plan.app.is_divided:
+        return module_serving.serve_modules(
+            installation, scripts, listeners, loads=False
+        )
+    exposure = exposure_of(plan, listeners[0])
+    return instance.serve(exposure, scripts=scripts, is_site=False), []

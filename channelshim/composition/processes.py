@@ -1,0 +1,396 @@
+"""Keeps the app processes of a front: starts, replaces and ends them.
+
+The front is their parent. For each process one thread starts it, waits until it has
+loaded the app, and then for its end; everything that is decided is decided on the loop,
+in calls from these threads, so that nothing here needs a lock. Before the loop runs the
+main thread takes those calls.
+
+A process that ends is started again after a pause that doubles. When one ends five
+times within ten seconds of its life, the whole server gives up, with a sentence: it
+would only look alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from channelshim.composition.app_launch import AppProcess, Launcher
+from channelshim.composition.app_slot import (
+    ENDS_SECONDS,
+    MOST_ENDS,
+    AppLoadError,
+    Slot,
+    how_it_ended,
+)
+from channelshim.contracts.dispatcher import InternalRequest
+from channelshim.contracts.status import Status
+from channelshim.kernel.threads import Threads
+from channelshim.server.pipe_link import Link
+from channelshim.server.pipe_pool import CallSoon, LinkEvents, Pool
+from channelshim.server.pipe_services import FrontServices
+from channelshim.transports.stop_signals import STOP_SECONDS
+
+DRAIN_SECONDS: Final = STOP_SECONDS
+"""How long a process that is replaced may take for what it has in hand."""
+
+_LAST_SECONDS: Final = 1.0
+"""Within which the kernel has ended what it was told to kill."""
+
+_logger: Final = logging.getLogger("channelshim.processes")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """See Pool.
+
+    Attributes:
+        room: requests from outside that a process gets at once.
+        is_serial: whether it gets one at a time.
+        deadline_seconds: of a request from outside; 0 for none.
+    """
+
+    room: int
+    is_serial: bool
+    deadline_seconds: float
+
+
+class Processes:
+    """The app processes of a front.
+
+    Args:
+        count: how many.
+        launcher: starts one.
+        services: what they have of the front.
+        options: of the pool.
+        threads: keeps the threads running.
+        first: requests that each is made when it has loaded the app.
+        last: requests that each is made before its end.
+
+    Attributes:
+        pool: hands requests to the processes.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        launcher: Launcher,
+        services: FrontServices,
+        options: PoolOptions,
+        *,
+        threads: Threads,
+        first: Sequence[InternalRequest] = (),
+        last: Sequence[InternalRequest] = (),
+    ) -> None:
+        self._launcher = launcher
+        self._threads = threads
+        self._first = first
+        self._last = last
+        self.pool: Pool = Pool(
+            services,
+            LinkEvents(self._lost, self._overdue, self._idle),
+            room=options.room,
+            is_serial=options.is_serial,
+            deadline_seconds=options.deadline_seconds,
+            threads=threads,
+        )
+        self._slots = [Slot(number) for number in range(1, count + 1)]
+        self._by_link: dict[Link, AppProcess] = {}
+        self._living: set[AppProcess] = set()
+        self._restarts = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._call_soon: CallSoon | None = None
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        # Guards the three above against the threads of the processes.
+        self._turn = threading.Lock()
+        self._on_given_up: Callable[[str], None] = _nobody
+        self._failure: AppLoadError | None = None
+        self._to_roll: deque[Slot] = deque()
+        self._rolling: Slot | None = None
+        self._is_stopping = False
+        self._have_ended = threading.Event()
+
+    def report_to(self, status: Status) -> None:
+        """Register how many processes are up, and what befalls them."""
+        status.counter("processes.running", self._count)
+        status.counter("processes.restarts", lambda: self._restarts)
+        status.check("processes", self._describe_fault)
+
+    def _count(self) -> int:
+        return sum(slot.current is not None for slot in self._slots)
+
+    def _describe_fault(self) -> str:
+        running, wanted = self._count(), len(self._slots)
+        return "" if running == wanted else f"{running} of {wanted} app processes run"
+
+    # --- The start, in the main thread --------------------------------------------
+
+    def load(self) -> None:
+        """Start the processes, and wait until one has loaded the app.
+
+        Raises:
+            AppLoadError: one cannot, or has ended; all are ended.
+        """
+        for slot in self._slots:
+            self._launch(slot)
+        try:
+            while not self._count():
+                self._calls.get()()
+                if self._failure is not None:
+                    raise self._failure
+        except BaseException:
+            self.kill()
+            raise
+
+    def start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        call_soon: CallSoon,
+        on_given_up: Callable[[str], None],
+    ) -> None:
+        """Go on on this loop, in its thread.
+
+        Args:
+            loop: the running one.
+            call_soon: has a function called on it, from any thread.
+            on_given_up: called once with the sentence that says why there is no use in
+                going on.
+        """
+        self._loop = loop
+        self._on_given_up = on_given_up
+        self.pool.start(loop, call_soon)
+        with self._turn:
+            self._call_soon = call_soon
+        while not self._calls.empty():
+            self._calls.get()()
+
+    # --- The end, in any thread but the loop's ------------------------------------
+
+    def stop(self, seconds: float) -> None:
+        """End all processes, orderly as long as there is time; while the loop runs."""
+        bound = time.monotonic() + seconds
+        self._post(partial(self._begin_stop, seconds))
+        self._have_ended.wait(seconds)
+        self.kill()
+        self._have_ended.wait(max(_LAST_SECONDS, bound - time.monotonic()))
+        self._post(self.pool.close)
+
+    def kill(self) -> None:
+        """End all processes at once. Any thread, with or without a loop."""
+        self._is_stopping = True
+        for process in tuple(self._living):
+            process.kill()
+
+    def _begin_stop(self, seconds: float) -> None:
+        self._is_stopping = True
+        for process in tuple(self._living):
+            if process in self._by_link.values():
+                self._retire(process, seconds)
+            else:
+                # It loads the app yet.
+                process.kill()
+        if not self._living:
+            self._have_ended.set()
+
+    # --- Decisions: on the loop, or in the main thread before it runs -------------
+
+    def _post(self, function: Callable[[], None]) -> None:
+        with self._turn:
+            call_soon = self._call_soon
+            if call_soon is None:
+                self._calls.put(function)
+                return
+        # A loop that is closed has nothing left to decide.
+        with contextlib.suppress(RuntimeError):
+            call_soon(function)
+
+    def _later(self, seconds: float, function: Callable[[], None]) -> None:
+        if self._loop is not None:
+            self._loop.call_later(seconds, function)
+        else:
+            # While another one loads the app: nobody waits for this one.
+            self._calls.put(function)
+
+    def _launch(self, slot: Slot) -> None:
+        if self._is_stopping or slot.starting is not None:
+            return
+        process = self._launcher.prepare(slot.number, self.pool.take, self.pool.lose)
+        slot.begin(process)
+        self._living.add(process)
+        self._threads.start(f"app-{slot.number}", partial(self._live, slot, process))
+
+    def _fill(self, slot: Slot) -> None:
+        """Start a process where none is."""
+        if slot.current is None:
+            self._launch(slot)
+
+    def _live(self, slot: Slot, process: AppProcess) -> None:
+        """Start a process and wait for its end: a thread's whole life."""
+        failure: AppLoadError | None = None
+        try:
+            loaded = process.load()
+            if loaded.is_ready:
+                self._post(partial(self._loaded, slot, process))
+            elif loaded.sentence:
+                failure = AppLoadError(
+                    loaded.sentence, loaded.report, is_of_the_app=True
+                )
+        except OSError as error:
+            failure = AppLoadError(f"an app process cannot be started: {error}")
+        code = process.wait()
+        self._post(partial(self._ended, slot, process, code, failure))
+
+    def _loaded(self, slot: Slot, process: AppProcess) -> None:
+        before = slot.settle()
+        if self._is_stopping:
+            process.kill()
+            return
+        self._by_link[process.link] = process
+        self.pool.attach(process.link)
+        for request in self._first:
+            self.pool.tell(process.link, request)
+        _logger.info("app process %d runs, with id %d", slot.number, process.id)
+        if before is not None:
+            self._retire(before, DRAIN_SECONDS)
+        elif slot is self._rolling:
+            self._roll_on()
+
+    def _retire(self, process: AppProcess, seconds: float) -> None:
+        """Give a process no further request, and end it when it has answered all."""
+        if process.is_retired:
+            return
+        process.retire()
+        for request in self._last:
+            self.pool.tell(process.link, request)
+        if not process.link.in_hand:
+            self._idle(process.link)
+        self._later(seconds, partial(self._end_late, process))
+
+    def _end_late(self, process: AppProcess) -> None:
+        if process in self._living:
+            if process.link.in_hand and not self._is_stopping:
+                _logger.warning(
+                    "an app process is ended with %d requests in hand",
+                    len(process.link.in_hand),
+                )
+            process.kill()
+
+    def _idle(self, link: Link) -> None:
+        process = self._by_link.get(link)
+        if process is None:
+            return
+        if process.is_overdue:
+            # A thread of it goes on for ever.
+            process.kill()
+        else:
+            process.stop(DRAIN_SECONDS)
+
+    def _overdue(self, link: Link) -> None:
+        process = self._by_link.get(link)
+        if process is None or process.is_overdue:
+            return
+        process.note_overdue()
+        process.retire()
+        slot = self._slots[link.number - 1]
+        if slot.current is process:
+            self._launch(slot)
+        self._later(DRAIN_SECONDS, partial(self._end_late, process))
+
+    def _lost(self, link: Link) -> None:
+        process = self._by_link.get(link)
+        if process is not None and not process.is_retired:
+            # It may have sent what cannot be read, and live on.
+            process.kill()
+
+    def _ended(
+        self,
+        slot: Slot,
+        process: AppProcess,
+        code: int,
+        failure: AppLoadError | None,
+    ) -> None:
+        process.link.read_rest()
+        self._by_link.pop(process.link, None)
+        self._living.discard(process)
+        was_loading = slot.leave(process)
+        if self._is_stopping:
+            if not self._living:
+                self._have_ended.set()
+        elif process.is_retired:
+            if slot is self._rolling and slot.current is not None:
+                self._roll_on()
+        else:
+            how = failure or AppLoadError(how_it_ended(slot.number, code))
+            self._start_again(slot, process, how, was_loading=was_loading)
+
+    def _start_again(
+        self, slot: Slot, process: AppProcess, how: AppLoadError, *, was_loading: bool
+    ) -> None:
+        if self._loop is None and self._failure is None and was_loading:
+            self._failure = how
+            return
+        _logger.error("%s%s", f"{how.report}\n" if how.report else "", how)
+        before = slot.current
+        if was_loading and before is not None and not before.is_retired:
+            # Of a reload: the one before goes on.
+            self._give_up_rolling(slot)
+            return
+        # An app that cannot be loaded now may be mended, while other processes have it.
+        is_counted = not how.is_of_the_app or not self._count()
+        lived = process.lived_seconds
+        if is_counted and slot.note_end(lived):
+            self._give_up(
+                f"app process {slot.number} has ended {MOST_ENDS} times within "
+                f"{ENDS_SECONDS:g} s of its life, so the server gives up; the last "
+                f"time: {how}"
+            )
+            return
+        self._restarts += 1
+        self._later(slot.pause_after(lived), partial(self._fill, slot))
+
+    def _give_up(self, sentence: str) -> None:
+        self._is_stopping = True
+        on_given_up, self._on_given_up = self._on_given_up, _nobody
+        on_given_up(sentence)
+
+    # --- The rolling reload -------------------------------------------------------
+
+    def roll(self) -> None:
+        """Replace the processes one by one: a new one runs, then the old one ends.
+
+        Where a new one cannot load the app, those that run go on, and the log says why.
+        Loop thread; any other one through the loop.
+        """
+        self._launcher.begin_generation()
+        self._to_roll = deque(self._slots)
+        if self._rolling is None:
+            self._roll_on()
+
+    def _roll_on(self) -> None:
+        self._rolling = None
+        while self._to_roll and self._rolling is None:
+            slot = self._to_roll.popleft()
+            if slot.starting is None:
+                self._rolling = slot
+                self._launch(slot)
+        if self._rolling is None and not self._is_stopping:
+            _logger.info("all app processes run the app as it is now")
+
+    def _give_up_rolling(self, slot: Slot) -> None:
+        if slot is self._rolling:
+            self._to_roll.clear()
+            self._rolling = None
+            _logger.error("the app is not reloaded: it goes on as it was before")
+
+
+def _nobody(_: str) -> None:
+    """Stand in until the loop runs."""
