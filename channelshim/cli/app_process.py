@@ -5,6 +5,7 @@ Nothing but the standard library is imported before signals are looked after.
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 
@@ -17,7 +18,7 @@ def main(descriptor: int) -> None:
     """
     # The front hears of a stop, and says so; a terminal and a service manager tell all
     # processes of a group at once.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         # Not SIG_IGN, which programs that the app starts would inherit.
         signal.signal(getattr(signal, name), _ignore)
     connection = socket.socket(fileno=descriptor)
@@ -30,6 +31,7 @@ def main(descriptor: int) -> None:
     from channelshim.kernel.threads import Threads
     from channelshim.runtime import collector
     from channelshim.server.pipe_app import AppPipe
+    from channelshim.server.pipe_logs import PipeLogHandler
 
     collector.be_patient()
 
@@ -39,7 +41,9 @@ def main(descriptor: int) -> None:
         setup = AppSetup.of_json(pipe.read_setup())
     except EOFError:
         return
-    terminal.configure_logging(setup.settings.log_level, f"app-{setup.number} ")
+    process = f"app-{setup.number}"
+    terminal.configure_logging(setup.settings.log_level, f"{process} ")
+    logging.getLogger().addHandler(PipeLogHandler(pipe, process))
     Ending(AppProcess(setup, pipe, threads).run()).begin()
 
 

@@ -25,6 +25,9 @@ from channelshim.contracts.status import Status
 from channelshim.errors import ConfigurationError
 from channelshim.jobs.jobs import first_requests, last_requests
 from channelshim.kernel.threads import Threads
+from channelshim.runtime.log_lines import LineHandler
+from channelshim.runtime.log_ring import LogRingHandler
+from channelshim.server import pipe_logs
 from channelshim.server.executor import Executor, ThreadExecutor
 from channelshim.server.front_executor import FILE_THREADS, FrontExecutor
 from channelshim.server.pipe_services import FrontServices
@@ -149,8 +152,17 @@ def services_of(instance: Instance) -> FrontServices:
         {
             "tasks": instance.jobs.wake,
             "begun": lambda queue, tasks: executions.count(queue, int(tasks)),
+            pipe_logs.NOTE: _take_log,
         },
     )
+
+
+def _take_log(process: str, *texts: str) -> None:
+    """Keep a line of a process where the console finds it."""
+    line = pipe_logs.line_of(*texts)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, (LineHandler, LogRingHandler)):
+            handler.ring.take(line, process)
 
 
 def served_files(

@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Final
 
@@ -65,11 +66,29 @@ class LogRing:
         if record.name == self._access_name:
             self.note(record.created, record.getMessage())
             return
-        line = self._line_of(record)
+        line = self.line_of(record)
         with self._lock:
             (self._errors if line.traceback else self._lines).append(line)
 
-    def _line_of(self, record: logging.LogRecord) -> LogLine:
+    def take(self, line: LogLine, process: str) -> None:
+        """Keep a line of another process, as `record` would.
+
+        Args:
+            line: its number counts nothing here.
+            process: its name.
+        """
+        if line.level < logging.WARNING and not self._is_read:
+            return
+        if line.logger == self._access_name:
+            self.note(line.at, line.text)
+            return
+        logger = f"{process} {line.logger}"
+        with self._lock:
+            kept = replace(line, number=next(self._numbers), logger=logger)
+            (self._errors if line.traceback else self._lines).append(kept)
+
+    def line_of(self, record: logging.LogRecord) -> LogLine:
+        """Return what is kept of a record."""
         trace, error = "", ""
         if record.exc_info and record.exc_info[1] is not None:
             raised = record.exc_info[1]

@@ -16,6 +16,7 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -31,6 +32,9 @@ from channelshim.protocol.pipe_frames import (
     opened,
 )
 from channelshim.server.pipe_socket import PipeSocket
+
+MOST_LATER_NOTES: Final = 1000
+"""Notes that wait; older ones are dropped."""
 
 FLUSH_SECONDS: Final = 0.005
 """How long messages wait for the end of a handler that goes on sending: most end
@@ -96,6 +100,7 @@ class AppPipe:
         self._turn = threading.Lock()
         self._has_messages = threading.Event()
         self.messages: PipeSender = PipeSender(self.ask, self._has_messages.set)
+        self._later: deque[Sequence[str]] = deque(maxlen=MOST_LATER_NOTES)
         self._numbers = itertools.count(1)
         self._questions: dict[int, _Question] = {}
         self._handlers: dict[int, Handle] = {Kind.ANSWER: self._take_answer}
@@ -217,6 +222,11 @@ class AppPipe:
         """Tell the front something. Any thread."""
         self.send(Kind.NOTE, 0, texts)
 
+    def note_later(self, *texts: str) -> None:
+        """Tell the front something soon. Any thread, inside of `send` too."""
+        self._later.append(texts)
+        self._has_messages.set()
+
     def ask(self, *texts: str) -> str:
         """Ask the front a question, and wait for the answer. Any thread but its own.
 
@@ -244,6 +254,9 @@ class AppPipe:
             with self._turn, contextlib.suppress(OSError):
                 if self.messages.is_pending:
                     self._send_pending()
+            while self._later:
+                with contextlib.suppress(BrokenFrame, IndexError):
+                    self.note(*self._later.popleft())
 
     def _send_pending(self) -> None:
         """Send what was published. Within the turn."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from channelshim.broker.memory import MemoryBroker
-from channelshim.composition import instance as instance_module
+from channelshim.composition import brokers
 from tests.broker.delayed import DelayedBroker
 from tests.console.site import Site
 
@@ -32,7 +32,7 @@ def any_site(
         def delayed(*args: Any, **kwargs: Any) -> DelayedBroker:
             return DelayedBroker(MemoryBroker(*args, **kwargs))
 
-        monkeypatch.setattr(instance_module, "MemoryBroker", delayed)
+        monkeypatch.setattr(brokers, "MemoryBroker", delayed)
     opened = Site(tmp_path)
     yield opened
     opened.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -82,10 +81,9 @@ def test_two_servers_share_a_store(server: Servers, app, options, wait_until) ->
     assert get(third.url + "list") == "a,b,task a,task b,b"
 
 
-@pytest.mark.parametrize("flag", ["--store=", "--store "])
-def test_password_on_the_command_line_is_refused(app, flag) -> None:
+def test_password_on_the_command_line_is_refused(app) -> None:
     url = "postgresql://ann:geheim@localhost/db"
-    sentence = refusal(str(app), "--port=0", *(flag + url).split())
+    sentence = refusal(str(app), "--port=0", "--store", url)
     assert "CHANNELSHIM_STORE" in sentence
     assert "--store_file" in sentence
     assert "geheim" not in sentence
@@ -96,10 +94,6 @@ def test_wrong_server_is_one_sentence(app, tmp_path) -> None:
     closed = refusal(*arguments, "--store=postgresql://ann@127.0.0.1:1/db")
     assert "postgresql://ann@127.0.0.1:1/db" in closed
     assert "refused" in closed
-    other = refusal(*arguments, "--store=mysql://ann@127.0.0.1/db")
-    assert "postgresql://user@host/database" in other
-    twice = refusal(*arguments, "--store=postgresql:///x", "--store_file=/x")
-    assert "both set" in twice
 
 
 def test_url_comes_from_a_file_and_its_password_is_not_shown(
@@ -117,6 +111,6 @@ def test_url_comes_from_a_file_and_its_password_is_not_shown(
 
 def test_variable_names_the_store(server: Servers, app, options) -> None:
     url = options[0].partition("=")[2]
-    running = server(app, options[1], env={**os.environ, "CHANNELSHIM_STORE": url})
+    running = server(app, options[1], env={"CHANNELSHIM_STORE": url})
     get(running.url + "put?text=a")
     assert get(running.url + "list").startswith("a,")

@@ -253,7 +253,10 @@ def start_with_file(servers: Servers, file: Path, folder: Path) -> Server:
 def test_redis_of_the_wrong_kind_is_told_in_one_sentence(tmp_path: Path) -> None:
     redis = RedisServer("--maxmemory-policy", "allkeys-lru")
     try:
-        said = refusal(str(APP), f"--broker={redis.url}", f"--storage_path={tmp_path}")
+        said = refusal(
+            *(str(APP), f"--broker={redis.url}", f"--storage_path={tmp_path}"),
+            *("--port=0", "--admin_port=0"),
+        )
     finally:
         redis.close()
     assert "set it to volatile-ttl" in said

@@ -132,6 +132,18 @@ def test_app_runs_in_processes_of_its_own(crew: Server, wait_until: Until) -> No
     get(crew, "slow?seconds=0")
     assert re.search(r"app-[12] crew.py:\d+\].*the handler has begun", crew.output)
 
+    # The console is the front's, and shows what they log.
+    console = re.search(r"Its console is at (\S+)", crew.output)
+    assert console is not None
+    get(crew, "broken")
+
+    def logs() -> str:
+        with urllib.request.urlopen(f"{console[1]}logs") as answer:
+            text: str = answer.read().decode("utf-8")
+            return text
+
+    wait_until(lambda: "what the console shows" in logs())
+
     assert crew.stop(signal.SIGTERM) == 0
     assert "Traceback" not in crew.output
     assert have_ended(found)
@@ -335,7 +347,10 @@ def test_change_of_a_file_reloads_all(
     assert get(running, "word").startswith("mended ")
 
 
-def test_handler_that_does_not_end_costs_its_process(server: Servers) -> None:
+@pytest.mark.parametrize("path", ["slow?seconds=600", "stuck"])
+def test_handler_that_does_not_end_costs_its_process(
+    server: Servers, path: str
+) -> None:
     running = server(
         APPS / "crew",
         "--workers=2",
@@ -344,7 +359,7 @@ def test_handler_that_does_not_end_costs_its_process(server: Servers) -> None:
     )
     before = pids(running)
     # In C, where no exception reaches it.
-    assert status_of(running, "slow?seconds=600") == 500
+    assert status_of(running, path) == 500
     await_condition(lambda: len(pids(running) - before) == 1, PATIENCE_SECONDS)
     await_condition(lambda: sum(is_alive(pid) for pid in before) == 1, PATIENCE_SECONDS)
 

@@ -65,7 +65,10 @@ class Front:
             FrontServices(
                 self.messages,
                 {"expect": lambda name: str(self.messages.expect(name))},
-                {"word": lambda *facts: self.notes.append(facts)},
+                {
+                    "word": lambda *facts: self.notes.append(facts),
+                    "log": lambda *facts: self.notes.append(facts),
+                },
             ),
             LinkEvents(self.lost.append, self.overdue.append, self.idle.append),
             **{"room": 4, **options},

@@ -463,8 +463,8 @@ def test_bursts_to_those_that_do_not_read_hold_no_more_than_the_bound(
                 site.broker.publish(client_id, os.urandom(16_000).hex())
             # What one pass writes to them together is in memory while it is made.
             wait_until(lambda: site.hub.written == 10 * number)  # noqa: B023
-        # All but those that hold the rest had to go.
-        wait_until(lambda: len(site.table) <= 32)
+        # Many had to go; how many depends on what the kernel holds for each.
+        wait_until(lambda: len(site.table) <= 48)
     # The bound, and one burst.
     assert waiting.most < TOTAL_BYTES * 1.1
 

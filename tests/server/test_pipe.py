@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import struct
@@ -19,6 +20,8 @@ from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.protocol.pipe_frames import Flag, Frame, FrameReader, Kind, encode
 from channelshim.runtime.file_pieces import FilePieces, pieces_of
+from channelshim.runtime.log_ring import LogRing
+from channelshim.server.pipe_logs import PipeLogHandler, line_of
 from channelshim.server.pipe_socket import PipeSocket
 from tests.server.bridges import joined, site
 from tests.server.pipes import (
@@ -219,6 +222,27 @@ def test_message_without_an_answer_comes_soon() -> None:
         front.process(echo)
         front.pipes[0].messages.publish("a", "from a thread of the app's")
         await until(lambda: front.messages.sent)
+
+    play(scenario)
+
+
+def test_lines_of_the_log_reach_the_front() -> None:
+    async def scenario(front: Front, port: int) -> None:
+        front.process(echo)
+        logger = logging.Logger("app")
+        logger.addHandler(PipeLogHandler(front.pipes[0], "app-1"))
+        try:
+            raise KeyError("no such thing")
+        except KeyError:
+            logger.exception("it %s", "failed")
+        await until(lambda: front.notes)
+        ((process, *texts),) = front.notes
+        ring = LogRing("access")
+        ring.take(line_of(*texts), process)
+        (line,) = ring.lines()
+        assert (line.level, line.logger, line.text) == (40, "app-1 app", "it failed")
+        assert line.error == "KeyError: 'no such thing'"
+        assert "Traceback" in line.traceback
 
     play(scenario)
 

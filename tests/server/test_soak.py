@@ -217,7 +217,7 @@ class Soak:
             while visits or self.is_over:
                 visits -= not self.is_over
                 await self.visit(client_id, token, seen)
-                if self.is_over and seen.last >= self.begun[client_id]:
+                if self.is_over and seen.has_all(self.begun[client_id]):
                     break
                 await asyncio.sleep(self.random.uniform(0, 0.5))
 
@@ -241,7 +241,7 @@ class Soak:
         until = asyncio.get_running_loop().time() + self.random.uniform(0, 3)
         while True:
             left = until - asyncio.get_running_loop().time()
-            if self.is_over and seen.last >= self.begun[client_id]:
+            if self.is_over and seen.has_all(self.begun[client_id]):
                 return
             if left <= 0 and not self.is_over:
                 return
@@ -311,6 +311,13 @@ class Seen:
         self.number: int | None = None
         self.last = 0
         self._begun = begun
+
+    def has_all(self, begun: int) -> bool:
+        """Return whether it has all of so many that were begun in the end.
+
+        A page whose token came behind the last one is owed nothing.
+        """
+        return (self.last or self._begun) >= begun
 
     def hello(self, number: int) -> None:
         """Take the server's number: one that jumps is a gap."""

@@ -1,5 +1,6 @@
 """An app that says which process answers, and sends what it is told to."""
 
+import ctypes
 import logging
 import os
 import time
@@ -46,6 +47,17 @@ class SlowHandler(webapp2.RequestHandler):
         logging.info("the handler has begun")
         time.sleep(float(self.request.get("seconds")))
         self.response.write("done")
+
+
+class BrokenHandler(webapp2.RequestHandler):
+    def get(self):
+        logging.error("what the console shows")
+
+
+class StuckHandler(webapp2.RequestHandler):
+    def get(self):
+        # It keeps the interpreter, and nothing else runs in this process.
+        ctypes.PyDLL(None).sleep(600)
 
 
 class CountHandler(webapp2.RequestHandler):
@@ -113,6 +125,8 @@ app = webapp2.WSGIApplication(
         ("/token", TokenHandler),
         ("/send", SendHandler),
         ("/slow", SlowHandler),
+        ("/stuck", StuckHandler),
+        ("/broken", BrokenHandler),
         ("/count", CountHandler),
         ("/task", TaskHandler),
         ("/notes", NotesHandler),
