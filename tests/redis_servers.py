@@ -92,11 +92,13 @@ class RedisServer:
 
     def _answers(self) -> bool:
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
         assert self.process is not None
         assert self.process.poll() is None, "redis-server ended"
         try:
-            client = self.client()
+            client = self.client(retry=Retry(NoBackoff(), 0))
             client.ping()
             client.close()
         except redis.AuthenticationError:

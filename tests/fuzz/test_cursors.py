@@ -29,7 +29,7 @@ EXPECTED = (datastore_errors.Error, apiproxy_errors.ApplicationError)
 appengine.install()
 
 
-class Greeting(ndb.Model):
+class CursorEntry(ndb.Model):
     author = ndb.StringProperty()
     number = ndb.IntegerProperty()
 
@@ -50,9 +50,9 @@ def filled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     ndb.get_context().set_cache_policy(False)
     ndb.get_context().set_memcache_policy(False)
     ndb.put_multi(
-        [Greeting(id=n + 1, author=f"é{n % 3}", number=n) for n in range(9)]
+        [CursorEntry(id=n + 1, author=f"é{n % 3}", number=n) for n in range(9)]
         + [Secret(id=n + 1, author="x") for n in range(3)]
-        + [Greeting(id=n + 1, namespace="other", number=-1) for n in range(3)]
+        + [CursorEntry(id=n + 1, namespace="other", number=-1) for n in range(3)]
     )
     yield
     store.close()
@@ -60,9 +60,9 @@ def filled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 def queries() -> list[Any]:
     return [
-        Greeting.query(),
-        Greeting.query().order(Greeting.author, -Greeting.number),
-        Greeting.query(Greeting.number > 2).order(-Greeting.number),
+        CursorEntry.query(),
+        CursorEntry.query().order(CursorEntry.author, -CursorEntry.number),
+        CursorEntry.query(CursorEntry.number > 2).order(-CursorEntry.number),
     ]
 
 
@@ -85,7 +85,7 @@ def test_cursor_shows_nothing_of_others(fuzz: Fuzz, filled: None) -> None:
                     continue
                 for entity in found:
                     # Not by its class: other tests have a kind of this name too.
-                    assert entity.key.kind() == "Greeting", "of another kind"
+                    assert entity.key.kind() == "CursorEntry", "of another kind"
                     assert entity.key.namespace() == "", "of another namespace"
                 if following is not None:
                     query.fetch_page(2, start_cursor=following)
