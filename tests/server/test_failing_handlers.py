@@ -126,8 +126,7 @@ def test_answer_that_ends_with_its_connection_is_reset(site: PlainSite) -> None:
     path = "/fail?how=value&at=middle"
     line = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
     with site.raw(line.encode("ascii")) as peer, pytest.raises(ConnectionResetError):
-        while peer.recv(65536):
-            pass
+        b"".join(iter(lambda: peer.recv(65536), b""))
 
 
 def is_cut(site: PlainSite, path: str) -> bool:
