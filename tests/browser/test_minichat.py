@@ -323,6 +323,7 @@ def test_page_is_pushed_to_where_the_server_can(chat: Chat, gateway: str) -> Non
     polls = [url for url in requests if "/_ah/channel/poll" in url]
     if gateway == "serve":
         assert polls == []
-        assert len(sockets) == 1
+        # The page of before the reload may have been late with its own.
+        assert [each.url for each in sockets].count(sockets[-1].url) == 1
     else:
         assert polls
