@@ -15,6 +15,7 @@ from channelshim.composition.plan import Plan
 from channelshim.composition.status import StatusRegistry
 from channelshim.composition.stores import open_store
 from channelshim.contracts.identity import Login
+from channelshim.errors import ConfigurationError, StorageError
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.cookies import CookieSigner
@@ -35,8 +36,7 @@ class AppInstance(AppParts):
         threads: keeps the threads running.
 
     Raises:
-        ConfigurationError: memcache's URL is not right, or its server cannot serve.
-        StorageError: the store cannot be used.
+        StorageError: the store or memcache cannot be used.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class AppInstance(AppParts):
         self.sites = Sites(lambda done: done())
         try:
             self._memcache = open_memcache(plan)
-        except BaseException:
+        except ConfigurationError as error:
             self.store.close()
-            raise
+            # The front has found it right: it is away.
+            raise StorageError(f"memcache: {error}") from error
         self.backing = Backing(
             self.store,
             self.tokens,

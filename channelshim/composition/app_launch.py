@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from channelshim.composition.app_setup import AWAY
 from channelshim.errors import BrokenFrame
 from channelshim.protocol.pipe_frames import Kind, opened
 from channelshim.server.pipe_link import Link, Take
@@ -32,11 +33,13 @@ class Loaded:
         is_ready: whether it takes requests.
         sentence: why it does not; "" where it has just ended.
         report: the app's own traceback.
+        is_passing: see AppLoadError.
     """
 
     is_ready: bool
     sentence: str = ""
     report: str = ""
+    is_passing: bool = False
 
 
 class AppProcess:
@@ -126,7 +129,8 @@ class AppProcess:
                     self._loaded_at = time.monotonic()
                 elif frame.kind == Kind.FAILED and loaded is None:
                     texts, _ = opened(frame)
-                    loaded = Loaded(False, *texts[:2])
+                    sentence, report, *rest = [*texts, "", ""]
+                    loaded = Loaded(False, sentence, report, AWAY in rest)
                 else:
                     # What it sends while it loads, and what came behind that.
                     self._take(self.link, frame, descriptor)

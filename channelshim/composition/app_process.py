@@ -14,13 +14,13 @@ from channelshim.appserver.scripts import Scripts
 from channelshim.composition import module_serving
 from channelshim.composition.addresses import Served, exposure_of
 from channelshim.composition.app_instance import AppInstance
-from channelshim.composition.app_setup import AppSetup
+from channelshim.composition.app_setup import AWAY, AppSetup
 from channelshim.composition.installation import Installation
 from channelshim.composition.plan import Plan, make_plan
 from channelshim.composition.policy import worker_count
 from channelshim.composition.reading import read_named
 from channelshim.contracts.identity import Login
-from channelshim.errors import ChannelShimError
+from channelshim.errors import ChannelShimError, StorageError
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.pipe_frames import Kind
 from channelshim.runtime import collector, log_lines
@@ -69,7 +69,8 @@ class AppProcess:
             instance = self._serve()
         except ChannelShimError as error:
             report = str(getattr(error, "report", ""))
-            self._pipe.send(Kind.FAILED, 0, [str(error), report])
+            away = [AWAY] if isinstance(error, StorageError) else []
+            self._pipe.send(Kind.FAILED, 0, [str(error), report, *away])
             return self._seconds_left
         self._has_to_stop.wait()
         instance.close()

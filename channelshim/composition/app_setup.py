@@ -11,9 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from channelshim.composition.settings import Settings
+
+AWAY: Final = "away"
+"""Behind a failure to load the app: of an outage, which another start may not meet."""
 
 
 @dataclass(frozen=True, slots=True)

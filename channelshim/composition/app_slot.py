@@ -28,18 +28,27 @@ class AppLoadError(ConfigurationError):
         sentence: what is wrong.
         report: the app's own traceback, or "".
         is_of_the_app: whether the process itself says so.
+        is_passing: whether the store or memcache could not be reached, which another
+            process may find otherwise.
 
     Attributes:
         report: as given.
         is_of_the_app: as given.
+        is_passing: as given.
     """
 
     def __init__(
-        self, sentence: str, report: str = "", *, is_of_the_app: bool = False
+        self,
+        sentence: str,
+        report: str = "",
+        *,
+        is_of_the_app: bool = False,
+        is_passing: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.report: str = report
         self.is_of_the_app: bool = is_of_the_app
+        self.is_passing: bool = is_passing
 
 
 class Slot:

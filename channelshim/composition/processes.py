@@ -242,7 +242,10 @@ class Processes:
                 self._post(partial(self._loaded, slot, process))
             elif loaded.sentence:
                 failure = AppLoadError(
-                    loaded.sentence, loaded.report, is_of_the_app=True
+                    loaded.sentence,
+                    loaded.report,
+                    is_of_the_app=True,
+                    is_passing=loaded.is_passing,
                 )
         except OSError as error:
             failure = AppLoadError(f"an app process cannot be started: {error}")
@@ -346,6 +349,8 @@ class Processes:
             return
         # An app that cannot be loaded now may be mended, while other processes have it.
         is_counted = not how.is_of_the_app or not self._count()
+        # Nor an outage: when it is over, so are the failures.
+        is_counted = is_counted and not how.is_passing
         lived = process.lived_seconds
         if is_counted and slot.note_end(lived):
             self._give_up(

@@ -21,8 +21,10 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from channelshim.composition.app_slot import MOST_ENDS
 from tests import programs
 from tests.conftest import await_condition
+from tests.redis_servers import RedisServer
 from tests.servers import Server, Servers
 
 APPS = Path(__file__).parent / "apps"
@@ -246,6 +248,26 @@ def test_nothing_that_was_answered_is_lost_by_kills(
         assert [text for text in own if text in set(answered)] == answered
     assert "was ended by SIGKILL" in crew.output
     wait_until(lambda: get(crew, "notes").count("from a task") >= kills)
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+def test_outage_of_memcache_ends_no_server(own_crew: Path, server: Servers) -> None:
+    redis = RedisServer()
+    try:
+        crew = server(own_crew, "--workers=2", f"--memcache={redis.url}")
+        before = pids(crew)
+        redis.kill()
+        for each in before:
+            os.kill(each, signal.SIGKILL)
+        # Each failure takes the seconds for which a Redis is waited for at a start.
+        most = 2 * MOST_ENDS + 2
+        await_condition(lambda: crew.output.count("memcache: ") >= most, 120)
+        redis.start()
+        await_condition(lambda: status_of(crew, "pid") == 200, 60)
+        assert not before & pids(crew)
+    finally:
+        redis.close()
 
 
 def test_process_that_does_not_live_ends_the_server(own_crew: Path) -> None:
