@@ -40,6 +40,7 @@ class Jobs:
         deadlines: has the app's code hear of its deadline; None for one of its own.
         deadline_seconds: of a task and of a cron job; 0 for none.
         claims: says which of several servers runs a cron job; None for this one.
+        has_company: whether other servers add tasks to the same store.
     """
 
     def __init__(
@@ -53,7 +54,10 @@ class Jobs:
         deadlines: Deadlines | None = None,
         deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
         claims: CronClaims | None = None,
+        *,
+        has_company: bool = False,
     ) -> None:
+        self._has_company = has_company
         self._threads = threads or Threads()
         self._deadlines = deadlines or Deadlines()
         self._deadline_seconds = deadline_seconds
@@ -125,6 +129,7 @@ class Jobs:
             threads=self._threads,
             deadlines=self._deadlines,
             deadline_seconds=self._deadline_seconds,
+            has_company=self._has_company,
         )
         if runs_tasks:
             self._runner.start()

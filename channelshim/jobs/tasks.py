@@ -87,6 +87,7 @@ class TaskRunner:
         deadlines: has the app's code hear of its deadline; None for one of its own.
         deadline_seconds: after which a task is told to end; 0 for never. One that
             goes on holds up no other: a further runner takes the place of its own.
+        has_company: whether other servers add tasks to the same store.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class TaskRunner:
         threads: Threads | None = None,
         deadlines: Deadlines | None = None,
         deadline_seconds: float = limits.TASK_DEADLINE_SECONDS,
+        has_company: bool = False,
     ) -> None:
         self._tasks = tasks
         self._queues = {queue.name: queue for queue in queues.queues}
@@ -109,8 +111,9 @@ class TaskRunner:
         self._clock = clock
         self._worker_id = worker_id or tasks.worker_id
         self._rules = _rules(queues) if tasks.is_shared else ()
-        # Others add tasks, and die, without telling.
-        self._idle_seconds = WORKER_BEAT_SECONDS if tasks.is_shared else _IDLE_SECONDS
+        # Others add tasks and pause queues, and die, without telling.
+        self._has_company = has_company or tasks.is_shared
+        self._idle_seconds = WORKER_BEAT_SECONDS if self._has_company else _IDLE_SECONDS
         self._beat_at = -math.inf
         self._runners = runners
         self._started = started
@@ -248,6 +251,8 @@ class TaskRunner:
             self._unsettled[0]()
             self._unsettled.popleft()
         self._beat()
+        if self._has_company and not self._rules:
+            self._paused = self._tasks.paused()
         self._renew_leases()
         return min(until_late, self._pick_due())
 
