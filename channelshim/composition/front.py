@@ -107,6 +107,7 @@ class Front:
         if not self._instance.store.is_leased:
             self._await_lease(tells_instances)
             return
+        self._look_for_others()
         settings = self._instance.plan.settings
         self._instance.jobs.start(
             self._instance.sites,
@@ -115,6 +116,26 @@ class Front:
             runs_tasks=settings.enable_task_running,
             modules=[each.config for each in self._instance.plan.modules],
             tells_instances=tells_instances,
+        )
+
+    def _look_for_others(self) -> None:
+        """Say where servers share a store and not their channels."""
+        if not self._instance.plan.store.is_shared or self._instance.is_shared:
+            return
+        self._instance.status.check("channels.shared", self._describe_others)
+        found = self._describe_others()
+        if found:
+            _logger.warning("%s", found)
+
+    def _describe_others(self) -> str:
+        tasks = self._instance.store.tasks
+        count = tasks.count_others(tasks.worker_id)
+        if not count:
+            return ""
+        return (
+            f"other servers have this store too ({count}), and channels are not "
+            "shared: a message reaches only pages of the server that sends it. Give "
+            "all of them one Redis, with the setting broker"
         )
 
     def _await_lease(self, tells_instances: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from channelshim.composition.app_parts import (
     COOKIES,
     TOKENS,
@@ -76,20 +78,17 @@ class Instance(AppParts):
             is_cleared=plan.clears_store,
             may_share=self.is_shared,
         )
-        try:
+        with contextlib.ExitStack() as opened:
+            opened.callback(self.store.close)
             # An app's own: others may have been given the same secrets.
             own = plan.application.application_id
             self.tokens: TokenSigner = TokenSigner(self.secrets(TOKENS), own)
             self.cookies: CookieSigner = CookieSigner(self.secrets(COOKIES), own)
-        except BaseException:
-            self.store.close()
-            raise
-        try:
-            self.broker: InstanceBroker = open_broker(plan, self.clock, self.store)
             self._memcache = open_memcache(plan)
-        except BaseException:
-            self.store.close()
-            raise
+            if self._memcache is not None:
+                opened.callback(self._memcache.close)
+            self.broker: InstanceBroker = open_broker(plan, self.clock, self.store)
+            opened.pop_all()
         self.sites: Sites = Sites(self.broker.when_safe)
         executions = Executions(self.clock)
         self.jobs: Jobs = Jobs(
@@ -102,6 +101,7 @@ class Instance(AppParts):
             self.deadlines,
             settings.task_deadline_seconds,
             self.store.cron,
+            has_company=self.is_shared,
         )
         for part in (self.threads, self.store, self.broker, self.jobs):
             part.report_to(self.status)

@@ -198,6 +198,13 @@ class Tasks(Protocol):
             now: Unix seconds.
         """
 
+    def count_others(self, worker_id: str) -> int:
+        """Return how many other workers live; 0 where there can be none.
+
+        Args:
+            worker_id: the one that is left out.
+        """
+
     def beat(self, worker_id: str) -> None:
         """Say that a worker lives, and free what dead ones had leased.
 

@@ -72,6 +72,9 @@ def options():
 def test_two_servers_share_a_store(server: Servers, app, options, wait_until) -> None:
     one, two = server(app, *options), server(app, *options)
     assert "Its data is in postgresql://" in one.output
+    # It found itself alone; the second one says what the two do not share.
+    assert "channels are not shared" not in one.output
+    wait_until(lambda: "other servers have this store too (1)" in two.output)
     get(one.url + "put?text=a")
     get(two.url + "put?text=b")
     for each in (one, two):

@@ -456,6 +456,9 @@ class DictTasks:
     def waits(self, rules: Collection[QueueRule], now: float) -> Mapping[str, float]:
         return {rule.queue: 0.0 for rule in rules}
 
+    def count_others(self, worker_id: str) -> int:
+        return 0
+
     def beat(self, worker_id: str) -> None:
         pass
 

@@ -124,6 +124,16 @@ class PostgresTasks:
             buckets = read_buckets(connection, rules, now, is_taking=False)
         return {each.rule.queue: each.wait_seconds for each in buckets.values()}
 
+    def count_others(self, worker_id: str) -> int:
+        """See contracts.Tasks."""
+        with self._database.once() as connection:
+            (count,) = connection.row(
+                "SELECT count(*) FROM task_worker WHERE id <> %s AND seen_at > "
+                "clock_timestamp() - make_interval(secs => %s)",
+                (worker_id.encode(), WORKER_SILENCE_SECONDS),
+            )
+        return int(count)
+
     def beat(self, worker_id: str) -> None:
         """Say that a worker lives, and free what dead ones had leased.
 

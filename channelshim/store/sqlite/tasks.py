@@ -111,6 +111,10 @@ class SqliteTasks:
         """Return 0 for each queue: the one worker counts for itself."""
         return {rule.queue: 0.0 for rule in rules}
 
+    def count_others(self, worker_id: str) -> int:
+        """Return 0: one process has the lease."""
+        return 0
+
     def beat(self, worker_id: str) -> None:
         """Do nothing: the lease of the store says who lives."""
 
