@@ -33,6 +33,33 @@ class State:
         return self.indexes.get(kind_id, {}).get(definition)
 
 
+class CatalogueView:
+    """What a snapshot says of kinds and indexes: the half of every engine's.
+
+    Args:
+        state: that belongs to its transaction.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def kind_id(self, namespace: str, kind: str) -> int | None:
+        """Return the number of a kind, or None when it never had an entity."""
+        return self._state.kinds.get((namespace, kind))
+
+    def kinds(self) -> Mapping[tuple[str, str], int]:
+        """Return the number of each (namespace, kind), those now empty included."""
+        return self._state.kinds
+
+    def index(self, kind_id: int, definition: IndexDefinition) -> Index | None:
+        """Return the kind's index of this definition, ready or not, or None."""
+        return self._state.index(kind_id, definition)
+
+    def indexes(self, kind_id: int) -> Mapping[IndexDefinition, Index]:
+        """Return all indexes of a kind, ready or not."""
+        return self._state.indexes.get(kind_id, {})
+
+
 def make_state(
     epoch: int,
     kinds: Mapping[tuple[str, str], int],

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from channelshim.contracts.entities import EntityKey, Group, Index
-from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.contracts.entities import EntityKey, Group
 from channelshim.contracts.scan import Row, Scan
-from channelshim.store.catalogue import State
+from channelshim.store.catalogue import CatalogueView, State
 from channelshim.store.postgres.connections import REFUSALS, Connection, Database
 from channelshim.store.postgres.scan import count, explain, rows
 
 
-class PostgresSnapshot:
+class PostgresSnapshot(CatalogueView):
     """What one transaction sees: contracts.entities.Snapshot.
 
     Errors are translated in here too, since a snapshot that is held, and rows that are
@@ -33,8 +32,8 @@ class PostgresSnapshot:
         *,
         is_borrowed: bool = False,
     ) -> None:
+        super().__init__(state)
         self._connection = connection
-        self._state = state
         self._database = database
         self._is_borrowed = is_borrowed
 
@@ -63,22 +62,6 @@ class PostgresSnapshot:
         except REFUSALS as error:
             raise self._database.explain(error) from error
         return 0 if row is None else int(row[0])
-
-    def kind_id(self, namespace: str, kind: str) -> int | None:
-        """Return the number of a kind, or None when it never had an entity."""
-        return self._state.kinds.get((namespace, kind))
-
-    def kinds(self) -> Mapping[tuple[str, str], int]:
-        """Return the number of each (namespace, kind), those now empty included."""
-        return self._state.kinds
-
-    def index(self, kind_id: int, definition: IndexDefinition) -> Index | None:
-        """Return the kind's index of this definition, ready or not, or None."""
-        return self._state.index(kind_id, definition)
-
-    def indexes(self, kind_id: int) -> Mapping[IndexDefinition, Index]:
-        """Return all indexes of a kind, ready or not."""
-        return self._state.indexes.get(kind_id, {})
 
     def rows(
         self, scan: Scan, *, bodies: bool, limit: int = -1, offset: int = 0

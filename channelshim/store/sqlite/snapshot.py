@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from channelshim.contracts.entities import EntityKey, Group, Index
-from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.contracts.entities import EntityKey, Group
 from channelshim.contracts.scan import Row, Scan
-from channelshim.store.catalogue import State
+from channelshim.store.catalogue import CatalogueView, State
 from channelshim.store.sqlite.database import REFUSALS, Database
 from channelshim.store.sqlite.scan import count, explain, rows
 
 
-class SqliteSnapshot:
+class SqliteSnapshot(CatalogueView):
     """What one SQLite transaction sees: contracts.entities.Snapshot.
 
     SQLite's errors are translated in here too, since a snapshot that is held, and rows
@@ -34,8 +33,8 @@ class SqliteSnapshot:
         *,
         is_borrowed: bool = False,
     ) -> None:
+        super().__init__(state)
         self._connection = connection
-        self._state = state
         self._database = database
         self._is_borrowed = is_borrowed
 
@@ -59,22 +58,6 @@ class SqliteSnapshot:
             return group_version(self._connection, group)
         except REFUSALS as error:
             raise self._database.explain(error) from error
-
-    def kind_id(self, namespace: str, kind: str) -> int | None:
-        """Return the number of a kind, or None when it never had an entity."""
-        return self._state.kinds.get((namespace, kind))
-
-    def kinds(self) -> Mapping[tuple[str, str], int]:
-        """Return the number of each (namespace, kind), those now empty included."""
-        return self._state.kinds
-
-    def index(self, kind_id: int, definition: IndexDefinition) -> Index | None:
-        """Return the kind's index of this definition, ready or not, or None."""
-        return self._state.index(kind_id, definition)
-
-    def indexes(self, kind_id: int) -> Mapping[IndexDefinition, Index]:
-        """Return all indexes of a kind, ready or not."""
-        return self._state.indexes.get(kind_id, {})
 
     def rows(
         self, scan: Scan, *, bodies: bool, limit: int = -1, offset: int = 0
