@@ -137,7 +137,7 @@ class Draft(ABC):
         """Write the new epoch, if anything changed; before the commit."""
         if not self.is_changed:
             return
-        self.state = replace(self.state, epoch=self.state.epoch + 1)
+        self.state = replace(self.state, epoch=self._next_epoch())
         self._write_epoch(self.state.epoch)
 
     @abstractmethod
@@ -157,6 +157,10 @@ class Draft(ABC):
     @abstractmethod
     def _write_epoch(self, epoch: int) -> None:
         """Store the epoch."""
+
+    def _next_epoch(self) -> int:
+        """Return a number that no state has had."""
+        return self.state.epoch + 1
 
     def _keep(self, kind_id: int, index: Index) -> Index:
         of_kind = {**self.state.indexes.get(kind_id, {}), index.definition: index}

@@ -6,6 +6,7 @@ or an index, or fills one, holds it alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -53,6 +54,9 @@ class PostgresDraft(Draft):
     def _write_epoch(self, epoch: int) -> None:
         _write_epoch(self._connection, epoch)
 
+    def _next_epoch(self) -> int:
+        return _after(self.state.epoch)
+
 
 class Catalogue:
     """The newest state that this process has seen.
@@ -95,7 +99,10 @@ class Catalogue:
     def refresh(self) -> State:
         """Look again, in a transaction of its own."""
         with self._database.read() as connection:
-            return self.state(connection)
+            state = self.state(connection)
+        # Lower where a standby that lags, or a backup, has taken the server's place.
+        self._newest = state
+        return state
 
     @contextmanager
     def write(self) -> Iterator[tuple[Connection, PostgresDraft]]:
@@ -115,7 +122,12 @@ class Catalogue:
         """
         epoch = _read_epoch(connection)
         connection.script("DELETE FROM kind; DELETE FROM index_definition")
-        _write_epoch(connection, epoch + 1)
+        _write_epoch(connection, _after(epoch))
+
+
+def _after(epoch: int) -> int:
+    """Return the next epoch: of the clock, so that none that was lost comes again."""
+    return max(epoch + 1, time.time_ns() // 1000)
 
 
 def _read_epoch(connection: Connection) -> int:

@@ -47,6 +47,8 @@ LEAST_VERSION: Final = 130000
 _SETTINGS: Final = (
     # Half-read indexes are what our queries are: no plan may depend on ANALYZE.
     "enable_seqscan = off",
+    # Versions are compared under locks, by a statement that sees what was committed.
+    "default_transaction_isolation = 'read committed'",
     "enable_hashjoin = off",
     "enable_mergejoin = off",
     "enable_bitmapscan = off",

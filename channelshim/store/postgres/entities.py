@@ -261,7 +261,7 @@ class PostgresEntities:
                 return self._apply(state, wanted, watched, tasks, now)
             except _CatalogueMoved:
                 newer = self._catalogue.refresh()
-            if newer is state:
+            if newer.epoch == state.epoch:
                 break
             state = newer
         # Something is missing in it.

@@ -104,3 +104,22 @@ def test_other_processes_find_kinds_that_are_new(open_store):
         assert [row is not None for row in rows] == [True, True, True, False]
         assert len(found(store.entities, IndexDefinition.single("m"))) == 3
         assert len(found(store.entities, IndexDefinition.single("n"))) == 2
+
+
+def test_catalogue_that_a_failover_has_moved_back_is_read_again(store):
+    for kind in ("A", "C", "D", "E"):
+        store.entities.apply([put(key(kind, 1), n=["x"])])
+    with store.database.write() as connection:
+        # As a standby that lags has it: without the kind, under an earlier epoch.
+        connection.run("DELETE FROM index_row")
+        connection.run("DELETE FROM entity")
+        connection.run("DELETE FROM index_definition")
+        connection.run("DELETE FROM kind")
+        connection.run("UPDATE counter SET next = 1 WHERE name = 'catalogue'")
+    store.entities.apply([put(key("B", 1), n=["y"]), put(key("A", 2), n=["x"])])
+    with store.entities.read() as snapshot:
+        for kind, value in (("A", b"x"), ("B", b"y")):
+            kind_id = snapshot.kind_id("", kind)
+            index = snapshot.index(kind_id, IndexDefinition.single("n"))
+            scan = Scan(kind_id, index.id, encode_bytes(value), None)
+            assert len(list(snapshot.rows(scan, bodies=True))) == 1
