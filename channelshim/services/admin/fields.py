@@ -441,7 +441,8 @@ def describe_entity(entity: Any) -> str:
     for is_indexed, prop in properties_of(entity)[:8]:
         kind = type_of(prop)
         shown = "\N{HORIZONTAL ELLIPSIS}"
-        if kind in TYPES and kind != "entity":
+        # Nor one in a blob: a visitor's upload may nest them without end.
+        if kind in TYPES and kind != "entity" and nested_in(prop) is None:
             shown = field_of(prop, is_indexed=is_indexed).shown
         parts.append(f"{clean(_as_text(prop.name))}={shorten(shown, 30)}")
     return shorten(f"{{{', '.join(parts)}}}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from google.appengine.api import datastore, datastore_errors
+from google.appengine.api import datastore, datastore_errors, users
 from google.appengine.datastore import datastore_pb
 from google.appengine.ext import gql
 
@@ -285,6 +285,14 @@ def _add_condition(query: Any, condition: Condition, namespace: str) -> None:
     made.property.add().CopyFrom(prop)
 
 
+_GQL_ERRORS: Final = (
+    *(datastore_errors.Error, users.Error),
+    *(ValueError, TypeError, AttributeError, LookupError, OverflowError),
+    RecursionError,
+)
+"""What Google's parser raises of what people type."""
+
+
 def _make_of_gql(question: Question) -> _One | _Several:
     if len(question.gql) > LONGEST_GQL:
         raise BadEntity(f"a query has {LONGEST_GQL} characters at most")
@@ -295,15 +303,15 @@ def _make_of_gql(question: Question) -> _One | _Several:
             namespace=question.namespace or None,
         )
         bound = parsed.Bind([], {})
-    except (datastore_errors.Error, ValueError, TypeError, AttributeError) as error:
+        limit = parsed.limit() if parsed.limit() >= 0 else None
+        offset = max(0, parsed.offset())
+        if isinstance(bound, datastore.MultiQuery):
+            return _Several(bound, limit, offset)
+        query = bound._ToPb()
+        if offset and not question.cursor:
+            query.offset = offset
+    except _GQL_ERRORS as error:
         raise BadEntity(clean(f"GQL: {error}")) from error
-    limit = parsed.limit() if parsed.limit() >= 0 else None
-    offset = max(0, parsed.offset())
-    if isinstance(bound, datastore.MultiQuery):
-        return _Several(bound, limit, offset)
-    query = bound._ToPb()
-    if offset and not question.cursor:
-        query.offset = offset
     _set_cursor(query, question.cursor)
     return _One(query, limit)
 

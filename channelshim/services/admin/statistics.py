@@ -88,7 +88,7 @@ class _Counts:
         ):
             found = self.by_place.get(place)
             if found is None:
-                if len(self.by_place) >= MOST_STATISTICS:
+                if "property_name" in own and len(self.by_place) >= MOST_STATISTICS:
                     continue
                 found = self.by_place[place] = _Count()
             found.add(count)

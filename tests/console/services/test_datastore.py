@@ -257,6 +257,8 @@ def test_indexes_say_which_queries_read_them(visitor: Visitor) -> None:
         "x" * 10_001,
         "SELECT * FROM Note WHERE a = :1",
         "\x00",
+        "SELECT * FROM Note WHERE u = USER('')",
+        "SELECT * FROM Note WHERE d = DATETIME(99999999999999999999, 1, 1)",
     ],
 )
 def test_wrong_query_is_refused_with_a_sentence(visitor: Visitor, gql: str) -> None:

@@ -138,3 +138,17 @@ def test_any_bytes_may_be_an_entity_within(data: bytes) -> None:
     prop.meaning = entity_pb2.Property.ENTITY_PROTO
     prop.value.stringValue = data
     check_text(fields.field_of(prop, is_indexed=False).shown)
+
+
+def test_blobs_in_blobs_are_shown_however_deep_they_are() -> None:
+    inner = b""
+    for _ in range(500):
+        entity = entity_pb2.EntityProto()
+        prop = entity.raw_property.add()
+        prop.name, prop.multiple = "data", False
+        prop.meaning = entity_pb2.Property.Meaning.BLOB
+        prop.value.stringValue = inner
+        inner = entity.SerializePartialToString()
+    shown = fields.field_of(prop, is_indexed=False).shown
+    check_text(shown)
+    assert shown.startswith("{data=")
