@@ -65,9 +65,10 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 def _read(name: str, path: str) -> bytes:
     try:
         return Path(path).expanduser().read_bytes()
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
+        # No such home folder; a NUL in the name.
         raise ConfigurationError(
-            f"{name} {path} cannot be read: {error.strerror or error}"
+            f"{name} {path} cannot be read: {getattr(error, 'strerror', '') or error}"
         ) from None
 
 
