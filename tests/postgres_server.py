@@ -199,8 +199,8 @@ ignore_startup_parameters = extra_float_digits
         return f"postgresql://{ROLE}@/postgres?host={self.folder}&port=6432"
 
     def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
+        """End it: asked to, it would wait for its clients."""
+        self._process.kill()
         self._process.wait()
         self._log.close()
 

@@ -41,7 +41,11 @@ class RedisServer:
         self._options: Sequence[str] = options
         self._program = program or os.environ.get(VARIABLE) or "redis-server"
         self.process: subprocess.Popen[bytes] | None = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def start(self) -> None:
         """Start it, or start it again with what it has on its disk."""
