@@ -24,6 +24,7 @@ import socket
 from typing import Final
 
 from channelshim.kernel import sockets
+from channelshim.kernel.descriptors import descriptor_limit
 from channelshim.runtime.file_pieces import FilePieces, read_cached
 from channelshim.server.response import Response
 from channelshim.server.response_bytes import Headers
@@ -64,11 +65,12 @@ class FileSender:
         place = self._pieces.place()
         if place is None or not _is_direct(self._response):
             return self._response.begin_pieces(status, headers)
+        number = _second(sockets.descriptor(self._connection.transport.transport))
+        if number is None:
+            return self._response.begin_pieces(status, headers)
         self._file, self._offset = place
         self._end = self._offset + self._pieces.length
         self._cached_end = self._offset
-        # The loop lets nobody else watch a transport's own descriptor.
-        number = os.dup(sockets.descriptor(self._connection.transport.transport))
         self._socket = socket.socket(fileno=number)
         return self._response.begin_pieces(status, headers, self._send_head)
 
@@ -171,6 +173,23 @@ class FileSender:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _second(descriptor: int) -> int | None:
+    """Return another number for a transport's socket; None where they are scarce.
+
+    The loop lets nobody else watch a transport's own. The number of a new one is the
+    lowest that is free, so a high one says how many there are: from the half on, the
+    table of connections counts on two for each answer, its socket and its file.
+    """
+    try:
+        number = os.dup(descriptor)
+    except OSError:
+        return None
+    if number > descriptor_limit() // 2:
+        os.close(number)
+        return None
+    return number
 
 
 def _is_direct(response: Response) -> bool:
