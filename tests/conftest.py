@@ -31,6 +31,9 @@ hypothesis.settings.load_profile("channelshim")
 # A shell that runs a suite in the background has it ignore Ctrl-C, and so would every
 # program that it starts; what is caught here is the default there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    # nohup has it ignored.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _home = tempfile.TemporaryDirectory()
 # A server that names no store keeps its data there, not among the user's own.
