@@ -111,6 +111,7 @@ def _sendable(text: str) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List the lanes that ran and those that did not, and why."""
+    _note_failures(terminalreporter)
     if not _lanes_run and not _lanes_skipped:
         return
     expression = terminalreporter.config.option.markexpr
@@ -124,6 +125,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if _lanes_skipped[lane]:
             reason = lanes.why_missing(lane, expression)
             terminalreporter.line(f"{lane}: {_lanes_skipped[lane]} skipped, {reason}")
+
+
+def _note_failures(terminalreporter: pytest.TerminalReporter) -> None:
+    """Add what failed to the file that scripts/test prints at its end."""
+    file = os.environ.get("CHANNELSHIM_TESTS_FAILURES")
+    failures = [
+        report
+        for outcome in ("failed", "error")
+        for report in terminalreporter.stats.get(outcome, ())
+    ]
+    if not file or not failures:
+        return
+    with open(file, "a", encoding="utf-8", errors="backslashreplace") as stream:
+        for report in failures:
+            lines = getattr(report, "longreprtext", "").splitlines()
+            wrong = [line for line in lines if line.startswith("E ")]
+            stream.write(f"{report.nodeid} ({report.when})\n")
+            stream.writelines(f"    {line[:300]}\n" for line in wrong[:8])
 
 
 @pytest.fixture
