@@ -111,7 +111,8 @@ def _sendable(text: str) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List the lanes that ran and those that did not, and why."""
-    _note_failures(terminalreporter)
+    if not hasattr(terminalreporter.config, "workerinput"):
+        _note_failures(terminalreporter)
     if not _lanes_run and not _lanes_skipped:
         return
     expression = terminalreporter.config.option.markexpr
