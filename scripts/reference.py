@@ -69,6 +69,7 @@ This page is written from `channelshim/cli/old_flags.py` by `scripts/docs`.
 """
 
 KEYWORDS = "../../channelshim/composition/keywords.py"
+TROUBLESHOOTING = "../how-to/troubleshooting.md"
 
 KEYWORDS_HEAD = """\
 \"\"\"The keyword arguments of install, wrap, application and serve, for type checkers.
@@ -349,6 +350,23 @@ def doors_page() -> str:
     return DOORS_HEAD + "\n".join(lines) + "\n"
 
 
+def troubleshooting_page() -> str:
+    """Return docs/how-to/troubleshooting.md: its own head, and every message."""
+    from scripts.message_groups import TITLE, section
+    from scripts.messages import find_messages
+
+    head = (REFERENCE / TROUBLESHOOTING).read_text("utf-8").partition(TITLE)[0]
+    classes = frozenset(found.name for found in error_classes())
+    return head + section(find_messages(classes).messages)
+
+
+def rooms_picture() -> str:
+    """Return docs/explanation/img/rooms.svg."""
+    from scripts.rooms_picture import picture
+
+    return picture(PACKAGE)
+
+
 PAGES = {
     "doors.md": doors_page,
     "settings.md": settings_page,
@@ -356,6 +374,8 @@ PAGES = {
     "old-flags.md": old_flags_page,
     "services.md": services_page,
     KEYWORDS: keywords_module,
+    TROUBLESHOOTING: troubleshooting_page,
+    "../explanation/img/rooms.svg": rooms_picture,
 }
 
 
