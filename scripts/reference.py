@@ -1,4 +1,4 @@
-"""Write docs/reference/settings.md, errors.md and old-flags.md from the code.
+"""Write the pages of docs/ that come from the code; PAGES has each.
 
 `scripts/docs` calls it; `--check` writes nothing and exits with 1 on a stale page.
 """
@@ -18,12 +18,13 @@ REFERENCE = ROOT / "docs" / "reference"
 SETTINGS_HEAD = """\
 # Settings
 
-One table feeds the keyword arguments of `channelshim.install`, `wrap` and `serve`, the
-variables `CHANNELSHIM_*`, and the flags of `dev_appserver.py` and `channelshim serve`.
+This page lists every setting. One table feeds the keyword arguments of
+`channelshim.install`, `wrap`, `application` and `serve`, the variables `CHANNELSHIM_*`,
+and the flags of `dev_appserver.py` and `channelshim serve`.
 A keyword argument or flag wins over the variable, the variable over the default; an
 unknown name is an error. A flag takes underscores or dashes: `--storage_path` is
-`--storage-path`. Several texts are written with commas between them; yes and no as
-`1 true yes on` and `0 false no off`.
+`--storage-path`. Several texts are separated by commas. Yes is any of `1 true yes on`,
+no any of `0 false no off`.
 
 This page is written from `channelshim/composition/settings.py` by `scripts/docs`.
 """
@@ -38,10 +39,11 @@ SETTINGS_GROUP = """
 ERRORS_HEAD = """\
 # Errors
 
-What channelshim itself raises. Google's own classes, such as
-`InvalidChannelClientIdError`, are raised where Google raised them and under Google's
-names; they are not in this tree. Text in a reply to a browser is fixed and small; the
-rest stands in the log.
+This page lists the exceptions that channelshim itself raises; their messages are in
+[Troubleshooting](../how-to/troubleshooting.md#every-message). Google's own classes, such
+as `InvalidChannelClientIdError`, are raised where Google raised them and under Google's
+names; they are not in this tree. A browser gets a short, fixed text; everything else is
+in the log.
 
 This page is written from the classes' docstrings by `scripts/docs`.
 
@@ -92,8 +94,9 @@ class Keywords(TypedDict, total=False):
 DOORS_HEAD = """\
 # What holds at which door
 
-Requests from outside are held to the same rules however the app is served. The columns
-are the ways to serve it: our own server (`dev_appserver.py`, `channelshim serve`,
+This page says what requests from outside may do. They are held to the same rules however
+the app is served. The columns are the ways to serve it, its doors: our own server
+(`dev_appserver.py`, `channelshim serve`,
 `channelshim.serve()`) where only this machine reaches it, and where others do; and
 `channelshim.wrap()` and `channelshim.application()` under gunicorn, waitress, Paste and
 the like. "This machine" means 127.0.0.0/8 and `::1`. A proxy on this machine counts as
