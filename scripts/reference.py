@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.keywords_module import keywords_module
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "channelshim"
 REFERENCE = ROOT / "docs" / "reference"
@@ -72,24 +74,6 @@ This page is written from `channelshim/cli/old_flags.py` by `scripts/docs`.
 
 KEYWORDS = "../../channelshim/composition/keywords.py"
 TROUBLESHOOTING = "../how-to/troubleshooting.md"
-
-KEYWORDS_HEAD = """\
-\"\"\"The keyword arguments of install, wrap, application and serve, for type checkers.
-
-`scripts/docs` writes this file from `channelshim/composition/settings.py`.
-\"\"\"
-
-from __future__ import annotations
-
-import os
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
-
-
-class Keywords(TypedDict, total=False):
-    \"\"\"Each setting by its name; see `Settings`.\"\"\"
-
-"""
 
 DOORS_HEAD = """\
 # What holds at which door
@@ -177,27 +161,6 @@ def _default(value: object) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def keywords_module() -> str:
-    """Return channelshim/composition/keywords.py."""
-    from channelshim.composition.settings import SETTINGS
-
-    lines = [f"    {each.name}: {_annotation(each)}" for each in SETTINGS]
-    return KEYWORDS_HEAD + "\n".join(lines) + "\n"
-
-
-def _annotation(setting: Any) -> str:
-    """Return what a keyword argument may be, as a type checker reads it."""
-    if setting.choices:
-        words = ", ".join(f'"{choice}"' for choice in setting.choices)
-        return f"Literal[{words}]" + (" | bool" if setting.is_switch else "")
-    kinds = {
-        dict: "Mapping[str, str] | str",
-        str: "str | os.PathLike[str]",
-        tuple: "Sequence[str] | str",
-    }
-    return kinds.get(setting.type) or str(setting.type.__name__)
 
 
 def old_flags_page() -> str:
@@ -406,5 +369,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())
