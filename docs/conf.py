@@ -53,7 +53,7 @@ linkcheck_retries = 2
 linkcheck_ignore = [r"https?://localhost(:\d+)?/"]
 
 SOURCE_URL = os.environ.get("SITE_SOURCE_URL", "").rstrip("/")
-"""Where the repository's files are, up to and with the branch's name; "" for nowhere."""
+"""Address of the repository's files, with the branch's name; "" for none."""
 
 ROOT_PAGES = {
     "project/changes": "CHANGELOG.md",

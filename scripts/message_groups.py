@@ -16,8 +16,9 @@ TITLE = "## Every message"
 HEAD = f"""\
 {TITLE}
 
-These are the messages of all errors that channelshim raises itself, by what they are about. `…`
-stands for a name, a number or a reason. `scripts/docs` writes this list from the code.
+These are the messages of all errors that channelshim raises itself, by what they are
+about. `…` stands for a name, a number or a reason. `scripts/docs` writes this list from
+the code.
 """
 
 
@@ -102,8 +103,8 @@ GROUPS = (
     ),
     Group(
         "channelshim in a program of your own",
-        "[Use channelshim in an existing WSGI app](import-into-your-app.md) shows which "
-        "function to call, and when.",
+        "[Use channelshim in an existing WSGI app](import-into-your-app.md) shows "
+        "which function to call, and when.",
         ("composition/doors.py", "composition/installation.py"),
     ),
     Group(

@@ -42,9 +42,9 @@ ERRORS_HEAD = """\
 # Errors
 
 This page lists the exceptions that channelshim itself raises; their messages are in
-[Troubleshooting](../how-to/troubleshooting.md#every-message). Google's own classes, such
-as `InvalidChannelClientIdError`, are raised where Google raised them and under Google's
-names; they are not in this tree. A browser gets a short, fixed text; everything else is
+[Troubleshooting](../how-to/troubleshooting.md#every-message). Google's own classes,
+such as `InvalidChannelClientIdError`, are raised where Google raised them and under
+Google's names; they are not in this tree. A browser gets a short, fixed text; everything else is
 in the log.
 
 This page is written from the classes' docstrings by `scripts/docs`.
@@ -78,8 +78,8 @@ TROUBLESHOOTING = "../how-to/troubleshooting.md"
 DOORS_HEAD = """\
 # What holds at which door
 
-This page says what requests from outside may do. They are held to the same rules however
-the app is served. The columns are the ways to serve it, its doors: our own server
+This page says what requests from outside may do. They are held to the same rules
+however the app is served. The columns are the ways to serve it, its doors: our own server
 (`dev_appserver.py`, `channelshim serve`,
 `channelshim.serve()`) where only this machine reaches it, and where others do; and
 `channelshim.wrap()` and `channelshim.application()` under gunicorn, waitress, Paste and

@@ -18,9 +18,8 @@ def _without_numbers(text: str) -> str:
 
 
 def test_version_says_whose_command_it_is() -> None:
-    sample = re.search(
-        r"<!-- sample: version -->\n```text\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL
-    )
+    page = PAGE.read_text("utf-8")
+    sample = re.search(r"<!-- sample: version -->\n```text\n(.*?)```", page, re.DOTALL)
     assert sample is not None
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, "--version"],
