@@ -44,8 +44,8 @@ ERRORS_HEAD = """\
 This page lists the exceptions that channelshim itself raises; their messages are in
 [Troubleshooting](../how-to/troubleshooting.md#every-message). Google's own classes,
 such as `InvalidChannelClientIdError`, are raised where Google raised them and under
-Google's names; they are not in this tree. A browser gets a short, fixed text; everything else is
-in the log.
+Google's names; they are not in this tree. A browser gets a short,
+fixed text; everything else is in the log.
 
 This page is written from the classes' docstrings by `scripts/docs`.
 
@@ -79,8 +79,8 @@ DOORS_HEAD = """\
 # What holds at which door
 
 This page says what requests from outside may do. They are held to the same rules
-however the app is served. The columns are the ways to serve it, its doors: our own server
-(`dev_appserver.py`, `channelshim serve`,
+however the app is served. The columns are the ways to serve it, its doors: our
+own server (`dev_appserver.py`, `channelshim serve`,
 `channelshim.serve()`) where only this machine reaches it, and where others do; and
 `channelshim.wrap()` and `channelshim.application()` under gunicorn, waitress, Paste and
 the like. "This machine" means 127.0.0.0/8 and `::1`. A proxy on this machine counts as

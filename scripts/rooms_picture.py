@@ -2,8 +2,8 @@
 
 `scripts/docs` writes docs/explanation/img/rooms.svg with it. The floors are those that
 tests/test_architecture.py holds the imports to; the lines are the imports themselves. A
-line that follows from others (A imports B, and B imports C) is left out, as nobody could
-read the picture otherwise.
+line that follows from others (A imports B, and B imports C) is left out, so that the
+picture can be read.
 """
 
 from __future__ import annotations
