@@ -112,3 +112,9 @@ def test_no_link_leaves_the_site_by_a_path(conf: ModuleType) -> None:
         text = conf.site_text(docname, page.read_text("utf-8"))
         for name in re.findall(r"\]\((\.\./[^)#\s]+)", text):
             assert (page.parent / name).resolve().is_relative_to(DOCS), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_commands_can_be_pasted(page: Path) -> None:
+    lines = page.read_text("utf-8").splitlines()
+    assert [line for line in lines if line.lstrip().startswith(("$ ", "# $ "))] == []
