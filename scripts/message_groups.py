@@ -40,7 +40,7 @@ class Group:
 GROUPS = (
     Group(
         "The app's YAML files",
-        "Most of these begin with the file and the line. [What is read of "
+        "Most of these begin with the file and the line. [The page on "
         "app.yaml](../reference/app-yaml.md) lists the keys and what each may be.",
         ("appyaml/", "composition/reading.py"),
     ),
@@ -96,7 +96,7 @@ GROUPS = (
     ),
     Group(
         "Redis",
-        "[Several machines: Redis](grow-redis.md) says which Redis is right and how to "
+        "[Grow with Redis](grow-redis.md) says which Redis is right and how to "
         "name it; [Channels over Redis](../explanation/redis.md) has what each failure "
         "does.",
         ("broker/", "composition/brokers.py"),

@@ -119,7 +119,7 @@ class _Package:
     def _makes_errors(self, function: _Function) -> bool:
         parameters = _parameters(function)
         for node in ast.walk(function):
-            if isinstance(node, ast.Call) and _name_of(node) in self.classes:
+            if isinstance(node, ast.Call) and _name_of(node) in self.classes - OWN_TEXT:
                 sentence = _sentence_of(node)
                 if isinstance(sentence, ast.Name) and sentence.id in parameters:
                     return True
@@ -280,20 +280,21 @@ class _Resolver:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             return _joined([self.texts(node.left), self.texts(node.right)])
         if isinstance(node, ast.IfExp):
-            return self._any([node.body, node.orelse])
+            return self.any_of([node.body, node.orelse])
         if isinstance(node, ast.BoolOp):
-            return self._any(node.values)
+            return self.any_of(node.values)
         if self._depth >= _DEEPEST:
             return {HOLE}
         if isinstance(node, ast.Name):
             return self._named(node.id)
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "limits":
-            return self._constant("limits.py", node.attr)
+            return self.constant("limits.py", node.attr)
         if isinstance(node, ast.Call):
             return self._called(_name_of(node))
         return {HOLE}
 
-    def _any(self, nodes: list[ast.expr]) -> set[str]:
+    def any_of(self, nodes: list[ast.expr]) -> set[str]:
+        """Return each text that one of the nodes may be."""
         found: set[str] = set()
         return found.union(*(self.texts(node) for node in nodes))
 
@@ -316,12 +317,13 @@ class _Resolver:
                 if assigned == name
             ]
             if values:
-                return self._deeper(self._module, self._scope)._any(values)
+                return self._deeper(self._module, self._scope).any_of(values)
             if name in _parameters(self._scope):
                 return {HOLE}
-        return self._constant(self._module.name, name)
+        return self.constant(self._module.name, name)
 
-    def _constant(self, module_name: str, name: str) -> set[str]:
+    def constant(self, module_name: str, name: str) -> set[str]:
+        """Return what a name at the top level of a module stands for."""
         module = self._modules.get(module_name)
         if module is None or self._depth >= _DEEPEST:
             return {HOLE}
@@ -329,18 +331,28 @@ class _Resolver:
             return self._deeper(module, None).texts(module.constants[name])
         if name in module.imported:
             source, original = module.imported[name]
-            path = "/".join(source.split(".")[1:]) + ".py"
-            return self._deeper(module, None)._constant(path, original)
+            inner = self._deeper(module, None)
+            return inner.constant(_path_of(source), original)
         return {HOLE}
 
     def _called(self, name: str) -> set[str]:
-        function = self._module.functions.get(name)
+        module = self._module
+        if name not in module.functions and name in module.imported:
+            source, name = module.imported[name]
+            module = self._modules.get(_path_of(source), module)
+        function = module.functions.get(name)
         if function is None:
             return {HOLE}
-        return self._deeper(self._module, function)._any(_returned(function)) or {HOLE}
+        found = self._deeper(module, function).any_of(_returned(function))
+        return found or {HOLE}
 
     def _deeper(self, module: _Module, scope: _Function | None) -> _Resolver:
         return _Resolver(module, self._modules, scope, self._depth + 1)
+
+
+def _path_of(module: str) -> str:
+    """Return the file below channelshim/ of a module by its dotted name."""
+    return "/".join(module.split(".")[1:]) + ".py"
 
 
 def _joined(parts: list[set[str]]) -> set[str]:

@@ -53,7 +53,11 @@ INERT: Final = (
         " prospective_search_path rdbms_sqlite_path",
         "all data is in one folder, which --storage_path names",
     ),
-    *_inert("use_sqlite", "the store is SQLite unless --store names another", takes_value=False),
+    *_inert(
+        "use_sqlite",
+        "the store is SQLite unless --store names another",
+        takes_value=False,
+    ),
     *_inert(
         "datastore_consistency_policy default_partition",
         "queries see every write at once, and ids are dev~APP",

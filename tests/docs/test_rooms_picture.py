@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -65,4 +66,4 @@ def test_boxes_neither_overlap_nor_leave_the_picture(svg: ET.Element) -> None:
         row.sort()
         assert row[0][0] >= 0
         assert row[-1][1] <= width
-        assert all(a[1] < b[0] for a, b in zip(row, row[1:], strict=False))
+        assert all(a[1] < b[0] for a, b in itertools.pairwise(row))

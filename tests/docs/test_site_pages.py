@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -21,7 +20,7 @@ _LINK = re.compile(r"\]\(([^)#\s]+)")
 
 
 @pytest.fixture(scope="module")
-def conf() -> Iterator[ModuleType]:
+def conf() -> ModuleType:
     """Load docs/conf.py; it needs no Sphinx."""
     path = list(sys.path)
     spec = importlib.util.spec_from_file_location("channelshim_site", DOCS / "conf.py")
@@ -30,7 +29,7 @@ def conf() -> Iterator[ModuleType]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     sys.path[:] = path
-    yield module
+    return module
 
 
 def _entries(index: Path) -> list[Path]:
