@@ -19,7 +19,7 @@ CLASSES = frozenset(found.name for found in error_classes())
 OPAQUE = {
     "appyaml/cron.py:_parse_job": "that of appyaml/schedule.py, with file and line",
     "broker/redis/clients.py:reach": "that of a BrokerError, once there is no hope",
-    "composition/processes.py:_live": "what the app process says, which has text of its own",
+    "composition/processes.py:_live": "what the app process says",
     "composition/serving.py:run": "that of composition/processes.py, which gave up",
     "server/pipe_pool.py:_refuse": "whatever the frame's handler raised",
 }
