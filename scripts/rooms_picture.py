@@ -118,9 +118,9 @@ def _lines(edges: set[Edge], boxes: dict[str, Box]) -> list[str]:
     """Return the lines, their ends spread along the edges of the boxes."""
     ends: dict[tuple[str, str, bool], float] = {}
     for name, box in boxes.items():
-        below = sorted((boxes[b].x, b) for a, b in edges if a == name)
-        above = sorted((boxes[a].x, a) for a, b in edges if b == name)
-        for others, is_above in ((below, False), (above, True)):
+        beneath = sorted((boxes[b].x, b) for a, b in edges if a == name)
+        overhead = sorted((boxes[a].x, a) for a, b in edges if b == name)
+        for others, is_above in ((beneath, False), (overhead, True)):
             step = box.width / (len(others) + 1)
             for place, (_, other) in enumerate(others, 1):
                 ends[name, other, is_above] = box.x - box.width / 2 + place * step
