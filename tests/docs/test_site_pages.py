@@ -117,3 +117,9 @@ def test_no_link_leaves_the_site_by_a_path(conf: ModuleType) -> None:
 def test_commands_can_be_pasted(page: Path) -> None:
     lines = page.read_text("utf-8").splitlines()
     assert [line for line in lines if line.lstrip().startswith(("$ ", "# $ "))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_page_has_no_mark_of_a_merge(page: Path) -> None:
+    marks = re.findall(r"^(?:<{7}|>{7}) .*", page.read_text("utf-8"), re.MULTILINE)
+    assert marks == []
