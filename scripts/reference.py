@@ -1,4 +1,4 @@
-"""Write docs/reference/settings.md, errors.md and old-flags.md from the code.
+"""Write the pages of docs/ that come from the code; PAGES has each.
 
 `scripts/docs` calls it; `--check` writes nothing and exits with 1 on a stale page.
 """
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.keywords_module import keywords_module
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "channelshim"
 REFERENCE = ROOT / "docs" / "reference"
@@ -18,12 +20,13 @@ REFERENCE = ROOT / "docs" / "reference"
 SETTINGS_HEAD = """\
 # Settings
 
-One table feeds the keyword arguments of `channelshim.install`, `wrap` and `serve`, the
-variables `CHANNELSHIM_*`, and the flags of `dev_appserver.py` and `channelshim serve`.
+This page lists every setting. One table feeds the keyword arguments of
+`channelshim.install`, `wrap`, `application` and `serve`, the variables `CHANNELSHIM_*`,
+and the flags of `dev_appserver.py` and `channelshim serve`.
 A keyword argument or flag wins over the variable, the variable over the default; an
 unknown name is an error. A flag takes underscores or dashes: `--storage_path` is
-`--storage-path`. Several texts are written with commas between them; yes and no as
-`1 true yes on` and `0 false no off`.
+`--storage-path`. Several texts are separated by commas. Yes is any of `1 true yes on`,
+no any of `0 false no off`.
 
 This page is written from `channelshim/composition/settings.py` by `scripts/docs`.
 """
@@ -38,10 +41,11 @@ SETTINGS_GROUP = """
 ERRORS_HEAD = """\
 # Errors
 
-What channelshim itself raises. Google's own classes, such as
-`InvalidChannelClientIdError`, are raised where Google raised them and under Google's
-names; they are not in this tree. Text in a reply to a browser is fixed and small; the
-rest stands in the log.
+This page lists the exceptions that channelshim itself raises; their messages are in
+[Troubleshooting](../how-to/troubleshooting.md#every-message). Google's own classes,
+such as `InvalidChannelClientIdError`, are raised where Google raised them and under
+Google's names; they are not in this tree. A browser gets a short,
+fixed text; everything else is in the log.
 
 This page is written from the classes' docstrings by `scripts/docs`.
 
@@ -69,30 +73,14 @@ This page is written from `channelshim/cli/old_flags.py` by `scripts/docs`.
 """
 
 KEYWORDS = "../../channelshim/composition/keywords.py"
-
-KEYWORDS_HEAD = """\
-\"\"\"The keyword arguments of install, wrap, application and serve, for type checkers.
-
-`scripts/docs` writes this file from `channelshim/composition/settings.py`.
-\"\"\"
-
-from __future__ import annotations
-
-import os
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
-
-
-class Keywords(TypedDict, total=False):
-    \"\"\"Each setting by its name; see `Settings`.\"\"\"
-
-"""
+TROUBLESHOOTING = "../how-to/troubleshooting.md"
 
 DOORS_HEAD = """\
 # What holds at which door
 
-Requests from outside are held to the same rules however the app is served. The columns
-are the ways to serve it: our own server (`dev_appserver.py`, `channelshim serve`,
+This page says what requests from outside may do. They are held to the same rules
+however the app is served. The columns are the ways to serve it, its doors: our
+own server (`dev_appserver.py`, `channelshim serve`,
 `channelshim.serve()`) where only this machine reaches it, and where others do; and
 `channelshim.wrap()` and `channelshim.application()` under gunicorn, waitress, Paste and
 the like. "This machine" means 127.0.0.0/8 and `::1`. A proxy on this machine counts as
@@ -173,27 +161,6 @@ def _default(value: object) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def keywords_module() -> str:
-    """Return channelshim/composition/keywords.py."""
-    from channelshim.composition.settings import SETTINGS
-
-    lines = [f"    {each.name}: {_annotation(each)}" for each in SETTINGS]
-    return KEYWORDS_HEAD + "\n".join(lines) + "\n"
-
-
-def _annotation(setting: Any) -> str:
-    """Return what a keyword argument may be, as a type checker reads it."""
-    if setting.choices:
-        words = ", ".join(f'"{choice}"' for choice in setting.choices)
-        return f"Literal[{words}]" + (" | bool" if setting.is_switch else "")
-    kinds = {
-        dict: "Mapping[str, str] | str",
-        str: "str | os.PathLike[str]",
-        tuple: "Sequence[str] | str",
-    }
-    return kinds.get(setting.type) or str(setting.type.__name__)
 
 
 def old_flags_page() -> str:
@@ -349,6 +316,23 @@ def doors_page() -> str:
     return DOORS_HEAD + "\n".join(lines) + "\n"
 
 
+def troubleshooting_page() -> str:
+    """Return docs/how-to/troubleshooting.md: its own head, and every message."""
+    from scripts.message_groups import TITLE, section
+    from scripts.messages import find_messages
+
+    head = (REFERENCE / TROUBLESHOOTING).read_text("utf-8").partition(TITLE)[0]
+    classes = frozenset(found.name for found in error_classes())
+    return head + section(find_messages(classes).messages)
+
+
+def rooms_picture() -> str:
+    """Return docs/explanation/img/rooms.svg."""
+    from scripts.rooms_picture import picture
+
+    return picture(PACKAGE)
+
+
 PAGES = {
     "doors.md": doors_page,
     "settings.md": settings_page,
@@ -356,6 +340,8 @@ PAGES = {
     "old-flags.md": old_flags_page,
     "services.md": services_page,
     KEYWORDS: keywords_module,
+    TROUBLESHOOTING: troubleshooting_page,
+    "../explanation/img/rooms.svg": rooms_picture,
 }
 
 
@@ -383,5 +369,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())

@@ -54,7 +54,10 @@ _SAMPLE = frozenset(
 """Served tests that run on every Python all the same: sockets differ there too."""
 
 
-_REPOSITORY = frozenset({"test_architecture.py", "test_citations.py", "test_docs.py"})
+_REPOSITORY = frozenset(
+    {"test_architecture.py", "test_citations.py", "test_docs.py"}
+    | {"test_rooms_picture.py", "test_site_pages.py", "test_troubleshooting.py"}
+)
 """Files whose tests read the repository and answer alike on every Python."""
 
 

@@ -53,7 +53,11 @@ INERT: Final = (
         " prospective_search_path rdbms_sqlite_path",
         "all data is in one folder, which --storage_path names",
     ),
-    *_inert("use_sqlite", "the store is always SQLite", takes_value=False),
+    *_inert(
+        "use_sqlite",
+        "the store is SQLite unless --store names another",
+        takes_value=False,
+    ),
     *_inert(
         "datastore_consistency_policy default_partition",
         "queries see every write at once, and ids are dev~APP",
@@ -81,7 +85,7 @@ INERT: Final = (
     ),
     *_inert(
         "max_module_instances specified_service_ports application_prefix",
-        "one process serves the app; --threads sets how many requests it runs at once",
+        "--workers sets the number of processes, --threads that of threads in each",
     ),
     *_inert(
         "threadsafe_override",
@@ -89,13 +93,13 @@ INERT: Final = (
     ),
     *_inert(
         "multiprocess multiprocess_api_server backends",
-        "one process serves the app",
+        "--workers sets the number of processes",
         takes_value=False,
     ),
     *_inert(
         "multiprocess_min_port multiprocess_api_port multiprocess_app_instance_id"
         " multiprocess_backend_id multiprocess_backend_instance_id",
-        "one process serves the app",
+        "--workers sets the number of processes",
     ),
     *_inert(
         "api_host api_port grpc_api_port external_port test_ssl_port",

@@ -80,7 +80,7 @@ class Settings:
     )
     admin_port: int = _setting(
         8000,
-        "Port of the console; 0 takes a free one, as by default beside --port=0.",
+        "Port of the console; 0 takes a free one, as by default with --port=0.",
         _SERVER,
         low=0,
         high=65535,
@@ -158,7 +158,7 @@ class Settings:
     )
     python3_files: tuple[str, ...] = _setting(
         (),
-        "Globs, from the app's folder, of files that are Python 3 all the same.",
+        "Globs, from the app's folder, of files that are Python 3 anyway.",
         _APP,
     )
     python27_cache: str = _setting(
@@ -209,7 +209,7 @@ class Settings:
     )
     store_pooler: bool = _setting(
         False,
-        "Whether PgBouncer in transaction mode stands before PostgreSQL.",
+        "Whether PgBouncer in transaction mode is in front of PostgreSQL.",
         _STORE,
     )
     clear_datastore: bool = _setting(
@@ -269,7 +269,7 @@ class Settings:
     )
     enforce_secure: bool = _setting(
         False,
-        "Redirect as app.yaml's `secure:` says; for those behind a proxy with https.",
+        "Redirect as app.yaml's `secure:` says; for servers behind a proxy with https.",
         _ACCESS,
     )
     allowed_origins: tuple[str, ...] = _setting(
@@ -325,7 +325,7 @@ class Settings:
     )
     window_messages: int = _setting(
         WINDOW_MESSAGES,
-        "Messages kept per client id for pages that come back.",
+        "Messages kept per client id for pages that reconnect.",
         _CHANNELS,
         unit="messages",
         low=1,
@@ -354,14 +354,14 @@ class Settings:
     )
     send_buffer_bytes: int = _setting(
         1 << 20,
-        "Bytes waiting for one slow page before it is told to come back.",
+        "Bytes waiting for one slow page before it is told to reconnect.",
         _CHANNELS,
         unit="bytes",
         low=1,
     )
     send_buffer_total_bytes: int = _setting(
         256 << 20,
-        "Bytes waiting for all slow readers, of HTTP too; over it the slowest are cut.",
+        "Bytes waiting for all slow readers, HTTP too; above it the slowest are cut.",
         _CHANNELS,
         unit="bytes",
         low=1,

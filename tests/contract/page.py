@@ -102,10 +102,10 @@ def render() -> str:
     lines = [
         "# The contract, case by case",
         "",
-        "The Channel API as apps saw it, in 129 numbered cases: what each says, the",
-        "tests that hold it, whether the same test also ran against Google's last",
-        "development server (SDK 1.9.88 on Python 2.7, the lane `original`), and where",
-        "channelshim differs on purpose.",
+        "This page lists the Channel API as apps saw it in 129 numbered cases: what",
+        "each says, the tests that check it, whether the same test also ran against",
+        "Google's last development server (SDK 1.9.88 on Python 2.7, the lane",
+        "`original`), and where channelshim differs on purpose.",
         "",
         "| side | cases | of these |",
         "|---|---|---|",
@@ -114,7 +114,7 @@ def render() -> str:
         f"| the original | {len(both)} | {len(both) - len(differing)} as here, "
         f"{len(differing)} deviations asserted on both sides |",
         "",
-        "The rest needs a browser and our own script, or asks what the original never",
+        "The rest needs a browser and our own script, or what the original never",
         "offered. Run the original's side with `scripts/original`, then",
         "`pytest -m original`.",
         "",
