@@ -10,6 +10,7 @@ from channelshim.appserver import guard, loading
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition import rules
+from channelshim.composition.health import health_of
 from channelshim.composition.installation import Installation
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
@@ -98,7 +99,11 @@ class Gateway:
                 self._opened = WsgiGateway(
                     server,
                     Routes(
-                        front.poller, server.host_refusal, origins, has_sockets=False
+                        front.poller,
+                        server.host_refusal,
+                        origins,
+                        has_sockets=False,
+                        health=health_of(self._installation.open()),
                     ),
                     loop_thread,
                     when_safe=self._installation.open().broker.when_safe,

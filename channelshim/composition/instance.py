@@ -116,7 +116,9 @@ class Instance(AppParts):
             self._memcache,
         )
         if self._memcache is not None:
-            self.status.check("memcache", self._memcache.describe_trouble)
+            self.status.check(
+                "memcache", self._memcache.describe_trouble, is_vital=False
+            )
         self._control = ControlServer(
             plan.store_directory,
             self.threads,

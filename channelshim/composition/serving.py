@@ -19,8 +19,10 @@ from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
 from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
+from channelshim.composition.health import health_of
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import worker_count
+from channelshim.composition.probes import AdminPort
 from channelshim.composition.reloading import (
     MAXIMUM_CATCH_UPS,
     Command,
@@ -102,6 +104,9 @@ class Serving:
         self._say = say
         self._command = command
         self._is_app_broken = is_app_broken
+        if is_app_broken:
+            sentence = "the app does not start; its address shows why"
+            instance.status.check("app", lambda: sentence)
         self._addresses = [address_of(plan, each) for each in listeners]
         self._tls = tls
         self._scheme = "http" if tls is None else "https"
@@ -143,7 +148,13 @@ class Serving:
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
         )
-        routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
+        routes = Routes(
+            self._front.poller,
+            host_refusal,
+            origins,
+            has_sockets=True,
+            health=health_of(instance),
+        )
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)
         application = Application(bridge, routes)
@@ -186,7 +197,8 @@ class Serving:
             tails,
             is_app_broken=self._is_app_broken,
         )
-        bridge = make_bridge(console, CONSOLE_THREADS, instance.threads)
+        port = AdminPort(console, instance, self._front, listener)
+        bridge = make_bridge(port, CONSOLE_THREADS, instance.threads)
         application = Application(bridge, tails.routes)
         return Listener(listener, application, tails.acceptor, self._tls)
 

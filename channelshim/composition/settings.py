@@ -101,6 +101,11 @@ class Settings:
         "Least severe: debug, info, warning, error, critical.",
         _SERVER,
     )
+    log_format: Literal["text", "json"] = _setting(
+        "text",
+        "text for people; json: each line an object, with the request's id.",
+        _SERVER,
+    )
     automatic_restart: bool = _setting(
         True, "Reload when a file of the app changes; the commands only.", _SERVER
     )
@@ -284,6 +289,11 @@ class Settings:
     signing_secrets_file: str = _setting(
         "",
         "File with the same, one secret a line.",
+        _ACCESS,
+    )
+    metrics_token_file: str = _setting(
+        "",
+        "File with a token that opens /metrics and /_ah/health of the console's port.",
         _ACCESS,
     )
     # --- Channels ---

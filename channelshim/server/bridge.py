@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import IO, Any
 
 from channelshim import limits
+from channelshim.contracts.durations import Durations
 from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
 from channelshim.runtime.file_pieces import FilePieces, pieces_of
@@ -60,11 +61,10 @@ class WsgiBridge:
         self._maximum_body_bytes = maximum_body_bytes
         self._pacing = pacing or Pacing()
         self._log = log
-        # Answers begun, those of them that were 500 and more, and the time until then
-        # of those that the app was asked for, all together.
-        self._answered = 0
-        self._failed = 0
-        self._answer_seconds = 0.0
+        # Answers begun, by the first digit of their status, and the time until then of
+        # those that the app was asked for.
+        self._answered = [0] * 10
+        self._durations = Durations()
         self._files = RememberedFiles()
         self.call_soon: CallSoon = _call_soon
         self.when_safe: WhenSafe = when_safe or _at_once
@@ -82,10 +82,16 @@ class WsgiBridge:
     def report_to(self, status: Status) -> None:
         """Register what was answered, is in hand and waits, and whether it is full."""
         status.counter("server.requests_in_hand", lambda: self._pacing.count)
-        status.counter("server.requests", lambda: self._answered)
-        status.counter("server.errors", lambda: self._failed)
-        status.counter("server.answer_seconds", lambda: self._answer_seconds)
+        status.counter("server.requests", lambda: sum(self._answered))
+        status.counter("server.errors", lambda: sum(self._answered[5:]))
+        status.counter("server.answer_seconds", lambda: self._durations.total)
+        status.table("server.answers", "status", self._count_answers)
+        status.histogram("server.duration_seconds", self._durations.read)
         self._executor.report_to(status)
+
+    def _count_answers(self) -> dict[str, float]:
+        """Return how many answers there were of each class; all five are there."""
+        return {f"{digit}xx": self._answered[digit] for digit in range(1, 6)}
 
     def start(self, call_soon: CallSoon) -> None:
         """Take the server's way to the loop.
@@ -103,11 +109,9 @@ class WsgiBridge:
             response: to the request.
             begun: loop time at which the request was here; None for at once.
         """
-        self._answered += 1
+        self._answered[response.status // 100] += 1
         if begun is not None:
-            self._answer_seconds += asyncio.get_running_loop().time() - begun
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._failed += 1
+            self._durations.add(asyncio.get_running_loop().time() - begun)
         if self._log is None or not response.status:
             return
         request = response.request

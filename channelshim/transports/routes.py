@@ -1,10 +1,11 @@
-"""Our own addresses below /_ah/channel/: one table for every server that has them.
+"""Our own addresses below /_ah/: one table for every server that has them.
 
 =============  ====================================================
 PATH_JSAPI     the script; at once
 PATH_SOCKET    WebSockets; an ordinary request is told what to do
 PATH_POLL      the fallback; on the hub's loop, held where it may be
 PATH_DEV       the old wire; on the hub's loop
+PATH_HEALTH    whether this server should get requests, where it is asked for
 =============  ====================================================
 """
 
@@ -19,7 +20,9 @@ from urllib.parse import parse_qsl
 
 from channelshim import limits
 from channelshim.appserver.response_rules import NO_SNIFFING
+from channelshim.contracts.status import PATH_HEALTH
 from channelshim.transports import handshake
+from channelshim.transports.health import Health
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import PATH_POLL, Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
@@ -27,7 +30,7 @@ from channelshim.transports.script import jsapi
 PATHS: Final = frozenset(
     {limits.PATH_JSAPI, handshake.PATH_SOCKET, PATH_POLL, limits.PATH_DEV}
 )
-"""What is answered here; every other path is the app's."""
+"""What is always answered here."""
 
 _PLAIN_TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 
@@ -67,6 +70,10 @@ class Routes:
             is not served here, or "".
         origins: whose pages may read the answers.
         has_sockets: whether this server takes WebSockets.
+        health: answers PATH_HEALTH; None where that is the app's.
+
+    Attributes:
+        paths: what is answered here; every other path is the app's.
     """
 
     def __init__(
@@ -76,8 +83,11 @@ class Routes:
         origins: Origins,
         *,
         has_sockets: bool,
+        health: Health | None = None,
     ) -> None:
         self._poller = poller
+        self._health = health
+        self.paths: frozenset[str] = PATHS if health is None else PATHS | {PATH_HEALTH}
         self._host_refusal = host_refusal
         self._origins = origins
         self._has_sockets = has_sockets
@@ -97,13 +107,16 @@ class Routes:
         may_hold: bool,
         gone: asyncio.Future[Any] | None = None,
     ) -> Reply:
-        """Answer a poll or a request of the old wire. On the hub's loop.
+        """Answer a poll, a request of the old wire or a probe. On the hub's loop.
 
         Args:
             request: one for which `reply_at_once` has no answer.
             may_hold: whether a poll may wait; see Poller.poll.
             gone: done when the peer has hung up.
         """
+        if request.path == PATH_HEALTH:
+            assert self._health is not None
+            return self._readable(request, await self._health.reply())
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         if request.path == limits.PATH_DEV:
             reply = await self._poller.old_wire(query)
@@ -121,6 +134,9 @@ class Routes:
         self._poller.end_held()
 
     def _without_hub(self, request: Request) -> Reply | None:
+        if request.path == PATH_HEALTH and request.method in ("GET", "HEAD"):
+            # By any name: probes ask by address, and hear nothing of use to others.
+            return None
         refusal = self._host_refusal(request.host, request.peer)
         if refusal:
             return _text(HTTPStatus.BAD_REQUEST, refusal)

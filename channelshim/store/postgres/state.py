@@ -116,6 +116,7 @@ class PostgresStore:
     def report_to(self, status: Status) -> None:
         """Register whether the database can be used, and what the schema takes."""
         status.check("store", self._describe_fault)
+        status.histogram("store.write_seconds", self.database.writes.read)
         status.counter("store.bytes", self._count_bytes)
 
     def _describe_fault(self) -> str:

@@ -297,6 +297,7 @@ class SqliteStore:
     def report_to(self, status: Status) -> None:
         """Register whether the file can be used, and its size."""
         status.check("store", self._describe_fault)
+        status.histogram("store.write_seconds", self.database.writes.read)
         status.counter("store.bytes", lambda: self.database.path.stat().st_size)
 
     def _describe_fault(self) -> str:
