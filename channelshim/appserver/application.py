@@ -237,6 +237,9 @@ class AppServer:
         """Make a request of the platform's own; see contracts.Dispatcher."""
         try:
             environ = internal_environ(request, self._exposure.host)
+            request_id = self._access_log.new_id()
+            if request_id:
+                environ["HTTP_X_REQUEST_ID"] = request_id
             serve = partial(guarded, self._serve_platform, fail=self._fail)
             begun = time.monotonic()
             response = collect(serve, environ)
@@ -245,9 +248,8 @@ class AppServer:
             target = f"{quote(path)}{mark}{query}"
             address = environ["REMOTE_ADDR"]
             size = len(response.body)
-            self._access_log.note(
-                address, request.method, target, response.status, size, seconds
-            )
+            facts = (address, request.method, target, response.status, size, seconds)
+            self._access_log.note(*facts, request_id)
             return response
         except BaseException:
             # In the middle of its answer; all before is an error page.

@@ -215,7 +215,7 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
     command = reloading.Command.of_this_process()
     handover = reloading.take_over()
     settings = read_settings(arguments, os.environ)
-    terminal.configure_logging(settings.log_level)
+    terminal.configure_logging(settings.log_level, form=settings.log_format)
     _serve_app(paths, settings, command, handover)
 
 

@@ -35,6 +35,7 @@ from channelshim.hub.passes import CallSoon
 from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import collector, interrupts
 from channelshim.server.bridge import WsgiBridge
+from channelshim.server.request_ids import RequestIds
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.server.stopping import StopSignals
 from channelshim.transports.acceptor import Acceptor
@@ -340,12 +341,14 @@ def _make_bridge(
     """Return the bridge to the app, in threads of this process or in others."""
     settings = instance.plan.settings
     log, when_safe = AccessLog().note, instance.broker.when_safe
+    ids = RequestIds(instance.plan.proxies) if settings.log_format == "json" else None
     if workforce is not None:
         workforce.report_to(instance.status)
         return WsgiBridge(
             workforce.executor(app_server, instance.threads),
             pacing=pacing,
             log=log,
+            ids=ids,
             when_safe=when_safe,
         )
     return make_bridge(
@@ -354,6 +357,7 @@ def _make_bridge(
         instance.threads,
         pacing=pacing,
         log=log,
+        ids=ids,
         deadlines=instance.deadlines,
         deadline_seconds=settings.request_deadline_seconds,
         when_safe=when_safe,

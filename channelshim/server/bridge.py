@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from channelshim import limits
 from channelshim.contracts.durations import Durations
@@ -21,14 +21,18 @@ from channelshim.server.exchange import Exchange, Head
 from channelshim.server.executor import Executor
 from channelshim.server.remembered_files import RememberedFile, RememberedFiles
 from channelshim.server.request_body import Upload
+from channelshim.server.request_ids import RequestIds, names_of
 from channelshim.server.response import TEXT_HEADERS, Response
 from channelshim.server.response_bytes import Headers
 
 CallSoon = Callable[[Callable[[], None]], object]
 WhenSafe = Callable[[Callable[[], None]], None]
-Log = Callable[[str, str, str, int, int, float], None]
-"""Takes a client's address, its request's method, target and status, and the size and
-the seconds of the answer; see AccessLog.note."""
+Log = Callable[[str, str, str, int, int, float, str, str], None]
+"""Takes a client's address, its request's method, target and status, the size and the
+seconds of the answer, and the names of the request; see AccessLog.note."""
+
+
+_UNNAMED: Final = ("", "")
 
 
 class WsgiBridge:
@@ -39,6 +43,7 @@ class WsgiBridge:
         pacing: told of each request in hand; None where nobody asks.
         when_safe: see contracts.Broker; None where no message need be waited for.
         log: told of each request whose answer has begun.
+        ids: names each request first; None where nobody asks.
         maximum_body_bytes: a longer body is refused with 413.
 
     Attributes:
@@ -55,12 +60,14 @@ class WsgiBridge:
         pacing: Pacing | None = None,
         when_safe: WhenSafe | None = None,
         log: Log | None = None,
+        ids: RequestIds | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
     ) -> None:
         self._executor = executor
         self._maximum_body_bytes = maximum_body_bytes
         self._pacing = pacing or Pacing()
         self._log = log
+        self._ids = ids
         # Answers begun, by the first digit of their status, and the time until then of
         # those that the app was asked for.
         self._answered = [0] * 10
@@ -126,10 +133,13 @@ class WsgiBridge:
             response.status,
             response.size,
             time.monotonic() - response.begun,
+            *(_UNNAMED if self._ids is None else names_of(request)),
         )
 
     def begin(self, response: Response) -> None:
         """Answer a request, whose head has come."""
+        if self._ids is not None:
+            self._ids.settle(response.request)
         upload = response.request.upload
         if upload is not None:
             upload.read(

@@ -261,7 +261,7 @@ class HttpConnection(asyncio.Protocol, Watched):
 
     def cut(self) -> None:
         """See Reader."""
-        self.service.table.sends.cut_count += 1
+        self.service.table.sends.note_cut()
         self.drop()
 
     # --- ConnectionTable --------------------------------------------------------------

@@ -65,6 +65,8 @@ class Health:
                 # The system has no thread to give: nor would the app have one.
                 return False
             self._asked, self._asked_at = asked, now
+        if asked.done():
+            return asked.result()
         # Of checks that hang, all probes hear within their own time, one thread waits.
         left = self._asked_at + PATIENCE_SECONDS - now
         try:

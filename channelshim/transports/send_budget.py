@@ -89,6 +89,10 @@ class SendBudget:
         if self._since.pop(reader, None) is not None:
             self.charged_bytes -= self._charges.pop(reader)
 
+    def note_cut(self) -> None:
+        """Count a reader that is cut as too slow."""
+        self.cut_count += 1
+
     def _charge(self, reader: Reader, size: int) -> None:
         self.charged_bytes += size - self._charges.get(reader, 0)
         self._charges[reader] = size
