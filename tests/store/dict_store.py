@@ -155,6 +155,9 @@ class DictStore:
     def claim(self) -> None:
         pass
 
+    def copy_to(self, path: Path) -> None:
+        raise StorageError("dicts have no copy")
+
     def report_to(self, status: Status) -> None:
         status.check("store", lambda: "the dicts are closed" if self._is_closed else "")
 

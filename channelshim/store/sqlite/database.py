@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -209,6 +209,22 @@ class Database:
             turns.give_back()
             if has_waited:
                 _set_patience(connection, STORE_BUSY_SECONDS)
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the file, as one transaction sees it.
+
+        In one step, which reads in one transaction: in WAL mode that holds up nobody,
+        and begins anew for nobody's write.
+
+        Raises:
+            StorageError: it cannot be read or written.
+        """
+        with self.explained(), closing(self.open()) as source:
+            try:
+                with closing(sqlite3.connect(path)) as target:
+                    source.backup(target)
+            except sqlite3.Error as error:
+                raise explain(error, path) from error
 
     def damaged(self) -> StorageError:
         """Return the error for what stands in the file and cannot be."""
