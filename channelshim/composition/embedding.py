@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from channelshim.appserver import guard, loading
 from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.client_limits import limit_of
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition import rules
 from channelshim.composition.health import health_of
@@ -95,7 +96,8 @@ class Gateway:
             if self._opened is None:
                 front, loop_thread = self._installation.embed()
                 server = self.server(self._installation.open())
-                origins = Origins(self._installation.plan.settings.allowed_origins)
+                settings = self._installation.plan.settings
+                origins = Origins(settings.allowed_origins)
                 self._opened = WsgiGateway(
                     server,
                     Routes(
@@ -104,6 +106,11 @@ class Gateway:
                         origins,
                         has_sockets=False,
                         health=health_of(self._installation.open()),
+                        limit=limit_of(
+                            settings.connects_per_minute,
+                            "connects",
+                            self._installation.plan.proxies,
+                        ),
                     ),
                     loop_thread,
                     when_safe=self._installation.open().broker.when_safe,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.access_log import AccessLog
+from channelshim.appserver.client_limits import limit_of
 from channelshim.composition.addresses import Served, address_of
 from channelshim.composition.console_door import THREADS as CONSOLE_THREADS
 from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
@@ -137,6 +138,7 @@ class Serving:
         table = ConnectionTable(
             SendBudget(settings.send_buffer_total_bytes, instance.clock.monotonic)
         )
+        limit = limit_of(settings.connects_per_minute, "connects", plan.proxies)
         acceptor = Acceptor(
             self._front.hub,
             instance.tokens,
@@ -148,6 +150,7 @@ class Serving:
             table=table,
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
+            limit=limit,
         )
         routes = Routes(
             self._front.poller,
@@ -155,6 +158,7 @@ class Serving:
             origins,
             has_sockets=True,
             health=health_of(instance),
+            limit=limit,
         )
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)

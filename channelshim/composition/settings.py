@@ -291,6 +291,14 @@ class Settings:
         "File with the same, one secret a line.",
         _ACCESS,
     )
+    logins_per_minute: int = _setting(
+        60,
+        "Requests of the login's pages that one client address may make; 0: any.",
+        _ACCESS,
+        unit="requests",
+        low=0,
+        high=1_000_000,
+    )
     metrics_token_file: str = _setting(
         "",
         "File with a token that opens /metrics and /_ah/health of the console's port.",
@@ -353,6 +361,14 @@ class Settings:
         _CHANNELS,
         unit="bytes",
         low=1,
+    )
+    connects_per_minute: int = _setting(
+        0,
+        "Channels that one client address may open; 0: any number.",
+        _CHANNELS,
+        unit="connects",
+        low=0,
+        high=1_000_000,
     )
     pause_seconds: float = _setting(
         PASS_PAUSE_SECONDS,

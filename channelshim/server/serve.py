@@ -134,6 +134,7 @@ def _answer_channel(routes: Routes, response: Response) -> None:
         asked.header(b"origin"),
         asked.query.decode("latin-1"),
         asked.client[0] if asked.client else "",
+        asked.header(b"x-forwarded-for") or "",
     )
     reply = routes.reply_at_once(request)
     if reply is None or response.is_behind:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
+from channelshim.appserver.client_limits import ClientLimit
 from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.contracts.status import PATH_HEALTH
 from channelshim.transports import handshake
@@ -46,6 +47,7 @@ class Request:
         origin: the Origin header, or None.
         query: as it came, percent-encoded, without its "?".
         peer: address of who has connected, a proxy included.
+        forwarded: the X-Forwarded-For header; "" for none.
     """
 
     path: str
@@ -54,6 +56,7 @@ class Request:
     origin: str | None
     query: str
     peer: str
+    forwarded: str = ""
 
     @property
     def is_poll(self) -> bool:
@@ -71,6 +74,7 @@ class Routes:
         origins: whose pages may read the answers.
         has_sockets: whether this server takes WebSockets.
         health: answers PATH_HEALTH; None where that is the app's.
+        limit: how many channels one client address may open; None for any number.
 
     Attributes:
         paths: what is answered here; every other path is the app's.
@@ -84,9 +88,11 @@ class Routes:
         *,
         has_sockets: bool,
         health: Health | None = None,
+        limit: ClientLimit | None = None,
     ) -> None:
         self._poller = poller
         self._health = health
+        self._limit = limit
         self.paths: frozenset[str] = PATHS if health is None else PATHS | {PATH_HEALTH}
         self._host_refusal = host_refusal
         self._origins = origins
@@ -147,13 +153,29 @@ class Routes:
         if len(request.query) > handshake.MAXIMUM_QUERY_CHARACTERS:
             return _text(HTTPStatus.REQUEST_URI_TOO_LONG, handshake.QUERY_TOO_LONG)
         if request.path != handshake.PATH_SOCKET:
-            return None
+            return self._too_many(request)
         if not self._has_sockets:
             sentence = "No WebSockets under this server: poll instead."
             return _text(HTTPStatus.NOT_IMPLEMENTED, sentence)
         upgrade = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
         sentence = "This address answers WebSockets only."
         return _text(HTTPStatus.UPGRADE_REQUIRED, sentence, upgrade)
+
+    def _too_many(self, request: Request) -> Reply | None:
+        """Refuse what opens a channel too soon after others.
+
+        A page's further polls say how far it got, and are not counted.
+        """
+        if self._limit is None or "after=" in request.query:
+            return None
+        if request.path == limits.PATH_DEV and "command=connect" not in request.query:
+            return None
+        seconds = self._limit.wait(request.peer, request.forwarded)
+        if not seconds:
+            return None
+        sentence = f"{handshake.TOO_MANY_CONNECTS}: try again in {seconds} s."
+        headers = (("Retry-After", str(seconds)),)
+        return _text(HTTPStatus.TOO_MANY_REQUESTS, sentence, headers)
 
     def _readable(self, request: Request, reply: Reply) -> Reply:
         """Add what lets a page of another origin read the answer."""

@@ -175,6 +175,7 @@ class WsgiGateway:
             environ.get("HTTP_ORIGIN"),
             environ.get("QUERY_STRING", ""),
             str(environ.get("REMOTE_ADDR", "")),
+            str(environ.get("HTTP_X_FORWARDED_FOR", "")),
         )
         reply = self._routes.reply_at_once(request)
         if reply is not None:

@@ -74,30 +74,28 @@ def test_a_backup_without_a_server_has_the_same(folder: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "where", "sentence"),
     [
-        (["{app}", "{tmp}/there.tar"], "is there already: name another file"),
-        (["{app}", "{tmp}/no/b.tar"], "cannot be written: No such file or directory"),
-        (["{tmp}", "{tmp}/b.tar"], "there is no app.yaml"),
-        (["{app}", "{tmp}/b.tar", "--storage_path={tmp}/no"], "there is no data in"),
+        ("{app} {tmp}/there.tar", "data", "is there already: name another file"),
+        ("{app} {tmp}/no/b.tar", "data", "cannot be written: No such file"),
+        ("{tmp} {tmp}/b.tar", "data", "there is no app.yaml"),
+        ("{app} {tmp}/b.tar", "no", "there is no data in"),
         (
-            ["{app}", "{tmp}/b.tar", "--store=postgresql://localhost/x"],
+            "{app} {tmp}/b.tar --store=postgresql://localhost/x",
+            "data",
             "back it up with pg_dump",
         ),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
-    folder: Path, tmp_path: Path, words: list[str], sentence: str
+    folder: Path, tmp_path: Path, words: str, where: str, sentence: str
 ) -> None:
     data = tmp_path / "data"
     with closing(open_store(data)):
         pass
     (tmp_path / "there.tar").write_text("mine")
-    named = [word.format(app=folder, tmp=tmp_path) for word in words]
-    # What is said last counts.
-    done = run("backup", f"--storage_path={data}", *named, data=tmp_path / "data")
-    if "--storage_path" in named[-1]:
-        done = run("backup", *named[:-1], data=tmp_path / "no")
+    named = [word.format(app=folder, tmp=tmp_path) for word in words.split()]
+    done = run("backup", *named, data=tmp_path / where)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

@@ -70,7 +70,6 @@ def numbers(text: str) -> dict[tuple[str, ...], float]:
         ({"HTTP_HOST": "evil.example"}, 400),
         ({"REMOTE_ADDR": "192.0.2.1"}, 403),
         ({"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, 403),
-        ({"REQUEST_METHOD": "POST"}, 405),
     ],
 )
 def test_only_this_machine_is_answered(
@@ -79,6 +78,13 @@ def test_only_this_machine_is_answered(
     answer = port_of(site).get(path, status=status, extra_environ={**HERE, **changed})
     assert "WWW-Authenticate" not in answer.headers
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_probes_only_read(site: Site) -> None:
+    port = port_of(site)
+    port.post("/metrics", status=405)
+    head = port.head("/_ah/health")
+    assert (head.status_int, head.body) == (200, b"")
 
 
 def test_all_else_is_the_consoles(site: Site) -> None:
