@@ -196,9 +196,13 @@ def _by_queue(name: str, sentence: str) -> GaugeMetricFamily:
 
 def _family(name: str, label: str, numbers: Iterable[tuple[str, float]]) -> Metric:
     """Return numbers under the name that they are registered under."""
-    kind = CounterMetricFamily if name in _TOTALS else GaugeMetricFamily
     labels = [label] if label else []
-    family = kind(_name(name), HELP.get(name, name), labels=labels)
+    facts = (_name(name), HELP.get(name, name))
+    family: CounterMetricFamily | GaugeMetricFamily
+    if name in _TOTALS:
+        family = CounterMetricFamily(*facts, labels=labels)
+    else:
+        family = GaugeMetricFamily(*facts, labels=labels)
     for thing, number in numbers:
         family.add_metric([thing] if label else [], number)
     return family

@@ -108,7 +108,8 @@ class JsonLineHandler(LineHandler):
         takes_notes: see LineHandler.
     """
 
-    has_ids = True
+    has_ids: bool = True
+    """Whether requests need an id; see AccessLog.new_id."""
 
     def __init__(
         self,

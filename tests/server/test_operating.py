@@ -59,7 +59,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     servers = Servers(lambda: tmp_path_factory.mktemp("storage"))
     flags = ("--log_format=json", "--automatic_restart=no", "--logins_per_minute=3")
     more = ("--connects_per_minute=2", "--trusted_proxies=127.0.0.1")
-    yield servers(folder, *flags, *more)
+    yield servers(folder, *flags, *more, "--allow_dev_login")
     servers.stop()
 
 
