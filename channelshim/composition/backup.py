@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 QUESTION: Final = "backup"
 """What a command asks the server that has the store."""
 
-_PREFIX: Final = "backup-"
+_PREFIX: Final = "channelshim.backup-"
 """Of a copy in the making, in the store's folder: a server may write nowhere else."""
 
 _STALE_SECONDS: Final = 24 * 3600.0
 """After which such a file is of a command that was killed."""
 
-_OWN: Final = ("channelshim.", _PREFIX)
+_OWN: Final = "channelshim."
 """How files begin that are not put in as they are: the database and its companions,
-the lock, the socket."""
+the lock, the socket, such copies."""
 
 
 def back_up(path: Path, settings: Settings, target: Path) -> int:

@@ -18,6 +18,8 @@ from channelshim.store.sqlite.opening import open_store
 from tests.cli.test_beside import APP, APP_YAML, page, run
 from tests.servers import Servers
 
+PREFIX = "channelshim.backup-"
+
 ADD = "from main import Note; Note(text='%s').put()"
 
 
@@ -56,7 +58,7 @@ def test_a_backup_beside_a_server_restores_what_there_was(
     assert page(started) == "after|before"
     started.stop()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert not list(data.glob("backup-*"))
+    assert not list(data.glob("*backup-*"))
     restore(file, data)
     assert page(server(folder, storage_path=data)) == "before"
     assert blob.read_bytes() == b"bytes of a blob"
@@ -101,14 +103,15 @@ def test_what_cannot_be_done_is_one_sentence(
     assert "Traceback" not in done.stderr
     assert (tmp_path / "there.tar").read_text() == "mine"
     assert not list(tmp_path.rglob("*.part"))
-    assert not list(data.glob("backup-*"))
+    assert not list(data.glob("*backup-*"))
 
 
 @pytest.mark.parametrize(
-    "name", ["", FILE_NAME, "backup-/../x", "../backup-x", "backup-link"]
+    "name",
+    ["", FILE_NAME, f"{PREFIX}/../x", f"../{PREFIX}x", f"{PREFIX}link"],
 )
 def test_a_server_writes_a_backup_nowhere_else(tmp_path: Path, name: str) -> None:
-    (tmp_path / "backup-link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "elsewhere")
     with closing(open_store(tmp_path)) as store:
         with pytest.raises(ConfigurationError, match="is no file for a backup"):
             backup.answer(store, tmp_path, {"name": name})

@@ -24,7 +24,7 @@ from tests.service_needs import make_login
         ("/health", True),
         ("/_ah/health", False),
         ("/_ah/(health|warmup)", False),
-        (".*/health", False),
+        ("/.*/health", False),
     ],
 )
 def test_a_handler_that_names_the_path_has_it(

@@ -66,7 +66,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def ask(
     server: Server, path: str, headers: dict[str, str] | None = None
 ) -> tuple[int, str, http.client.HTTPMessage]:
-    request = urllib.request.Request(server.url.rstrip("/") + path, headers=headers or {})
+    url = server.url.rstrip("/") + path
+    request = urllib.request.Request(url, headers=headers or {})
     try:
         with urllib.request.urlopen(request) as answer:
             return answer.status, answer.read().decode(), answer.headers
