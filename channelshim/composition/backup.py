@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from channelshim.composition import control
 from channelshim.composition.control import Facts
+from channelshim.composition.place import STORE_ENTRIES
 from channelshim.composition.plan import Plan, make_plan
 from channelshim.composition.reading import read_folder
 from channelshim.composition.settings import Settings
@@ -164,6 +165,10 @@ def _add_files(
             added.
     """
     for place, folders, names in os.walk(folder):
+        if Path(place) == folder:
+            # The app itself may be in there.
+            folders[:] = [name for name in folders if name.startswith(STORE_ENTRIES)]
+            names = [name for name in names if name.startswith(STORE_ENTRIES)]
         folders.sort()
         for name in sorted(names):
             path = Path(place, name)
