@@ -25,6 +25,7 @@ FAST_REQUIREMENTS = (
     "coverage",
     "gunicorn",
     "trustme",
+    "uvicorn",
 )
 
 SLOW_LANES = (

@@ -20,7 +20,8 @@ from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import is_on_loopback
-from channelshim.composition.settings import SETTINGS, Settings
+from channelshim.composition.settings import SETTINGS, Setting, Settings
+from channelshim.contracts import server_urls
 from channelshim.contracts.broker import Replay
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.contracts.identity import Login
@@ -209,7 +210,9 @@ class LazyConsole:
             logs=logs_of_this_process(),
             code_names=_code_names,
         )
-        checks = Checks(self._hosts, None if self._is_near else instance.login)
+        # Who asks for proof for the app asks for it here too, near or far.
+        asks_nobody = self._is_near and instance.login.asks_no_proof
+        checks = Checks(self._hosts, None if asks_nobody else instance.login)
         return Console(sources, checks, Forms(instance.secrets(FORMS)))
 
     def _facts(self) -> records.AppFacts:
@@ -261,7 +264,7 @@ def settings_in_force(settings: Settings) -> list[records.Setting]:
     return [
         records.Setting(
             each.name,
-            _text(getattr(settings, each.name), is_secret=each.is_secret),
+            _shown(each, getattr(settings, each.name)),
             _text(each.default, is_secret=each.is_secret),
             settings.origins.get(each.name, "default"),
             each.group,
@@ -270,6 +273,12 @@ def settings_in_force(settings: Settings) -> list[records.Setting]:
         )
         for each in SETTINGS
     ]
+
+
+def _shown(setting: Setting, value: Any) -> str:
+    if setting.is_url and value:
+        return server_urls.shown(str(value))
+    return _text(value, is_secret=setting.is_secret)
 
 
 def _text(value: Any, *, is_secret: bool) -> str:

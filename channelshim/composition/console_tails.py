@@ -43,6 +43,9 @@ LONGEST_TEXT: Final = 4096
 TEXTS_AT_ONCE: Final = 200
 """Messages of one look; the next one goes on."""
 
+CHARACTERS_AT_ONCE: Final = 128 * 1024
+"""Of those together: a page must be able to take it within its send buffer."""
+
 _MINUTES: Final = 120
 _WINDOW_SECONDS: Final = 60.0
 _WINDOW_BYTES: Final = 4 << 20
@@ -85,6 +88,10 @@ class _Tail:
         """Note that the page is there."""
         self.is_open = True
 
+    def close(self) -> None:
+        """Note that the page has gone; it may come back with the same token."""
+        self.is_open = False
+
     def look(self) -> None:
         """Ask for what the page has not seen."""
         if not self._is_asked:
@@ -94,11 +101,16 @@ class _Tail:
     def _found(self, replay: Replay) -> None:
         self._is_asked = False
         missed = 0 if self._after is None else skipped(self._after, replay.number)
-        texts = [text[:LONGEST_TEXT] for text in replay.texts[:TEXTS_AT_ONCE]]
+        texts, room = [], CHARACTERS_AT_ONCE
+        for text in replay.texts[:TEXTS_AT_ONCE]:
+            texts.append(text[:LONGEST_TEXT])
+            room -= len(texts[-1])
+            if room <= 0:
+                break
         self._after = replay.number + len(texts)
         if texts or missed:
             event = {"number": self._after, "texts": texts, "missed": missed}
-            self._tell(json.dumps(event))
+            self._tell(json.dumps(event, ensure_ascii=False))
 
     def _failed(self, error: BrokerError) -> None:
         """Ask again at the next look: the back end is away."""
@@ -193,13 +205,15 @@ class ConsoleTails:
             self._hub.start(self._loop)
         self._tails[own_id] = tail
         if len(self._tails) > MOST_TAILS:
-            self._tails.popitem(last=False)
+            gone = (key for key, each in self._tails.items() if not each.is_open)
+            del self._tails[next(gone, next(iter(self._tails)))]
 
     def _tell(self, own_id: str, what: Change) -> None:
         """Watch for a page that has come, and for one that has gone no more."""
         self._broker.told(own_id, what)
         if what is Change.DISCONNECTED:
-            self._tails.pop(own_id, None)
+            if own_id in self._tails:
+                self._tails[own_id].close()
         elif own_id in self._tails:
             self._tails[own_id].open()
             self._arm()

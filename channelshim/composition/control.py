@@ -69,6 +69,8 @@ class ControlServer:
         self._threads = threads
         self._answers = answers
         self._listener: socket.socket | None = None
+        # Of the socket that is bound: another server may have put its own there since.
+        self._file_number = 0
         self._lock = threading.Lock()
         self._connected = 0
 
@@ -82,6 +84,7 @@ class ControlServer:
             with _address(self._folder) as address:
                 listener.bind(address)
             path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            self._file_number = path.stat().st_ino
             listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
@@ -100,7 +103,9 @@ class ControlServer:
         if listener is None:
             return
         with contextlib.suppress(OSError):
-            (self._folder / NAME).unlink()
+            path = self._folder / NAME
+            if path.stat().st_ino == self._file_number:
+                path.unlink()
         with contextlib.suppress(OSError):
             # Wakes the thread that waits in accept.
             listener.shutdown(socket.SHUT_RDWR)

@@ -9,6 +9,7 @@ from typing import Final
 
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
+from channelshim.errors import ChannelShimError
 from channelshim.hub.connections import Sender, write_each
 from channelshim.hub.hub import Hub
 from channelshim.hub.journal import PresenceJournal
@@ -119,7 +120,12 @@ class Front:
     def _await_lease(self, tells_instances: bool) -> None:
         if self._loop is None:
             return
-        if self._instance.lead():
+        is_leading = False
+        try:
+            is_leading = self._instance.lead()
+        except ChannelShimError as error:
+            _logger.error("who runs the tasks cannot be found out: %s", error)
+        if is_leading:
             _logger.info("the server that ran tasks has gone: this one does now")
             self.start_jobs(tells_instances=tells_instances)
         else:

@@ -61,6 +61,10 @@ def read_settings(
             )
         values[name] = parse(_BY_NAME[name], value, name)
         origins[name] = ARGUMENT
+    for name, value in values.items():
+        if name.endswith("_file") and value:
+            # Some are read after the working directory has become the app's.
+            values[name] = os.path.abspath(os.path.expanduser(value))
     return Settings(**values, origins=MappingProxyType(origins))
 
 

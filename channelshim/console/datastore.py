@@ -81,9 +81,11 @@ class DatastorePage(PageHandler):
         return ""
 
     def _question(self) -> Question:
-        conditions = tuple(
-            line for line in self._sent_lines() if line.name and line.operator
-        )
+        sent = self._sent_lines()
+        for number, line in enumerate(sent, 1):
+            if line.text and not line.name:
+                raise Refused(f"Condition {number} has a value and no property.")
+        conditions = tuple(line for line in sent if line.name and line.operator)
         query = self.request.GET
         return Question(
             namespace=query.get("namespace", ""),

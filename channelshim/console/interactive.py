@@ -18,6 +18,9 @@ LONGEST_OUTPUT: Final = 256 * 1024
 
 LONGEST_PROGRAM: Final = 256 * 1024
 
+LONGEST_TURN_SECONDS: Final = 1.0
+"""Of waiting for the program before, which may never end."""
+
 _output: contextvars.ContextVar[_Output | None] = contextvars.ContextVar(
     "channelshim_console_output", default=None
 )
@@ -64,8 +67,13 @@ class Session:
         """Run a program and return what it prints, the value of its last line included.
 
         Whatever it raises is a traceback in what is returned.
+
+        Raises:
+            Refused: one that was begun earlier still runs.
         """
-        with self._turn:
+        if not self._turn.acquire(timeout=LONGEST_TURN_SECONDS):
+            raise Refused("A program still runs: forget all names to begin anew.")
+        try:
             output = _Output()
             own = _output.set(output)
             before = sys.stdout
@@ -76,6 +84,8 @@ class Session:
                 sys.stdout = before
                 _output.reset(own)
             return output.getvalue()
+        finally:
+            self._turn.release()
 
     def _run(self, program: str, output: _Output) -> None:
         try:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 from channelshim import limits
@@ -136,6 +137,8 @@ class TaskRunner:
         # Handed out; a runner waits for the alarm when there is none.
         self._due: deque[Task] = deque()
         self._alarm = threading.Semaphore(0)
+        # What became of tasks that have run, and could not be written.
+        self._unsettled: deque[Callable[[], None]] = deque()
         self._is_over = False
         self._picker: Kept | None = None
         # Monotonic seconds.
@@ -240,6 +243,10 @@ class TaskRunner:
     def _pick_once(self) -> float:
         """Hand out what is due; return the seconds until there may be more."""
         until_late = self._give_up_late()
+        while self._unsettled:
+            # Nobody else takes a task that is leased by this worker.
+            self._unsettled[0]()
+            self._unsettled.popleft()
         self._beat()
         self._renew_leases()
         return min(until_late, self._pick_due())
@@ -395,9 +402,23 @@ class TaskRunner:
         """Free a task after a failure of our own."""
         try:
             later = self._clock.time() + _IDLE_SECONDS
-            self._tasks.give_back(task, later)
+            self._settle(task, partial(self._tasks.give_back, task, later))
         except StorageError as error:
             _logger.error("task %s of %s: %s", task.name, task.queue, error)
+
+    def _settle(self, task: Task, settle: Callable[[], None]) -> None:
+        """Write what becomes of a task; later, where the store is away now."""
+        try:
+            settle()
+        except StorageError as error:
+            _logger.error(
+                "task %s of %s has ended, which will be written when the store is "
+                "back: %s",
+                task.name,
+                task.queue,
+                error,
+            )
+            self._unsettled.append(settle)
 
     def _run(self, task: Task) -> None:
         queue = self._queues.get(task.queue)
@@ -411,7 +432,7 @@ class TaskRunner:
             status = self._dispatcher.dispatch(request).status
         now = self._clock.time()
         if 200 <= status < 300:
-            self._tasks.finish(task, now)
+            self._settle(task, partial(self._tasks.finish, task, now))
             return
         retry = retry_parameters(task, self._queues.get(task.queue))
         first = now if task.first_tried_at is None else task.first_tried_at
@@ -424,7 +445,7 @@ class TaskRunner:
                 one_line(task.path),
                 status,
             )
-            self._tasks.finish(task, now)
+            self._settle(task, partial(self._tasks.finish, task, now))
             return
         wait = retry.backoff_seconds(task.retries + 1)
         _logger.warning(
@@ -437,7 +458,7 @@ class TaskRunner:
         )
         if len(self._last_answers) < MAXIMUM_LAST_ANSWERS:
             self._last_answers[key] = status
-        self._tasks.give_back(task, now + wait)
+        self._settle(task, partial(self._tasks.give_back, task, now + wait))
 
 
 def _rules(queues: QueueConfig) -> tuple[QueueRule, ...]:

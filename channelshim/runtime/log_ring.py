@@ -28,7 +28,10 @@ MOST_ERRORS: Final = 200
 LONGEST_TEXT: Final = 8192
 LONGEST_TRACEBACK: Final = 32768
 
-_ACCESS: Final = re.compile(r'(\S+) "(\S+) (.*)" (\d{3})', re.DOTALL)
+_ACCESS: Final = re.compile(
+    r'(\S+) "(\S+) (.*)" (\d{3})(?: (?:\d+|-) [\d.]+ms)?', re.DOTALL
+)
+"""What appserver.access_log writes, with size and time or without."""
 
 
 _FAILED: Final = frozenset({"%s %s failed", "%s %s failed: %s"})
@@ -110,7 +113,7 @@ class LogRing:
             trace,
             error[:LONGEST_TEXT],
             request,
-            target,
+            target[:LONGEST_TEXT],
         )
 
     # --- Read by the console ------------------------------------------------------

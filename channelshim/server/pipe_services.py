@@ -124,8 +124,8 @@ class PipeServices:
         self._asked.append((link, frame.number, name, facts))
         self._has_asked.set()
         if not self._is_answering:
-            self._is_answering = True
             self._threads.start("pipe-questions", self._answer_all)
+            self._is_answering = True
 
     def _answer_all(self) -> None:
         """Answer in a thread: the answer may wait for what is elsewhere."""

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from channelshim.appserver.response_rules import NO_SNIFFING
+from channelshim.kernel import sockets
 from channelshim.server.request import Request
 from channelshim.server.response_bytes import (
     BODILESS,
@@ -319,12 +320,16 @@ class Response:
         """End the connection in the middle of the answer.
 
         With a last chunk, or on a connection that goes on, the part would look whole
-        (RFC 9112, 8).
+        (RFC 9112, 8). Where the answer ends with the connection, an orderly end would:
+        it is reset.
         """
         if why and not self.is_gone:
             path = self.request.path
             _logger.error("%s %.200s broke off: %s", self.method, path, why)
-        self.connection.transport.close()
+        if self._left < 0 and self.status and not self._is_chunked:
+            sockets.reset(self.connection.transport.transport)
+        else:
+            self.connection.transport.close()
 
     def _write(self, data: bytes) -> None:
         if not self.is_lost:

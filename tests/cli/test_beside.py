@@ -291,16 +291,15 @@ def test_a_command_too_many_is_told_so(
     folder, threads = served
     monkeypatch.setattr(control, "COMMANDS", 2)
     with ExitStack() as stack:
-        first, second, third = (connected(folder) for _ in range(3))
-        for each in (first, second, third):
-            stack.callback(each.close)
+        first, second = (connected(folder) for _ in range(2))
         for each in (first, second):
+            stack.callback(each.close)
             each.ask("echo")
         for body in (b"", bytes(4 << 20)):
-            with pytest.raises(ConfigurationError, match="too many commands"):
-                third.ask("echo", body)
             third = connected(folder)
             stack.callback(third.close)
+            with pytest.raises(ConfigurationError, match="too many commands"):
+                third.ask("echo", body)
         first.close()
 
         def is_served() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +59,21 @@ def test_every_default_is_within_its_own_bounds() -> None:
 def test_wrong_value_is_one_sentence(name: str, value: Any, sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence):
         read_settings({name: value}, {})
+
+
+def test_a_file_is_found_after_the_folder_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ann")
+    read = read_settings(
+        {"broker_file": "redis.url"}, {"CHANNELSHIM_STORE_FILE": "~/s"}
+    )
+    assert (read.broker_file, read.store_file) == (
+        str(tmp_path / "redis.url"),
+        "/home/ann/s",
+    )
+    assert read.memcache_file == ""
 
 
 def test_wrong_variable_is_named() -> None:

@@ -231,4 +231,13 @@ def test_channel_of_the_consoles_own_tells_what_is_sent(
         tails._hub.detach(page)
 
     site.run(detach())
-    wait_until(lambda: not tails._tails)
+    wait_until(lambda: not tails._tails[claims.client_id].is_open)
+    # It comes back with the same token, after however long, and misses nothing.
+    site.post(channel("ann"), "send", message="meanwhile")
+    page = Page(claims.client_id)
+    site.run(attach())
+
+    def told() -> list[str]:
+        return [each for event in page.texts for each in json.loads(event)["texts"]]
+
+    wait_until(lambda: told() == [HOSTILE, "meanwhile"])

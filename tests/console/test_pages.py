@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from channelshim.composition.console_door import settings_in_force
+from channelshim.composition.settings import Settings
 from channelshim.console.menu import GROUPS, PAGES
 from channelshim.console.messages import MOST_MESSAGES, Messages
 from channelshim.console.page import Part, part_of
@@ -147,7 +149,12 @@ def test_stylesheet_and_mark_are_served(site: Site) -> None:
 
 
 def test_overview_shows_handlers_settings_and_figures(tmp_path: Path) -> None:
+    url = "redis://app:pa55word@192.0.2.1:6379/3"
     site = Site(tmp_path, grace_seconds=3, signing_secrets="s" * 40)
+    values = {
+        each.name: each.value for each in settings_in_force(Settings(memcache=url))
+    }
+    assert values["memcache"] == "redis://app@192.0.2.1:6379/3"
     facts = site.client.get("/?format=json").json
     assert facts["app"]["application_id"] == "steered"
     (module,) = facts["modules"]

@@ -117,7 +117,7 @@ def test_every_flag_of_the_original_is_known() -> None:
     )
     theirs = set(re.findall(r"^ +(?:-A \w+, )?--(\w+)", page.stdout, re.MULTILINE))
     known = {flag.name for flag in INERT} | {setting.name for setting in SETTINGS}
-    known |= {*old_flags.RENAMED}
+    known |= {*old_flags.RENAMED, *old_flags.SWITCHES}
     assert "skip_sdk_update_check" in theirs
     assert theirs - known == set()
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import await_condition
 from tests.contract.sites import Original, Site
 from tests.lanes import ROOT, timeout_factor
 from tests.servers import Servers
@@ -466,5 +467,5 @@ def test_script_that_cannot_be_loaded_leaves_the_rest_and_is_told_once(
         assert status == 500
         assert "No module named nothing_here" in page
         assert "channelshim/appserver" not in page
+    await_condition(lambda: running.output.count("GET /bad failed: ") == 3)
     assert running.output.count("Traceback") == 1
-    assert running.output.count("GET /bad failed: ") == 3

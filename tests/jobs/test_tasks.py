@@ -16,6 +16,8 @@ from channelshim.contracts.clock import Clock
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.store import Store
 from channelshim.contracts.tasks import Task
+from channelshim.errors import StorageError
+from channelshim.jobs import tasks as tasks_module
 from channelshim.jobs.tasks import TaskRunner, task_request
 from channelshim.kernel.threads import Threads
 from channelshim.store.sqlite.state import SqliteStore
@@ -117,6 +119,25 @@ def test_hopeless_task_is_given_up(bench: Bench, wait_until: Wait) -> None:
     bench.add(task("/bad", retry={"limit": 1, "min_backoff_seconds": 0.01}))
     wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
     assert bench.app.paths() == ["/bad", "/bad"]
+
+
+def test_task_whose_end_cannot_be_written_runs_once(
+    bench: Bench, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, refused = bench.tasks.finish, []
+
+    def refuse_twice(*what: Any) -> None:
+        if len(refused) < 2:
+            refused.append(what)
+            raise StorageError("the store is away")
+        finish(*what)
+
+    monkeypatch.setattr(bench.tasks, "finish", refuse_twice)
+    monkeypatch.setattr(tasks_module, "_AFTER_ERROR_SECONDS", 0.01)
+    bench.start()
+    bench.add(task("/once"))
+    wait_until(lambda: bench.tasks.statistics("default", time.time()).tasks == 0)
+    assert (len(refused), bench.app.paths()) == (2, ["/once"])
 
 
 def test_slow_task_holds_up_nobody(bench: Bench, wait_until: Wait) -> None:

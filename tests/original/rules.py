@@ -177,7 +177,7 @@ _RESERVED: Final = (
 )
 _REFUSED: Final = (
     "raw (0.9|two Hosts|two lengths|length of text|negative length|chunked and length"
-    "|chunk of nonsense|space before colon|no path|relative|star|2.0)"
+    "|chunk of nonsense|space before colon|no path|relative|star|2.0|long path)"
     "|sent 'X-Own: a.r.n b'|path /%00|file path /dir/a.txt%00"
 )
 _TAKEN: Final = (

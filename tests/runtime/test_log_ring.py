@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from channelshim.appserver.access_log import describe
 from channelshim.runtime import log_ring
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_lines import LineHandler
@@ -38,6 +39,15 @@ def test_warnings_are_kept_from_the_start_and_others_from_the_first_look() -> No
     last = ring.lines()[-1].number
     assert ring.lines(last) == []
     assert [each.number > last for each in ring.requests(last)] == [True, True]
+
+
+def test_requests_are_known_by_what_the_access_log_writes() -> None:
+    ring = LogRing(ACCESS)
+    ring.requests()
+    for size, seconds in ((5, 0.1), (-1, 0.1), (5, -1.0)):
+        ring.note(1.0, describe("::1", "GET", "/a b?c", 404, size, seconds))
+    assert [each.status for each in ring.requests()] == [404] * 3
+    assert {each.target for each in ring.requests()} == {"/a b?c"}
 
 
 def test_line_that_is_no_request_is_left_out() -> None:

@@ -122,6 +122,13 @@ def test_answer_that_breaks_off_never_looks_whole(
     assert log.count("ERROR") == log.count("GET /fail broke off")
 
 
+def test_answer_that_ends_with_its_connection_is_reset(site: PlainSite) -> None:
+    path = "/fail?how=value&at=middle"
+    line = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    with site.raw(line.encode("ascii")) as peer, pytest.raises(ConnectionResetError):
+        b"".join(iter(lambda: peer.recv(65536), b""))
+
+
 def is_cut(site: PlainSite, path: str) -> bool:
     """Return whether a client notices that its answer is not whole."""
     connection = http.client.HTTPConnection("127.0.0.1", site.port)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ _LATE_SECONDS: Final = 1.0
 
 _OURS: Final = ("ERR", "WRONGTYPE", "NOPROTO")
 """Errors for which it makes no difference to come again: a fault of channelshim."""
+
+_PASSING: Final = re.compile(
+    r"-(?:OOM|READONLY|MISCONF|LOADING|BUSY|MASTERDOWN|NOREPLICAS|CLUSTERDOWN)\b"
+)
+"""Errors of the server's state, which Redis before 7 wraps in one of a script."""
 
 
 @dataclass(slots=True, eq=False)
@@ -211,7 +217,7 @@ class Session:
         if not isinstance(reply, Exception):
             self.sent.popleft()
             call.answered(reply)
-        elif str(reply).startswith(_OURS):
+        elif str(reply).startswith(_OURS) and not _PASSING.search(str(reply)):
             self.sent.popleft()
             _logger.error("a fault of channelshim, please report it: %s", reply)
             if call.failed is not None:

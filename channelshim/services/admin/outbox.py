@@ -32,6 +32,9 @@ LISTED_BYTES: Final = 256 << 10
 MOST_INLINE_BYTES: Final = 2 << 20
 """Of an image that a mail's HTML shows."""
 
+MOST_INLINED_BYTES: Final = 20 << 20
+"""Of all images of a mail's HTML together, each as often as it is shown."""
+
 LONGEST_TEXT: Final = 200_000
 
 _NUMBER: Final = re.compile(r"\d{1,12}", re.ASCII)
@@ -162,7 +165,15 @@ def html_of(folder: Path, number: int) -> bytes | None:
             images[cid.encode("utf-8", "replace")] = (
                 f"data:{kind};base64,".encode("ascii") + encoded
             )
-    return _CID.sub(lambda match: images.get(match[1], match[0]), html)
+    room = MOST_INLINED_BYTES
+
+    def image(match: re.Match[bytes]) -> bytes:
+        nonlocal room
+        found = images.get(match[1], match[0])
+        room -= len(found)
+        return found if room >= 0 else match[0]
+
+    return _CID.sub(image, html)
 
 
 def attachment_of(folder: Path, number: int, part: int) -> tuple[str, bytes] | None:

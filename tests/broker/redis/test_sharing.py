@@ -346,4 +346,9 @@ def test_channels_are_spread_over_shards(fronts: Fronts) -> None:
     known = second.broker.known_ids("", 100)
     assert [each.client_id for each in known] == sorted(ids)
     assert second.broker.known_count == 40
+    # Whoever has looked goes on sending, and nothing is sent twice.
+    assert second.broker.find("id7") is not None
+    second.broker.publish("id7", "four")
+    fronts.run_until(lambda: len(first.got["id7"]) == 4)
+    assert first.got["id7"][-1] == "four"
     assert all(shard.inbox.locals for shard in first.broker._shards.all)

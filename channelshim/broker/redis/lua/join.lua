@@ -21,7 +21,9 @@ if not epoch or state[3] ~= ARGV[4] then
 end
 local left = text(math.max(0, settled - now))
 local counter = SHARD .. ':b:' .. NAME
-if epoch ~= EPOCH or not redis.call('GET', counter) then
+-- Never lowered: a batch above the last acknowledged one was executed, and its retry
+-- must find that out. Whoever asks beside the session says 0.
+if tonumber(redis.call('GET', counter) or '-1') < tonumber(ARGV[5]) then
   redis.call('SET', counter, ARGV[5], 'EX', 3600)
 end
 if ARGV[8] == '' then
