@@ -76,5 +76,7 @@ class AdminPort:
             store=instance.store,
             queues=plan.app.queues,
         )
-        checks = Checks(self._hosts, None if self._is_near else instance.login)
+        # As for the console: who asks for proof for the app asks for it here too.
+        asks_nobody = self._is_near and instance.login.asks_no_proof
+        checks = Checks(self._hosts, None if asks_nobody else instance.login)
         return Probes(sources, checks, plan.metrics_token)
