@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from tests.lanes import ROOT
 from tests.servers import Server, Servers
 
 APP_YAML = """\
@@ -158,3 +160,58 @@ def test_connects_of_one_address_are_limited(running: Server) -> None:
     assert connect("192.0.2.7", "token=x&after=3") == 401
     assert [upgrade("192.0.2.8") for _ in range(3)] == [101, 101, 429]
     assert upgrade("127.0.0.1") == 101
+
+
+def console(server: Server, path: str) -> tuple[int, str]:
+    """Ask at the console's port."""
+    found = re.search(r"Its console is at (\S+)/", server.output)
+    assert found is not None
+    with urllib.request.urlopen(found[1] + path) as answer:
+        return answer.status, answer.read().decode()
+
+
+def numbers(server: Server) -> dict[tuple[str, ...], float]:
+    status, text = console(server, "/metrics")
+    assert status == 200
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_numbers_grow_with_what_is_asked(
+    running: Server, wait_until: Callable[..., Any]
+) -> None:
+    wait_until(lambda: "Its console is at" in running.output)
+    before = numbers(running)
+    for _ in range(3):
+        assert ask(running, "/page")[0] == 200
+    assert ask(running, "/fails")[0] == 500
+    after = numbers(running)
+
+    def grown(*name: str) -> float:
+        return after[name] - before[name]
+
+    assert grown("channelshim_server_answers_total", "2xx") == 3
+    assert grown("channelshim_server_answers_total", "5xx") == 1
+    assert grown("channelshim_server_errors_total") == 1
+    assert grown("channelshim_server_duration_seconds_count") == 4
+    assert grown("channelshim_server_duration_seconds_sum") > 0
+    assert after["channelshim_transports_readers_cut_total",] == 0
+    assert after["process_resident_memory_bytes",] > 0
+    dashboard = (ROOT / "docs" / "how-to" / "grafana.json").read_text("utf-8")
+    asked = set(re.findall(r"channelshim_(?:server|transports|hub)_\w+", dashboard))
+    assert asked <= {name for name, *_ in after}
+
+
+def test_health_is_bare_for_all_and_told_in_detail_at_the_consoles_port(
+    running: Server, wait_until: Callable[..., Any]
+) -> None:
+    wait_until(lambda: "Its console is at" in running.output)
+    status, body, headers = ask(running, "/_ah/health")
+    assert (status, body) == (200, "")
+    assert headers["Cache-Control"] == "no-store"
+    status, body = console(running, "/_ah/health")
+    assert (status, json.loads(body)["status"]) == (200, "ok")
+    assert ask(running, "/metrics")[1] != console(running, "/metrics")[1]
