@@ -1,6 +1,6 @@
 """Probes at the console's port: how the server is in detail, and its numbers.
 
-Apart from the pages: a probe loads neither webapp2 nor Jinja2.
+Apart from the pages: a probe loads none of them.
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ probes = Probes(None, Checks(), "")
 body = probes({"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"},
               lambda status, headers: started.append(status))
 print(started[0], b"".join(body).decode(), end="")
-print("webapp2" in sys.modules, "jinja2" in sys.modules)
+print("channelshim.console.page" in sys.modules, "jinja2" in sys.modules)
 """
 
 

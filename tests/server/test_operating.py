@@ -115,9 +115,14 @@ def test_a_failure_and_a_file_have_their_id(
     running: Server, wait_until: Callable[..., Any]
 ) -> None:
     assert ask(running, "/fails", {"X-Request-Id": "fails-1"})[0] == 500
-    wait_until(lambda: len(lines_of(running, "fails-1")) == 2)
-    failed = lines_of(running, "fails-1")
-    assert any("ValueError: on purpose" in line.get("traceback", "") for line in failed)
+    def failed(logger: str) -> list[dict[str, Any]]:
+        found = lines_of(running, "fails-1")
+        return [line for line in found if line["logger"] == logger]
+
+    wait_until(lambda: failed("channelshim.access"))
+    assert failed("channelshim.access")[0]["status"] == 500
+    tracebacks = [line.get("traceback", "") for line in lines_of(running, "fails-1")]
+    assert any("ValueError: on purpose" in each for each in tracebacks)
     # The second is answered without the app server.
     for number in range(3):
         request_id = f"file-{number}"
