@@ -119,9 +119,9 @@ def test_data_in_postgresql_has_other_means(
 )
 def test_a_server_writes_a_backup_nowhere_else(tmp_path: Path, name: str) -> None:
     (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "elsewhere")
-    with closing(open_store(tmp_path)) as store:
-        with pytest.raises(ConfigurationError, match="is no file for a backup"):
-            backup.answer(store, tmp_path, {"name": name})
+    no_file = pytest.raises(ConfigurationError, match="is no file for a backup")
+    with closing(open_store(tmp_path)) as store, no_file:
+        backup.answer(store, tmp_path, {"name": name})
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -144,10 +144,10 @@ def test_a_copy_is_of_one_moment(tmp_path: Path) -> None:
                 copy = tmp_path / f"copy-{number}" / FILE_NAME
                 copy.parent.mkdir()
                 store.copy_to(copy)
-                with closing(open_store(copy.parent)) as other:
-                    with other.database.read() as connection:
-                        a, b = connection.execute("SELECT a, b FROM pair").fetchone()
-                        (found,) = connection.execute("PRAGMA quick_check").fetchone()
+                other = open_store(copy.parent)
+                with closing(other), other.database.read() as connection:
+                    a, b = connection.execute("SELECT a, b FROM pair").fetchone()
+                    (found,) = connection.execute("PRAGMA quick_check").fetchone()
                 assert (a == b, found) == (True, "ok")
         finally:
             ends.set()

@@ -8,7 +8,6 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +114,7 @@ def test_a_failure_and_a_file_have_their_id(
     running: Server, wait_until: Callable[..., Any]
 ) -> None:
     assert ask(running, "/fails", {"X-Request-Id": "fails-1"})[0] == 500
+
     def failed(logger: str) -> list[dict[str, Any]]:
         found = lines_of(running, "fails-1")
         return [line for line in found if line["logger"] == logger]
