@@ -92,7 +92,8 @@ def _write(plan: Plan, target: Path) -> int:
     descriptor = os.open(part, flags, stat.S_IRUSR | stat.S_IWUSR)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            # Each file with its bytes, whatever links there are to it.
+            with tarfile.open(fileobj=file, mode="w", dereference=True) as tar:
                 known: dict[str, tuple[int, int]] = {}
                 _add_files(tar, folder, known)
                 with _copied(plan) as copy:
@@ -189,12 +190,7 @@ def _add_files(
 
 def _add_file(tar: tarfile.TarFile, path: Path, inside: str) -> None:
     with path.open("rb") as file:
-        member = tarfile.TarInfo(inside)
-        found = os.fstat(file.fileno())
-        member.size, member.mtime = found.st_size, int(found.st_mtime)
-        # Whoever restores it owns it, alone.
-        member.mode = stat.S_IRUSR | stat.S_IWUSR
-        tar.addfile(member, file)
+        tar.addfile(tar.gettarinfo(arcname=inside, fileobj=file), file)
 
 
 def _remove_stale(folder: Path) -> None:

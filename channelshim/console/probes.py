@@ -37,6 +37,8 @@ _NO_CLIENT: Final = (
 
 _BEARER: Final = "bearer"
 
+_ASKS: Final = (("WWW-Authenticate", "Bearer"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSources:
@@ -111,13 +113,12 @@ class Probes:
             if hmac.compare_digest(sent.strip().encode("latin-1"), self._token):
                 return None
             sentence = "The token is not that of --metrics_token_file."
-            asks = (("WWW-Authenticate", "Bearer"),)
-            return _text(HTTPStatus.UNAUTHORIZED, sentence, asks)
+            return _text(HTTPStatus.UNAUTHORIZED, sentence, _ASKS)
         refusal = self._checks.refusal(environ)
         if refusal is None:
             return None
         # Nothing is said of a token where there is none to send.
-        asks = (("WWW-Authenticate", "Bearer"),) if self._token else ()
+        asks = _ASKS if self._token else ()
         return _text(refusal.status, refusal.sentence, asks)
 
     def _health(self) -> _Reply:

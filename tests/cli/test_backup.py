@@ -17,6 +17,7 @@ from channelshim.kernel.threads import Threads
 from channelshim.store.sqlite.database import FILE_NAME
 from channelshim.store.sqlite.opening import open_store
 from tests.cli.test_beside import APP, APP_YAML, page, run
+from tests.lanes import timeout_factor
 from tests.servers import Servers
 
 PREFIX = "channelshim.backup-"
@@ -151,7 +152,7 @@ def test_a_copy_is_of_one_moment(tmp_path: Path) -> None:
                 assert (a == b, found) == (True, "ok")
         finally:
             ends.set()
-            writer.join()
+            writer.join(10 * timeout_factor())
         with pytest.raises(StorageError, match="cannot be opened"):
             store.copy_to(tmp_path / "no" / "copy")
 

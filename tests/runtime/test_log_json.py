@@ -66,8 +66,8 @@ def test_a_line_of_a_request_has_its_names() -> None:
     assert line["request_id"] == "sent"
     assert line["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert line["parent_id"] == "00f067aa0ba902b7"
-    named = {"request_fields": names_of("said", "")}
-    assert line_of(record("x", **named))["request_id"] == "said"
+    named = record("x", request_fields=names_of("said", ""))
+    assert line_of(named)["request_id"] == "said"
 
 
 def test_a_traceback_is_a_field() -> None:

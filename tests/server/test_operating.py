@@ -8,6 +8,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def ask(
     server: Server, path: str, headers: dict[str, str] | None = None
-) -> tuple[int, str, http.client.HTTPMessage]:
+) -> tuple[int, str, Message]:
     url = server.url.rstrip("/") + path
     request = urllib.request.Request(url, headers=headers or {})
     try:
