@@ -24,6 +24,7 @@ FAST_REQUIREMENTS = (
     "WebTest",
     "coverage",
     "gunicorn",
+    "prometheus-client",
     "trustme",
     "uvicorn",
 )

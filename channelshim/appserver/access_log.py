@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import secrets
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from channelshim import limits
 from channelshim.appserver import guard
 from channelshim.protocol import tokens
 from channelshim.runtime.log_lines import LineHandler
-from channelshim.runtime.log_text import CONTROLS
+from channelshim.runtime.log_text import CONTROLS, names_of
 
 LOGGER_NAME: Final = "channelshim.access"
 
@@ -24,6 +25,8 @@ LOGGED_URI_LENGTH: Final = 2048
 _PLAIN: Final = re.compile(r"[!#$&-\[\]-~]*")
 """Characters that stand for themselves in a log, without "%", quotes and backslash."""
 
+
+_ID_BYTES: Final = 16
 
 _MOST_LINES: Final = 512
 _LONGEST_REMEMBERED: Final = 128
@@ -51,6 +54,8 @@ class AccessLog:
         status: int,
         size: int = -1,
         seconds: float = -1.0,
+        request_id: str = "",
+        trace: str = "",
     ) -> None:
         """Log one request, if anybody listens. Any thread.
 
@@ -62,6 +67,8 @@ class AccessLog:
             size: bytes of its body; -1 for one whose end is not known yet.
             seconds: from the request's head to the beginning of its answer; -1 for
                 not measured.
+            request_id: where the log has ids; see `new_id`.
+            trace: its traceparent, checked; "" for none.
         """
         logger = self._logger
         if not logger.isEnabledFor(logging.INFO):
@@ -70,9 +77,26 @@ class AccessLog:
         if len(handlers) == 1:
             handler = handlers[0]
             if isinstance(handler, LineHandler) and handler.takes_from(logger):
-                handler.note(describe, address, method, target, status, size, seconds)
+                facts = (address, method, target, status, size, seconds)
+                if request_id:
+                    handler.note(describe, *facts, request_id, trace)
+                else:
+                    handler.note(describe, *facts)
                 return
-        logger.info("%s", describe(address, method, target, status, size, seconds))
+        extra = None
+        if request_id:
+            named = fields(
+                address, method, target, status, size, seconds, request_id, trace
+            )
+            extra = {"request_fields": named}
+        line = describe(address, method, target, status, size, seconds)
+        logger.info("%s", line, extra=extra)
+
+    def new_id(self) -> str:
+        """Return an id for a request that has none, where the log has ids; else ""."""
+        if any(getattr(handler, "has_ids", False) for handler in self._root.handlers):
+            return secrets.token_hex(_ID_BYTES)
+        return ""
 
 
 def describe(
@@ -82,13 +106,39 @@ def describe(
     status: int,
     size: int = -1,
     seconds: float = -1.0,
+    request_id: str = "",
+    trace: str = "",
 ) -> str:
-    """Return the line of a request; see `AccessLog.note`."""
+    """Return the line of a request, without its id; see `AccessLog.note`."""
     is_long = len(target) + len(method) > _LONGEST_REMEMBERED
     line = (_line if is_long else _remembered_line)(address, method, target, status)
     if seconds < 0:
         return line
     return f"{line} {size if size >= 0 else '-'} {seconds * 1000:.1f}ms"
+
+
+def fields(
+    address: str,
+    method: str,
+    target: str,
+    status: int,
+    size: int = -1,
+    seconds: float = -1.0,
+    request_id: str = "",
+    trace: str = "",
+) -> dict[str, Any]:
+    """Return the same as fields for a log of JSON."""
+    found: dict[str, Any] = {
+        "address": address,
+        "method": method,
+        "target": shown(target),
+        "status": status,
+    }
+    if size >= 0:
+        found["bytes"] = size
+    if seconds >= 0:
+        found["seconds"] = round(seconds, 6)
+    return {**found, **names_of(request_id, trace)}
 
 
 def _line(address: str, method: str, target: str, status: int) -> str:

@@ -20,6 +20,7 @@ from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
+from channelshim.appserver.client_limits import limit_of
 from channelshim.appserver.error_pages import (
     answer_login_required,
     answer_no_file,
@@ -92,6 +93,7 @@ class Exposure:
         server_name: for SERVER_NAME, as the old server told the app its `--host`; ""
             leaves what the WSGI server says.
         private: how the real paths begin of files that are never served: the store's.
+        logins_per_minute: of one client address; 0 for any number.
     """
 
     host: str = "localhost"
@@ -103,6 +105,7 @@ class Exposure:
     show_tracebacks: bool = False
     server_name: str = ""
     private: tuple[str, ...] = ()
+    logins_per_minute: int = 0
 
 
 class AppServer:
@@ -139,6 +142,7 @@ class AppServer:
         self._login = login
         self._exposure = exposure or Exposure()
         self._login_rule = LoginRule(login, is_open=self._exposure.allows_dev_login)
+        self._login_limit = limit_of(self._exposure.logins_per_minute, "logins")
         self._page_reports = page_reports
         self._scripts = scripts or Scripts(self._root, wsgi_app)
         self._wsgi_app = wsgi_app
@@ -186,13 +190,28 @@ class AppServer:
         if environ.get("PATH_INFO") in self._login.paths:
             if no_login:
                 return answer(start_response, HTTPStatus.FORBIDDEN, no_login + "\n")
-            return self._login(environ, start_response)
+            return self._serve_login(environ, start_response)
         page = find_page(environ)
         if page is not None:
             variables = request_variables(self._application, environ, user)
             serve = partial(self._serve, user=user)
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
+
+    def _serve_login(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request of the login's pages, unless there are too many."""
+        limit = self._login_limit
+        seconds = limit.wait(str(environ.get("REMOTE_ADDR", ""))) if limit else 0
+        if not seconds:
+            return self._login(environ, start_response)
+        return answer(
+            start_response,
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"Too many logins from your address: try again in {seconds} s.\n",
+            [("Retry-After", str(seconds))],
+        )
 
     def is_for_a_file(self, environ: Mapping[str, Any]) -> bool:
         """Return whether a request from outside needs no code of the app's.
@@ -237,6 +256,9 @@ class AppServer:
         """Make a request of the platform's own; see contracts.Dispatcher."""
         try:
             environ = internal_environ(request, self._exposure.host)
+            request_id = self._access_log.new_id()
+            if request_id:
+                environ["HTTP_X_REQUEST_ID"] = request_id
             serve = partial(guarded, self._serve_platform, fail=self._fail)
             begun = time.monotonic()
             response = collect(serve, environ)
@@ -245,9 +267,8 @@ class AppServer:
             target = f"{quote(path)}{mark}{query}"
             address = environ["REMOTE_ADDR"]
             size = len(response.body)
-            self._access_log.note(
-                address, request.method, target, response.status, size, seconds
-            )
+            facts = (address, request.method, target, response.status, size, seconds)
+            self._access_log.note(*facts, request_id)
             return response
         except BaseException:
             # In the middle of its answer; all before is an error page.

@@ -16,7 +16,7 @@ from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.config import AppConfig
 from channelshim.compat.tracebacks import hide_server, hide_translator, hint
 from channelshim.pages.errors import error_html
-from channelshim.runtime.log_text import one_line
+from channelshim.runtime.log_text import names_of, one_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -59,20 +59,29 @@ def guarded(
             error,
             one_line(environ["REQUEST_METHOD"]),
             one_line(environ.get("PATH_INFO", "")),
+            environ,
         )
         return fail(environ, start_response, sys.exc_info() if has_started else None)
 
 
-def _log(error: BaseException, method: str, path: str) -> None:
+def _log(
+    error: BaseException, method: str, path: str, environ: WSGIEnvironment
+) -> None:
     """Log an error with its traceback; of an app that cannot be loaded, with its own.
 
     Who asks again and again for a script that cannot be loaded hears the same: the log
     has its traceback from the start, and a line for each request.
     """
+    # The request's variables are gone by now.
+    named = names_of(
+        str(environ.get("HTTP_X_REQUEST_ID", "")),
+        str(environ.get("HTTP_TRACEPARENT", "")),
+    )
+    extra = {"request_fields": {"method": method, "path": path, **named}}
     if isinstance(error, AppImportError):
-        _logger.error("%s %s failed: %s", method, path, error)
+        _logger.error("%s %s failed: %s", method, path, error, extra=extra)
     else:
-        _logger.error("%s %s failed", method, path, exc_info=error)
+        _logger.error("%s %s failed", method, path, exc_info=error, extra=extra)
 
 
 def answer_error(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.guard import UNKNOWN_CLIENT_KEY
 from channelshim.errors import ConfigurationError
@@ -80,6 +80,19 @@ def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> Non
     scheme = str(forwarded.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip()
     if scheme.lower() in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme.lower()
+
+
+def client_of(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str:
+    """Return the address of a client, as `settle_client` finds it.
+
+    Args:
+        peer: who has connected.
+        forwarded: the X-Forwarded-For header.
+        proxies: from `parse_networks`.
+    """
+    environ: dict[str, Any] = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
+    settle_client(environ, proxies)
+    return str(environ["REMOTE_ADDR"])
 
 
 _others: set[str] = set()

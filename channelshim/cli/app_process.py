@@ -42,7 +42,8 @@ def main(descriptor: int) -> None:
     except EOFError:
         return
     process = f"app-{setup.number}"
-    terminal.configure_logging(setup.settings.log_level, f"{process} ")
+    settings = setup.settings
+    terminal.configure_logging(settings.log_level, f"{process} ", settings.log_format)
     logging.getLogger().addHandler(PipeLogHandler(pipe, process))
     Ending(AppProcess(setup, pipe, threads).run()).begin()
 

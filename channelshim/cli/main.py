@@ -60,10 +60,10 @@ _version_option = click.option(
     help="Show whose command this is, and the version.",
 )
 
-_COMMAND_SETTINGS: Final = (
+_STORE_SETTINGS: Final = (
     *("application", "storage_path", "store", "store_file", "store_schema"),
-    *("python27", "env_var", "log_level"),
 )
+_COMMAND_SETTINGS: Final = (*_STORE_SETTINGS, "python27", "env_var", "log_level")
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -112,6 +112,23 @@ def _rotate_secrets(app_dir: str, **settings: Any) -> None:
 
     store = doors.rotate_secrets(Path(app_dir), read_settings(settings, os.environ))
     click.echo(f"the next start signs with new secrets, kept in {store}")
+
+
+@with_settings(*_STORE_SETTINGS)
+@_group.command("backup", cls=SettingsCommand)
+@click.argument("app_dir")
+@click.argument("file")
+def _backup(app_dir: str, file: str, **settings: Any) -> None:
+    """Write the data of the app in APP_DIR to FILE, a tar file.
+
+    A server of the app may be running: it goes on, and makes the copy.
+    """
+    from channelshim.composition import backup
+
+    read = read_settings(settings, os.environ)
+    count = backup.back_up(_folder(app_dir), read, Path(file))
+    files = "1 file" if count == 1 else f"{count:,} files"
+    click.echo(f"the app's data is in {file}: {files}")
 
 
 @with_settings(*_COMMAND_SETTINGS)
@@ -215,7 +232,7 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
     command = reloading.Command.of_this_process()
     handover = reloading.take_over()
     settings = read_settings(arguments, os.environ)
-    terminal.configure_logging(settings.log_level)
+    terminal.configure_logging(settings.log_level, form=settings.log_format)
     _serve_app(paths, settings, command, handover)
 
 

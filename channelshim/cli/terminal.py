@@ -120,12 +120,13 @@ def _coloured_status(found: re.Match[str]) -> str:
     return click.style(found[0], fg=_STATUS_COLOURS[found[1]])
 
 
-def configure_logging(level: str, process: str = "") -> None:
+def configure_logging(level: str, process: str = "", form: str = "text") -> None:
     """Write logs from a level on to standard error.
 
     Args:
         level: its name.
         process: see LineFormatter.
+        form: "text", or "json" for one object a line.
 
     Raises:
         ConfigurationError: there is no such level; names those that are.
@@ -135,19 +136,36 @@ def configure_logging(level: str, process: str = "") -> None:
         raise ConfigurationError(
             f"log_level must be debug, info, warning, error or critical, not {level!r}"
         )
+    handler = _json_handler(process) if form == "json" else _text_handler(process)
+    logging.basicConfig(level=number, handlers=[handler])
+    for noisy in ("asyncio", "watchfiles"):
+        logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
+
+
+def _json_handler(process: str) -> logging.Handler:
+    from channelshim.appserver.access_log import LOGGER_NAME, describe, fields
+    from channelshim.runtime.log_json import JsonFormatter, JsonLineHandler
+
+    return JsonLineHandler(
+        JsonFormatter(process.strip()),
+        name=LOGGER_NAME,
+        describe=describe,
+        fields_of=fields,
+        takes_notes=not sys.stderr.isatty(),
+    )
+
+
+def _text_handler(process: str) -> logging.Handler:
     # Only now: a sentence about a typing error needs nothing of the server.
     from channelshim.appserver.access_log import LOGGER_NAME
     from channelshim.runtime.log_lines import LineHandler
     from channelshim.runtime.request_names import RequestNames
 
     has_colours = is_coloured(sys.stderr)
-    handler = LineHandler(
+    return LineHandler(
         LineFormatter(has_colours=has_colours, process=process),
         [RequestNames()],
         name=LOGGER_NAME,
         # A person reads along there.
         takes_notes=not sys.stderr.isatty(),
     )
-    logging.basicConfig(level=number, handlers=[handler])
-    for noisy in ("asyncio", "watchfiles"):
-        logging.getLogger(noisy).setLevel(max(number, logging.WARNING))

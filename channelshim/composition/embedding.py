@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from channelshim.appserver import guard, loading
 from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.client_limits import limit_of
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition import rules
+from channelshim.composition.health import health_of
 from channelshim.composition.installation import Installation
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import Plan
@@ -94,11 +96,21 @@ class Gateway:
             if self._opened is None:
                 front, loop_thread = self._installation.embed()
                 server = self.server(self._installation.open())
-                origins = Origins(self._installation.plan.settings.allowed_origins)
+                settings = self._installation.plan.settings
+                origins = Origins(settings.allowed_origins)
                 self._opened = WsgiGateway(
                     server,
                     Routes(
-                        front.poller, server.host_refusal, origins, has_sockets=False
+                        front.poller,
+                        server.host_refusal,
+                        origins,
+                        has_sockets=False,
+                        health=health_of(self._installation.open()),
+                        limit=limit_of(
+                            settings.connects_per_minute,
+                            "connects",
+                            self._installation.plan.proxies,
+                        ),
                     ),
                     loop_thread,
                     when_safe=self._installation.open().broker.when_safe,

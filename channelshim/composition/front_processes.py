@@ -128,6 +128,8 @@ class FrontProcesses:
             application=plan.application.application_id,
             storage_path=str(plan.store_directory),
             clear_datastore=False,
+            # The front answers; and a relative path would lead elsewhere there.
+            metrics_token_file="",
         )
         return AppSetup(
             number,

@@ -116,11 +116,17 @@ class Instance(AppParts):
             self._memcache,
         )
         if self._memcache is not None:
-            self.status.check("memcache", self._memcache.describe_trouble)
+            self.status.check(
+                "memcache", self._memcache.describe_trouble, is_vital=False
+            )
         self._control = ControlServer(
             plan.store_directory,
             self.threads,
-            {"call": _answer_call, "request": self._answer_request},
+            {
+                "backup": self._answer_backup,
+                "call": _answer_call,
+                "request": self._answer_request,
+            },
         )
         if self.store.is_leased:
             self._control.start()
@@ -156,6 +162,11 @@ class Instance(AppParts):
             )
         )
         return {"status": answer.status}, answer.body
+
+    def _answer_backup(self, facts: Facts, _: bytes) -> tuple[Facts, bytes]:
+        from channelshim.composition import backup
+
+        return backup.answer(self.store, self.plan.store_directory, facts)
 
 
 def _answer_call(facts: Facts, body: bytes) -> tuple[Facts, bytes]:

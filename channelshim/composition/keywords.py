@@ -22,6 +22,7 @@ class Keywords(TypedDict, total=False):
     ssl_certificate_path: str | os.PathLike[str]
     ssl_certificate_key_path: str | os.PathLike[str]
     log_level: Literal["debug", "info", "warning", "error", "critical"]
+    log_format: Literal["text", "json"]
     automatic_restart: bool
     threads: int
     workers: int
@@ -57,6 +58,8 @@ class Keywords(TypedDict, total=False):
     allowed_origins: Sequence[str] | str
     signing_secrets: Sequence[str] | str
     signing_secrets_file: str | os.PathLike[str]
+    logins_per_minute: int
+    metrics_token_file: str | os.PathLike[str]
     broker: str | os.PathLike[str]
     broker_file: str | os.PathLike[str]
     grace_seconds: float
@@ -65,6 +68,7 @@ class Keywords(TypedDict, total=False):
     window_messages: int
     window_bytes: int
     window_total_bytes: int
+    connects_per_minute: int
     pause_seconds: float
     send_buffer_bytes: int
     send_buffer_total_bytes: int

@@ -9,14 +9,14 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from channelshim.appserver.proxies import Network, parse_networks
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.place import store_directory
-from channelshim.composition.policy import signing_secrets
+from channelshim.composition.policy import metrics_token, signing_secrets
 from channelshim.composition.reading import App, application_id_of
 from channelshim.composition.reloading import Handover
 from channelshim.composition.settings import Settings
@@ -58,6 +58,7 @@ class Plan:
         proxies: whose forwarded headers count.
         secrets: what signs, oldest first; empty for the store's own.
         modules: further modules that are served with it.
+        metrics_token: opens the probes of the console's port; "" for nothing.
     """
 
     settings: Settings
@@ -70,6 +71,7 @@ class Plan:
     proxies: tuple[Network, ...]
     secrets: Sequence[bytes]
     modules: tuple[Module, ...] = ()
+    metrics_token: str = field(default="", repr=False)
 
 
 def is_python27(settings: Settings, config: AppConfig | None) -> bool:
@@ -133,6 +135,7 @@ def make_plan(
             )
             for each in app.modules
         ),
+        metrics_token=metrics_token(settings),
     )
 
 

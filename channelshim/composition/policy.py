@@ -99,6 +99,28 @@ def signing_secrets(settings: Settings) -> Sequence[bytes]:
     return [text.encode("utf-8") for text in texts]
 
 
+def metrics_token(settings: Settings) -> str:
+    """Return what opens the probes of the console's port; "" for nothing.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or holds no such token.
+    """
+    path = settings.metrics_token_file
+    if not path:
+        return ""
+    name = "metrics_token_file"
+    lines = _lines(path, name, "one token")
+    if len(lines) > 1 or not lines[0].isascii() or " " in lines[0]:
+        raise ConfigurationError(
+            f"{name} {path}: write one token, in letters and digits, and nothing else"
+        )
+    if len(lines[0]) < SHORTEST_SECRET:
+        raise ConfigurationError(
+            f"{name} {path}: the token must have at least {SHORTEST_SECRET} characters"
+        )
+    return lines[0]
+
+
 def _lines(path: str, setting: str, contents: str) -> tuple[str, ...]:
     """Return the lines of a file that are not empty; there must be one."""
     try:

@@ -123,7 +123,7 @@ class Processes:
         """Register how many processes are up, and what befalls them."""
         status.counter("processes.running", self._count)
         status.counter("processes.restarts", lambda: self._restarts)
-        status.check("processes", self._describe_fault)
+        status.check("processes", self._describe_fault, is_vital=False)
 
     def _count(self) -> int:
         return sum(slot.current is not None for slot in self._slots)

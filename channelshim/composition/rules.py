@@ -153,6 +153,7 @@ def exposure_of(
         show_tracebacks=door is Door.LOCAL,
         server_name=server_name,
         private=private_prefixes(plan.store_directory, plan.app.directory),
+        logins_per_minute=settings.logins_per_minute,
     )
 
 

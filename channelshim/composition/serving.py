@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.access_log import AccessLog
+from channelshim.appserver.client_limits import limit_of
 from channelshim.composition.addresses import Served, address_of
 from channelshim.composition.console_door import THREADS as CONSOLE_THREADS
 from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
 from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
+from channelshim.composition.health import health_of
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import worker_count
+from channelshim.composition.probes import AdminPort
 from channelshim.composition.reloading import (
     MAXIMUM_CATCH_UPS,
     Command,
@@ -33,6 +36,7 @@ from channelshim.hub.passes import CallSoon
 from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import collector, interrupts
 from channelshim.server.bridge import WsgiBridge
+from channelshim.server.request_ids import RequestIds
 from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.server.stopping import StopSignals
 from channelshim.transports.acceptor import Acceptor
@@ -102,6 +106,9 @@ class Serving:
         self._say = say
         self._command = command
         self._is_app_broken = is_app_broken
+        if is_app_broken:
+            sentence = "the app does not start; its address shows why"
+            instance.status.check("app", lambda: sentence)
         self._addresses = [address_of(plan, each) for each in listeners]
         self._tls = tls
         self._scheme = "http" if tls is None else "https"
@@ -131,6 +138,7 @@ class Serving:
         table = ConnectionTable(
             SendBudget(settings.send_buffer_total_bytes, instance.clock.monotonic)
         )
+        limit = limit_of(settings.connects_per_minute, "connects", plan.proxies)
         acceptor = Acceptor(
             self._front.hub,
             instance.tokens,
@@ -142,8 +150,16 @@ class Serving:
             table=table,
             sender=self._sender,
             send_buffer_bytes=settings.send_buffer_bytes,
+            limit=limit,
         )
-        routes = Routes(self._front.poller, host_refusal, origins, has_sockets=True)
+        routes = Routes(
+            self._front.poller,
+            host_refusal,
+            origins,
+            has_sockets=True,
+            health=health_of(instance),
+            limit=limit,
+        )
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)
         application = Application(bridge, routes)
@@ -186,7 +202,8 @@ class Serving:
             tails,
             is_app_broken=self._is_app_broken,
         )
-        bridge = make_bridge(console, CONSOLE_THREADS, instance.threads)
+        port = AdminPort(console, instance, self._front, listener)
+        bridge = make_bridge(port, CONSOLE_THREADS, instance.threads)
         application = Application(bridge, tails.routes)
         return Listener(listener, application, tails.acceptor, self._tls)
 
@@ -328,12 +345,14 @@ def _make_bridge(
     """Return the bridge to the app, in threads of this process or in others."""
     settings = instance.plan.settings
     log, when_safe = AccessLog().note, instance.broker.when_safe
+    ids = RequestIds(instance.plan.proxies) if settings.log_format == "json" else None
     if workforce is not None:
         workforce.report_to(instance.status)
         return WsgiBridge(
             workforce.executor(app_server, instance.threads),
             pacing=pacing,
             log=log,
+            ids=ids,
             when_safe=when_safe,
         )
     return make_bridge(
@@ -342,6 +361,7 @@ def _make_bridge(
         instance.threads,
         pacing=pacing,
         log=log,
+        ids=ids,
         deadlines=instance.deadlines,
         deadline_seconds=settings.request_deadline_seconds,
         when_safe=when_safe,

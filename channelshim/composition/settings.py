@@ -101,6 +101,11 @@ class Settings:
         "Least severe: debug, info, warning, error, critical.",
         _SERVER,
     )
+    log_format: Literal["text", "json"] = _setting(
+        "text",
+        "text for people; json: each line an object, with the request's id.",
+        _SERVER,
+    )
     automatic_restart: bool = _setting(
         True, "Reload when a file of the app changes; the commands only.", _SERVER
     )
@@ -286,6 +291,19 @@ class Settings:
         "File with the same, one secret a line.",
         _ACCESS,
     )
+    logins_per_minute: int = _setting(
+        60,
+        "Requests of the login's pages that one client address may make; 0: any.",
+        _ACCESS,
+        unit="requests",
+        low=0,
+        high=1_000_000,
+    )
+    metrics_token_file: str = _setting(
+        "",
+        "File with a token that opens /metrics and /_ah/health of the console's port.",
+        _ACCESS,
+    )
     # --- Channels ---
     broker: str = _setting(
         "",
@@ -343,6 +361,14 @@ class Settings:
         _CHANNELS,
         unit="bytes",
         low=1,
+    )
+    connects_per_minute: int = _setting(
+        0,
+        "Channels that one client address may open; 0: any number.",
+        _CHANNELS,
+        unit="connects",
+        low=0,
+        high=1_000_000,
     )
     pause_seconds: float = _setting(
         PASS_PAUSE_SECONDS,

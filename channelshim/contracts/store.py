@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 from channelshim.contracts.cache import Cache
@@ -157,6 +158,15 @@ class Store(Protocol):
 
         Raises:
             StoreInUse: another one does.
+        """
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of all that is in it to a file, as one transaction sees it.
+
+        Others read and write meanwhile. The files of blobs and mails are not in it.
+
+        Raises:
+            StorageError: it cannot be written, or such a store has other means.
         """
 
     def report_to(self, status: Status) -> None:

@@ -115,7 +115,7 @@ class PresenceReports:
     def report_to(self, status: Status) -> None:
         """Register how many reports wait, and handlers that do not return."""
         status.counter("presence.waiting", self._count_waiting)
-        status.check("presence.handlers", self._describe_late)
+        status.check("presence.handlers", self._describe_late, is_vital=False)
 
     def _count_waiting(self) -> int:
         with self._lock:

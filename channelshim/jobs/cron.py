@@ -86,6 +86,24 @@ class CronRuns:
         self._deadline_seconds = deadline_seconds
         self._turns = [threading.Lock() for _ in config.jobs]
         self._results: dict[int, CronResult] = {}
+        # Runs that have ended, and those of them that failed.
+        self._ended = [0] * len(config.jobs)
+        self._failed = [0] * len(config.jobs)
+
+    def count_ended(self) -> dict[str, float]:
+        """Return how often each job has run to its end, by its URL."""
+        return self._by_url(self._ended)
+
+    def count_failed(self) -> dict[str, float]:
+        """Return how often that was with another status than success, by its URL."""
+        return self._by_url(self._failed)
+
+    def _by_url(self, numbers: Sequence[int]) -> dict[str, float]:
+        """Return numbers by URL; two jobs of one URL are one."""
+        found: dict[str, float] = {}
+        for job, number in zip(self._jobs, numbers, strict=True):
+            found[job.url] = found.get(job.url, 0) + number
+        return found
 
     def results(self) -> dict[int, CronResult]:
         """Return how the last run of each job went, by its place."""
@@ -135,6 +153,9 @@ class CronRuns:
         finally:
             seconds = self._clock.monotonic() - begun
             self._results[number] = CronResult(started_at, seconds, status)
+            # Within the job's turn.
+            self._ended[number] += 1
+            self._failed[number] += status is None or not _is_success(status)
         return status
 
 

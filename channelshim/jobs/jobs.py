@@ -77,10 +77,18 @@ class Jobs:
         self._last_words: list[Kept] = []
 
     def report_to(self, status: Status) -> None:
-        """Register the tasks that wait and run, and those that do not end."""
+        """Register tasks that wait, run and do not end, and the runs of cron jobs."""
         status.counter("jobs.tasks_waiting", self._count_waiting)
         status.counter("jobs.tasks_running", self._count_running)
-        status.check("jobs.tasks", self._describe_late)
+        status.check("jobs.tasks", self._describe_late, is_vital=False)
+        status.table("jobs.cron_runs", "job", self._count_cron_runs)
+        status.table("jobs.cron_failures", "job", self._count_cron_failures)
+
+    def _count_cron_runs(self) -> dict[str, float]:
+        return {} if self._cron_runs is None else self._cron_runs.count_ended()
+
+    def _count_cron_failures(self) -> dict[str, float]:
+        return {} if self._cron_runs is None else self._cron_runs.count_failed()
 
     def _count_waiting(self) -> int:
         now = self._clock.time()

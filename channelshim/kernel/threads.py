@@ -258,7 +258,7 @@ class Threads:
 
     def report_to(self, status: Status) -> None:
         """Register what befalls these threads."""
-        status.check("threads", self._describe_restarts)
+        status.check("threads", self._describe_restarts, is_vital=False)
         status.counter("threads.running", lambda: sum(self.running().values()))
         status.counter("threads.restarts", lambda: sum(self.restarts().values()))
 

@@ -14,6 +14,8 @@ _CONTROLS_BUT_TABS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u202
 
 _INDENT: Final = "    "
 
+_TRACE_PARTS: Final = 4
+
 
 def one_line(text: object) -> str:
     """Return text without control characters: each is written as in a literal."""
@@ -32,3 +34,17 @@ def block(text: str) -> str:
 
 def _escaped(control: re.Match[str]) -> str:
     return control[0].encode("unicode_escape").decode("ascii")
+
+
+def names_of(request_id: str, trace: str) -> dict[str, str]:
+    """Return the fields that name a request.
+
+    Args:
+        request_id: its id; "" for none.
+        trace: its traceparent (W3C Trace Context), checked; "" for none.
+    """
+    found = {"request_id": request_id} if request_id else {}
+    parts = trace.split("-")
+    if len(parts) >= _TRACE_PARTS:
+        found.update(trace_id=parts[1], parent_id=parts[2])
+    return found

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from channelshim import limits
+from channelshim.contracts.durations import Durations
 from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
 from channelshim.runtime.file_pieces import FilePieces, pieces_of
@@ -20,14 +21,18 @@ from channelshim.server.exchange import Exchange, Head
 from channelshim.server.executor import Executor
 from channelshim.server.remembered_files import RememberedFile, RememberedFiles
 from channelshim.server.request_body import Upload
+from channelshim.server.request_ids import RequestIds, names_of
 from channelshim.server.response import TEXT_HEADERS, Response
 from channelshim.server.response_bytes import Headers
 
 CallSoon = Callable[[Callable[[], None]], object]
 WhenSafe = Callable[[Callable[[], None]], None]
-Log = Callable[[str, str, str, int, int, float], None]
-"""Takes a client's address, its request's method, target and status, and the size and
-the seconds of the answer; see AccessLog.note."""
+Log = Callable[[str, str, str, int, int, float, str, str], None]
+"""Takes a client's address, its request's method, target and status, the size and the
+seconds of the answer, and the names of the request; see AccessLog.note."""
+
+
+_UNNAMED: Final = ("", "")
 
 
 class WsgiBridge:
@@ -38,6 +43,7 @@ class WsgiBridge:
         pacing: told of each request in hand; None where nobody asks.
         when_safe: see contracts.Broker; None where no message need be waited for.
         log: told of each request whose answer has begun.
+        ids: names each request first; None where nobody asks.
         maximum_body_bytes: a longer body is refused with 413.
 
     Attributes:
@@ -54,17 +60,18 @@ class WsgiBridge:
         pacing: Pacing | None = None,
         when_safe: WhenSafe | None = None,
         log: Log | None = None,
+        ids: RequestIds | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
     ) -> None:
         self._executor = executor
         self._maximum_body_bytes = maximum_body_bytes
         self._pacing = pacing or Pacing()
         self._log = log
-        # Answers begun, those of them that were 500 and more, and the time until then
-        # of those that the app was asked for, all together.
-        self._answered = 0
-        self._failed = 0
-        self._answer_seconds = 0.0
+        self._ids = ids
+        # Answers begun, by the first digit of their status, and the time until then of
+        # those that the app was asked for.
+        self._answered = [0] * 10
+        self._durations = Durations()
         self._files = RememberedFiles()
         self.call_soon: CallSoon = _call_soon
         self.when_safe: WhenSafe = when_safe or _at_once
@@ -82,10 +89,16 @@ class WsgiBridge:
     def report_to(self, status: Status) -> None:
         """Register what was answered, is in hand and waits, and whether it is full."""
         status.counter("server.requests_in_hand", lambda: self._pacing.count)
-        status.counter("server.requests", lambda: self._answered)
-        status.counter("server.errors", lambda: self._failed)
-        status.counter("server.answer_seconds", lambda: self._answer_seconds)
+        status.counter("server.requests", lambda: sum(self._answered))
+        status.counter("server.errors", lambda: sum(self._answered[5:]))
+        status.counter("server.answer_seconds", lambda: self._durations.total)
+        status.table("server.answers", "status", self._count_answers)
+        status.histogram("server.duration_seconds", self._durations.read)
         self._executor.report_to(status)
+
+    def _count_answers(self) -> dict[str, float]:
+        """Return how many answers there were of each class; all five are there."""
+        return {f"{digit}xx": self._answered[digit] for digit in range(1, 6)}
 
     def start(self, call_soon: CallSoon) -> None:
         """Take the server's way to the loop.
@@ -103,11 +116,9 @@ class WsgiBridge:
             response: to the request.
             begun: loop time at which the request was here; None for at once.
         """
-        self._answered += 1
+        self._answered[response.status // 100] += 1
         if begun is not None:
-            self._answer_seconds += asyncio.get_running_loop().time() - begun
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._failed += 1
+            self._durations.add(asyncio.get_running_loop().time() - begun)
         if self._log is None or not response.status:
             return
         request = response.request
@@ -122,10 +133,13 @@ class WsgiBridge:
             response.status,
             response.size,
             time.monotonic() - response.begun,
+            *(_UNNAMED if self._ids is None else names_of(request)),
         )
 
     def begin(self, response: Response) -> None:
         """Answer a request, whose head has come."""
+        if self._ids is not None:
+            self._ids.settle(response.request)
         upload = response.request.upload
         if upload is not None:
             upload.read(

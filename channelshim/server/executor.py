@@ -135,6 +135,7 @@ class ThreadExecutor:
         """See Executor."""
         status.counter("server.requests_waiting", lambda: self._workers.waiting)
         status.check("server.workers", self._describe_fault)
+        status.check("server.late", self._describe_late, is_vital=False)
 
     def _describe_fault(self) -> str:
         waiting = self._workers.waiting
@@ -144,6 +145,9 @@ class ThreadExecutor:
             )
         if waiting and self._stuck_since == self._workers.latest_start:
             return self._stuck
+        return ""
+
+    def _describe_late(self) -> str:
         late = self._workers.given_up
         return f"requests that have not ended in time: {late}" if late else ""
 

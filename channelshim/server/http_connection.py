@@ -261,6 +261,7 @@ class HttpConnection(asyncio.Protocol, Watched):
 
     def cut(self) -> None:
         """See Reader."""
+        self.service.table.sends.note_cut()
         self.drop()
 
     # --- ConnectionTable --------------------------------------------------------------
@@ -298,6 +299,8 @@ class HttpConnection(asyncio.Protocol, Watched):
             state is State.BODY and response is not None and not response.status
         ):
             self._refuse("408 Request Timeout")
+        elif state is State.ANSWER:
+            self.cut()
         else:
             self.drop()
 

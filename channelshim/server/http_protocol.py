@@ -204,7 +204,11 @@ class HttpProtocol(HttpMessages):
             handshake.not_here()
             if acceptor is None
             else acceptor.refusal(
-                self._method, self._version, self._target, self._headers
+                self._method,
+                self._version,
+                self._target,
+                self._headers,
+                self._client[0] if self._client else "",
             )
         )
         if self.is_behind:

@@ -117,6 +117,8 @@ class Pool:
         status.check("server.workers", self._describe_fault)
 
     def _describe_fault(self) -> str:
+        if not self._links:
+            return "no process of the app runs"
         count = len(self._waiting)
         if count < MAXIMUM_WAITING_REQUESTS:
             return ""

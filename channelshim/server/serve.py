@@ -34,7 +34,7 @@ from channelshim.transports import connection_table
 from channelshim.transports.acceptor import Acceptor
 from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.polling import Reply
-from channelshim.transports.routes import PATHS, Request, Routes
+from channelshim.transports.routes import Request, Routes
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import WebSocketProtocol
 from channelshim.transports.websockets_names import check_names
@@ -107,7 +107,7 @@ class Application:
     def __init__(self, bridge: WsgiBridge, routes: Routes | None = None) -> None:
         self.bridge = bridge
         self._routes = routes
-        self._own_paths = PATHS if routes is not None else frozenset()
+        self._own_paths = frozenset() if routes is None else routes.paths
 
     @property
     def polls_in_hand(self) -> int:
@@ -134,6 +134,7 @@ def _answer_channel(routes: Routes, response: Response) -> None:
         asked.header(b"origin"),
         asked.query.decode("latin-1"),
         asked.client[0] if asked.client else "",
+        asked.header(b"x-forwarded-for") or "",
     )
     reply = routes.reply_at_once(request)
     if reply is None or response.is_behind:

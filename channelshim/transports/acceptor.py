@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
+from channelshim.appserver.client_limits import ClientLimit
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.status import Status
 from channelshim.errors import RemoteProtocolError, TokenError
@@ -54,6 +55,7 @@ class Acceptor:
         table: owns the connections.
         sender: the hub's, where it sends to many pages in one call.
         send_buffer_bytes: bytes that may wait for one reader.
+        limit: how many one client address may open; None for any number.
 
     Attributes:
         table: as given.
@@ -71,11 +73,13 @@ class Acceptor:
         table: ConnectionTable,
         sender: RingSender | None = None,
         send_buffer_bytes: int,
+        limit: ClientLimit | None = None,
     ) -> None:
         self.hub: Hub = hub
         self.tokens: TokenSigner = tokens
         self.clock: Clock = clock
         self._is_allowed = is_allowed
+        self._limit = limit
         self.table: ConnectionTable = table
         # Those included that have left and are not gone yet; and of each client id.
         self._count = 0
@@ -97,7 +101,12 @@ class Acceptor:
         status.counter("transports.websockets", lambda: self._count)
 
     def refusal(
-        self, method: str, version: str, target: bytes, headers: Headers
+        self,
+        method: str,
+        version: str,
+        target: bytes,
+        headers: Headers,
+        peer: str = "",
     ) -> bytes:
         """Return the whole answer to an upgrade that is refused; b"" for one to accept.
 
@@ -106,9 +115,15 @@ class Acceptor:
             version: of HTTP, "1.1" for example.
             target: the request's target, path and query.
             headers: as parsed, names in lower case.
+            peer: address of who has connected.
         """
         text = target.decode("ascii", "replace")
-        return handshake.refusal(method, version, text, headers, self._is_allowed)
+        refusal = handshake.refusal(method, version, text, headers, self._is_allowed)
+        if refusal or self._limit is None:
+            return refusal
+        forwarded = dict(headers).get(b"x-forwarded-for", b"").decode("latin-1")
+        seconds = self._limit.wait(peer, forwarded)
+        return handshake.too_many(seconds) if seconds else b""
 
     def accept(
         self,

@@ -18,6 +18,8 @@ read on the loop's thread, which one of 64 KiB would take for tens of millisecon
 
 QUERY_TOO_LONG: Final = f"A query has {MAXIMUM_QUERY_CHARACTERS:,} characters at most."
 
+TOO_MANY_CONNECTS: Final = "Too many channels are opened from your address"
+
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
 
@@ -69,6 +71,13 @@ def refusal(
 def not_here() -> bytes:
     """Return the whole answer to a handshake where no WebSocket is."""
     return _answer(HTTPStatus.NOT_FOUND, "There is no WebSocket here.")
+
+
+def too_many(seconds: int) -> bytes:
+    """Return the whole answer to one that comes too soon after others."""
+    sentence = f"{TOO_MANY_CONNECTS}: try again in {seconds} s."
+    more = f"Retry-After: {seconds}\r\n"
+    return _answer(HTTPStatus.TOO_MANY_REQUESTS, sentence, more)
 
 
 def switching_protocols(key: bytes) -> bytes:

@@ -1,10 +1,11 @@
-"""Our own addresses below /_ah/channel/: one table for every server that has them.
+"""Our own addresses below /_ah/: one table for every server that has them.
 
 =============  ====================================================
 PATH_JSAPI     the script; at once
 PATH_SOCKET    WebSockets; an ordinary request is told what to do
 PATH_POLL      the fallback; on the hub's loop, held where it may be
 PATH_DEV       the old wire; on the hub's loop
+PATH_HEALTH    whether this server should get requests, where it is asked for
 =============  ====================================================
 """
 
@@ -18,8 +19,11 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from channelshim import limits
+from channelshim.appserver.client_limits import ClientLimit
 from channelshim.appserver.response_rules import NO_SNIFFING
+from channelshim.contracts.status import PATH_HEALTH
 from channelshim.transports import handshake
+from channelshim.transports.health import Health
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import PATH_POLL, Poller, Reply, method_not_allowed
 from channelshim.transports.script import jsapi
@@ -27,7 +31,7 @@ from channelshim.transports.script import jsapi
 PATHS: Final = frozenset(
     {limits.PATH_JSAPI, handshake.PATH_SOCKET, PATH_POLL, limits.PATH_DEV}
 )
-"""What is answered here; every other path is the app's."""
+"""What is always answered here."""
 
 _PLAIN_TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 
@@ -43,6 +47,7 @@ class Request:
         origin: the Origin header, or None.
         query: as it came, percent-encoded, without its "?".
         peer: address of who has connected, a proxy included.
+        forwarded: the X-Forwarded-For header; "" for none.
     """
 
     path: str
@@ -51,6 +56,7 @@ class Request:
     origin: str | None
     query: str
     peer: str
+    forwarded: str = ""
 
     @property
     def is_poll(self) -> bool:
@@ -67,6 +73,11 @@ class Routes:
             is not served here, or "".
         origins: whose pages may read the answers.
         has_sockets: whether this server takes WebSockets.
+        health: answers PATH_HEALTH; None where that is the app's.
+        limit: how many channels one client address may open; None for any number.
+
+    Attributes:
+        paths: what is answered here; every other path is the app's.
     """
 
     def __init__(
@@ -76,8 +87,13 @@ class Routes:
         origins: Origins,
         *,
         has_sockets: bool,
+        health: Health | None = None,
+        limit: ClientLimit | None = None,
     ) -> None:
         self._poller = poller
+        self._health = health
+        self._limit = limit
+        self.paths: frozenset[str] = PATHS if health is None else PATHS | {PATH_HEALTH}
         self._host_refusal = host_refusal
         self._origins = origins
         self._has_sockets = has_sockets
@@ -97,13 +113,16 @@ class Routes:
         may_hold: bool,
         gone: asyncio.Future[Any] | None = None,
     ) -> Reply:
-        """Answer a poll or a request of the old wire. On the hub's loop.
+        """Answer a poll, a request of the old wire or a probe. On the hub's loop.
 
         Args:
             request: one for which `reply_at_once` has no answer.
             may_hold: whether a poll may wait; see Poller.poll.
             gone: done when the peer has hung up.
         """
+        if request.path == PATH_HEALTH:
+            assert self._health is not None
+            return self._readable(request, await self._health.reply())
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         if request.path == limits.PATH_DEV:
             reply = await self._poller.old_wire(query)
@@ -121,6 +140,9 @@ class Routes:
         self._poller.end_held()
 
     def _without_hub(self, request: Request) -> Reply | None:
+        if request.path == PATH_HEALTH and request.method in ("GET", "HEAD"):
+            # By any name: probes ask by address, and hear nothing of use to others.
+            return None
         refusal = self._host_refusal(request.host, request.peer)
         if refusal:
             return _text(HTTPStatus.BAD_REQUEST, refusal)
@@ -131,13 +153,29 @@ class Routes:
         if len(request.query) > handshake.MAXIMUM_QUERY_CHARACTERS:
             return _text(HTTPStatus.REQUEST_URI_TOO_LONG, handshake.QUERY_TOO_LONG)
         if request.path != handshake.PATH_SOCKET:
-            return None
+            return self._too_many(request)
         if not self._has_sockets:
             sentence = "No WebSockets under this server: poll instead."
             return _text(HTTPStatus.NOT_IMPLEMENTED, sentence)
         upgrade = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
         sentence = "This address answers WebSockets only."
         return _text(HTTPStatus.UPGRADE_REQUIRED, sentence, upgrade)
+
+    def _too_many(self, request: Request) -> Reply | None:
+        """Refuse what opens a channel too soon after others.
+
+        A page's further polls say how far it got, and are not counted.
+        """
+        if self._limit is None or "after=" in request.query:
+            return None
+        if request.path == limits.PATH_DEV and "command=connect" not in request.query:
+            return None
+        seconds = self._limit.wait(request.peer, request.forwarded)
+        if not seconds:
+            return None
+        sentence = f"{handshake.TOO_MANY_CONNECTS}: try again in {seconds} s."
+        headers = (("Retry-After", str(seconds)),)
+        return _text(HTTPStatus.TOO_MANY_REQUESTS, sentence, headers)
 
     def _readable(self, request: Request, reply: Reply) -> Reply:
         """Add what lets a page of another origin read the answer."""

@@ -48,6 +48,7 @@ class SendBudget:
 
     Attributes:
         charged_bytes: what all are charged with; what waits is that or less.
+        cut_count: readers that were cut as too slow, by whomever.
     """
 
     def __init__(self, total_bytes: int, time: Callable[[], float]) -> None:
@@ -56,15 +57,17 @@ class SendBudget:
         self._charges: dict[Reader, int] = {}
         self._since: dict[Reader, float] = {}
         self.charged_bytes: int = 0
+        self.cut_count: int = 0
 
     def __len__(self) -> int:
         """Return how many are behind."""
         return len(self._charges)
 
     def report_to(self, status: Status) -> None:
-        """Register how many readers are behind, and what waits for them."""
+        """Register how many readers are behind or were cut, and what waits."""
         status.counter("transports.slow_readers", lambda: len(self))
         status.counter("transports.waiting_bytes", lambda: self.charged_bytes)
+        status.counter("transports.readers_cut", lambda: self.cut_count)
 
     def take(self, reader: Reader, size: int) -> bool:
         """Charge a reader with all that waits for it now, or will at once.
@@ -85,6 +88,10 @@ class SendBudget:
         """Charge a reader no more: it has caught up, or is gone. Idempotent."""
         if self._since.pop(reader, None) is not None:
             self.charged_bytes -= self._charges.pop(reader)
+
+    def note_cut(self) -> None:
+        """Count a reader that is cut as too slow."""
+        self.cut_count += 1
 
     def _charge(self, reader: Reader, size: int) -> None:
         self.charged_bytes += size - self._charges.get(reader, 0)

@@ -272,6 +272,7 @@ class WebSocketProtocol(Connection, Watched, asyncio.Protocol):
     def cut(self) -> None:
         """See Reader.cut; the page is to come back."""
         if not self._is_closing:
+            self._acceptor.table.sends.note_cut()
             _logger.warning("a reader is too slow: asking it to reconnect")
         # A close frame would wait behind what it does not read.
         self._end()

@@ -21,7 +21,7 @@ from channelshim.broker.safety import wait_until_safe
 from channelshim.errors import ChannelShimError
 from channelshim.kernel.threads import Threads
 from channelshim.transports.polling import Reply
-from channelshim.transports.routes import PATHS, Request, Routes
+from channelshim.transports.routes import Request, Routes
 from channelshim.transports.stop_signals import STOP_SECONDS
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ class WsgiGateway:
         path = environ.get("PATH_INFO", "")
         try:
             loop = self._loop_thread.loop()
-            reply = self._answer(path, environ, loop) if path in PATHS else None
+            is_own = path in self._routes.paths
+            reply = self._answer(path, environ, loop) if is_own else None
         except ChannelShimError as error:
             return refuse(error, start_response)
         except BaseException:
@@ -174,6 +175,7 @@ class WsgiGateway:
             environ.get("HTTP_ORIGIN"),
             environ.get("QUERY_STRING", ""),
             str(environ.get("REMOTE_ADDR", "")),
+            str(environ.get("HTTP_X_FORWARDED_FOR", "")),
         )
         reply = self._routes.reply_at_once(request)
         if reply is not None:

@@ -21,6 +21,7 @@ from channelshim.composition.serving import Serving
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.presence import Change
+from channelshim.contracts.status import Histogram
 from channelshim.contracts.tasks import Task
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.executor import ThreadExecutor
@@ -73,6 +74,26 @@ def test_name_that_is_registered_again_takes_the_place_of_the_first() -> None:
     assert status.counters() == {"a": 2}
 
 
+def test_vital_problems_are_those_alone_for_which_requests_go_elsewhere() -> None:
+    status = StatusRegistry()
+    status.check("a", lambda: "late", is_vital=False)
+    status.check("b", lambda: "gone")
+    assert status.problems() == {"a": "late", "b": "gone"}
+    assert status.vital_problems() == {"b": "gone"}
+    status.check("b", lambda: "late", is_vital=False)
+    assert status.vital_problems() == {}
+
+
+def test_tables_and_histograms_that_fail_hide_no_other() -> None:
+    status = StatusRegistry()
+    status.table("a", "job", lambda: {"x": 1 // 0})
+    status.table("b", "job", lambda: {"x": 2})
+    status.histogram("c", lambda: Histogram((1.0,), (3, 4), 1 // 0))
+    status.histogram("d", lambda: Histogram((1.0,), (3, 4), 5.0))
+    assert status.tables() == {"b": ("job", {"x": 2})}
+    assert status.histograms() == {"d": Histogram((1.0,), (3, 4), 5.0)}
+
+
 # --- Its rooms ------------------------------------------------------------------------
 
 
@@ -93,7 +114,9 @@ def test_served_instance_has_every_documented_name(instance: Instance) -> None:
     served = instance.serve(Exposure(), nobody)
     Serving(instance, served, [listener], lambda line: None)
     listener.close()
-    names = set(instance.status._checks) | set(instance.status.counters())
+    status = instance.status
+    names = {*status._checks, *status.counters(), *status.tables()}
+    names.update(status.histograms())
     assert names == names_in_docs()
     assert instance.status.problems() == {}
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from channelshim import limits
 from channelshim.contracts.cache import Entry
@@ -154,6 +155,9 @@ class DictStore:
 
     def claim(self) -> None:
         pass
+
+    def copy_to(self, path: Path) -> None:
+        raise StorageError("dicts have no copy")
 
     def report_to(self, status: Status) -> None:
         status.check("store", lambda: "the dicts are closed" if self._is_closed else "")

@@ -147,6 +147,16 @@ def test_form_is_counted_before_the_app_has_it(served: tuple[str, PlainSite]) ->
     assert (status, sentence) == (400, b"A form may have 1000 parts at most.\n")
 
 
+def test_probe_of_a_load_balancer_is_answered(served: tuple[str, PlainSite]) -> None:
+    site = served[1]
+    assert site.ask("/_ah/health") == (200, b"")
+    # Probes ask by address.
+    headers = {"Host": "192.0.2.7:8080"}
+    assert site.ask("/_ah/health?x", headers=headers) == (200, b"")
+    assert site.ask("/_ah/health", b"")[0] == 405
+    assert site.ask("/_ah/health/more")[0] == 404
+
+
 def test_all_else_is_the_apps(served: tuple[str, PlainSite]) -> None:
     site = served[1]
     assert site.ask("/echo", b"\x00\xff" * 5000) == (200, b"\x00\xff" * 5000)

@@ -16,6 +16,7 @@ import psycopg_pool
 from psycopg import conninfo
 from psycopg.types.numeric import Int8BinaryDumper
 
+from channelshim.contracts.durations import Durations
 from channelshim.contracts.server_urls import shown
 from channelshim.errors import ConfigurationError, StorageError, StoreBusy
 from channelshim.store.postgres.place import Place
@@ -152,6 +153,10 @@ class Database:
 
     Args:
         place: where it is. Nothing is connected before the first use.
+
+    Attributes:
+        place: as given.
+        writes: how long those took that were committed, their wait included.
     """
 
     def __init__(self, place: Place) -> None:
@@ -160,6 +165,7 @@ class Database:
         self._conninfo = complete(place.url)
         self._local = threading.local()
         self._lock = threading.Lock()
+        self.writes: Durations = Durations()
         self._process_id = os.getpid()
         self._pool: psycopg_pool.ConnectionPool[Any] | None = None
         self._inherited: list[object] = []
@@ -216,8 +222,11 @@ class Database:
             begin += "; SET LOCAL synchronous_commit = off"
         if lock is not None:
             begin += f"; SELECT pg_advisory_xact_lock({lock})"
+        begun = time.monotonic()
         with self._within(begin) as connection:
             yield connection
+        with self._lock:
+            self.writes.add(time.monotonic() - begun)
 
     @contextmanager
     def once(self) -> Iterator[Connection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from channelshim.contracts.entities import ValuesOf
@@ -113,9 +114,14 @@ class PostgresStore:
     def claim(self) -> None:
         """Do nothing: whoever opened it chose this server's name."""
 
+    def copy_to(self, path: Path) -> None:
+        """See contracts.store.Store: always refused."""
+        raise StorageError("a PostgreSQL database is backed up by its own pg_dump")
+
     def report_to(self, status: Status) -> None:
         """Register whether the database can be used, and what the schema takes."""
         status.check("store", self._describe_fault)
+        status.histogram("store.write_seconds", self.database.writes.read)
         status.counter("store.bytes", self._count_bytes)
 
     def _describe_fault(self) -> str:

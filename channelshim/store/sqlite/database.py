@@ -10,10 +10,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
+from channelshim.contracts.durations import Durations
 from channelshim.errors import StorageError, StoreBusy
 from channelshim.store.folders import make_private
 from channelshim.store.sqlite import schema
@@ -77,6 +78,10 @@ class Database:
         directory: made with mode 0700 if it is missing.
         synchronous: "NORMAL" survives kill -9; "FULL" a power cut as well.
 
+    Attributes:
+        path: of the file.
+        writes: how long those took that were committed, their wait included.
+
     Raises:
         StorageError: the file cannot be used, or a newer channelshim wrote it.
     """
@@ -86,6 +91,8 @@ class Database:
         self._synchronous = synchronous
         self._local = threading.local()
         self._turns = Turns()
+        # Added to by whoever has the turn.
+        self.writes: Durations = Durations()
         self._process_id = os.getpid()
         self._idle: list[sqlite3.Connection] = []
         self._inherited: list[object] = []
@@ -171,11 +178,13 @@ class Database:
             StorageError: nothing was changed.
         """
         connection = self.connection()
+        begun = time.monotonic()
         with self.explained(), self._turn(connection):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
+                self.writes.add(time.monotonic() - begun)
             except BaseException:
                 # After some errors SQLite has rolled back by itself.
                 if connection.in_transaction:
@@ -200,6 +209,22 @@ class Database:
             turns.give_back()
             if has_waited:
                 _set_patience(connection, STORE_BUSY_SECONDS)
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the file, as one transaction sees it.
+
+        In one step, which reads in one transaction: in WAL mode that holds up nobody,
+        and begins anew for nobody's write.
+
+        Raises:
+            StorageError: it cannot be read or written.
+        """
+        with self.explained(), closing(self.open()) as source:
+            try:
+                with closing(sqlite3.connect(path)) as target:
+                    source.backup(target)
+            except sqlite3.Error as error:
+                raise explain(error, path) from error
 
     def damaged(self) -> StorageError:
         """Return the error for what stands in the file and cannot be."""

@@ -294,9 +294,14 @@ class SqliteStore:
             if not self._may_share:
                 raise
 
+    def copy_to(self, path: Path) -> None:
+        """See contracts.store.Store."""
+        self.database.copy_to(path)
+
     def report_to(self, status: Status) -> None:
         """Register whether the file can be used, and its size."""
         status.check("store", self._describe_fault)
+        status.histogram("store.write_seconds", self.database.writes.read)
         status.counter("store.bytes", lambda: self.database.path.stat().st_size)
 
     def _describe_fault(self) -> str:
