@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from channelshim.composition import accounts
 from channelshim.composition.app_parts import (
     COOKIES,
     TOKENS,
@@ -18,6 +19,7 @@ from channelshim.composition.brokers import (
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.control import ControlServer, Facts
 from channelshim.composition.plan import Plan
+from channelshim.composition.policy import signer_name
 from channelshim.composition.status import StatusRegistry
 from channelshim.composition.stores import open_store
 from channelshim.contracts.dispatcher import InternalRequest
@@ -80,7 +82,9 @@ class Instance(AppParts):
             # An app's own: others may have been given the same secrets.
             own = plan.application.application_id
             self.tokens: TokenSigner = TokenSigner(self.secrets(TOKENS), own)
-            self.cookies: CookieSigner = CookieSigner(self.secrets(COOKIES), own)
+            self.cookies: CookieSigner = CookieSigner(
+                self.secrets(COOKIES), own, signer_name(plan.settings)
+            )
         except BaseException:
             self.store.close()
             raise
@@ -120,7 +124,11 @@ class Instance(AppParts):
         self._control = ControlServer(
             plan.store_directory,
             self.threads,
-            {"call": _answer_call, "request": self._answer_request},
+            {
+                "call": _answer_call,
+                "request": self._answer_request,
+                accounts.QUESTION: self._answer_accounts,
+            },
         )
         if self.store.is_leased:
             self._control.start()
@@ -143,6 +151,9 @@ class Instance(AppParts):
         if self._memcache is not None:
             self._memcache.close()
         self.store.close()
+
+    def _answer_accounts(self, facts: Facts, _: bytes) -> tuple[Facts, bytes]:
+        return accounts.answer(self.store.passwords, facts), b""
 
     def _answer_request(self, facts: Facts, body: bytes) -> tuple[Facts, bytes]:
         """Have the app answer a request of a command, as one of the platform's."""
