@@ -87,6 +87,10 @@ the like. "This machine" means 127.0.0.0/8 and `::1`. A proxy on this machine co
 this machine for `Host`; for the login the client counts that a proxy in
 `trusted_proxies` forwards.
 
+The rows about the login are those of the development login, `login=dev`. The others ask
+for proof and are open to everybody, at every door; a header that says who has logged in
+counts from `trusted_proxies` alone ([Log people in](../how-to/log-people-in.md)).
+
 What app.yaml says, door by door, is
 [on its own page](app-yaml.md#what-holds-under-which-door).
 

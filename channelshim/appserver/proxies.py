@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from channelshim.appserver.guard import UNKNOWN_CLIENT_KEY
@@ -23,6 +24,23 @@ _PLATFORM: Final = ipaddress.ip_network("0.0.0.0/8")
 """App Engine's own requests came from 0.1.0.x, and apps believe that."""
 
 _MAXIMUM_HOPS: Final = 32
+
+SETTLED_KEY: Final = "channelshim.settled"
+"""In the environment of a request that came with forwarded headers: a `Settled`. HTTP
+headers become HTTP_ keys, so none can set it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What `settle_client` has taken out of a request.
+
+    Attributes:
+        peer: address of who has connected.
+        headers: forwarded ones, by their keys in the environment.
+    """
+
+    peer: str
+    headers: Mapping[str, str]
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -64,7 +82,9 @@ def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> Non
         return
     forwarded = {key: environ.pop(key) for key in keys}
     environ[UNKNOWN_CLIENT_KEY] = True
-    if not _is_in(str(environ.get("REMOTE_ADDR", "")), proxies):
+    peer = str(environ.get("REMOTE_ADDR", ""))
+    environ[SETTLED_KEY] = Settled(peer, forwarded)
+    if not _is_in(peer, proxies):
         return
     hops = str(forwarded.get("HTTP_X_FORWARDED_FOR", "")).split(",")[-_MAXIMUM_HOPS:]
     for hop in reversed(hops):
@@ -93,6 +113,26 @@ def client_of(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str:
     environ: dict[str, Any] = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
     settle_client(environ, proxies)
     return str(environ["REMOTE_ADDR"])
+
+
+def header_of_proxy(
+    environ: WSGIEnvironment, key: str, proxies: tuple[Network, ...]
+) -> str:
+    """Return a header that one of the proxies has sent, or "".
+
+    Args:
+        environ: of an outside request, before or behind `settle_client`.
+        key: of the header in the environment: "HTTP_X_FORWARDED_EMAIL".
+        proxies: from `parse_networks`; from others nothing is believed.
+    """
+    settled = environ.get(SETTLED_KEY)
+    if isinstance(settled, Settled):
+        peer, value = settled.peer, settled.headers.get(key)
+    else:
+        peer, value = str(environ.get("REMOTE_ADDR", "")), None
+    if not _is_in(peer, proxies):
+        return ""
+    return str(environ.get(key, "") if value is None else value)
 
 
 _others: set[str] = set()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from channelshim.cli.accounts import accounts
 from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import SETTINGS, Settings
@@ -103,14 +104,16 @@ def _init(directory: str) -> None:
 )
 @_group.command("rotate-secrets", cls=SettingsCommand)
 @click.argument("app_dir", default=".")
-def _rotate_secrets(app_dir: str, **settings: Any) -> None:
+@click.option("--at-once", is_flag=True, help="Forget the old ones: all logins end.")
+def _rotate_secrets(app_dir: str, at_once: bool, **settings: Any) -> None:
     """Sign with new secrets from the next start of the app in APP_DIR on.
 
     Tokens and logins that the old ones signed stay good until the next rotation.
     """
     from channelshim.composition import doors
 
-    store = doors.rotate_secrets(Path(app_dir), read_settings(settings, os.environ))
+    read = read_settings(settings, os.environ)
+    store = doors.rotate_secrets(Path(app_dir), read, keep=1 if at_once else 2)
     click.echo(f"the next start signs with new secrets, kept in {store}")
 
 
@@ -178,6 +181,9 @@ def _mail(app_dir: str, file: Any, recipient: str, **settings: Any) -> None:
             f"the app answered {status} to the mail for {address}; its log says why"
         )
     click.echo(f"the app has taken the mail for {address}")
+
+
+_group.add_command(accounts)
 
 
 @_group.command("doctor")

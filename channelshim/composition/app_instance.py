@@ -12,6 +12,7 @@ from channelshim.composition.app_parts import (
 from channelshim.composition.brokers import open_memcache
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.plan import Plan
+from channelshim.composition.policy import signer_name
 from channelshim.composition.status import StatusRegistry
 from channelshim.composition.stores import open_store
 from channelshim.contracts.identity import Login
@@ -52,7 +53,9 @@ class AppInstance(AppParts):
         self.store = open_store(plan.store, values_of, takes_lease=False)
         own = plan.application.application_id
         self.tokens = TokenSigner(self.secrets(TOKENS), own)
-        self.cookies = CookieSigner(self.secrets(COOKIES), own)
+        self.cookies = CookieSigner(
+            self.secrets(COOKIES), own, signer_name(plan.settings)
+        )
         # An answer is not sent before its messages are, and the front waits for them.
         self.sites = Sites(lambda done: done())
         try:

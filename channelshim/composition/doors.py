@@ -338,8 +338,15 @@ def _folder_of(path: Path) -> Path:
     return path.parent if path.name.endswith(ENDINGS) and not path.is_dir() else path
 
 
-def rotate_secrets(directory: Path, settings: Settings) -> StoreChoice:
+def rotate_secrets(
+    directory: Path, settings: Settings, *, keep: int = 2
+) -> StoreChoice:
     """Sign with new secrets from the next start on; the old ones still verify.
+
+    Args:
+        directory: the app's.
+        settings: as read.
+        keep: secrets of each purpose; 1 makes all that was signed invalid.
 
     Returns:
         which store it was.
@@ -358,7 +365,7 @@ def rotate_secrets(directory: Path, settings: Settings) -> StoreChoice:
     try:
         for purpose in (TOKENS, COOKIES):
             store.secrets.get(purpose)
-            store.secrets.rotate(purpose)
+            store.secrets.rotate(purpose, keep=keep)
     finally:
         store.close()
     return choice

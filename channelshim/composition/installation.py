@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from channelshim import appengine
 from channelshim.appserver.dialects import PYTHON3, Dialect, python27_of
-from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.compat import api_proxy
 from channelshim.composition.app_parts import AppParts
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
+from channelshim.composition.logins import make_login
 from channelshim.composition.modules import running_module
 from channelshim.composition.plan import Plan
 from channelshim.composition.setting_values import read_settings
 from channelshim.contracts.identity import Login
 from channelshim.contracts.modules import RunningModule
-from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
-from channelshim.protocol.cookies import CookieClaims
 from channelshim.services import registry
 from channelshim.services.registry import Backing
 from channelshim.transports.wsgi import LoopThread
@@ -79,7 +77,7 @@ class Installation:
         )
         self.is_served: bool = False
         self.is_ended: bool = False
-        self.login: Login = DevelopmentLogin(_Cookies(self), _Logins(self))
+        self.login: Login = make_login(plan, self.parts)
         appengine.install(plan.application.application_id)
         settings = plan.settings
         self.dialect: Dialect = PYTHON3
@@ -230,42 +228,6 @@ class Installation:
 
     def _backing(self) -> Backing:
         return self.parts().backing
-
-
-class _Cookies:
-    """The instance's signer: the login's URLs are asked for before the store is open.
-
-    See appserver.login.development.Signer.
-    """
-
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
-
-    def sign(self, claims: CookieClaims) -> str:
-        return self._installation.parts().cookies.sign(claims)
-
-    def read(self, value: str) -> CookieClaims | None:
-        return self._installation.parts().cookies.read(value)
-
-
-class _Logins:
-    """The store's accounts, as late as its cookies.
-
-    See appserver.login.development.Logins.
-    """
-
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
-
-    def remember(self, account: Account) -> None:
-        self._installation.parts().store.accounts.remember(account)
-
-    def end_login(self, number: str, expires_at: float, now: float) -> None:
-        accounts = self._installation.parts().store.accounts
-        accounts.end_login(number, expires_at, now)
-
-    def ended_logins(self) -> Collection[str]:
-        return self._installation.parts().store.accounts.ended_logins()
 
 
 def current() -> Installation | None:

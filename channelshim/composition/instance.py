@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from channelshim.composition import accounts
 from channelshim.composition.app_parts import (
     COOKIES,
     TOKENS,
@@ -20,6 +21,7 @@ from channelshim.composition.brokers import (
 from channelshim.composition.clock import SystemClock
 from channelshim.composition.control import ControlServer, Facts
 from channelshim.composition.plan import Plan
+from channelshim.composition.policy import signer_name
 from channelshim.composition.status import StatusRegistry
 from channelshim.composition.stores import open_store
 from channelshim.contracts.dispatcher import InternalRequest
@@ -83,7 +85,9 @@ class Instance(AppParts):
             # An app's own: others may have been given the same secrets.
             own = plan.application.application_id
             self.tokens: TokenSigner = TokenSigner(self.secrets(TOKENS), own)
-            self.cookies: CookieSigner = CookieSigner(self.secrets(COOKIES), own)
+            self.cookies: CookieSigner = CookieSigner(
+                self.secrets(COOKIES), own, signer_name(settings)
+            )
             self._memcache = open_memcache(plan)
             if self._memcache is not None:
                 opened.callback(self._memcache.close)
@@ -126,6 +130,7 @@ class Instance(AppParts):
                 "backup": self._answer_backup,
                 "call": _answer_call,
                 "request": self._answer_request,
+                accounts.QUESTION: self._answer_accounts,
             },
         )
         if self.store.is_leased:
@@ -149,6 +154,9 @@ class Instance(AppParts):
         if self._memcache is not None:
             self._memcache.close()
         self.store.close()
+
+    def _answer_accounts(self, facts: Facts, _: bytes) -> tuple[Facts, bytes]:
+        return accounts.answer(self.store.passwords, facts), b""
 
     def _answer_request(self, facts: Facts, body: bytes) -> tuple[Facts, bytes]:
         """Have the app answer a request of a command, as one of the platform's."""

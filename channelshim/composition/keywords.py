@@ -51,6 +51,23 @@ class Keywords(TypedDict, total=False):
     ndb_memcache: bool
     memcache: str | os.PathLike[str]
     memcache_file: str | os.PathLike[str]
+    login: Literal["dev", "proxy-header", "oidc", "accounts"]
+    admins: Sequence[str] | str
+    login_seconds: float
+    login_header: str | os.PathLike[str]
+    login_domain: str | os.PathLike[str]
+    login_page: str | os.PathLike[str]
+    logout_page: str | os.PathLike[str]
+    login_assertion_header: str | os.PathLike[str]
+    login_assertion_keys_file: str | os.PathLike[str]
+    login_assertion_keys_url: str | os.PathLike[str]
+    login_assertion_audience: str | os.PathLike[str]
+    login_assertion_issuer: str | os.PathLike[str]
+    oidc_issuer: str | os.PathLike[str]
+    oidc_client_id: str | os.PathLike[str]
+    oidc_client_secret: str | os.PathLike[str]
+    oidc_client_secret_file: str | os.PathLike[str]
+    oidc_trust_email: bool
     allow_dev_login: bool
     allowed_hosts: Sequence[str] | str
     trusted_proxies: Sequence[str] | str

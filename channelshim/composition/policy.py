@@ -21,6 +21,9 @@ class Bound(Protocol):
         """Return the address, host and port first."""
 
 
+DEVELOPMENT: Final = "dev"
+"""The setting `login` of the login that asks for no proof."""
+
 SHORTEST_SECRET: Final = 32
 """Characters of a signing secret that a setting gives."""
 
@@ -38,14 +41,25 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     Raises:
         ConfigurationError: names the setting that allows it.
     """
-    if settings.allow_dev_login or is_on_loopback(listener):
+    asks_for_proof = settings.login != DEVELOPMENT
+    if asks_for_proof or settings.allow_dev_login or is_on_loopback(listener):
         return
     listener.close()
     raise ConfigurationError(
         f"the login page asks for no password, so nobody but this machine should "
         f"reach it, and {settings.host} is reached by others: listen on localhost, "
-        "or pass --allow_dev_login"
+        "or choose a real login with --login, or pass --allow_dev_login where "
+        "everybody may be anybody"
     )
+
+
+def signer_name(settings: Settings) -> str:
+    """Return the name of the login in what cookies are signed with.
+
+    Whoever became somebody by another login, above all the development login, is
+    nobody by this one.
+    """
+    return "" if settings.login == DEVELOPMENT else settings.login
 
 
 def is_on_loopback(listener: Bound) -> bool:

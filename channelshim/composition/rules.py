@@ -57,7 +57,8 @@ RULES: Final = (
         "who may be reached at all",
         (
             "the address that is bound decides, not how `host` is written",
-            "the start is refused without `allow_dev_login`",
+            "the start is refused without a `login` that asks for proof, or "
+            "`allow_dev_login`",
             "the other server decides",
         ),
     ),
@@ -74,7 +75,7 @@ RULES: Final = (
     ),
     Rule(
         "login",
-        "the login page and its cookie, which ask for no password",
+        "the login page of `login=dev` and its cookie, which ask for no password",
         (
             "a client on this machine that names this machine, or one of "
             "`allowed_hosts`; 403 and nobody for others",

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from channelshim import limits
 from channelshim.broker.kept import WINDOW_BYTES, WINDOW_MESSAGES, WINDOW_TOTAL_BYTES
+from channelshim.contracts.identity import LOGIN_SECONDS
 from channelshim.hub.heartbeat import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS
 from channelshim.hub.passes import PASS_PAUSE_SECONDS
 
@@ -257,6 +258,81 @@ class Settings:
         _STORE,
     )
     # --- Who may do what ---
+    login: Literal["dev", "proxy-header", "oidc", "accounts"] = _setting(
+        "dev",
+        "How people log in: dev asks for no proof; proxy-header believes a proxy, oidc "
+        "asks an OpenID provider, accounts asks for a password.",
+        _ACCESS,
+    )
+    admins: tuple[str, ...] = _setting(
+        (),
+        "Addresses of the administrators, for every login but dev; case is ignored.",
+        _ACCESS,
+    )
+    login_seconds: float = _setting(
+        LOGIN_SECONDS,
+        "Time after which a person has to log in again.",
+        _ACCESS,
+        unit="seconds",
+        low=60,
+        high=365 * 86400,
+    )
+    login_header: str = _setting(
+        "X-Forwarded-Email",
+        "For proxy-header: the header with the address of who has logged in.",
+        _ACCESS,
+    )
+    login_domain: str = _setting(
+        "",
+        "For proxy-header: what comes behind the @ of a name without one.",
+        _ACCESS,
+    )
+    login_page: str = _setting(
+        "",
+        "For proxy-header: the proxy's login page; {url} becomes where to go on.",
+        _ACCESS,
+    )
+    logout_page: str = _setting(
+        "",
+        "For proxy-header: the proxy's logout page; {url} becomes where to go on.",
+        _ACCESS,
+    )
+    login_assertion_header: str = _setting(
+        "",
+        "For proxy-header: header with a signed JWT, whose email is believed instead.",
+        _ACCESS,
+    )
+    login_assertion_keys_file: str = _setting(
+        "",
+        "File of the keys that sign it: a JWK set, or one public key in PEM.",
+        _ACCESS,
+    )
+    login_assertion_keys_url: str = _setting(
+        "", "The same by an https URL, for a JWK set.", _ACCESS
+    )
+    login_assertion_audience: str = _setting(
+        "", "The audience that it must name: this app's.", _ACCESS
+    )
+    login_assertion_issuer: str = _setting(
+        "", "The issuer that it must name; empty for any that has the keys.", _ACCESS
+    )
+    oidc_issuer: str = _setting(
+        "",
+        "For oidc: URL of the provider, as its discovery document names it.",
+        _ACCESS,
+    )
+    oidc_client_id: str = _setting(
+        "", "For oidc: the client id that the provider gave this app.", _ACCESS
+    )
+    oidc_client_secret: str = _setting(
+        "", "For oidc: the client secret.", _ACCESS, is_secret=True
+    )
+    oidc_client_secret_file: str = _setting("", "File with the same.", _ACCESS)
+    oidc_trust_email: bool = _setting(
+        False,
+        "For oidc: believe addresses that the provider does not call verified.",
+        _ACCESS,
+    )
     allow_dev_login: bool = _setting(
         False,
         "Let anybody log in, from beyond this machine too, without a password.",

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LOGIN_SECONDS: Final = 14 * 86400
+"""A login is good so long, as Django's sessions are: the original's was for ever,
+whoever had a copy of its cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ def user_id_of(email: str) -> str:
     """
     digest = hashlib.md5(email.lower().encode("utf-8"), usedforsecurity=False)
     return "1" + "".join(f"{byte:02d}" for byte in digest.digest())[:20]
+
+
+def folded(email: str) -> str:
+    """Return an email in the form in which two are compared: without case."""
+    return email.casefold()
 
 
 class Login(Protocol):

@@ -33,6 +33,56 @@ class Account:
     seen_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Password:
+    """What somebody who logs in by a password has in the store.
+
+    Attributes:
+        email: as it was given; found again in any case, by its folded form.
+        hash: of the password, by argon2, with its parameters and salt.
+        changed_at: Unix seconds at which the password was set.
+    """
+
+    email: str
+    hash: str
+    changed_at: float
+
+
+class Passwords(Protocol):
+    """Who may log in by a password, and how often it was tried. Any thread."""
+
+    def put(self, password: Password) -> None:
+        """Insert the password, or replace the one of this email."""
+
+    def get(self, email: str) -> Password | None:
+        """Return the password of an email, or None; case is ignored."""
+
+    def remove(self, email: str) -> bool:
+        """Remove the password of an email; return whether there was one."""
+
+    def all(self) -> Sequence[Password]:
+        """Return all passwords, by email."""
+
+    def attempt(
+        self, key: str, now: float, *, every_seconds: float, at_once: int
+    ) -> float:
+        """Count an attempt to log in; return the seconds to wait, 0 for none.
+
+        Of all servers and processes together. An attempt that has to wait counts for
+        nothing. Bounded: of more than 100,000 keys those that are nearest to a full
+        allowance give way.
+
+        Args:
+            key: whose attempts are counted together.
+            now: Unix seconds.
+            every_seconds: the time after which a further attempt is allowed.
+            at_once: attempts that are allowed after a long rest.
+        """
+
+    def forgive(self, key: str) -> None:
+        """Forget the attempts of a key."""
+
+
 class Secrets(Protocol):
     """What signs, by purpose. Any thread."""
 
@@ -119,6 +169,10 @@ class Store(Protocol):
     @property
     def accounts(self) -> Accounts:
         """Who has logged in."""
+
+    @property
+    def passwords(self) -> Passwords:
+        """Who may log in by a password."""
 
     @property
     def secrets(self) -> Secrets:

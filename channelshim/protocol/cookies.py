@@ -47,12 +47,19 @@ class CookieSigner:
         secrets: oldest first; the last signs, all verify.
         application_id: whose logins; those of another app are not believed, whatever
             signs there.
+        login: which way to log in; logins of another are not believed: the development
+            login lets anybody be anybody. "" for the development login.
     """
 
-    def __init__(self, secrets: Sequence[bytes], application_id: str = "") -> None:
+    def __init__(
+        self, secrets: Sequence[bytes], application_id: str = "", login: str = ""
+    ) -> None:
+        salt = _SALT + b"\0" + application_id.encode("utf-8")
+        if login:
+            salt += b"\0" + login.encode("ascii")
         self._signer = Signer(
             list(secrets),
-            salt=_SALT + b"\0" + application_id.encode("utf-8"),
+            salt=salt,
             sep=":",
             key_derivation="hmac",
             digest_method=hashlib.sha256,

@@ -15,3 +15,6 @@ STORE_BUILD_BATCH: Final = 1000
 
 MAXIMUM_ACCOUNTS: Final = 10_000
 """Who has logged in: on a trusted network each visitor may add as many as he likes."""
+
+MAXIMUM_LOGIN_KEYS: Final = 100_000
+"""Addresses and accounts whose attempts to log in are counted."""

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from channelshim.appserver.login import development
-from channelshim.appserver.login.development import LOGIN_SECONDS, DevelopmentLogin
+from channelshim.appserver.login import sessions
+from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.request_urls import safe_destination
-from channelshim.contracts.identity import User, user_id_of
+from channelshim.contracts.identity import LOGIN_SECONDS, User, user_id_of
 from channelshim.contracts.store import Account
 from channelshim.protocol.cookies import CookieClaims, CookieSigner
 
@@ -309,7 +309,7 @@ def test_value_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> 
             read.append(len(text))
             super().__init__(text)
 
-    monkeypatch.setattr(development, "SimpleCookie", Counting)
+    monkeypatch.setattr(sessions, "SimpleCookie", Counting)
     user = User("ann@example.com", True, "1")
     value = SIGNER.sign(CookieClaims(user, 1 << 36, "0a"))
     quoted = "".join(f"\\{ord(character):03o}" for character in value)

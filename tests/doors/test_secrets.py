@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from channelshim.composition.app_parts import COOKIES, TOKENS
+from channelshim.store.sqlite.opening import open_store
 from tests.doors.test_refusals import refusal
 from tests.doors.test_stop import SLOW, get
 from tests.servers import Server, Servers
@@ -32,9 +34,26 @@ def secrets_file(folder: Path, *lines: str) -> Path:
     return path
 
 
-def rotate(storage_path: Path) -> None:
+def rotate(storage_path: Path, *flags: str) -> None:
     command = [sys.executable, "-m", "channelshim", "rotate-secrets", str(SLOW)]
-    subprocess.run([*command, f"--storage_path={storage_path}"], check=True)
+    subprocess.run([*command, f"--storage_path={storage_path}", *flags], check=True)
+
+
+def stored(storage_path: Path) -> dict[str, list[bytes]]:
+    store = open_store(storage_path)
+    try:
+        return {each: list(store.secrets.get(each)) for each in (TOKENS, COOKIES)}
+    finally:
+        store.close()
+
+
+def test_rotation_at_once_forgets_all_old_secrets(tmp_path: Path) -> None:
+    rotate(tmp_path)
+    before = stored(tmp_path)
+    rotate(tmp_path, "--at-once")
+    for purpose, (newest,) in stored(tmp_path).items():
+        assert len(before[purpose]) == 2
+        assert newest not in before[purpose]
 
 
 def test_an_old_secret_verifies_until_the_next_rotation(

@@ -6,7 +6,7 @@ from http.cookies import CookieError, SimpleCookie
 
 from hypothesis import strategies as st
 
-from channelshim.appserver.login.development import _cookie_value
+from channelshim.appserver.login.sessions import cookie_value
 from channelshim.contracts.identity import User
 from channelshim.protocol.cookies import CookieClaims, CookieSigner
 from tests.fuzz.fuzzing import Fuzz, fuzzed
@@ -36,9 +36,9 @@ def test_only_our_own_cookies_are_believed(fuzz: Fuzz) -> None:
         # As servers hand headers over.
         text = data.decode("latin-1")
         for header in (text, f"dev_appserver_login={text}", f"a={text}; b=c"):
-            assert isinstance(_cookie_value(header), str)
+            assert isinstance(cookie_value(header), str)
             plain = plain_value(header)
-            value = _cookie_value(header)
+            value = cookie_value(header)
             for each in (text, plain, value):
                 claims = signer.read(each)
                 assert claims is None or claims in BELIEVED, "a forged one is believed"

@@ -31,10 +31,11 @@ from channelshim.contracts.entities import (
     ValuesOf,
     Write,
 )
+from channelshim.contracts.identity import folded
 from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
 from channelshim.contracts.scan import Position, Row, Scan
 from channelshim.contracts.status import Status
-from channelshim.contracts.store import Account, Store
+from channelshim.contracts.store import Account, Password, Store
 from channelshim.contracts.tasks import (
     Added,
     LeaseState,
@@ -71,6 +72,8 @@ class Tables:
     secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     ended_logins: dict[str, float] = field(default_factory=dict)
+    passwords: dict[str, Password] = field(default_factory=dict)
+    attempts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     connected: dict[str, None] = field(default_factory=dict)
     windows: dict[str, bytes] = field(default_factory=dict)
     search: dict[str, SearchTables] = field(default_factory=dict)
@@ -120,6 +123,7 @@ class DictStore:
         self.cache = DictCache(self, clock, cache_bytes)
         self.search = DictSearchIndexes(self.read, self.write)
         self.accounts = DictAccounts(self)
+        self.passwords = DictPasswords(self)
         self.secrets = DictSecrets(self)
         self.journal = DictJournal(self)
         self.cron = None
@@ -770,6 +774,50 @@ class DictAccounts:
 
     def ended_logins(self) -> Collection[str]:
         return set(self._store.read().ended_logins)
+
+
+class DictPasswords:
+    """The tokens of a bucket, where the engines keep one number."""
+
+    def __init__(self, store: DictStore) -> None:
+        self._store = store
+
+    def put(self, password: Password) -> None:
+        with self._store.write() as tables:
+            tables.passwords[folded(password.email)] = password
+
+    def get(self, email: str) -> Password | None:
+        return self._store.read().passwords.get(folded(email))
+
+    def remove(self, email: str) -> bool:
+        with self._store.write() as tables:
+            return tables.passwords.pop(folded(email), None) is not None
+
+    def all(self) -> Sequence[Password]:
+        passwords = self._store.read().passwords
+        return [passwords[name] for name in sorted(passwords)]
+
+    def attempt(
+        self, key: str, now: float, *, every_seconds: float, at_once: int
+    ) -> float:
+        with self._store.write() as tables:
+            # Of each attempt, when its token has come back.
+            backs = [
+                min(at, now + (place + 1) * every_seconds)
+                for place, at in enumerate(
+                    at for at in tables.attempts.get(key, ()) if at > now
+                )
+            ]
+            if len(backs) >= at_once:
+                tables.attempts[key] = tuple(backs)
+                return backs[0] - now
+            last = backs[-1] if backs else now
+            tables.attempts[key] = (*backs, last + every_seconds)
+        return 0.0
+
+    def forgive(self, key: str) -> None:
+        with self._store.write() as tables:
+            tables.attempts.pop(key, None)
 
 
 class DictSecrets:

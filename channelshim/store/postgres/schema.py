@@ -147,6 +147,15 @@ CREATE TABLE mail (
 );
 """
 
+_PASSWORDS = """
+CREATE TABLE password (
+    folded bytea PRIMARY KEY, email bytea NOT NULL, hash bytea NOT NULL,
+    changed_at double precision NOT NULL
+);
+CREATE TABLE login_attempt (key bytea PRIMARY KEY, full_at double precision NOT NULL);
+CREATE INDEX login_attempt_full_at ON login_attempt (full_at);
+"""
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -155,6 +164,7 @@ MIGRATIONS: Final = (
     _TASKS,
     _SEARCH,
     _FILES,
+    _PASSWORDS,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

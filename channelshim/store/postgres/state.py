@@ -23,6 +23,7 @@ from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.cron import PostgresCronClaims
 from channelshim.store.postgres.entities import PostgresEntities
 from channelshim.store.postgres.files import PostgresBlobs, PostgresMails
+from channelshim.store.postgres.passwords import PostgresPasswords
 from channelshim.store.postgres.place import Place
 from channelshim.store.postgres.pull_tasks import PostgresPullTasks
 from channelshim.store.postgres.search import PostgresSearchIndexes
@@ -79,6 +80,7 @@ class PostgresStore:
         )
         self.search: PostgresSearchIndexes = PostgresSearchIndexes(database)
         self.accounts: PostgresAccounts = PostgresAccounts(database)
+        self.passwords: PostgresPasswords = PostgresPasswords(database)
         self.secrets: PostgresSecrets = PostgresSecrets(database)
         self.journal: PostgresJournal = PostgresJournal(database, server)
         self.cron: PostgresCronClaims = PostgresCronClaims(database)

@@ -152,6 +152,17 @@ INSERT INTO search_state VALUES ('documents', -1)
 """
 """FTS5's table is made at the first use: not every SQLite has it."""
 
+_PASSWORDS = """
+CREATE TABLE password (
+    folded TEXT PRIMARY KEY, email TEXT NOT NULL, hash TEXT NOT NULL,
+    changed_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE login_attempt (
+    key TEXT PRIMARY KEY, full_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX login_attempt_full_at ON login_attempt (full_at)
+"""
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -163,6 +174,7 @@ MIGRATIONS: Final = (
     _TASK_LEASES,
     _ENDED_LOGINS,
     _SEARCH,
+    _PASSWORDS,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

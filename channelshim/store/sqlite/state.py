@@ -21,6 +21,7 @@ from channelshim.store.lease import Lease
 from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.database import Database, Synchronous
 from channelshim.store.sqlite.entities import SqliteEntities
+from channelshim.store.sqlite.passwords import SqlitePasswords
 from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
 from channelshim.store.sqlite.search import SqliteSearchIndexes
 from channelshim.store.sqlite.tasks import SqliteTasks
@@ -221,6 +222,7 @@ class SqliteStore:
         )
         self.search: SqliteSearchIndexes = SqliteSearchIndexes(database)
         self.accounts: SqliteAccounts = SqliteAccounts(database)
+        self.passwords: SqlitePasswords = SqlitePasswords(database)
         self.secrets: SqliteSecrets = SqliteSecrets(database)
         self.journal: SqliteJournal = SqliteJournal(database)
 

@@ -1,0 +1,252 @@
+"""The login of a proxy: a header says who has logged in there.
+
+Only a proxy that `trusted_proxies` names may say it, and it must set the header in each
+request that it passes on, whatever the visitor has sent. Where others may connect as
+the proxy does, a signed assertion proves more than an address: then the header counts
+for nothing, and the address stands in the assertion.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
+
+# webapp2 asks when it is first imported; see compat.installer.
+os.environ.setdefault("APPENGINE_RUNTIME", "python27")
+
+import webapp2
+
+from channelshim import limits
+from channelshim.appserver.login import page
+from channelshim.appserver.login.addresses import Admins, is_address
+from channelshim.appserver.proxies import Network, header_of_proxy
+from channelshim.contracts.identity import User
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_logger: Final = logging.getLogger("channelshim.login")
+
+ASSERTIONS_REMEMBERED: Final = 1024
+"""Tokens that were verified: a page asks again and again with the same."""
+
+_LONGEST_REMEMBERED: Final = 4096
+
+_PREFIX: Final = "accounts.google.com:"
+"""What Google's proxy writes before the address."""
+
+
+class Assertions(Protocol):
+    """Verifies tokens; appserver.login.assertions.Verifier."""
+
+    def claims(self, token: str) -> Mapping[str, Any]:
+        """Return what a token says, or raise."""
+
+    def check_times(self, claims: Mapping[str, Any]) -> None:
+        """Raise when the time of claims is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyPages:
+    """Where the proxy logs people in and out; "" for nowhere.
+
+    "{url}" in them becomes the quoted URL to go on to.
+    """
+
+    login: str = ""
+    logout: str = ""
+
+
+class ProxyHeaderLogin:
+    """Believes what a trusted proxy says; see contracts.identity.Login.
+
+    Args:
+        header: name of the header with the address.
+        proxies: that are believed.
+        admins: who is an administrator.
+        domain: what comes behind the @ of a name without one; "" takes no such name.
+        pages: of the proxy; None for none.
+        assertion_header: name of the header with a signed assertion; "" for none.
+        assertions: verifies them; None for none.
+    """
+
+    paths: Final = frozenset({limits.PATH_LOGIN, limits.PATH_LOGOUT})
+    asks_no_proof: Final = False
+
+    def __init__(
+        self,
+        header: str,
+        proxies: tuple[Network, ...],
+        admins: Admins,
+        *,
+        domain: str = "",
+        pages: ProxyPages | None = None,
+        assertion_header: str = "",
+        assertions: Assertions | None = None,
+    ) -> None:
+        self._key = key_of(header)
+        self._proxies = proxies
+        self._admins = admins
+        self._domain = domain
+        self._assertion_key = key_of(assertion_header)
+        self._assertions = assertions
+        self._warnings = _Warnings()
+        if assertions is not None:
+            # One that is refused raises, and is not remembered: the keys may change.
+            self._claims = functools.lru_cache(ASSERTIONS_REMEMBERED)(assertions.claims)
+        self._app = webapp2.WSGIApplication(
+            [(limits.PATH_LOGIN, _InPage), (limits.PATH_LOGOUT, _OutPage)]
+        )
+        self._app.registry.update(user=self.user, pages=pages or ProxyPages())
+
+    def user(self, environ: WSGIEnvironment) -> User | None:
+        """See contracts.identity.Login."""
+        if self._assertions is None:
+            name = header_of_proxy(environ, self._key, self._proxies)
+        else:
+            name = self._asserted(environ, self._assertions)
+        if not name:
+            return None
+        return self._user(name)
+
+    def _user(self, name: str) -> User | None:
+        try:
+            email = name.encode("latin-1").decode("utf-8").strip()
+        except UnicodeError:
+            email = ""
+        email = email.removeprefix(_PREFIX)
+        if self._domain and email and "@" not in email:
+            email = f"{email}@{self._domain}"
+        if not is_address(email):
+            self._warnings.add(
+                "the proxy says that %s has logged in, which is no address (names "
+                "without an @ need --login_domain): nobody is logged in",
+                ascii(name)[:100],
+            )
+            return None
+        return self._admins.user(email)
+
+    def _asserted(self, environ: WSGIEnvironment, assertions: Assertions) -> str:
+        """Return the address in the assertion, as WSGI writes text, or ""."""
+        from channelshim.appserver.login.assertions import AssertionRefused
+        from channelshim.appserver.login.keys import KeysUnavailable
+
+        token = header_of_proxy(environ, self._assertion_key, self._proxies)
+        if not token:
+            return ""
+        read = self._claims if len(token) <= _LONGEST_REMEMBERED else assertions.claims
+        try:
+            claims = read(token)
+            assertions.check_times(claims)
+        except (AssertionRefused, KeysUnavailable) as error:
+            self._warnings.add("an assertion of the proxy is refused: %s", str(error))
+            return ""
+        email = claims.get("email")
+        if not isinstance(email, str):
+            self._warnings.add("an assertion of the proxy has no email%s", "")
+            return ""
+        return email.encode("utf-8", "replace").decode("latin-1")
+
+    def login_url(self, destination: str) -> str:
+        """See contracts.identity.Login."""
+        return page.url_of(limits.PATH_LOGIN, destination)
+
+    def logout_url(self, destination: str) -> str:
+        """See contracts.identity.Login."""
+        return page.url_of(limits.PATH_LOGOUT, destination)
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request for one of the two pages."""
+        answer: Iterable[bytes] = self._app(environ, start_response)
+        return answer
+
+
+def key_of(header: str) -> str:
+    """Return the key of a header in the environment; "" for none."""
+    return f"HTTP_{header.upper().replace('-', '_')}" if header else ""
+
+
+class _Warnings:
+    """Warns of each kind of trouble once in a while: anybody may send anything.
+
+    Args:
+        most: lines in the life of the process.
+    """
+
+    def __init__(self, most: int = 100) -> None:
+        self._left = most
+        self._lock = threading.Lock()
+
+    def add(self, sentence: str, fact: str) -> None:
+        """Write a line, if there were not too many."""
+        with self._lock:
+            self._left -= self._left > 0
+            is_said = self._left > 0
+        if is_said:
+            _logger.warning(sentence, fact)
+
+
+class _ProxyPage(page.LoginPage):
+    def user(self) -> User | None:
+        """Return who the proxy says has logged in."""
+        ask: Callable[[WSGIEnvironment], User | None] = self.app.registry["user"]
+        return ask(self.request.environ)
+
+    def send_to(self, template: str, destination: str) -> None:
+        """Redirect to a page of the proxy."""
+        url = self.request.host_url + page.path_of(destination)
+        self.response.status = HTTPStatus.SEE_OTHER
+        self.response.headers["Location"] = template.replace(
+            "{url}", quote(url, safe="")
+        )
+
+
+class _InPage(_ProxyPage):
+    def get(self) -> None:
+        """Go on, since the proxy has logged the visitor in, or have it do so."""
+        destination = self.destination(self.request.GET)
+        pages: ProxyPages = self.app.registry["pages"]
+        user = self.user()
+        if user is not None and destination != "/":
+            self.go_on(destination)
+        elif user is not None:
+            self.explain(
+                HTTPStatus.OK, "Logged in", f"You are logged in as {user.email}."
+            )
+        elif pages.login:
+            self.send_to(pages.login, destination)
+        else:
+            self.explain(
+                HTTPStatus.FORBIDDEN,
+                "Not logged in",
+                "The proxy in front of this server logs people in, and has not said "
+                "who you are. Open the app by its public address.",
+            )
+
+
+class _OutPage(_ProxyPage):
+    def get(self) -> None:
+        """Have the proxy log the visitor out, which only it can."""
+        destination = self.destination(self.request.GET)
+        pages: ProxyPages = self.app.registry["pages"]
+        user = self.user()
+        if user is None:
+            self.go_on(destination)
+        elif pages.logout:
+            self.send_to(pages.logout, destination)
+        else:
+            self.explain(
+                HTTPStatus.OK,
+                "Logged in",
+                f"You are logged in as {user.email} by the proxy in front of this "
+                "server. Log out there.",
+            )

@@ -1,0 +1,419 @@
+"""The login by a password: who gets in, who does not, and what outsiders learn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import argon2
+import pytest
+from webtest import TestApp
+
+from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.hosts import HostRule
+from channelshim.appserver.login import accounts as accounts_login
+from channelshim.appserver.login import passwords as hashing
+from channelshim.appserver.login.accounts import AccountsLogin, network_of
+from channelshim.appserver.login.addresses import Admins
+from channelshim.appserver.proxies import parse_networks
+from channelshim.contracts.identity import LOGIN_SECONDS, User, user_id_of
+from channelshim.contracts.store import Password
+from channelshim.protocol.cookies import CookieClaims, CookieSigner
+from channelshim.runtime.variables import Application
+from tests.store.dict_store import DictStore, Disk
+
+COOKIE = "dev_appserver_login"
+HOST = "chat.example.com"
+OWN = {"Sec-Fetch-Site": "same-origin"}
+PASSWORD = "correct horse battery"
+SIGNER = CookieSigner([b"s" * 32], "t", "accounts")
+
+
+def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    names = ("USER_EMAIL", "USER_ID", "USER_IS_ADMIN")
+    return [" ".join(os.environ[name] for name in names).encode()]
+
+
+class Site:
+    """A server with one account, and a clock."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+        self.store = DictStore(Disk())
+        self.add("Ann@example.com", PASSWORD)
+        self.login = self.new_login()
+
+    def new_login(self) -> AccountsLogin:
+        return AccountsLogin(
+            SIGNER,
+            self.store.accounts,
+            self.store.passwords,
+            Admins(["ann@EXAMPLE.com"]),
+            clock=lambda: self.now,
+        )
+
+    def add(self, email: str, password: str) -> None:
+        hashed = hashing.hash_of(password)
+        self.store.passwords.put(Password(email, hashed, self.now))
+
+    def mark_of(self, email: str) -> str:
+        found = self.store.passwords.get(email)
+        assert found is not None
+        return hashing.mark_of_hash(found.hash)
+
+    def client(self, address: str = "203.0.113.5", **environ: str) -> TestApp:
+        exposure = Exposure(
+            hosts=HostRule(frozenset({"*"})),
+            trusted_proxies=parse_networks(["10.0.0.1"]),
+        )
+        server = AppServer(
+            None, None, Application("t"), self.login, wsgi_app=app, exposure=exposure
+        )
+        extra = {"REMOTE_ADDR": address, "HTTP_HOST": HOST, **environ}
+        return TestApp(server, extra_environ=extra)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def send(
+    client: TestApp,
+    email: str = "ann@example.com",
+    password: str = PASSWORD,
+    status: int = 303,
+    headers: dict[str, str] = OWN,
+    destination: str = "/",
+) -> Any:
+    """Send the form."""
+    form = {"email": email, "password": password, "continue": destination}
+    return client.post("/_ah/login", form, headers=headers, status=status)
+
+
+def who(client: TestApp, cookie: str | None = None) -> str:
+    headers = {} if cookie is None else {"Cookie": cookie}
+    return str(client.get("/", headers=headers).text.partition(" ")[0])
+
+
+def test_form_logs_in_and_goes_on(site: Site) -> None:
+    client = site.client()
+    page = client.get("/_ah/login?continue=/a%3Fb%3D%C3%A4")
+    form = page.forms[0]
+    assert form.method.lower() == "post"
+    assert form["password"].attrs["autocomplete"] == "current-password"
+    form["email"] = "ann@example.com"
+    form["password"] = PASSWORD
+    answer = form.submit(headers=OWN, status=303)
+    assert answer.headers["Location"] == f"http://{HOST}/a?b=%C3%A4"
+    seen = client.get("/").text
+    # The account's own spelling; an administrator in any case.
+    assert seen == f"Ann@example.com {user_id_of('ann@example.com')} 1"
+    assert [one.user.email for one in site.store.accounts.all()] == ["Ann@example.com"]
+
+
+def test_cookie_is_for_this_server_and_https_alone_where_it_was_set_so(
+    site: Site,
+) -> None:
+    cookie = send(site.client()).headers["Set-Cookie"]
+    for attribute in ("HttpOnly", "SameSite=Lax", "Path=/"):
+        assert attribute in cookie
+    assert "Secure" not in cookie
+    assert "Domain" not in cookie
+    proxied = site.client("10.0.0.1", HTTP_X_FORWARDED_PROTO="https")
+    assert "; Secure" in send(proxied).headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("ann@example.com", "wrong password"),
+        ("ann@example.com", ""),
+        ("ann@example.com", PASSWORD + " "),
+        ("ann@example.com", PASSWORD.upper()),
+        (
+            "ann@example.com",
+            "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
+        ),
+        ("ann@example.com", "x" * 5000),
+        ("bob@example.com", PASSWORD),
+        ("", PASSWORD),
+        ("' OR 1=1 --", PASSWORD),
+        ("ann@example.com\0", PASSWORD),
+    ],
+)
+def test_wrong_password_and_unknown_account_answer_alike(
+    site: Site, email: str, password: str
+) -> None:
+    client = site.client()
+    answer = send(client, email, password, status=422)
+    assert "The email or the password is wrong." in answer.text
+    assert "Set-Cookie" not in answer.headers
+    assert password not in answer.text or not password.strip()
+    assert who(client) == ""
+
+
+def test_unknown_account_costs_a_hash_too(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    verify = argon2.PasswordHasher.verify
+
+    def count(self: Any, known: str, password: Any) -> bool:
+        hashed.append(known)
+        return verify(self, known, password)
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", count)
+    send(site.client(), "nobody@example.com", status=422)
+    send(site.client(), "no address", status=422)
+    assert len(hashed) == 2
+
+
+# --- Other sites, and sessions that are not one's own ---------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": f"http://{HOST}.evil.example"},
+        {"Referer": "http://evil.example/"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/_ah/login", "/_ah/logout"])
+def test_form_of_another_site_is_not_taken(
+    site: Site, path: str, headers: dict[str, str]
+) -> None:
+    client = site.client()
+    send(client)
+    form = {"email": "ann@example.com", "password": PASSWORD}
+    answer = client.post(path, form, headers=headers, status=403)
+    assert "Set-Cookie" not in answer.headers
+    assert who(client) == "Ann@example.com"
+
+
+@pytest.mark.parametrize("headers", [{"Origin": f"http://{HOST}"}, OWN])
+def test_form_of_our_own_is_taken(site: Site, headers: dict[str, str]) -> None:
+    send(site.client(), headers=headers)
+
+
+def test_link_of_another_site_logs_nobody_out(site: Site) -> None:
+    client = site.client()
+    send(client)
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = client.get("/_ah/logout", headers=headers, status=200)
+    assert "Set-Cookie" not in answer.headers
+    assert who(client) == "Ann@example.com"
+    answer.forms[0].submit(headers=OWN, status=303)
+    assert who(client) == ""
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["http://evil.example/", "//evil.example", "/\\evil.example", "javascript:1"],
+)
+def test_nobody_is_sent_elsewhere(site: Site, where: str) -> None:
+    answer = send(site.client(), destination=where)
+    assert answer.headers["Location"] == f"http://{HOST}/"
+
+
+def test_session_of_before_the_login_is_not_the_one_after(site: Site) -> None:
+    site.add("eve@example.com", "the attacker's own")
+    attacker = site.client()
+    planted = send(attacker, "eve@example.com", "the attacker's own").headers
+    fixed = planted["Set-Cookie"].partition(";")[0]
+    victim = site.client()
+    answer = send(victim, headers={**OWN, "Cookie": fixed})
+    fresh = answer.headers["Set-Cookie"].partition(";")[0]
+    assert fresh != fixed
+    # What was planted has ended, and names nobody.
+    assert who(site.client(), fixed) == ""
+    assert who(site.client(), fresh) == "Ann@example.com"
+
+
+def test_each_login_has_a_number_of_its_own(site: Site) -> None:
+    first, second = (send(site.client()).headers["Set-Cookie"] for _ in range(2))
+    assert first != second
+    cookie = first.partition(";")[0]
+    client = site.client()
+    client.get("/_ah/logout", headers={"Cookie": cookie}, status=303)
+    assert who(site.client(), cookie) == ""
+    assert who(site.client(), second.partition(";")[0]) == "Ann@example.com"
+
+
+def test_session_expires(site: Site) -> None:
+    cookie = send(site.client()).headers["Set-Cookie"].partition(";")[0]
+    site.now += LOGIN_SECONDS - 1
+    assert who(site.client(), cookie) == "Ann@example.com"
+    site.now += 1
+    assert who(site.client(), cookie) == ""
+
+
+def test_changed_or_removed_account_ends_its_sessions(site: Site) -> None:
+    cookie = send(site.client()).headers["Set-Cookie"].partition(";")[0]
+    site.add("ann@example.com", "another password")
+    # As another process, which has remembered nothing.
+    site.login = site.new_login()
+    assert who(site.client(), cookie) == ""
+    newer = send(site.client(), password="another password").headers
+    cookie = newer["Set-Cookie"].partition(";")[0]
+    assert who(site.client(), cookie) == "ann@example.com"
+    site.store.passwords.remove("ann@example.com")
+    site.login = site.new_login()
+    assert who(site.client(), cookie) == ""
+
+
+def test_new_password_counts_at_once(site: Site) -> None:
+    send(site.client())
+    site.add("Ann@example.com", "another password")
+    client = site.client()
+    send(client, password="another password")
+    assert who(client) == "Ann@example.com"
+
+
+def test_cookies_of_other_logins_are_not_believed(site: Site) -> None:
+    email = "Ann@example.com"
+    mark = site.mark_of(email)
+    claims = CookieClaims(
+        User(email, True, user_id_of(email)), 1 << 36, "0" * 24 + mark
+    )
+    for signer in (
+        CookieSigner([b"s" * 32], "t"),
+        CookieSigner([b"s" * 32], "t", "oidc"),
+        CookieSigner([b"s" * 32], "u", "accounts"),
+        CookieSigner([b"r" * 32], "t", "accounts"),
+    ):
+        assert who(site.client(), f'{COOKIE}="{signer.sign(claims)}"') == ""
+    assert who(site.client(), f'{COOKIE}="{SIGNER.sign(claims)}"') == email
+    unmarked = CookieClaims(claims.user, 1 << 36, "0" * 24)
+    assert who(site.client(), f'{COOKIE}="{SIGNER.sign(unmarked)}"') == ""
+
+
+def test_cookie_makes_nobody_an_administrator(site: Site) -> None:
+    site.add("bob@example.com", PASSWORD)
+    mark = site.mark_of("bob@example.com")
+    user = User("bob@example.com", True, "1")
+    value = SIGNER.sign(CookieClaims(user, 1 << 36, "0" * 24 + mark))
+    headers = {"Cookie": f'{COOKIE}="{value}"'}
+    seen = site.client().get("/", headers=headers).text
+    assert seen == f"bob@example.com {user_id_of('bob@example.com')} 0"
+
+
+# --- Guessing -------------------------------------------------------------------------
+
+
+def guess(client: TestApp, email: str) -> int:
+    form = {"email": email, "password": "a wrong one"}
+    answer = client.post("/_ah/login", form, headers=OWN, expect_errors=True)
+    if answer.status_int == 429:
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "too many attempts" in answer.text
+    return int(answer.status_int)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have hashing cost nothing: these tests count."""
+    monkeypatch.setattr(hashing.Verifier, "is_right", lambda *_: False)
+
+
+def test_guesses_of_one_address_are_slowed(site: Site, quick: None) -> None:
+    statuses = [
+        guess(site.client(), f"user{n}@example.com")
+        for n in range(accounts_login.ADDRESS_AT_ONCE + 2)
+    ]
+    assert statuses[-3:] == [422, 429, 429]
+    assert guess(site.client("203.0.113.6"), "ann@example.com") == 422
+    site.now += accounts_login.ADDRESS_SECONDS
+    assert guess(site.client(), "ann@example.com") == 422
+
+
+def test_guesses_on_one_account_are_slowed_wherever_they_come_from(
+    site: Site, quick: None
+) -> None:
+    statuses = [
+        guess(
+            site.client(f"203.0.113.{n}"),
+            "ANN@example.com" if n % 2 else "ann@example.com",
+        )
+        for n in range(accounts_login.ACCOUNT_AT_ONCE + 2)
+    ]
+    assert statuses[-3:] == [422, 429, 429]
+    # And those on one that there is not, or the answer would tell.
+    statuses = [
+        guess(site.client(f"203.0.113.{n}"), "none@example.com")
+        for n in range(100, accounts_login.ACCOUNT_AT_ONCE + 102)
+    ]
+    assert statuses[-3:] == [422, 429, 429]
+
+
+def test_forwarded_addresses_of_strangers_do_not_spread_guesses(
+    site: Site, quick: None
+) -> None:
+    statuses = [
+        guess(site.client(HTTP_X_FORWARDED_FOR=f"198.51.100.{n}"), f"u{n}@example.com")
+        for n in range(accounts_login.ADDRESS_AT_ONCE + 1)
+    ]
+    assert statuses[-1] == 429
+
+
+def test_right_password_waits_too_and_is_then_forgiven(site: Site) -> None:
+    for _ in range(accounts_login.ADDRESS_AT_ONCE):
+        assert guess(site.client(), "ann@example.com") == 422
+    send(site.client(), status=429)
+    send(site.client("203.0.113.77"))
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.5", "203.0.113.5/32"),
+        ("::ffff:203.0.113.5", "203.0.113.5/32"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("", "unknown"),
+    ],
+)
+def test_ipv6_addresses_of_one_network_are_one(address: str, network: str) -> None:
+    assert network_of({"REMOTE_ADDR": address}) == network
+
+
+# --- Bad requests ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"x" * 20_000, "application/x-www-form-urlencoded"),
+        (b"{}", "application/json"),
+        (b"--a\r\n\r\n--a--", "multipart/form-data; boundary=a"),
+    ],
+)
+def test_what_is_no_form_is_refused(site: Site, body: bytes, kind: str) -> None:
+    headers = {**OWN, "Content-Type": kind}
+    site.client().post("/_ah/login", body, headers=headers, status=400)
+
+
+def test_form_that_is_not_utf8_is_refused(site: Site) -> None:
+    headers = {**OWN, "Content-Type": "application/x-www-form-urlencoded"}
+    body = b"email=%FF%FE&password=%FF"
+    answer = site.client().post("/_ah/login", body, headers=headers, expect_errors=True)
+    assert answer.status_int in (400, 422)
+
+
+def test_answers_are_not_kept_framed_or_guessed(site: Site) -> None:
+    answer = site.client().get("/_ah/login")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("password", ["short", " " * 12, "x" * 2000])
+def test_bad_new_password_is_named(password: str) -> None:
+    assert hashing.complaint(password)
+    assert not hashing.complaint(PASSWORD)
