@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from channelshim.contracts.cache import Cache
-from channelshim.contracts.cron import CronClaims
 from channelshim.contracts.entities import Entities
-from channelshim.contracts.files import Blobs, Mails
 from channelshim.contracts.identity import User
-from channelshim.contracts.search import SearchIndexes
 from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import PullTasks, Tasks
+
+if TYPE_CHECKING:
+    from channelshim.contracts.cache import Cache
+    from channelshim.contracts.cron import CronClaims
+    from channelshim.contracts.files import Blobs, Mails
+    from channelshim.contracts.search import SearchIndexes
 
 BLOBS_FOLDER: Final = "blobs"
 """Below the store's folder: the files of blobs, whose facts are entities."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.identity import User
@@ -18,13 +19,15 @@ from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.store import bounds
 from channelshim.store.folders import make_private
 from channelshim.store.lease import Lease
-from channelshim.store.sqlite.cache import SqliteCache
 from channelshim.store.sqlite.database import Database, Synchronous
 from channelshim.store.sqlite.entities import SqliteEntities
-from channelshim.store.sqlite.passwords import SqlitePasswords
-from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
-from channelshim.store.sqlite.search import SqliteSearchIndexes
 from channelshim.store.sqlite.tasks import SqliteTasks
+
+if TYPE_CHECKING:
+    from channelshim.store.sqlite.cache import SqliteCache
+    from channelshim.store.sqlite.passwords import SqlitePasswords
+    from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
+    from channelshim.store.sqlite.search import SqliteSearchIndexes
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
 
@@ -216,15 +219,59 @@ class SqliteStore:
             database, values_of or _cannot_read, clock=clock
         )
         self.tasks: SqliteTasks = SqliteTasks(database)
-        self.pull_tasks: SqlitePullTasks = SqlitePullTasks(database)
-        self.cache: SqliteCache = SqliteCache(
-            database, clock=clock, maximum_bytes=cache_bytes
-        )
-        self.search: SqliteSearchIndexes = SqliteSearchIndexes(database)
         self.accounts: SqliteAccounts = SqliteAccounts(database)
-        self.passwords: SqlitePasswords = SqlitePasswords(database)
         self.secrets: SqliteSecrets = SqliteSecrets(database)
         self.journal: SqliteJournal = SqliteJournal(database)
+        # Made, and imported, when they are first asked for.
+        self._making = threading.Lock()
+        self._clock = clock
+        self._cache_bytes = cache_bytes
+        self._cache: SqliteCache | None = None
+        self._search: SqliteSearchIndexes | None = None
+        self._pull_tasks: SqlitePullTasks | None = None
+        self._passwords: SqlitePasswords | None = None
+
+    @property
+    def cache(self) -> SqliteCache:
+        """The cache that memcache is made from."""
+        with self._making:
+            if self._cache is None:
+                from channelshim.store.sqlite.cache import SqliteCache
+
+                self._cache = SqliteCache(
+                    self.database, clock=self._clock, maximum_bytes=self._cache_bytes
+                )
+            return self._cache
+
+    @property
+    def search(self) -> SqliteSearchIndexes:
+        """The documents of the search service."""
+        with self._making:
+            if self._search is None:
+                from channelshim.store.sqlite.search import SqliteSearchIndexes
+
+                self._search = SqliteSearchIndexes(self.database)
+            return self._search
+
+    @property
+    def pull_tasks(self) -> SqlitePullTasks:
+        """The tasks of pull queues."""
+        with self._making:
+            if self._pull_tasks is None:
+                from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
+
+                self._pull_tasks = SqlitePullTasks(self.database)
+            return self._pull_tasks
+
+    @property
+    def passwords(self) -> SqlitePasswords:
+        """The accounts that log in by a password."""
+        with self._making:
+            if self._passwords is None:
+                from channelshim.store.sqlite.passwords import SqlitePasswords
+
+                self._passwords = SqlitePasswords(self.database)
+            return self._passwords
 
     @property
     def cron(self) -> None:
