@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from channelshim.contracts.cache import Cache
 from channelshim.contracts.cron import CronClaims
+from channelshim.contracts.data import StoreData
 from channelshim.contracts.entities import Entities
 from channelshim.contracts.files import Blobs, Mails
 from channelshim.contracts.identity import User
@@ -181,6 +182,10 @@ class Store(Protocol):
     @property
     def journal(self) -> Journal:
         """Who is connected to this server."""
+
+    @property
+    def data(self) -> StoreData:
+        """All of it together, to be moved."""
 
     @property
     def cron(self) -> CronClaims | None:

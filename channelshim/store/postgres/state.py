@@ -21,6 +21,7 @@ from channelshim.store.postgres.accounts import (
 from channelshim.store.postgres.cache import PostgresCache
 from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.cron import PostgresCronClaims
+from channelshim.store.postgres.data import PostgresData
 from channelshim.store.postgres.entities import PostgresEntities
 from channelshim.store.postgres.files import PostgresBlobs, PostgresMails
 from channelshim.store.postgres.passwords import PostgresPasswords
@@ -83,6 +84,7 @@ class PostgresStore:
         self.passwords: PostgresPasswords = PostgresPasswords(database)
         self.secrets: PostgresSecrets = PostgresSecrets(database)
         self.journal: PostgresJournal = PostgresJournal(database, server)
+        self.data: PostgresData = PostgresData(database)
         self.cron: PostgresCronClaims = PostgresCronClaims(database)
         self.blobs: PostgresBlobs = PostgresBlobs(database)
         self.mails: PostgresMails = PostgresMails(database)

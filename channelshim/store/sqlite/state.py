@@ -19,6 +19,7 @@ from channelshim.store import bounds
 from channelshim.store.folders import make_private
 from channelshim.store.lease import Lease
 from channelshim.store.sqlite.cache import SqliteCache
+from channelshim.store.sqlite.data import SqliteData
 from channelshim.store.sqlite.database import Database, Synchronous
 from channelshim.store.sqlite.entities import SqliteEntities
 from channelshim.store.sqlite.passwords import SqlitePasswords
@@ -225,6 +226,7 @@ class SqliteStore:
         self.passwords: SqlitePasswords = SqlitePasswords(database)
         self.secrets: SqliteSecrets = SqliteSecrets(database)
         self.journal: SqliteJournal = SqliteJournal(database)
+        self.data: SqliteData = SqliteData(database)
 
     @property
     def cron(self) -> None:
