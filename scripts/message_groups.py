@@ -71,12 +71,15 @@ GROUPS = (
     Group(
         "Addresses, proxies, certificates and logins",
         "[Deploy behind a proxy](deploy-behind-a-proxy.md) explains who can reach the "
-        "server, [Serve https](serve-https.md) the certificates, [the "
+        "server, [Serve https](serve-https.md) the certificates, [Log people "
+        "in](log-people-in.md) the logins, [the "
         "console](console.md) its own address.",
         (
             "appserver/",
+            "composition/accounts.py",
             "composition/certificates.py",
             "composition/console_door.py",
+            "composition/logins.py",
             "composition/policy.py",
             "server/serve.py",
         ),
@@ -111,7 +114,7 @@ GROUPS = (
         "[Grow with Redis](grow-redis.md) says which Redis is right and how to "
         "name it; [Channels over Redis](../explanation/redis.md) has what each failure "
         "does.",
-        ("broker/", "composition/brokers.py"),
+        ("broker/", "composition/app_instance.py", "composition/brokers.py"),
     ),
     Group(
         "channelshim in a program of your own",
@@ -126,6 +129,7 @@ GROUPS = (
         "`channelshim test`.",
         (
             "cli/",
+            "composition/backup.py",
             "composition/commands.py",
             "composition/control.py",
             "composition/reloading.py",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim import limits
 from channelshim.appyaml.config import Notice
 from channelshim.appyaml.nodes import Node, parse_yaml
 from channelshim.appyaml.parsing import Warn, once
 from channelshim.appyaml.queues import RetryParameters, parse_retry
-from channelshim.appyaml.schedule import Schedule, parse_schedule
 from channelshim.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from channelshim.appyaml.schedule import Schedule
 
 _KNOWN: Final = frozenset(
     {"url", "schedule", "timezone", "description", "retry_parameters", "target"}
@@ -94,6 +96,8 @@ def _parse_job(node: Node, warn: Warn, warn_once: Warn) -> CronJob:
         raise values["url"].error(f"url must begin with a slash, not {url!r}")
     schedule_text = values["schedule"].text("schedule")
     try:
+        from channelshim.appyaml.schedule import parse_schedule
+
         schedule = parse_schedule(schedule_text)
     except ConfigurationError as error:
         raise values["schedule"].error(error.sentence) from None

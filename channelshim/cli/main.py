@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -294,6 +293,8 @@ def _run(command: click.Command, name: str) -> None:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.NoSuchOption as error:
+        import difflib
+
         near = difflib.get_close_matches(
             error.option_name, error.possibilities or [], n=1, cutoff=0
         )

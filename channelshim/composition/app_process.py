@@ -21,6 +21,7 @@ from channelshim.composition.policy import worker_count
 from channelshim.composition.reading import read_named
 from channelshim.contracts.identity import Login
 from channelshim.errors import ChannelShimError, StorageError
+from channelshim.kernel import allocator
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.pipe_frames import Kind
 from channelshim.runtime import collector, log_lines
@@ -95,6 +96,7 @@ class AppProcess:
         assert isinstance(instance, AppInstance)
         served = self._load(installation)
         collector.freeze()
+        allocator.give_back()
         RequestServer(
             self._pipe,
             served,

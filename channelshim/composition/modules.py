@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from channelshim.appserver.application import AppServer
 from channelshim.appyaml.config import AppConfig
-from channelshim.appyaml.dispatch import DispatchConfig
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.modules import RunningModule
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from channelshim.appyaml.dispatch import DispatchConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ModuleSites:
             each.module.host.rpartition(":")[2]: each.server for each in sites
         }
         self._ports = {server: port for port, server in self._by_port.items()}
-        self._dispatch = dispatch or DispatchConfig()
+        self._dispatch = dispatch
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -101,7 +102,8 @@ class ModuleSites:
         return self._default
 
     def _by_rules(self, host: str, path: str) -> AppServer:
-        module = self._dispatch.module_for(host, path)
+        dispatch = self._dispatch
+        module = "" if dispatch is None else dispatch.module_for(host, path)
         return self._by_name.get(module, self._default)
 
 

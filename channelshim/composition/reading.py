@@ -9,16 +9,18 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from channelshim.appyaml.app import parse_app
 from channelshim.appyaml.config import AppConfig
 from channelshim.appyaml.cron import CronConfig, parse_cron
-from channelshim.appyaml.dispatch import DispatchConfig, parse_dispatch
 from channelshim.appyaml.index_file import check_indexes
 from channelshim.appyaml.nodes import parse_yaml
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from channelshim.appyaml.dispatch import DispatchConfig
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
@@ -102,7 +104,7 @@ def read_named(paths: Sequence[Path], *, runs_cron: bool = False) -> App:
         elif path.stem in _READ_ANYWAY:
             _logger.info("%s is read from the app's folder anyway", path)
         elif _is_dispatch(path):
-            dispatch = _read(path, parse_dispatch, DispatchConfig())
+            dispatch = _read_dispatch(path)
         else:
             configs.append(_read_config(path, path.absolute().parent))
             folders.append(path.absolute().parent)
@@ -111,6 +113,13 @@ def read_named(paths: Sequence[Path], *, runs_cron: bool = False) -> App:
     configs.sort(key=lambda each: each.module != DEFAULT_MODULE)
     app = _with_siblings(folders[0], configs[0], runs_cron=runs_cron)
     return replace(app, modules=tuple(configs[1:]), dispatch=dispatch, order=order)
+
+
+def _read_dispatch(path: Path) -> DispatchConfig:
+    # Few apps have one.
+    from channelshim.appyaml.dispatch import DispatchConfig, parse_dispatch
+
+    return _read(path, parse_dispatch, DispatchConfig())
 
 
 DEFAULT_MODULE: Final = "default"

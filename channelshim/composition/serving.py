@@ -33,6 +33,7 @@ from channelshim.composition.reloading import (
 from channelshim.errors import ConfigurationError
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
+from channelshim.kernel import allocator
 from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import collector, interrupts
 from channelshim.server.bridge import WsgiBridge
@@ -233,6 +234,7 @@ class Serving:
             self._watcher.start()
         sys.setswitchinterval(SWITCH_SECONDS)
         collector.freeze()
+        allocator.give_back()
         interrupts.raise_if_interrupted()
         self._server.run()
         self._sender.close()

@@ -136,10 +136,10 @@ def open_store(
     if may_be_partial:
         return store
     try:
-        is_partial = store.data.unfinished_import() is not None
+        is_partial = store.unfinished_import() is not None
         if is_partial and is_cleared and store.is_leased:
             store.data.clear()
-            store.data.note_import(None)
+            store.note_import(None)
         elif is_partial:
             raise ConfigurationError(
                 f"an import into {choice} was cut short: run channelshim data import "

@@ -67,9 +67,3 @@ class StoreData(Protocol):
         Secrets, id counters, memcache, search documents and mails stay; so do blobs
         that are files.
         """
-
-    def note_import(self, note: bytes | None) -> None:
-        """Keep how far an import has come; None forgets it, when it is whole."""
-
-    def unfinished_import(self) -> bytes | None:
-        """Return what note_import kept, or None."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from channelshim.contracts.cache import Cache
-from channelshim.contracts.cron import CronClaims
-from channelshim.contracts.data import StoreData
 from channelshim.contracts.entities import Entities
-from channelshim.contracts.files import Blobs, Mails
 from channelshim.contracts.identity import User
-from channelshim.contracts.search import SearchIndexes
 from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import PullTasks, Tasks
+
+if TYPE_CHECKING:
+    from channelshim.contracts.cache import Cache
+    from channelshim.contracts.cron import CronClaims
+    from channelshim.contracts.data import StoreData
+    from channelshim.contracts.files import Blobs, Mails
+    from channelshim.contracts.search import SearchIndexes
 
 BLOBS_FOLDER: Final = "blobs"
 """Below the store's folder: the files of blobs, whose facts are entities."""
@@ -204,6 +206,12 @@ class Store(Protocol):
 
     def load_windows(self) -> bytes | None:
         """Return what save_windows kept, or None."""
+
+    def note_import(self, note: bytes | None) -> None:
+        """Keep how far an import has come; None forgets it, when it is whole."""
+
+    def unfinished_import(self) -> bytes | None:
+        """Return what note_import kept, or None."""
 
     @property
     def is_leased(self) -> bool:

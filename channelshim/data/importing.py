@@ -201,24 +201,24 @@ class Importer:
             raise self._undone(refusal, note) from error.error
         except (BadRecord, StorageError, OSError) as error:
             raise self._undone(reading.refusal(error), note) from error
-        self._store.data.note_import(None)
+        self._store.note_import(None)
         return Outcome(survey, resumed_at, self._refused_tasks)
 
     def _begin(self, survey: Survey, mode: Mode) -> Note:
         """Make the store ready and return where the import goes on."""
-        data = self._store.data
+        store = self._store
         note = self._unfinished(survey, mode)
         if note is None:
-            check_is_free(self._store, mode)
+            check_is_free(store, mode)
             note = Note(survey.digest, self._source.name, mode)
-            data.note_import(note.to_bytes())
+            store.note_import(note.to_bytes())
         if not note.is_begun:
             if note.mode is Mode.REPLACE:
-                data.clear()
+                store.data.clear()
                 # After what knows of them.
                 self._clear_blobs()
             for name, number in survey.counters.items():
-                self._store.entities.reserve(name, number)
+                store.entities.reserve(name, number)
             note = self._noted(note, 0)
         return note
 
@@ -228,7 +228,7 @@ class Importer:
         Raises:
             ConfigurationError: it was an import of something else.
         """
-        data = self._store.data.unfinished_import()
+        data = self._store.unfinished_import()
         note = Note.from_bytes(data) if data is not None else None
         if note is None or note.digest == survey.digest:
             return note
@@ -242,7 +242,7 @@ class Importer:
     def _noted(self, note: Note, records: int) -> Note:
         """Note that so many records are in the store."""
         noted = Note(note.digest, note.name, note.mode, True, records)
-        self._store.data.note_import(noted.to_bytes())
+        self._store.note_import(noted.to_bytes())
         return noted
 
     def _write_all(self, reading: Reading, note: Note) -> None:
@@ -312,14 +312,14 @@ class Importer:
                 f"{error}; the records before it are imported, and running the import "
                 "again goes on"
             )
-        data = self._store.data
+        store = self._store
         # Whoever is killed now must not go on behind what is deleted.
         again = Note(note.digest, note.name, Mode.REPLACE)
         try:
-            data.note_import(again.to_bytes())
-            data.clear()
+            store.note_import(again.to_bytes())
+            store.data.clear()
             self._clear_blobs()
-            data.note_import(None)
+            store.note_import(None)
         except StorageError:
             return ConfigurationError(
                 f"{error}; what was imported could not be deleted: when the store "
@@ -334,10 +334,9 @@ def check_is_free(store: Store, mode: Mode) -> None:
     Raises:
         ConfigurationError: it has.
     """
-    data = store.data
-    if mode is not Mode.FRESH or data.unfinished_import() is not None:
+    if mode is not Mode.FRESH or store.unfinished_import() is not None:
         return
-    if not data.is_empty():
+    if not store.data.is_empty():
         raise ConfigurationError(
             "the app has data already: --merge adds to it, and --replace deletes it "
             "first"

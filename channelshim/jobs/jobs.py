@@ -6,23 +6,25 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim import limits
 from channelshim.appyaml.config import AppConfig
-from channelshim.appyaml.cron import CronConfig
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.clock import Clock
-from channelshim.contracts.cron import CronClaims
 from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
 from channelshim.contracts.jobs import CronResult
 from channelshim.contracts.status import Status
 from channelshim.contracts.tasks import Tasks
-from channelshim.jobs.cron import CronRuns, CronScheduler
 from channelshim.jobs.tasks import TaskRunner
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Kept, Threads
 from channelshim.services.executions import Executions
+
+if TYPE_CHECKING:
+    from channelshim.appyaml.cron import CronConfig
+    from channelshim.contracts.cron import CronClaims
+    from channelshim.jobs.cron import CronRuns, CronScheduler
 
 _logger: Final = logging.getLogger("channelshim.jobs")
 
@@ -141,6 +143,18 @@ class Jobs:
         )
         if runs_tasks:
             self._runner.start()
+        if self._cron.jobs:
+            self._begin_cron(dispatcher, runs_cron=runs_cron)
+        if config is None or not tells_instances:
+            return
+        self._dispatcher = dispatcher
+        self._last_requests = list(last_requests((config, *modules)))
+        for request in first_requests((config, *modules)):
+            self._tell_instance(request)
+
+    def _begin_cron(self, dispatcher: Dispatcher, *, runs_cron: bool) -> None:
+        from channelshim.jobs.cron import CronRuns, CronScheduler
+
         self._cron_runs = CronRuns(
             self._cron,
             dispatcher,
@@ -148,26 +162,20 @@ class Jobs:
             self._deadlines,
             self._deadline_seconds,
         )
-        if runs_cron:
-            self._scheduler = CronScheduler(
-                self._cron,
-                dispatcher,
-                self._clock,
-                self._threads,
-                self._deadlines,
-                self._deadline_seconds,
-                self._cron_runs,
-                self._claims,
-            )
-            self._scheduler.start()
-        elif self._cron.jobs:
+        if not runs_cron:
             _logger.info("cron.yaml is not run; --cron=yes runs it")
-        if config is None or not tells_instances:
             return
-        self._dispatcher = dispatcher
-        self._last_requests = list(last_requests((config, *modules)))
-        for request in first_requests((config, *modules)):
-            self._tell_instance(request)
+        self._scheduler = CronScheduler(
+            self._cron,
+            dispatcher,
+            self._clock,
+            self._threads,
+            self._deadlines,
+            self._deadline_seconds,
+            self._cron_runs,
+            self._claims,
+        )
+        self._scheduler.start()
 
     def _tell_instance(self, request: InternalRequest) -> Kept:
         """Make a request of an instance's life, whatever it answers."""

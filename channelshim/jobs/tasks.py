@@ -9,13 +9,12 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import Final
 
 from channelshim import limits
-from channelshim.appyaml.queues import Queue, QueueConfig, RetryParameters
+from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.clock import Clock
-from channelshim.contracts.dispatcher import Dispatcher, InternalRequest
+from channelshim.contracts.dispatcher import Dispatcher
 from channelshim.contracts.tasks import (
     WORKER_BEAT_SECONDS,
     QueueRule,
@@ -23,9 +22,10 @@ from channelshim.contracts.tasks import (
     Tasks,
 )
 from channelshim.errors import StorageError
+from channelshim.jobs.attempts import Attempts
+from channelshim.jobs.buckets import Bucket
 from channelshim.kernel.deadlines import OVERDUE_SECONDS, Deadlines
 from channelshim.kernel.threads import Kept, Threads
-from channelshim.runtime.log_text import one_line
 
 TASK_LEASE_SECONDS: Final = 15 * 60.0
 """After which other processes may run the tasks of one that has died."""
@@ -36,39 +36,10 @@ TASK_RENEWAL_SECONDS: Final = TASK_LEASE_SECONDS / 3
 TASK_RUNNERS: Final = 8
 """Tasks that run at once: one slow task holds up nobody."""
 
-MAXIMUM_LAST_ANSWERS: Final = 10_000
-"""Failed tasks whose last answer is remembered for their next try."""
-
 _logger: Final = logging.getLogger("channelshim.tasks")
 
-_PLATFORM_HEADERS = frozenset({"content-type", "content-length", "host"})
 _IDLE_SECONDS = 60.0
 _AFTER_ERROR_SECONDS = 5.0
-
-
-class _Bucket:
-    """A queue's token bucket: `bucket_size` at once, then `per_second`."""
-
-    def __init__(self, queue: Queue, now: float) -> None:
-        self._queue = queue
-        self._tokens = float(queue.bucket_size)
-        self._filled_at = now
-
-    def wait_seconds(self, now: float) -> float:
-        """Return how long until a task may start; 0 for now."""
-        rate = self._queue.per_second
-        if rate is None:
-            return 0.0
-        elapsed = max(0.0, now - self._filled_at)
-        self._tokens = min(self._queue.bucket_size, self._tokens + elapsed * rate)
-        self._filled_at = now
-        if self._tokens >= 1:
-            return 0.0
-        return (1 - self._tokens) / rate if rate else _IDLE_SECONDS
-
-    def spend(self) -> None:
-        """Count a task that starts."""
-        self._tokens -= 1
 
 
 class TaskRunner:
@@ -107,7 +78,6 @@ class TaskRunner:
     ) -> None:
         self._tasks = tasks
         self._queues = {queue.name: queue for queue in queues.queues}
-        self._dispatcher = dispatcher
         self._clock = clock
         self._worker_id = worker_id or tasks.worker_id
         self._rules = _rules(queues) if tasks.is_shared else ()
@@ -118,10 +88,12 @@ class TaskRunner:
         self._runners = runners
         self._started = started
         self._buckets = {
-            queue.name: _Bucket(queue, clock.monotonic()) for queue in queues.queues
+            queue.name: Bucket(queue, clock.monotonic()) for queue in queues.queues
         }
         self._threads = threads or Threads()
-        self._deadlines = deadlines or Deadlines()
+        self._attempts = Attempts(
+            tasks, self._queues, dispatcher, clock, deadlines, deadline_seconds
+        )
         self._deadline_seconds = deadline_seconds
         # How long a runner may have a task.
         self._patience_seconds = (
@@ -129,8 +101,6 @@ class TaskRunner:
         )
         self._running: Counter[str] = Counter()
         self._paused: Collection[str] = ()
-        # By queue and name, until the next try.
-        self._last_answers: dict[tuple[str, str], int] = {}
         # Since when each runner has its task: monotonic seconds.
         self._begun: dict[int, tuple[float, Task]] = {}
         self._given_up: set[int] = set()
@@ -140,8 +110,6 @@ class TaskRunner:
         # Handed out; a runner waits for the alarm when there is none.
         self._due: deque[Task] = deque()
         self._alarm = threading.Semaphore(0)
-        # What became of tasks that have run, and could not be written.
-        self._unsettled: deque[Callable[[], None]] = deque()
         self._is_over = False
         self._picker: Kept | None = None
         # Monotonic seconds.
@@ -246,10 +214,7 @@ class TaskRunner:
     def _pick_once(self) -> float:
         """Hand out what is due; return the seconds until there may be more."""
         until_late = self._give_up_late()
-        while self._unsettled:
-            # Nobody else takes a task that is leased by this worker.
-            self._unsettled[0]()
-            self._unsettled.popleft()
+        self._attempts.settle_left()
         self._beat()
         if self._has_company and not self._rules:
             self._paused = self._tasks.paused()
@@ -377,12 +342,12 @@ class TaskRunner:
         task = self._due.popleft()
         try:
             self._begin(task)
-            self._run(task)
+            self._attempts.make(task)
         except StorageError as error:
             _logger.error("task %s of %s: %s", task.name, task.queue, error)
         except BaseException:
             _logger.exception("task %s of queue %s failed", task.name, task.queue)
-            self._try_later(task)
+            self._attempts.postpone(task)
         finally:
             is_given_up = self._end(task)
         return is_given_up
@@ -403,123 +368,10 @@ class TaskRunner:
             self._changed.notify_all()
         return is_given_up
 
-    def _try_later(self, task: Task) -> None:
-        """Free a task after a failure of our own."""
-        try:
-            later = self._clock.time() + _IDLE_SECONDS
-            self._settle(task, partial(self._tasks.give_back, task, later))
-        except StorageError as error:
-            _logger.error("task %s of %s: %s", task.name, task.queue, error)
-
-    def _settle(self, task: Task, settle: Callable[[], None]) -> None:
-        """Write what becomes of a task; later, where the store is away now."""
-        try:
-            settle()
-        except StorageError as error:
-            _logger.error(
-                "task %s of %s has ended, which will be written when the store is "
-                "back: %s",
-                task.name,
-                task.queue,
-                error,
-            )
-            self._unsettled.append(settle)
-
-    def _run(self, task: Task) -> None:
-        queue = self._queues.get(task.queue)
-        key = task.queue, task.name
-        request = task_request(
-            task,
-            queue.target if queue is not None else "",
-            self._last_answers.pop(key, None),
-        )
-        with self._deadlines.limit(self._deadline_seconds):
-            status = self._dispatcher.dispatch(request).status
-        now = self._clock.time()
-        if 200 <= status < 300:
-            self._settle(task, partial(self._tasks.finish, task, now))
-            return
-        retry = retry_parameters(task, self._queues.get(task.queue))
-        first = now if task.first_tried_at is None else task.first_tried_at
-        if retry.gives_up(task.retries + 1, now - first):
-            _logger.error(
-                "task %s of queue %s is given up after %s tries: %s answered %s",
-                task.name,
-                task.queue,
-                task.retries + 1,
-                one_line(task.path),
-                status,
-            )
-            self._settle(task, partial(self._tasks.finish, task, now))
-            return
-        wait = retry.backoff_seconds(task.retries + 1)
-        _logger.warning(
-            "task %s of queue %s: %s answered %s; again in %.1f s",
-            task.name,
-            task.queue,
-            one_line(task.path),
-            status,
-            wait,
-        )
-        if len(self._last_answers) < MAXIMUM_LAST_ANSWERS:
-            self._last_answers[key] = status
-        self._settle(task, partial(self._tasks.give_back, task, now + wait))
-
 
 def _rules(queues: QueueConfig) -> tuple[QueueRule, ...]:
     return tuple(
         QueueRule(queue.name, queue.per_second, queue.bucket_size, queue.max_concurrent)
         for queue in queues.queues
         if not queue.is_pull
-    )
-
-
-def retry_parameters(task: Task, queue: Queue | None) -> RetryParameters:
-    """Return a task's own retry parameters, else its queue's."""
-    if task.retry is None:
-        return queue.retry if queue is not None else RetryParameters()
-    return RetryParameters.of(task.retry)
-
-
-def task_request(
-    task: Task, target: str = "", previous_status: int | None = None
-) -> InternalRequest:
-    """Return the request of a task, with the headers that apps read.
-
-    Args:
-        task: to be run.
-        target: of its queue; "" for the host that the task names.
-        previous_status: what its last try was answered; None before the first, and
-            after a restart.
-    """
-    host = next((value for name, value in task.headers if name.lower() == "host"), "")
-    own = [
-        (name, value)
-        for name, value in task.headers
-        if name.lower() not in _PLATFORM_HEADERS
-    ]
-    content_type = next(
-        (value for name, value in task.headers if name.lower() == "content-type"), ""
-    )
-    retries = str(task.retries)
-    before = []
-    if previous_status is not None:
-        before = [("X-AppEngine-TaskPreviousResponse", str(previous_status))]
-    return InternalRequest(
-        method=task.method,
-        path=task.path,
-        body=task.body,
-        content_type=content_type,
-        remote_address=limits.TASK_REMOTE_ADDRESS,
-        target=target or host,
-        headers=(
-            *own,
-            ("X-AppEngine-QueueName", task.queue),
-            ("X-AppEngine-TaskName", task.name),
-            ("X-AppEngine-TaskRetryCount", retries),
-            ("X-AppEngine-TaskExecutionCount", retries),
-            *before,
-            ("X-AppEngine-TaskETA", f"{task.eta:.6f}"),
-            ("User-Agent", "AppEngine-Google; (+http://code.google.com/appengine)"),
-        ),
     )

@@ -258,7 +258,7 @@ class Lowerer(FunctionLowerer):
             # Text is neither None, a tuple nor an instance: a class is just called.
             call_fields = {"func": parts[0], "args": parts[1:], "keywords": []}
             call = make_at(ast.Call, node, call_fields)
-            test = class_is_at(node, parts[0], "_p27_class")
+            test = class_is_at(node, parts[0], "_p27_metatype")
             exception = choice_at(node, test, call, exception)
         fields = {"exc": exception, "cause": None}
         return make_at(ast.Raise, node, fields)

@@ -2,15 +2,19 @@
 
 Python raises KeyboardInterrupt wherever the main thread is. Inside a finalizer or a
 callback of the interpreter it is printed and lost, and the program would go on; so the
-signal is also remembered, and asked for before serving begins.
+signal is also remembered, and asked for before serving begins. It is not printed.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _interrupted = threading.Event()
 
@@ -27,7 +31,15 @@ def watch() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+        sys.unraisablehook = _report_lost
     outlive_user_signals()
+
+
+def _report_lost(lost: UnraisableHookArgs) -> None:
+    """Print an error that could not be raised, unless it is Ctrl-C's own."""
+    if lost.exc_type is KeyboardInterrupt and _interrupted.is_set():
+        return
+    sys.__unraisablehook__(lost)
 
 
 def outlive_user_signals() -> None:

@@ -12,17 +12,19 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from channelshim.appyaml.queues import QueueConfig
 from channelshim.contracts.broker import MessageSender
-from channelshim.contracts.cache import Memcache
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.identity import Login
 from channelshim.contracts.modules import RunningModule
 from channelshim.contracts.store import BLOBS_FOLDER, Store
 from channelshim.protocol.tokens import TokenSigner
 from channelshim.services.executions import Executions
+
+if TYPE_CHECKING:
+    from channelshim.contracts.cache import Memcache
 
 _NONCE_BYTES: Final = 8
 

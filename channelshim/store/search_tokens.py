@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_SPELLED: Final = re.compile(r"[^a-y0-9\x80-\U0010ffff]")
+_SPELLED: Final = re.compile(r"[\x00-/:-`z-\x7f]")
+"""ASCII but for its digits and a to y."""
+
 EVERYTHING: Final = "all"
 """A term of every document."""
 

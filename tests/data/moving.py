@@ -89,7 +89,7 @@ class App:
         """Return whether the store has nothing, and no import that was begun."""
         with self.store() as store:
             is_empty = store.data.is_empty() and not store.accounts.all()
-            return is_empty and store.data.unfinished_import() is None
+            return is_empty and store.unfinished_import() is None
 
 
 def content_of(snapshot: DataSnapshot) -> list[object]:

@@ -78,7 +78,9 @@ class Mortal:
         store = DictStore(disk, values_of_body)
         parts = ("entities", "tasks", "accounts", "passwords", "data")
         self.store: Any = SimpleNamespace(
-            **{name: _Part(getattr(store, name), self) for name in parts}
+            **{name: _Part(getattr(store, name), self) for name in parts},
+            note_import=_Part(store, self).note_import,
+            unfinished_import=store.unfinished_import,
         )
 
     def live(self) -> None:
@@ -146,7 +148,7 @@ def state(disk: Disk, blobs: dict[str, bytes]) -> object:
     store = DictStore(disk, values_of_body)
     with store.data.read() as snapshot:
         counters = dict(snapshot.counters())
-        return content_of(snapshot), counters, blobs, store.data.unfinished_import()
+        return content_of(snapshot), counters, blobs, store.unfinished_import()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -185,7 +187,7 @@ def test_it_goes_on_where_it_was() -> None:
     for number in range(1, 60):
         with pytest.raises(Killed):
             run(disk, blobs, Mode.FRESH, number)
-        note = DictStore(disk).data.unfinished_import()
+        note = DictStore(disk).unfinished_import()
         steps[number] = 0 if note is None else Note.from_bytes(note).records
         if steps[number] >= len(CONTENT) - 4:
             break

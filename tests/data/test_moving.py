@@ -271,7 +271,7 @@ def check_kills(tmp_path: Path, app: App, **settings: str) -> None:
     for hundreds in (3, 24):
         die_at(app, file, hundreds, **settings)
     with app.store() as store:
-        assert store.data.unfinished_import() is not None
+        assert store.unfinished_import() is not None
     outcome = app.take(file)
     assert outcome.resumed_at >= 1000
     whole = App(tmp_path / "whole")
@@ -300,7 +300,7 @@ def begun(app: App, file: Path, mode: Mode = Mode.FRESH) -> Note:
     survey = App(app.folder.with_name("surveyed")).take(file, Mode.REPLACE).survey
     note = Note(survey.digest, file.name, mode, is_begun=True, records=0)
     with app.store() as store:
-        store.data.note_import(note.to_bytes())
+        store.note_import(note.to_bytes())
     return note
 
 
@@ -332,7 +332,7 @@ def test_a_note_that_is_damaged_is_another_imports(tmp_path: Path, app: App) -> 
     file = write_file(tmp_path / "in", [Entity(simple(1))])
     for damaged in (b"", b"[]", b"\xff", b"{}", b'{"digest": 1}'):
         with app.store() as store:
-            store.data.note_import(damaged)
+            store.note_import(damaged)
         with pytest.raises(ConfigurationError, match="of a file was cut short"):
             app.take(file)
     app.take(file, Mode.REPLACE)

@@ -19,6 +19,8 @@ CLASSES = frozenset(found.name for found in error_classes())
 OPAQUE = {
     "appyaml/cron.py:_parse_job": "that of appyaml/schedule.py, with file and line",
     "broker/redis/clients.py:reach": "that of a BrokerError, once there is no hope",
+    "composition/accounts.py:_change": "what `answer` says where the store is",
+    "composition/accounts.py:_hash_of": "what passwords.complaint says",
     "composition/processes.py:_live": "what the app process says",
     "composition/serving.py:run": "that of composition/processes.py, which gave up",
     "server/pipe_pool.py:_refuse": "whatever the frame's handler raised",

@@ -86,6 +86,7 @@ def test_an_interrupt_that_python_forgets_ends_the_start(
     (tmp_path / "app.yaml").write_text(APP_YAML)
     (tmp_path / "main.py").write_text(app)
     program = start(tmp_path)
-    output, _ = program.communicate(timeout=20 * timeout_factor())
+    output, errors = program.communicate(timeout=20 * timeout_factor())
     assert program.returncode == 130
     assert "is running" not in output
+    assert "Traceback" not in errors

@@ -18,7 +18,8 @@ from channelshim.contracts.store import Store
 from channelshim.contracts.tasks import Task
 from channelshim.errors import StorageError
 from channelshim.jobs import tasks as tasks_module
-from channelshim.jobs.tasks import TaskRunner, task_request
+from channelshim.jobs.task_requests import task_request
+from channelshim.jobs.tasks import TaskRunner
 from channelshim.kernel.threads import Threads
 from channelshim.store.sqlite.state import SqliteStore
 from tests.lanes import timeout_factor

@@ -6,9 +6,12 @@ import ast
 import re
 import textwrap
 import warnings
+from collections import Counter
+from types import ModuleType
 
 import pytest
 
+from channelshim.python27 import helpers
 from channelshim.python27.translation import translate
 
 
@@ -240,7 +243,7 @@ STATEMENTS = [
     ("raise A, b", "raise _p27_exception(A, b)"),
     ("raise A, b, c", "raise _p27_exception(A, b, c)"),
     ("raise A", "raise A"),
-    ("raise A, 'b' % c + d", "raise A('b' % c + d) if A.__class__ is _p27_class "
+    ("raise A, 'b' % c + d", "raise A('b' % c + d) if A.__class__ is _p27_metatype "
      "else _p27_exception(A, 'b' % c + d)"),
     ("raise a.A, 'b'", "raise _p27_exception(a.A, 'b')"),
     ("raise (A, B), 'b'", "raise _p27_exception((A, B), 'b')"),
@@ -438,3 +441,14 @@ def test_a_condition_deep_inside_blocks_takes_no_block_of_its_own() -> None:
     text = "def f(b):\n" + head + " " * 20 + "if a < b: pass\n"
     is_lowered_to(text, lowered(text))
     assert "_p27_test" not in lowered(text)
+
+
+def test_no_two_helpers_have_one_name() -> None:
+    tables = [
+        vars(each)["TABLE"]
+        for each in vars(helpers).values()
+        if isinstance(each, ModuleType) and "TABLE" in vars(each)
+    ]
+    counted = Counter(name for table in tables for name in table)
+    assert len(tables) > 5
+    assert [name for name, count in counted.items() if count > 1] == []

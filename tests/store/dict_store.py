@@ -150,6 +150,13 @@ class DictStore:
     def load_windows(self) -> bytes | None:
         return self.read().windows.get("saved")
 
+    def note_import(self, note: bytes | None) -> None:
+        with self.write() as tables:
+            tables.imports = {} if note is None else {"note": note}
+
+    def unfinished_import(self) -> bytes | None:
+        return self.read().imports.get("note")
+
     @property
     def is_leased(self) -> bool:
         """See contracts.store.Store."""
@@ -229,13 +236,6 @@ class DictData:
                 *("pull_tasks", "paused", "resting", "accounts", "passwords"),
             ):
                 setattr(tables, name, {})
-
-    def note_import(self, note: bytes | None) -> None:
-        with self._store.write() as tables:
-            tables.imports = {} if note is None else {"note": note}
-
-    def unfinished_import(self) -> bytes | None:
-        return self._store.read().imports.get("note")
 
 
 # --- Entities -------------------------------------------------------------------------

@@ -122,11 +122,11 @@ def test_clearing_deletes_what_an_import_brings_and_no_more(store):
 
 def test_a_note_of_an_import_is_kept_until_it_is_forgotten(open_store):
     store = open_store()
-    assert store.data.unfinished_import() is None
-    store.data.note_import(b"one")
-    store.data.note_import(b"\0two")
-    assert open_store().data.unfinished_import() == b"\0two"
+    assert store.unfinished_import() is None
+    store.note_import(b"one")
+    store.note_import(b"\0two")
+    assert open_store().unfinished_import() == b"\0two"
     store.data.clear()
-    assert store.data.unfinished_import() == b"\0two"
-    store.data.note_import(None)
-    assert open_store().data.unfinished_import() is None
+    assert store.unfinished_import() == b"\0two"
+    store.note_import(None)
+    assert open_store().unfinished_import() is None

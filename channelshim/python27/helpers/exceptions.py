@@ -72,6 +72,6 @@ TABLE: Final[dict[str, Any]] = {
     "_p27_args": args,
     "_p27_StopIteration": StopIteration,
     "_p27_TypeError": TypeError,
-    "_p27_class": type,
+    "_p27_metatype": type,
     "StandardError": Exception,
 }

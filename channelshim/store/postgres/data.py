@@ -21,9 +21,6 @@ from channelshim.store.task_rows import COLUMNS, read_task
 _PAGE: Final = 50
 """Tasks or blobs that are read together; a task has up to 1 MiB."""
 
-_ANY_SERVER: Final = (b"", b"import")
-"""Of the note on an import, among what servers save: it is no single server's."""
-
 _EMPTIED: Final = (
     *("entity", "index_row", "entity_group", "task", "task_tombstone", "pull_task"),
     *("paused_queue", "account", "password", "blob_piece", "blob"),
@@ -166,21 +163,3 @@ class PostgresData:
         with self._database.write(self._catalogue.lock) as connection:
             connection.script("; ".join(f"DELETE FROM {table}" for table in _EMPTIED))
             self._catalogue.clear(connection)
-
-    def note_import(self, note: bytes | None) -> None:
-        """Keep how far an import has come; None forgets it, when it is whole."""
-        with self._database.write() as connection:
-            connection.run(
-                "DELETE FROM saved WHERE server = %s AND name = %s", _ANY_SERVER
-            )
-            if note is not None:
-                connection.run(
-                    "INSERT INTO saved VALUES (%s, %s, %s)", (*_ANY_SERVER, note)
-                )
-
-    def unfinished_import(self) -> bytes | None:
-        """Return what note_import kept, or None."""
-        rows = self._database.ask(
-            "SELECT value FROM saved WHERE server = %s AND name = %s", _ANY_SERVER
-        )
-        return bytes(rows[0][0]) if rows else None

@@ -23,8 +23,6 @@ from channelshim.store.sqlite.tasks import (
 )
 from channelshim.store.task_rows import read_task
 
-_IMPORT: Final = "import"
-
 _EMPTIED: Final = (
     *("entity", "index_row", "entity_group", "task", "task_tombstone", "pull_task"),
     *("account", "password"),
@@ -147,18 +145,3 @@ class SqliteData:
                 connection.execute(f"DELETE FROM {table}")
             connection.execute("DELETE FROM saved WHERE name = ?", (PAUSED,))
             self._catalogue.clear(connection)
-
-    def note_import(self, note: bytes | None) -> None:
-        """Keep how far an import has come; None forgets it, when it is whole."""
-        with self._database.write() as connection:
-            connection.execute("DELETE FROM saved WHERE name = ?", (_IMPORT,))
-            if note is not None:
-                connection.execute("INSERT INTO saved VALUES (?, ?)", (_IMPORT, note))
-
-    def unfinished_import(self) -> bytes | None:
-        """Return what note_import kept, or None."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (_IMPORT,)
-            ).fetchone()
-        return None if row is None else bytes(row[0] or b"")

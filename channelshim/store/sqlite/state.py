@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.identity import User
@@ -18,19 +19,22 @@ from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.store import bounds
 from channelshim.store.folders import make_private
 from channelshim.store.lease import Lease
-from channelshim.store.sqlite.cache import SqliteCache
-from channelshim.store.sqlite.data import SqliteData
 from channelshim.store.sqlite.database import Database, Synchronous
 from channelshim.store.sqlite.entities import SqliteEntities
-from channelshim.store.sqlite.passwords import SqlitePasswords
-from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
-from channelshim.store.sqlite.search import SqliteSearchIndexes
 from channelshim.store.sqlite.tasks import SqliteTasks
+
+if TYPE_CHECKING:
+    from channelshim.store.sqlite.cache import SqliteCache
+    from channelshim.store.sqlite.data import SqliteData
+    from channelshim.store.sqlite.passwords import SqlitePasswords
+    from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
+    from channelshim.store.sqlite.search import SqliteSearchIndexes
 
 LEASE_FILE_NAME: Final = "channelshim.lock"
 
 _SECRET_BYTES = 32
 _WINDOWS = "windows"
+_IMPORT = "import"
 
 
 class SqliteSecrets:
@@ -217,16 +221,70 @@ class SqliteStore:
             database, values_of or _cannot_read, clock=clock
         )
         self.tasks: SqliteTasks = SqliteTasks(database)
-        self.pull_tasks: SqlitePullTasks = SqlitePullTasks(database)
-        self.cache: SqliteCache = SqliteCache(
-            database, clock=clock, maximum_bytes=cache_bytes
-        )
-        self.search: SqliteSearchIndexes = SqliteSearchIndexes(database)
         self.accounts: SqliteAccounts = SqliteAccounts(database)
-        self.passwords: SqlitePasswords = SqlitePasswords(database)
         self.secrets: SqliteSecrets = SqliteSecrets(database)
         self.journal: SqliteJournal = SqliteJournal(database)
-        self.data: SqliteData = SqliteData(database)
+        # Made, and imported, when they are first asked for.
+        self._making = threading.Lock()
+        self._clock = clock
+        self._cache_bytes = cache_bytes
+        self._cache: SqliteCache | None = None
+        self._search: SqliteSearchIndexes | None = None
+        self._pull_tasks: SqlitePullTasks | None = None
+        self._passwords: SqlitePasswords | None = None
+        self._data: SqliteData | None = None
+
+    @property
+    def cache(self) -> SqliteCache:
+        """The cache that memcache is made from."""
+        with self._making:
+            if self._cache is None:
+                from channelshim.store.sqlite.cache import SqliteCache
+
+                self._cache = SqliteCache(
+                    self.database, clock=self._clock, maximum_bytes=self._cache_bytes
+                )
+            return self._cache
+
+    @property
+    def search(self) -> SqliteSearchIndexes:
+        """The documents of the search service."""
+        with self._making:
+            if self._search is None:
+                from channelshim.store.sqlite.search import SqliteSearchIndexes
+
+                self._search = SqliteSearchIndexes(self.database)
+            return self._search
+
+    @property
+    def pull_tasks(self) -> SqlitePullTasks:
+        """The tasks of pull queues."""
+        with self._making:
+            if self._pull_tasks is None:
+                from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
+
+                self._pull_tasks = SqlitePullTasks(self.database)
+            return self._pull_tasks
+
+    @property
+    def passwords(self) -> SqlitePasswords:
+        """The accounts that log in by a password."""
+        with self._making:
+            if self._passwords is None:
+                from channelshim.store.sqlite.passwords import SqlitePasswords
+
+                self._passwords = SqlitePasswords(self.database)
+            return self._passwords
+
+    @property
+    def data(self) -> SqliteData:
+        """All of it together, to be moved."""
+        with self._making:
+            if self._data is None:
+                from channelshim.store.sqlite.data import SqliteData
+
+                self._data = SqliteData(self.database)
+            return self._data
 
     @property
     def cron(self) -> None:
@@ -245,16 +303,30 @@ class SqliteStore:
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""
-        with self.database.write() as connection:
-            connection.execute("DELETE FROM saved WHERE name = ?", (_WINDOWS,))
-            if saved is not None:
-                connection.execute("INSERT INTO saved VALUES (?, ?)", (_WINDOWS, saved))
+        self._save(_WINDOWS, saved)
 
     def load_windows(self) -> bytes | None:
         """Return what save_windows kept, or None."""
+        return self._load(_WINDOWS)
+
+    def note_import(self, note: bytes | None) -> None:
+        """Keep how far an import has come; None forgets it, when it is whole."""
+        self._save(_IMPORT, note)
+
+    def unfinished_import(self) -> bytes | None:
+        """Return what note_import kept, or None."""
+        return self._load(_IMPORT)
+
+    def _save(self, name: str, saved: bytes | None) -> None:
+        with self.database.write() as connection:
+            connection.execute("DELETE FROM saved WHERE name = ?", (name,))
+            if saved is not None:
+                connection.execute("INSERT INTO saved VALUES (?, ?)", (name, saved))
+
+    def _load(self, name: str) -> bytes | None:
         with self.database.read() as connection:
             row = connection.execute(
-                "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (_WINDOWS,)
+                "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (name,)
             ).fetchone()
         return None if row is None else bytes(row[0] or b"")
 
