@@ -108,7 +108,8 @@ def test_data_of_the_original_is_imported(tmp_path: Path, kind: str) -> None:
     notes = [each for each in found if each.key.path.element[-1].type == "Note"]
     assert len(notes) == 32
     assert {each.key.app for each in found} == {"dev~app"}
-    properties = {prop.name: prop for prop in notes[0].property}
+    full = next(each for each in notes if each.key.path.element[-1].id == 7)
+    properties = {prop.name: prop for prop in full.property}
     assert properties["other"].value.referencevalue.app == "dev~app"
     assert properties["text"].value.stringValue.decode().startswith("ä ")
     names = {prop.name for each in found for prop in each.property}
