@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"compat"}),),
     (frozenset({"python27"}), frozenset({"hub"})),
     (frozenset({"services"}),),
-    (frozenset({"appengine"}), frozenset({"pages"})),
+    (frozenset({"appengine"}), frozenset({"pages"}), frozenset({"data"})),
     (frozenset({"appserver"}), frozenset({"jobs"})),
     (frozenset({"console"}), frozenset({"transports"})),
     (frozenset({"server"}),),
@@ -63,6 +63,7 @@ FORBIDDEN_ON_PURE_FLOORS = frozenset(
 
 ROOMS_OF_GOOGLE = frozenset(
     {"runtime", "compat", "services", "appengine", "python27", "appserver", "cli"}
+    | {"data"}
 )
 """Who may import Google's SDK; everybody below knows nothing of it."""
 
