@@ -475,6 +475,7 @@ STARTED_BESIDE = {
     "broker/redis/session.py create_task": "one attempt to connect; logs errors",
     "compat/background_threads.py Thread": "the app starts it, and it is the app's",
     "runtime/log_lines.py Thread": "goes on whatever is raised in it; logs come first",
+    "server/listening.py create_task": "one handshake; the table ends it",
     "server/http_connection.py create_task": "logs what it raises, and ends its answer",
     "server/serve.py create_task": "the server itself, run by the supervisor",
     "services/system.py Thread": "the app's; logs whatever it raises, and ends",

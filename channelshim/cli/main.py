@@ -235,9 +235,12 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
         paths = [_folder(app[0] if app else ".")]
     from channelshim.cli import terminal
     from channelshim.composition import reloading
+    from channelshim.runtime.notices import NOTICES
 
     command = reloading.Command.of_this_process()
     handover = reloading.take_over()
+    if handover is not None:
+        NOTICES.begin(handover.warned)
     settings = read_settings(arguments, os.environ)
     terminal.configure_logging(settings.log_level, form=settings.log_format)
     _serve_app(paths, settings, command, handover)

@@ -36,6 +36,7 @@ from channelshim.hub.passes import CallSoon
 from channelshim.kernel import allocator
 from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import collector, interrupts
+from channelshim.runtime.notices import NOTICES
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.request_ids import RequestIds
 from channelshim.server.serve import Application, Listener, Server, make_bridge
@@ -259,6 +260,7 @@ class Serving:
                 self._catch_ups + 1 if self._watcher.has_missed else 0,
                 tuple(self._kept[1:]),
                 self._kept_console,
+                NOTICES.digests(is_whole=not self._is_app_broken),
             )
         )
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.server.file_sender import FileSender
@@ -25,6 +25,13 @@ class Worker(Protocol):
 
     def abandon(self) -> None:
         """Stop at the next piece: nobody wants the answer."""
+
+
+class Closed(Protocol):
+    """What is closed at the end."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Surroundings(Protocol):
@@ -65,7 +72,7 @@ class Exchange:
         response: sends the answer.
         around: of the bridge.
         begun: loop time at which its body was here.
-        body: closed when the app is done with it; None where that is not needed.
+        body: of the request, closed when the app is done with it; None for no body.
 
     Attributes:
         environ: as given.
@@ -97,7 +104,7 @@ class Exchange:
         response: Response,
         around: Surroundings,
         begun: float,
-        body: IO[bytes] | None = None,
+        body: Closed | None = None,
     ) -> None:
         self.environ: dict[str, Any] = environ
         self.response: Response = response
