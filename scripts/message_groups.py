@@ -132,6 +132,7 @@ GROUPS = (
             "composition/backup.py",
             "composition/commands.py",
             "composition/control.py",
+            "composition/deployment.py",
             "composition/reloading.py",
         ),
     ),

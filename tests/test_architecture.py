@@ -501,6 +501,34 @@ def started_beside(package: Path) -> set[str]:
     return found
 
 
+def loops_own_threads(package: Path) -> list[str]:
+    """Return where a loop's own executor is used, whose threads nobody watches."""
+    found = []
+    for _, path in modules_of(package):
+        name = path.relative_to(package).as_posix()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            last = ast.unparse(node.func).rpartition(".")[2]
+            first = ast.unparse(node.args[0]) if node.args else ""
+            is_default = last == "run_in_executor" and first == "None"
+            if is_default or last == "to_thread":
+                found.append(name)
+    return found
+
+
+def test_no_loop_has_threads_of_its_own() -> None:
+    assert loops_own_threads(ROOT / PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["loop.run_in_executor(None, f)", "await_(asyncio.to_thread(f))"]
+)
+def test_loops_own_thread_is_found(line: str, tmp_path: Path) -> None:
+    tree = {"hub/parts.py": line, "hub/fine.py": "loop.run_in_executor(pool, f)"}
+    assert loops_own_threads(_lay(tmp_path, tree)) == ["hub/parts.py"]
+
+
 def test_whatever_lives_on_is_supervised() -> None:
     assert started_beside(ROOT / PACKAGE) == STARTED_BESIDE.keys()
 

@@ -15,6 +15,8 @@ from channelshim import limits
 from channelshim.contracts.durations import Durations
 from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
+from channelshim.kernel.thread_pool import ThreadPool
+from channelshim.kernel.threads import Threads
 from channelshim.runtime.file_pieces import FilePieces, pieces_of
 from channelshim.server.environ import environ_of
 from channelshim.server.exchange import Exchange, Head
@@ -51,6 +53,7 @@ class WsgiBridge:
         when_safe: see contracts.Broker; None where no message need be waited for.
         log: told of each request whose answer has begun.
         ids: names each request first; None where nobody asks.
+        threads: keeps the threads running that wait for disks; None for one of its own.
         maximum_body_bytes: a longer body is refused with 413.
 
     Attributes:
@@ -58,6 +61,7 @@ class WsgiBridge:
         when_safe: see exchange.Surroundings.
         hold: see exchange.Surroundings.
         finish: see exchange.Surroundings.
+        disks: see exchange.Surroundings.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class WsgiBridge:
         when_safe: WhenSafe | None = None,
         log: Log | None = None,
         ids: RequestIds | None = None,
+        threads: Threads | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
     ) -> None:
         self._executor = executor
@@ -84,6 +89,7 @@ class WsgiBridge:
         self.when_safe: WhenSafe = when_safe or _at_once
         self.hold: Callable[[Any], None] = self._pacing.hold
         self.finish: Callable[[Any], None] = self._pacing.finish
+        self.disks: ThreadPool = ThreadPool(threads or Threads(), "server-disks")
         self.remember: Callable[[Response, Head, FilePieces], None] = (
             self._files.remember
         )

@@ -9,6 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from channelshim.kernel.thread_pool import ThreadPool
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.server.file_sender import FileSender
 from channelshim.server.response import NO_ANSWER, TEXT_HEADERS, Response
@@ -46,6 +47,9 @@ class Surroundings(Protocol):
 
     hold: Callable[[Any], None]
     """Told when the app has answered and its messages are not safe yet."""
+
+    disks: ThreadPool
+    """Runs what waits for a disk."""
 
     def log(self, response: Response, begun: float | None = None) -> None:
         """Log a request whose answer has begun.
@@ -205,7 +209,7 @@ class Exchange:
         self._send_whole(head, whole)
 
     async def _follow_file(self, head: Head, file: FilePieces) -> None:
-        sender = FileSender(self.response, file)
+        sender = FileSender(self.response, file, self._around.disks)
         try:
             has_body = sender.begin(_code(head), head[1])
             self._around.log(self.response, self.begun)

@@ -384,4 +384,4 @@ def make_bridge(
     executor = ThreadExecutor(
         app, Workers(count, threads=threads), pacing, deadlines, deadline_seconds
     )
-    return WsgiBridge(executor, pacing=pacing, **options)
+    return WsgiBridge(executor, pacing=pacing, threads=threads, **options)
