@@ -81,6 +81,7 @@ GROUPS = (
             "composition/console_door.py",
             "composition/logins.py",
             "composition/policy.py",
+            "kernel/socket_activation.py",
             "server/serve.py",
         ),
     ),
