@@ -112,6 +112,11 @@ GROUPS = (
         ("composition/doors.py", "composition/installation.py"),
     ),
     Group(
+        "The command deploy",
+        "[Deploy](deploy.md) goes from an empty machine to https, with each option.",
+        ("cli/deploy.py", "deploy/"),
+    ),
+    Group(
         "Commands",
         "[Work on an app's data](work-beside-a-server.md) has `channelshim shell` and "
         "`channelshim mail`, [Run a legacy test suite](test-a-legacy-app.md) has "

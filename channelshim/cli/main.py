@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from channelshim.cli.accounts import accounts
+from channelshim.cli.deploy import deploy
 from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import SETTINGS, Settings
@@ -183,6 +184,7 @@ def _mail(app_dir: str, file: Any, recipient: str, **settings: Any) -> None:
 
 
 _group.add_command(accounts)
+_group.add_command(deploy)
 
 
 @_group.command("doctor")
