@@ -81,6 +81,7 @@ GROUPS = (
             "composition/console_door.py",
             "composition/logins.py",
             "composition/policy.py",
+            "kernel/socket_activation.py",
             "server/serve.py",
         ),
     ),
@@ -121,6 +122,11 @@ GROUPS = (
         "[Use channelshim in an existing WSGI app](import-into-your-app.md) shows "
         "which function to call, and when.",
         ("composition/doors.py", "composition/installation.py"),
+    ),
+    Group(
+        "The command deploy",
+        "[Deploy](deploy.md) goes from an empty machine to https, with each option.",
+        ("cli/deploy.py", "deploy/"),
     ),
     Group(
         "Commands",

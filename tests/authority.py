@@ -1,4 +1,4 @@
-"""Certificates for localhost from an authority that only these tests trust."""
+"""Certificates from an authority that only these tests trust."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import trustme
 
 
 class Authority:
-    """An authority, with one certificate for this machine in two files.
+    """An authority, with one certificate in two files.
 
     Args:
         folder: where the files go.
+        *names: of whom it is; none for this machine.
 
     Attributes:
         certificate: PEM file.
         key: PEM file of its private key.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *names: str) -> None:
         self._own = trustme.CA()
-        issued = self._own.issue_cert("localhost", "127.0.0.1")
+        issued = self._own.issue_cert(*(names or ("localhost", "127.0.0.1")))
         self.certificate = folder / "certificate.pem"
         self.key = folder / "key.pem"
         (chain,) = issued.cert_chain_pems

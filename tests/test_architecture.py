@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"appserver"}), frozenset({"jobs"})),
     (frozenset({"console"}), frozenset({"transports"})),
     (frozenset({"server"}),),
-    (frozenset({"composition"}),),
+    (frozenset({"composition"}), frozenset({"deploy"})),
     # The doors are one room: each is a way into the same composition.
     (frozenset({"__init__", "__main__", "cli"}),),
 )

@@ -13,6 +13,7 @@ import click
 
 from channelshim.cli.accounts import accounts
 from channelshim.cli.data import data
+from channelshim.cli.deploy import deploy
 from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import SETTINGS, Settings
@@ -185,6 +186,7 @@ def _mail(app_dir: str, file: Any, recipient: str, **settings: Any) -> None:
 
 _group.add_command(accounts)
 _group.add_command(data)
+_group.add_command(deploy)
 
 
 @with_settings(
