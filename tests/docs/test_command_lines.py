@@ -24,7 +24,8 @@ PAGES = sorted(
 _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)((?: {4}.*\n|\n(?= {4}))+)")
 _SHELL = ("", "sh", "text")
-_ENDS = frozenset({"|", "<", ">", "&&", ";"})
+_NEXT = frozenset({"|", "&&", ";"})
+_FILES = frozenset({"<", ">", ">>"})
 
 
 def _blocks(page: str) -> Iterator[str]:
@@ -35,7 +36,7 @@ def _blocks(page: str) -> Iterator[str]:
 
 
 def command_lines(page: str) -> list[list[str]]:
-    """Return the words of each command line in a page's code, without redirections."""
+    """Return the words of each command line in a page's code."""
     found = []
     for block in _blocks(page):
         pending = ""
@@ -51,9 +52,22 @@ def command_lines(page: str) -> list[list[str]]:
                 pending += "\n"
                 continue
             pending = ""
-            ends = (n for n, word in enumerate(words) if word in _ENDS)
-            found.append(words[: next(ends, len(words))])
+            found += _commands(words)
     return found
+
+
+def _commands(words: list[str]) -> Iterator[list[str]]:
+    """Yield the commands of a line, without what leads to and from files."""
+    command: list[str] = []
+    is_file = False
+    for word in words:
+        if word in _NEXT:
+            yield command
+            command = []
+        elif not is_file and word not in _FILES:
+            command.append(word)
+        is_file = word in _FILES
+    yield command
 
 
 def _ours(path: Path) -> list[list[str]]:
@@ -119,8 +133,9 @@ print(1)" > /dev/null
 echo no | channelshim serve .
 ```
 """
-    good, _, *bad = command_lines(page)
+    good, echo, piped, *bad = command_lines(page)
     assert good == ["channelshim", "shell", ".", "-c", "\nprint(1)"]
+    assert (echo, piped) == (["echo", "no"], ["channelshim", "serve", "."])
     assert bad == [
         ["channelshim", "serve", ".", "--hots", "0.0.0.0"],
         ["channelshim", "sevre", "."],
