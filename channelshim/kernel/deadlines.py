@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import random
@@ -28,6 +29,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Final
 
 from channelshim.kernel.switching import switch_interval
@@ -263,13 +265,28 @@ def _tell(thread: int, error: type[BaseException]) -> bool:
 
 
 def _is_in_app(thread: int) -> bool:
-    frames = sys._current_frames()  # noqa: SLF001 -- documented, for debuggers
-    frame = frames.get(thread)
+    frame = _frame_of(thread)
     while frame is not None and _is_made(frame.f_code.co_filename):
         # A record of ours is made by code that nobody has in a file: whoever called it
         # may hold a lock.
         frame = frame.f_back
     return frame is not None and _is_apps(frame.f_code.co_filename)
+
+
+def _frame_of(thread: int) -> FrameType | None:
+    """Return the innermost step of a thread; None for one that has ended.
+
+    Python 3.11 makes frame objects under the lock of all threads' states. A garbage
+    collection right then may end a threading.local, which takes that lock, too: the
+    process would stand still for ever (CPython's issue 106883).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(thread)  # noqa: SLF001 -- documented
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _is_made(file: str) -> bool:

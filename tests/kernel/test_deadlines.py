@@ -226,3 +226,36 @@ def test_thread_that_watches_is_kept(uncounted: None) -> None:
     deadlines = Deadlines(threads)
     with deadlines.limit(PATIENCE):
         assert threads.running() == {"deadlines": 1}
+
+
+COLLECTS = """
+import gc, threading
+from channelshim.kernel.deadlines import _is_in_app
+
+class Node: pass
+
+gc.disable()
+gc.set_threshold(1)
+spare = [dict() for _ in range(1000)]
+for _ in range(100):
+    event = threading.Event()
+    threads = [threading.Thread(target=event.wait) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    node = Node()
+    node.local, node.own = threading.local(), node
+    node.local.value = 1
+    del node
+    number, look, enable = threads[0].ident, _is_in_app, gc.enable
+    enable(); look(number)
+    assert gc.isenabled()
+    gc.disable()
+    event.set()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_garbage_that_is_collected_during_a_look_stops_nobody() -> None:
+    command = [sys.executable, "-c", COLLECTS]
+    subprocess.run(command, check=True, cwd=ROOT, timeout=PATIENCE)
