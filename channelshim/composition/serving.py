@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 SWITCH_SECONDS: Final = 0.001
 """sys.setswitchinterval while serving: handlers that compute hold the interpreter for
 5 ms at a time by default, and the loop's first message would wait as long
-(docs/explanation/performance.md)."""
+(bench/NOTES.md)."""
 
 
 _HANGUP: Final = "SIGHUP"
