@@ -65,6 +65,7 @@ class Keywords(TypedDict, total=False):
     login_assertion_issuer: str | os.PathLike[str]
     oidc_issuer: str | os.PathLike[str]
     oidc_client_id: str | os.PathLike[str]
+    oidc_client_id_file: str | os.PathLike[str]
     oidc_client_secret: str | os.PathLike[str]
     oidc_client_secret_file: str | os.PathLike[str]
     oidc_trust_email: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ class Bound(Protocol):
 
 DEVELOPMENT: Final = "dev"
 """The setting `login` of the login that asks for no proof."""
+
+OIDC: Final = "oidc"
+"""The same of the login by a provider."""
 
 SHORTEST_SECRET: Final = 32
 """Characters of a signing secret that a setting gives."""
@@ -57,9 +61,16 @@ def signer_name(settings: Settings) -> str:
     """Return the name of the login in what cookies are signed with.
 
     Whoever became somebody by another login, above all the development login, is
-    nobody by this one.
+    nobody by this one; so is who became it by another provider, or while addresses
+    counted that it had not verified.
     """
-    return "" if settings.login == DEVELOPMENT else settings.login
+    if settings.login == DEVELOPMENT:
+        return ""
+    if settings.login != OIDC:
+        return settings.login
+    facts = f"{settings.oidc_issuer.strip()}\0{settings.oidc_trust_email}"
+    digest = hashlib.sha256(facts.encode("utf-8", "backslashreplace"))
+    return f"{OIDC} {digest.hexdigest()}"
 
 
 def is_on_loopback(listener: Bound) -> bool:

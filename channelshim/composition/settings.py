@@ -324,6 +324,7 @@ class Settings:
     oidc_client_id: str = _setting(
         "", "For oidc: the client id that the provider gave this app.", _ACCESS
     )
+    oidc_client_id_file: str = _setting("", "File with the same.", _ACCESS)
     oidc_client_secret: str = _setting(
         "", "For oidc: the client secret.", _ACCESS, is_secret=True
     )

@@ -60,6 +60,14 @@ class Passwords(Protocol):
     def get(self, email: str) -> Password | None:
         """Return the password of an email, or None; case is ignored."""
 
+    def rehash(self, email: str, old: str, new: str) -> bool:
+        """Replace a hash by another one of the same password.
+
+        Returns:
+            False where it is not the old one any more: somebody has changed the
+            password meanwhile, or removed it.
+        """
+
     def remove(self, email: str) -> bool:
         """Remove the password of an email; return whether there was one."""
 

@@ -860,6 +860,15 @@ class DictPasswords:
     def get(self, email: str) -> Password | None:
         return self._store.read().passwords.get(folded(email))
 
+    def rehash(self, email: str, old: str, new: str) -> bool:
+        with self._store.write() as tables:
+            found = tables.passwords.get(folded(email))
+            if found is None or found.hash != old:
+                return False
+            changed = dataclasses.replace(found, hash=new)
+            tables.passwords[folded(email)] = changed
+            return True
+
     def remove(self, email: str) -> bool:
         with self._store.write() as tables:
             return tables.passwords.pop(folded(email), None) is not None
