@@ -121,6 +121,7 @@ GROUPS = (
             "composition/commands.py",
             "composition/control.py",
             "composition/reloading.py",
+            "composition/restoring.py",
         ),
     ),
     Group(
