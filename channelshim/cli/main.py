@@ -257,8 +257,9 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
     command = reloading.Command.of_this_process()
     handover = reloading.take_over()
     settings = read_settings(arguments, os.environ)
-    terminal.configure_logging(settings.log_level, form=settings.log_format)
-    _serve_app(paths, settings, command, handover)
+    with terminal.log_to(settings.log_file):
+        terminal.configure_logging(settings.log_level, form=settings.log_format)
+        _serve_app(paths, settings, command, handover)
 
 
 def _folder(app_dir: str) -> Path:

@@ -23,6 +23,7 @@ class Keywords(TypedDict, total=False):
     ssl_certificate_key_path: str | os.PathLike[str]
     log_level: Literal["debug", "info", "warning", "error", "critical"]
     log_format: Literal["text", "json"]
+    log_file: str | os.PathLike[str]
     automatic_restart: bool
     threads: int
     workers: int

@@ -107,6 +107,11 @@ class Settings:
         "text for people; json: each line an object, with the request's id.",
         _SERVER,
     )
+    log_file: str = _setting(
+        "",
+        "File that standard error, with the log, is appended to; it may be rotated.",
+        _SERVER,
+    )
     automatic_restart: bool = _setting(
         True, "Reload when a file of the app changes; the commands only.", _SERVER
     )
