@@ -130,6 +130,10 @@ class FrontProcesses:
             clear_datastore=False,
             # The front answers; and a relative path would lead elsewhere there.
             metrics_token_file="",
+            # The front sends; here only whether mail is sent matters.
+            smtp_user="",
+            smtp_password="",
+            smtp_password_file="",
         )
         return AppSetup(
             number,
@@ -153,6 +157,7 @@ def services_of(instance: Instance) -> FrontServices:
         },
         {
             "tasks": instance.jobs.wake,
+            "mail": instance.wake_mail,
             "begun": lambda queue, tasks: executions.count(queue, int(tasks)),
             pipe_logs.NOTE: _take_log,
         },

@@ -90,3 +90,10 @@ class Keywords(TypedDict, total=False):
     pause_seconds: float
     send_buffer_bytes: int
     send_buffer_total_bytes: int
+    smtp_host: str | os.PathLike[str]
+    smtp_port: int
+    smtp_user: str | os.PathLike[str]
+    smtp_password: str | os.PathLike[str]
+    smtp_password_file: str | os.PathLike[str]
+    smtp_tls: Literal["auto", "starttls", "tls", "no"]
+    enable_sendmail: bool

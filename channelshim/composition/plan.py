@@ -16,11 +16,16 @@ from typing import Final
 from channelshim.appserver.proxies import Network, parse_networks
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.place import store_directory
-from channelshim.composition.policy import metrics_token, signing_secrets
+from channelshim.composition.policy import (
+    mail_route,
+    metrics_token,
+    signing_secrets,
+)
 from channelshim.composition.reading import App, application_id_of
 from channelshim.composition.reloading import Handover
 from channelshim.composition.settings import Settings
 from channelshim.composition.stores import StoreChoice, choose_store
+from channelshim.contracts.mails import MailRoute
 from channelshim.runtime.variables import Application
 
 _logger: Final = logging.getLogger("channelshim.composition")
@@ -59,6 +64,7 @@ class Plan:
         secrets: what signs, oldest first; empty for the store's own.
         modules: further modules that are served with it.
         metrics_token: opens the probes of the console's port; "" for nothing.
+        mail: how the app's mail leaves; None where it is kept.
     """
 
     settings: Settings
@@ -72,6 +78,7 @@ class Plan:
     secrets: Sequence[bytes]
     modules: tuple[Module, ...] = ()
     metrics_token: str = field(default="", repr=False)
+    mail: MailRoute | None = None
 
 
 def is_python27(settings: Settings, config: AppConfig | None) -> bool:
@@ -136,6 +143,7 @@ def make_plan(
             for each in app.modules
         ),
         metrics_token=metrics_token(settings),
+        mail=mail_route(settings),
     )
 
 
