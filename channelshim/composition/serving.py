@@ -273,7 +273,7 @@ class Serving:
             return False
         loop, workforce = self._loop, self._workforce
         if loop is not None and workforce is not None:
-            if self._command is None or not workforce.is_app_changed():
+            if self._command is None or not workforce.must_begin_anew():
                 loop.call_soon_threadsafe(workforce.processes.roll)
                 return True
         if self._command is None:
