@@ -25,8 +25,8 @@ from channelshim.store.sqlite.tasks import SqliteTasks
 
 if TYPE_CHECKING:
     from channelshim.store.sqlite.cache import SqliteCache
-    from channelshim.store.sqlite.mails import SqliteMails
     from channelshim.store.sqlite.data import SqliteData
+    from channelshim.store.sqlite.mails import SqliteMails
     from channelshim.store.sqlite.passwords import SqlitePasswords
     from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
     from channelshim.store.sqlite.search import SqliteSearchIndexes
