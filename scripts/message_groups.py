@@ -86,6 +86,18 @@ GROUPS = (
         ),
     ),
     Group(
+        "Moving data",
+        "[Move your data](move-your-data.md) has `channelshim data`, [the file "
+        "format](../reference/data-format.md) what a record is.",
+        (
+            "cli/data.py",
+            "composition/data.py",
+            "composition/store_folders.py",
+            "data/",
+            "store/sqlite/old_server.py",
+        ),
+    ),
+    Group(
         "The store",
         "[The store](../explanation/store.md) says where it is and who may use it. An "
         "app sees a failed call as the error that App Engine had for it, such as "
@@ -126,6 +138,7 @@ GROUPS = (
             "composition/backup.py",
             "composition/commands.py",
             "composition/control.py",
+            "composition/deployment.py",
             "composition/reloading.py",
         ),
     ),

@@ -37,6 +37,12 @@ class Authority:
             f"--ssl_certificate_key_path={self.key}",
         )
 
+    def server(self) -> ssl.SSLContext:
+        """Return what a server speaks with the certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
     def client(self) -> ssl.SSLContext:
         """Return what a client connects with that trusts the authority alone."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -267,7 +267,7 @@ def serve_named(
         exposure = addresses.exposure_of(plan, listener)
         scripts = Scripts(app.directory, dialect=installation.dialect)
         assert app.config is not None
-        if settings.workers > 1:
+        if settings.workers > 1 or app.elsewhere:
             time_zone = command.time_zone if command is not None else None
             workforce, app_server, names = _start_processes(
                 installation, paths, listeners, time_zone
