@@ -118,7 +118,8 @@ def open_store(
         choice: which one.
         values_of: reads a stored body; None for who touches no entities.
         is_cleared: delete all entities and blobs first.
-        may_share: see store.sqlite.opening; any number of servers share a database.
+        may_share: see store.sqlite.opening and store.postgres.opening; any number of
+            servers share a database.
         takes_lease: see store.sqlite.opening.
         may_be_partial: whether an import into it may have been cut short.
 
@@ -167,7 +168,12 @@ def _open(
             choice.url, choice.schema, choice.through_pooler, choice.connections
         )
         return postgres.open_store(
-            place, choice.folder, values_of, is_cleared=is_cleared
+            place,
+            choice.folder,
+            values_of,
+            is_cleared=is_cleared,
+            may_share=may_share,
+            has_name=takes_lease,
         )
     from channelshim.store.sqlite import opening as sqlite
 

@@ -142,6 +142,20 @@ class Journal(Protocol):
         """Return who is connected: after a crash, who was."""
 
 
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """What a server finds when it says that it lives.
+
+    Attributes:
+        was_struck_off: whether the others had taken it for dead, and its client ids.
+        client_ids: that were connected to servers that have died; now they are to this
+            one.
+    """
+
+    was_struck_off: bool = False
+    client_ids: Sequence[str] = ()
+
+
 class Store(Protocol):
     """Everything that must outlive the process.
 
@@ -225,6 +239,15 @@ class Store(Protocol):
 
         Raises:
             StoreInUse: another one does.
+        """
+
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        """Say that this server lives, to the others that have the store open.
+
+        To be called every few seconds where the store is shared, from any thread.
+
+        Args:
+            takes_connections: whether this server wants the client ids of the dead.
         """
 
     def copy_to(self, path: Path) -> None:

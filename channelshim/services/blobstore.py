@@ -271,8 +271,12 @@ def open_blob(key: str) -> IO[bytes]:
 
 
 def read_blob(key: str, start: int, length: int) -> Iterator[bytes]:
-    """Yield a part of a blob, piece by piece."""
-    with open_blob(key) as file:
+    """Open a blob, and return a part of it, piece by piece."""
+    return _pieces(open_blob(key), start, length)
+
+
+def _pieces(file: IO[bytes], start: int, length: int) -> Iterator[bytes]:
+    with file:
         file.seek(start)
         while length > 0 and (chunk := file.read(min(length, _CHUNK_BYTES))):
             length -= len(chunk)

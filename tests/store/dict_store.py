@@ -35,7 +35,7 @@ from channelshim.contracts.identity import folded
 from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
 from channelshim.contracts.scan import Position, Row, Scan
 from channelshim.contracts.status import Status
-from channelshim.contracts.store import Account, Password, Store
+from channelshim.contracts.store import Account, Password, RollCall, Store
 from channelshim.contracts.tasks import (
     Added,
     LeaseState,
@@ -168,6 +168,9 @@ class DictStore:
 
     def claim(self) -> None:
         pass
+
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        return RollCall()
 
     def copy_to(self, path: Path) -> None:
         raise StorageError("dicts have no copy")

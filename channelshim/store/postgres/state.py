@@ -10,6 +10,7 @@ from typing import Final
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.status import Status
+from channelshim.contracts.store import RollCall
 from channelshim.errors import StorageError
 from channelshim.store import bounds
 from channelshim.store.postgres import schema
@@ -132,6 +133,16 @@ class PostgresStore:
 
     def claim(self) -> None:
         """Do nothing: whoever opened it chose this server's name."""
+
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        """Return that nothing was found: whoever opened it keeps no roll."""
+        return RollCall()
+
+    def rename(self, server: str) -> None:
+        """Be another server from now on: after a fork, or where the name is taken."""
+        self._server = server.encode()
+        self.tasks.rename(server)
+        self.journal.rename(server)
 
     def copy_to(self, path: Path) -> None:
         """See contracts.store.Store: always refused."""

@@ -68,6 +68,10 @@ class PostgresTasks:
         """Who takes tasks in this process."""
         return self._worker_id
 
+    def rename(self, worker_id: str) -> None:
+        """Take tasks under another name from now on."""
+        self._worker_id = worker_id
+
     @property
     def is_shared(self) -> bool:
         """Whether servers that know nothing of each other take tasks here."""

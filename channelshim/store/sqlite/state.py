@@ -13,7 +13,7 @@ from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.status import Status
-from channelshim.contracts.store import Account
+from channelshim.contracts.store import Account, RollCall
 from channelshim.errors import StorageError, StoreInUse
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.store import bounds
@@ -369,6 +369,10 @@ class SqliteStore:
             self._is_leased = False
             if not self._may_share:
                 raise
+
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        """Return that nobody else keeps a roll here: the lease says who lives."""
+        return RollCall()
 
     def copy_to(self, path: Path) -> None:
         """See contracts.store.Store."""
