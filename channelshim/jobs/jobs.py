@@ -165,7 +165,8 @@ class Jobs:
             self._deadline_seconds,
         )
         if not runs_cron:
-            _logger.info("cron.yaml is not run; --cron=yes runs it")
+            sentence = "cron.yaml is not run; --cron=yes runs it"
+            NOTICES.warn(_logger, sentence, logging.INFO)
             return
         self._scheduler = CronScheduler(
             self._cron,
