@@ -38,6 +38,7 @@ SLOW_LANES = (
     "sdk",
     "redis",
     "postgres",
+    "proxies",
     "library",
     "slow",
     "explore",

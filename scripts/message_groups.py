@@ -81,7 +81,20 @@ GROUPS = (
             "composition/console_door.py",
             "composition/logins.py",
             "composition/policy.py",
+            "kernel/socket_activation.py",
             "server/serve.py",
+        ),
+    ),
+    Group(
+        "Moving data",
+        "[Move your data](move-your-data.md) has `channelshim data`, [the file "
+        "format](../reference/data-format.md) what a record is.",
+        (
+            "cli/data.py",
+            "composition/data.py",
+            "composition/store_folders.py",
+            "data/",
+            "store/sqlite/old_server.py",
         ),
     ),
     Group(
@@ -109,6 +122,11 @@ GROUPS = (
         "[Use channelshim in an existing WSGI app](import-into-your-app.md) shows "
         "which function to call, and when.",
         ("composition/doors.py", "composition/installation.py"),
+    ),
+    Group(
+        "The command deploy",
+        "[Deploy](deploy.md) goes from an empty machine to https, with each option.",
+        ("cli/deploy.py", "deploy/"),
     ),
     Group(
         "Commands",

@@ -26,11 +26,11 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"compat"}),),
     (frozenset({"python27"}), frozenset({"hub"})),
     (frozenset({"services"}),),
-    (frozenset({"appengine"}), frozenset({"pages"})),
+    (frozenset({"appengine"}), frozenset({"pages"}), frozenset({"data"})),
     (frozenset({"appserver"}), frozenset({"jobs"})),
     (frozenset({"console"}), frozenset({"transports"})),
     (frozenset({"server"}),),
-    (frozenset({"composition"}),),
+    (frozenset({"composition"}), frozenset({"deploy"})),
     # The doors are one room: each is a way into the same composition.
     (frozenset({"__init__", "__main__", "cli"}),),
 )
@@ -63,6 +63,7 @@ FORBIDDEN_ON_PURE_FLOORS = frozenset(
 
 ROOMS_OF_GOOGLE = frozenset(
     {"runtime", "compat", "services", "appengine", "python27", "appserver", "cli"}
+    | {"data"}
 )
 """Who may import Google's SDK; everybody below knows nothing of it."""
 
@@ -474,6 +475,7 @@ STARTED_BESIDE = {
     "broker/redis/session.py create_task": "one attempt to connect; logs errors",
     "compat/background_threads.py Thread": "the app starts it, and it is the app's",
     "runtime/log_lines.py Thread": "goes on whatever is raised in it; logs come first",
+    "server/listening.py create_task": "one handshake; the table ends it",
     "server/http_connection.py create_task": "logs what it raises, and ends its answer",
     "server/serve.py create_task": "the server itself, run by the supervisor",
     "services/system.py Thread": "the app's; logs whatever it raises, and ends",

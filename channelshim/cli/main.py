@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from channelshim.cli.accounts import accounts
+from channelshim.cli.data import data
+from channelshim.cli.deploy import deploy
 from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import SETTINGS, Settings
@@ -183,6 +185,8 @@ def _mail(app_dir: str, file: Any, recipient: str, **settings: Any) -> None:
 
 
 _group.add_command(accounts)
+_group.add_command(data)
+_group.add_command(deploy)
 
 
 @with_settings(
@@ -256,9 +260,12 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
         paths = [_folder(app[0] if app else ".")]
     from channelshim.cli import terminal
     from channelshim.composition import reloading
+    from channelshim.runtime.notices import NOTICES
 
     command = reloading.Command.of_this_process()
     handover = reloading.take_over()
+    if handover is not None:
+        NOTICES.begin(handover.warned)
     settings = read_settings(arguments, os.environ)
     terminal.configure_logging(settings.log_level, form=settings.log_format)
     _serve_app(paths, settings, command, handover)

@@ -1,6 +1,6 @@
 """What makes ndb faster here, never stale, and whole.
 
-Measured in docs/explanation/performance.md. Each function takes the freshly imported
+Measured in bench/NOTES.md. Each function takes the freshly imported
 module.
 """
 

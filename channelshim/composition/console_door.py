@@ -206,6 +206,7 @@ class LazyConsole:
             in_app=AppScope(instance, self._urls[0]),
             jobs=instance.jobs,
             start_thread=instance.threads.start,
+            limit=instance.deadlines.limit,
             login=instance.login,
             logs=logs_of_this_process(),
             code_names=_code_names,

@@ -210,6 +210,10 @@ class FolderPools:
         """See Executor."""
         return self._pools[self._sites.settle(exchange.environ)].submit(exchange)
 
+    def withdraw(self, exchange: Exchange) -> bool:
+        """See Executor."""
+        return any(each.withdraw(exchange) for each in self._pools.values())
+
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """See contracts.dispatcher.Dispatcher."""
         return self._pools[self._sites.name_for(request)].dispatch(request)

@@ -18,6 +18,7 @@ from channelshim.appyaml.index_file import check_indexes
 from channelshim.appyaml.nodes import parse_yaml
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.errors import ConfigurationError
+from channelshim.runtime.notices import NOTICES
 
 if TYPE_CHECKING:
     from channelshim.appyaml.dispatch import DispatchConfig
@@ -223,12 +224,13 @@ def _with_siblings(
     except ConfigurationError as error:
         if runs_cron:
             raise
-        _logger.warning("cron jobs are off, and could not run: %s", error)
+        sentence = f"cron jobs are off, and could not run: {error}"
+        NOTICES.warn(_logger, sentence)
         cron = CronConfig()
     try:
         _read(_sibling(directory, "index"), check_indexes, None)
     except ConfigurationError as error:
-        _logger.warning("%s", error)
+        NOTICES.warn(_logger, str(error))
     return App(directory, config, queues, cron)
 
 

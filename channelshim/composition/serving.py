@@ -36,6 +36,7 @@ from channelshim.hub.passes import CallSoon
 from channelshim.kernel import allocator
 from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import collector, interrupts
+from channelshim.runtime.notices import NOTICES
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.request_ids import RequestIds
 from channelshim.server.serve import Application, Listener, Server, make_bridge
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 SWITCH_SECONDS: Final = 0.001
 """sys.setswitchinterval while serving: handlers that compute hold the interpreter for
 5 ms at a time by default, and the loop's first message would wait as long
-(docs/explanation/performance.md)."""
+(bench/NOTES.md)."""
 
 
 _HANGUP: Final = "SIGHUP"
@@ -268,6 +269,7 @@ class Serving:
                 self._catch_ups + 1 if self._watchers[0].has_missed else 0,
                 tuple(self._kept[1:]),
                 self._kept_console,
+                NOTICES.digests(is_whole=not self._is_app_broken),
             )
         )
 

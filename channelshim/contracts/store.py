@@ -15,6 +15,7 @@ from channelshim.contracts.tasks import PullTasks, Tasks
 if TYPE_CHECKING:
     from channelshim.contracts.cache import Cache
     from channelshim.contracts.cron import CronClaims
+    from channelshim.contracts.data import StoreData
     from channelshim.contracts.files import Blobs, Mails
     from channelshim.contracts.search import SearchIndexes
 
@@ -199,6 +200,10 @@ class Store(Protocol):
         """Who is connected to this server."""
 
     @property
+    def data(self) -> StoreData:
+        """All of it together, to be moved."""
+
+    @property
     def cron(self) -> CronClaims | None:
         """Which server runs a cron job; None where there can be but one."""
 
@@ -215,6 +220,12 @@ class Store(Protocol):
 
     def load_windows(self) -> bytes | None:
         """Return what save_windows kept, or None."""
+
+    def note_import(self, note: bytes | None) -> None:
+        """Keep how far an import has come; None forgets it, when it is whole."""
+
+    def unfinished_import(self) -> bytes | None:
+        """Return what note_import kept, or None."""
 
     @property
     def is_leased(self) -> bool:

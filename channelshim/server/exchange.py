@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from channelshim.kernel.thread_pool import ThreadPool
 from channelshim.runtime.file_pieces import FilePieces
@@ -26,6 +26,13 @@ class Worker(Protocol):
 
     def abandon(self) -> None:
         """Stop at the next piece: nobody wants the answer."""
+
+
+class Closed(Protocol):
+    """What is closed at the end."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Surroundings(Protocol):
@@ -69,7 +76,7 @@ class Exchange:
         response: sends the answer.
         around: of the bridge.
         begun: loop time at which its body was here.
-        body: closed when the app is done with it; None where that is not needed.
+        body: of the request, closed when the app is done with it; None for no body.
 
     Attributes:
         environ: as given.
@@ -101,7 +108,7 @@ class Exchange:
         response: Response,
         around: Surroundings,
         begun: float,
-        body: IO[bytes] | None = None,
+        body: Closed | None = None,
     ) -> None:
         self.environ: dict[str, Any] = environ
         self.response: Response = response

@@ -196,6 +196,17 @@ class Pool:
         self._put(work)
         return True
 
+    def withdraw(self, exchange: Exchange) -> bool:
+        """See Executor."""
+        work = exchange.worker
+        if not isinstance(work, Forwarded):
+            return False
+        try:
+            self._waiting.remove(work)
+        except ValueError:
+            return False
+        return True
+
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """See contracts.dispatcher.Dispatcher."""
         call = Call(request, seconds_left())
