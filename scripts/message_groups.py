@@ -81,7 +81,20 @@ GROUPS = (
             "composition/console_door.py",
             "composition/logins.py",
             "composition/policy.py",
+            "kernel/socket_activation.py",
             "server/serve.py",
+        ),
+    ),
+    Group(
+        "Moving data",
+        "[Move your data](move-your-data.md) has `channelshim data`, [the file "
+        "format](../reference/data-format.md) what a record is.",
+        (
+            "cli/data.py",
+            "composition/data.py",
+            "composition/store_folders.py",
+            "data/",
+            "store/sqlite/old_server.py",
         ),
     ),
     Group(
@@ -111,6 +124,11 @@ GROUPS = (
         ("composition/doors.py", "composition/installation.py"),
     ),
     Group(
+        "The command deploy",
+        "[Deploy](deploy.md) goes from an empty machine to https, with each option.",
+        ("cli/deploy.py", "deploy/"),
+    ),
+    Group(
         "Commands",
         "[Work on an app's data](work-beside-a-server.md) has `channelshim shell` and "
         "`channelshim mail`, [Run a legacy test suite](test-a-legacy-app.md) has "
@@ -120,6 +138,7 @@ GROUPS = (
             "composition/backup.py",
             "composition/commands.py",
             "composition/control.py",
+            "composition/deployment.py",
             "composition/reloading.py",
         ),
     ),

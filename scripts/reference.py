@@ -55,9 +55,9 @@ This page is written from the classes' docstrings by `scripts/docs`.
 OLD_FLAGS_HEAD = """\
 # Flags of the old server
 
-`dev_appserver.py` and `channelshim serve` take the flags of the old `dev_appserver.py`,
-with underscores or dashes, `--flag=value` or `--flag value`. A flag that never existed
-is refused in one sentence.
+This page lists the flags of the old `dev_appserver.py`, which today's and
+`channelshim serve` take all the same, with underscores or dashes, `--flag=value` or
+`--flag value`. A flag that never existed is refused in one sentence.
 
 Settings of today keep their old names; they are on [a page of their own](settings.md):
 `--host --port --admin_host --admin_port --storage_path --clear_datastore --log_level

@@ -1,4 +1,4 @@
-"""Certificates for localhost from an authority that only these tests trust."""
+"""Certificates from an authority that only these tests trust."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import trustme
 
 
 class Authority:
-    """An authority, with one certificate for this machine in two files.
+    """An authority, with one certificate in two files.
 
     Args:
         folder: where the files go.
+        *names: of whom it is; none for this machine.
 
     Attributes:
         certificate: PEM file.
         key: PEM file of its private key.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *names: str) -> None:
         self._own = trustme.CA()
-        issued = self._own.issue_cert("localhost", "127.0.0.1")
+        issued = self._own.issue_cert(*(names or ("localhost", "127.0.0.1")))
         self.certificate = folder / "certificate.pem"
         self.key = folder / "key.pem"
         (chain,) = issued.cert_chain_pems
@@ -35,6 +36,12 @@ class Authority:
             f"--ssl_certificate_path={self.certificate}",
             f"--ssl_certificate_key_path={self.key}",
         )
+
+    def server(self) -> ssl.SSLContext:
+        """Return what a server speaks with the certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
 
     def client(self) -> ssl.SSLContext:
         """Return what a client connects with that trusts the authority alone."""

@@ -24,13 +24,13 @@ ACTION_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def open_browser() -> Iterator[Any]:
-    """Open a playwright Browser and close it at the end."""
+def open_browser(*arguments: str) -> Iterator[Any]:
+    """Open a playwright Browser with more arguments and close it at the end."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=list(ARGUMENTS)
+            executable_path=find_chromium(), args=[*ARGUMENTS, *arguments]
         )
         try:
             yield browser

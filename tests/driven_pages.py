@@ -10,7 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.02
+ACTION_SECONDS = 10.0
+"""How long a page is waited for, where nothing else is asked for."""
 
 EVALUATE = """
 const value = (0, eval)('(' + source + ')');
@@ -55,7 +57,12 @@ class DrivenPage(ABC):
         """Close it."""
 
     def wait_for_function(
-        self, source: str, *, arg: Any = None, timeout: float, polling: int
+        self,
+        source: str,
+        *,
+        arg: Any = None,
+        timeout: float = ACTION_SECONDS * 1000,
+        polling: int = 0,
     ) -> None:
         """Wait until a condition is true in the page.
 
@@ -69,7 +76,7 @@ class DrivenPage(ABC):
         while not self.evaluate(source, arg):
             if time.monotonic() > deadline:
                 raise BrowserError(f"{source} with {arg} is not true")
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
 
     def add_script_tag(self, *, url: str) -> None:
         """Have the page load a script, and wait until it has run."""

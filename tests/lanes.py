@@ -32,6 +32,9 @@ CHROMIUM_NAMES = (
 )
 
 
+PROXIES = ("nginx", "caddy", "haproxy", "systemd-analyze")
+"""What the files of `channelshim deploy` are tried with."""
+
 FIREFOX_NAMES = ("firefox-esr", "firefox")
 
 
@@ -175,6 +178,18 @@ def _missing_postgres() -> str | None:
     return None
 
 
+def find_proxy(name: str) -> str | None:
+    """Return the path of a proxy, or None; Debian has some where root looks alone."""
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
+def _missing_proxies() -> str | None:
+    for name in PROXIES:
+        if find_proxy(name) is None:
+            return f"no {name}: run scripts/proxies"
+    return None
+
+
 def _only_when_asked() -> str | None:
     return "runs when CHANNELSHIM_REQUIRE or -m names it"
 
@@ -187,6 +202,7 @@ LANES: dict[str, Callable[[], str | None]] = {
     "sdk": _missing_original,
     "redis": _missing_redis,
     "postgres": _missing_postgres,
+    "proxies": _missing_proxies,
     "python27": _missing_python27,
     "library": _only_when_asked,
     "slow": _only_when_asked,

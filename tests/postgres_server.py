@@ -156,8 +156,7 @@ class Bouncer:
     def __init__(self, server: PostgresServer) -> None:
         program = find_pgbouncer()
         assert program is not None, "the lane postgres checks that"
-        self.folder = server.folder / "bouncer"
-        self.folder.mkdir()
+        self.folder = Path(tempfile.mkdtemp(prefix="b", dir=server.folder))
         users = self.folder / "users.txt"
         users.write_text(f'"{ROLE}" ""\n')
         settings = self.folder / "pgbouncer.ini"

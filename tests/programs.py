@@ -26,10 +26,15 @@ class Program:
         command: the program and its arguments.
         folder: its working directory.
         variables: environment variables on top of this process's.
+        pass_fds: descriptors that it inherits.
     """
 
     def __init__(
-        self, command: Sequence[str], folder: Path, variables: dict[str, str]
+        self,
+        command: Sequence[str],
+        folder: Path,
+        variables: dict[str, str],
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self._file = tempfile.TemporaryFile()
         self._package = _package_alone()
@@ -39,6 +44,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             stdout=self._file,
             stderr=subprocess.STDOUT,
+            pass_fds=pass_fds,
             env={
                 **os.environ,
                 "PYTHONPATH": self._package.name,
@@ -112,10 +118,13 @@ def _package_alone() -> tempfile.TemporaryDirectory[str]:
 
 @contextmanager
 def running(
-    command: Sequence[str], folder: Path, variables: dict[str, str] | None = None
+    command: Sequence[str],
+    folder: Path,
+    variables: dict[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Iterator[Program]:
     """Run a program while the block lasts."""
-    program = Program(command, folder, variables or {})
+    program = Program(command, folder, variables or {}, pass_fds)
     try:
         yield program
     finally:

@@ -26,11 +26,11 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"compat"}),),
     (frozenset({"python27"}), frozenset({"hub"})),
     (frozenset({"services"}),),
-    (frozenset({"appengine"}), frozenset({"pages"})),
+    (frozenset({"appengine"}), frozenset({"pages"}), frozenset({"data"})),
     (frozenset({"appserver"}), frozenset({"jobs"})),
     (frozenset({"console"}), frozenset({"transports"})),
     (frozenset({"server"}),),
-    (frozenset({"composition"}),),
+    (frozenset({"composition"}), frozenset({"deploy"})),
     # The doors are one room: each is a way into the same composition.
     (frozenset({"__init__", "__main__", "cli"}),),
 )
@@ -63,6 +63,7 @@ FORBIDDEN_ON_PURE_FLOORS = frozenset(
 
 ROOMS_OF_GOOGLE = frozenset(
     {"runtime", "compat", "services", "appengine", "python27", "appserver", "cli"}
+    | {"data"}
 )
 """Who may import Google's SDK; everybody below knows nothing of it."""
 
@@ -474,6 +475,7 @@ STARTED_BESIDE = {
     "broker/redis/session.py create_task": "one attempt to connect; logs errors",
     "compat/background_threads.py Thread": "the app starts it, and it is the app's",
     "runtime/log_lines.py Thread": "goes on whatever is raised in it; logs come first",
+    "server/listening.py create_task": "one handshake; the table ends it",
     "server/http_connection.py create_task": "logs what it raises, and ends its answer",
     "server/serve.py create_task": "the server itself, run by the supervisor",
     "services/system.py Thread": "the app's; logs whatever it raises, and ends",
@@ -497,6 +499,34 @@ def started_beside(package: Path) -> set[str]:
                 if last in STARTERS:
                     found.add(f"{name} {last}")
     return found
+
+
+def loops_own_threads(package: Path) -> list[str]:
+    """Return where a loop's own executor is used, whose threads nobody watches."""
+    found = []
+    for _, path in modules_of(package):
+        name = path.relative_to(package).as_posix()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            last = ast.unparse(node.func).rpartition(".")[2]
+            first = ast.unparse(node.args[0]) if node.args else ""
+            is_default = last == "run_in_executor" and first == "None"
+            if is_default or last == "to_thread":
+                found.append(name)
+    return found
+
+
+def test_no_loop_has_threads_of_its_own() -> None:
+    assert loops_own_threads(ROOT / PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["loop.run_in_executor(None, f)", "await_(asyncio.to_thread(f))"]
+)
+def test_loops_own_thread_is_found(line: str, tmp_path: Path) -> None:
+    tree = {"hub/parts.py": line, "hub/fine.py": "loop.run_in_executor(pool, f)"}
+    assert loops_own_threads(_lay(tmp_path, tree)) == ["hub/parts.py"]
 
 
 def test_whatever_lives_on_is_supervised() -> None:

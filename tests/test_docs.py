@@ -17,7 +17,12 @@ from tests.lanes import LANES, ROOT
 from tests.test_architecture import DATA_ROOMS, FLOORS
 
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md")])
+PAGES = sorted(
+    [
+        *(*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md")),
+        *(*(ROOT / "examples").rglob("*.md"), *(ROOT / "bench").glob("*.md")),
+    ]
+)
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)

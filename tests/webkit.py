@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import urllib.error
 import urllib.request
@@ -154,7 +155,12 @@ def _display() -> Iterator[str]:
     with started(command, {}, descriptors=(writing,)):
         os.close(writing)
         with open(reading, encoding="ascii") as names:
-            yield f":{names.readline().strip()}"
+            if not select.select([names], [], [], 30 * timeout_factor())[0]:
+                raise BrowserError("Xvfb does not say which display it is")
+            name = names.readline().strip()
+            if not name:
+                raise BrowserError("Xvfb has ended without a display")
+            yield f":{name}"
 
 
 def _answers(port: int) -> bool:

@@ -1,6 +1,6 @@
 """python-socketio on uvicorn: one emit to everybody, which is its fastest way.
 
-usage: socketio_peer.py PORT
+usage: socketio_peer.py PORT [URL of a Redis that several share]
 """
 
 import sys
@@ -9,7 +9,10 @@ from typing import Any
 import socketio
 import uvicorn
 
-server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")
+manager = socketio.AsyncRedisManager(sys.argv[2]) if len(sys.argv) > 2 else None
+server = socketio.AsyncServer(
+    client_manager=manager, async_mode="asgi", cors_allowed_origins="*"
+)
 
 
 async def send(scope: dict[str, Any], receive: Any, transmit: Any) -> None:

@@ -38,7 +38,7 @@ app = Starlette(
 )
 
 if __name__ == "__main__":
-    # The fastest ws setting of uvicorn's (docs/explanation/performance.md).
+    # The fastest ws setting of uvicorn's (bench/NOTES.md).
     uvicorn.run(
         app,
         port=int(sys.argv[1]),

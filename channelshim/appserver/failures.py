@@ -14,7 +14,8 @@ from channelshim.appserver.error_pages import own_error_page
 from channelshim.appserver.responses import answer
 from channelshim.appserver.scripts import AppImportError
 from channelshim.appyaml.config import AppConfig
-from channelshim.compat.tracebacks import hide_server, hide_translator, hint
+from channelshim.compat.tracebacks import hide_server, hide_translator, hint, is_ours
+from channelshim.kernel.descriptors import descriptor_limit, is_none_left
 from channelshim.pages.errors import error_html
 from channelshim.runtime.log_text import names_of, one_line
 
@@ -78,10 +79,24 @@ def _log(
         str(environ.get("HTTP_TRACEPARENT", "")),
     )
     extra = {"request_fields": {"method": method, "path": path, **named}}
-    if isinstance(error, AppImportError):
+    if isinstance(error, AppImportError) or error.__traceback__ is None:
         _logger.error("%s %s failed: %s", method, path, error, extra=extra)
+    elif _lacks_descriptors(error):
+        _logger.error(
+            "%s %s is answered 503: %d files and sockets are open, as many as this "
+            "process may have; raise the limit (ulimit -n, or LimitNOFILE= of systemd)",
+            method,
+            path,
+            descriptor_limit(),
+            extra=extra,
+        )
     else:
         _logger.error("%s %s failed", method, path, exc_info=error, extra=extra)
+
+
+def _lacks_descriptors(error: BaseException | None) -> bool:
+    """Return whether we, and not the app, had no descriptor for a file."""
+    return error is not None and is_none_left(error) and is_ours(error)
 
 
 def answer_error(
@@ -95,6 +110,8 @@ def answer_error(
 ) -> Iterable[bytes]:
     """Answer 500, by the app's own page where it has one. Within an except block.
 
+    It is 503 where we have no descriptor for a file: another try may find one.
+
     Args:
         environ: of the request.
         start_response: of the request.
@@ -103,6 +120,15 @@ def answer_error(
         config: names the app's page.
         has_traceback: whether the traceback is shown instead.
     """
+    if _lacks_descriptors(sys.exc_info()[1]):
+        answered = answer(
+            start_response,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Too much is open here at once; try again in a second.\n",
+            [("Retry-After", "1")],
+            exc_info=exc_info,
+        )
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else answered
     own = None if has_traceback else own_error_page(root, config)
     error = sys.exc_info()[1] if has_traceback else None
     if isinstance(error, AppImportError):

@@ -11,6 +11,7 @@ from channelshim.appserver.libraries import missing_libraries
 from channelshim.appserver.scripts import AppImportError, Scripts
 from channelshim.appyaml.config import NOTHING, SCRIPT, AppConfig
 from channelshim.runtime import ndb_state
+from channelshim.runtime.notices import NOTICES
 from channelshim.runtime.variables import Application, request_variables
 
 if TYPE_CHECKING:
@@ -118,10 +119,8 @@ def _prepare(scripts: Scripts, config: AppConfig) -> None:
 
 
 def _warn(config: AppConfig) -> None:
-    for warning in config.warnings:
-        _logger.warning("%s", warning)
-    for missing in missing_libraries(config.libraries):
-        _logger.warning("%s", missing)
+    for warning in (*config.warnings, *missing_libraries(config.libraries)):
+        NOTICES.warn(_logger, str(warning))
 
 
 def _named(config: AppConfig) -> list[str]:

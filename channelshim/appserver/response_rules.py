@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 Headers = list[tuple[str, str]]
 
@@ -40,7 +40,13 @@ _good_statuses: set[str] = set()
 
 
 class BadResponse(Exception):
-    """The app's answer breaks a rule of HTTP or of WSGI; the text says which."""
+    """The app's answer breaks a rule of HTTP or of WSGI; the text says which.
+
+    Attributes:
+        blames_app: that the app's frames alone say where; see compat.tracebacks.
+    """
+
+    blames_app: ClassVar[bool] = True
 
 
 def check_head(status: Any, headers: Iterable[Any]) -> tuple[str, Headers, str | None]:

@@ -26,7 +26,13 @@ from channelshim.broker.kept import (
     Known,
 )
 from channelshim.broker.runs import Run, parts_of
-from channelshim.contracts.broker import Delivery, Replay, Subscriber, Windows
+from channelshim.contracts.broker import (
+    Delivery,
+    MessageSender,
+    Replay,
+    Subscriber,
+    Windows,
+)
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.overview import KnownId
 from channelshim.contracts.presence import Change, Tell
@@ -94,8 +100,11 @@ class MemoryBroker:
         self._is_woken = False
         self._wake: Callable[[], None] = _nobody
         self._tell: Tell = _tell_nobody
+        self._adopt: Callable[[Sequence[str]], None] = _adopt_nothing
         # Guards everything below and what waits; appending to runs does without.
         self._lock = threading.Lock()
+        # The run that is appended to is the last one: one thread at a time begins one.
+        self._beginning = threading.Lock()
         self._unsettled: list[tuple[tuple[str, ...], list[Known]]] = []
         self._kept = Kept(window_seconds, window_messages, window_total_bytes)
         self._expected: deque[tuple[float, str]] = deque()
@@ -113,7 +122,7 @@ class MemoryBroker:
         lost: Callable[[], None],
     ) -> None:
         """See contracts.Broker; `lost` is never called."""
-        self._tell = tell
+        self._tell, self._adopt = tell, adopt
         was_connected = snapshot.connected_ids(self._journal)
         windows = snapshot.take_over(
             self._windows, self._clock.time(), self._window_seconds
@@ -131,6 +140,32 @@ class MemoryBroker:
             self._is_woken = True
             deliver()
 
+    def take_over(self, client_ids: Sequence[str]) -> None:
+        """Have ids that were connected to another process, which has died.
+
+        Those that are connected here already stay as they are. Loop thread.
+        """
+        with self._lock:
+            new = [each for each in client_ids if not self._is_connected(each)]
+            for client_id in new:
+                self._known(client_id).is_connected = True
+        if new:
+            self._adopt(new)
+
+    def tell_again(self) -> None:
+        """Tell the app of every id that is connected: it was told that they had gone.
+
+        Loop thread.
+        """
+        with self._lock:
+            connected = [each for each in self._ids if self._is_connected(each)]
+        for client_id in connected:
+            self._tell(client_id, Change.CONNECTED)
+
+    def _is_connected(self, client_id: str) -> bool:
+        known = self._ids.get(client_id)
+        return known is not None and known.is_connected
+
     def publish(self, client_id: str, text: str) -> None:
         """See contracts.Broker."""
         run = self._run
@@ -143,8 +178,9 @@ class MemoryBroker:
 
     def _begin(self, text: str, client_ids: list[str]) -> None:
         run = Run(text, client_ids)
-        self._runs.append(run)
-        self._run = run
+        with self._beginning:
+            self._runs.append(run)
+            self._run = run
         if not self._is_woken:
             self._is_woken = True
             self._wake()
@@ -155,6 +191,10 @@ class MemoryBroker:
             late = run.take_late()
             if late:
                 self._begin(run.text, late)
+
+    def forwards(self, full: Callable[[bool], None]) -> MessageSender:
+        """Return what takes other processes' messages: this, which has no bound."""
+        return self
 
     def expect(self, client_id: str) -> int:
         """See contracts.Broker."""
@@ -412,3 +452,7 @@ def _nobody() -> None:
 
 def _tell_nobody(client_id: str, what: Change) -> None:
     """Stand in for the reports until the hub starts."""
+
+
+def _adopt_nothing(client_ids: Sequence[str]) -> None:
+    """Stand in for the hub until it starts."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from channelshim.broker.runs import Run
+from channelshim.broker.runs import TOO_MANY, Run
 from channelshim.errors import BrokerError
 
 _NO_TEXT: Any = object()
@@ -38,6 +38,9 @@ class PipeSender:
         self._run = _NO_RUN
         # Guards taking; appending to runs does without.
         self._lock = threading.Lock()
+        # The run that is appended to is the last one: one thread at a time begins one.
+        self._beginning = threading.Lock()
+        self._is_full = False
         self.is_pending: bool = False
 
     def publish(self, client_id: str, text: str) -> None:
@@ -47,8 +50,16 @@ class PipeSender:
             run.append(client_id)
             if run.taken is not None:
                 self._bring_back(run)
+        elif self._is_full:
+            raise BrokerError(TOO_MANY)
         else:
             self._begin(text, [client_id])
+
+    def refuse(self, is_full: bool) -> None:
+        """Have messages be refused, or taken again, as the front says. Any thread."""
+        with self._beginning:
+            self._is_full = is_full
+            self._run = _NO_RUN
 
     def expect(self, client_id: str) -> int:
         """See contracts.Broker."""
@@ -69,8 +80,9 @@ class PipeSender:
 
     def _begin(self, text: str, client_ids: list[str]) -> None:
         run = Run(text, client_ids)
-        self._runs.append(run)
-        self._run = run
+        with self._beginning:
+            self._runs.append(run)
+            self._run = _NO_RUN if self._is_full else run
         if not self.is_pending:
             self.is_pending = True
             self._signal()

@@ -40,6 +40,9 @@ _LONG: Final = 4
 _MOST_PARTS: Final = 16
 """Where there are more, the ids come in no common order."""
 
+TOO_MANY: Final = "too many messages wait for Redis, which does not answer"
+"""Why a message is refused, in whichever process its handler runs."""
+
 Part = tuple[list[str], list[str]]
 """Client ids that are owed the same, each once, and the texts, oldest first."""
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from channelshim.cli.accounts import accounts
+from channelshim.cli.data import data
+from channelshim.cli.deploy import deploy
 from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import SETTINGS, Settings
@@ -183,15 +185,40 @@ def _mail(app_dir: str, file: Any, recipient: str, **settings: Any) -> None:
 
 
 _group.add_command(accounts)
+_group.add_command(data)
+_group.add_command(deploy)
 
 
-@_group.command("doctor")
+@with_settings(
+    *("application", "storage_path", "threads", "workers", "broker", "broker_file"),
+    *("memcache", "memcache_file", "store", "store_file", "store_schema"),
+    *("store_connections", "store_pooler"),
+)
+@_group.command("doctor", cls=SettingsCommand)
 @click.argument("app_dir", default=".")
-def _doctor(app_dir: str) -> None:
-    """Say what the app in APP_DIR uses, and what works here."""
-    from channelshim.cli.doctor import report
+@click.option(
+    "--deployment",
+    is_flag=True,
+    help="Look at the servers instead that broker, memcache and store name.",
+)
+def _doctor(app_dir: str, deployment: bool, **settings: Any) -> None:
+    """Say what the app in APP_DIR uses, and what works here.
 
-    text, status = report(Path(app_dir))
+    With --deployment, say whether the Redis and the PostgreSQL that serve is to be
+    given are right for it; the settings are those of serve.
+    """
+    if deployment:
+        from channelshim.cli import doctor_deployment
+
+        read = read_settings(settings, os.environ)
+        text, status = doctor_deployment.report(_folder(app_dir), read)
+    else:
+        from channelshim.cli import doctor
+
+        for name, value in settings.items():
+            if value is not None:
+                raise ConfigurationError(f"--{name} is for --deployment: add that")
+        text, status = doctor.report(Path(app_dir))
     click.echo(text)
     sys.exit(status)
 
@@ -233,9 +260,12 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
         paths = [_folder(app[0] if app else ".")]
     from channelshim.cli import terminal
     from channelshim.composition import reloading
+    from channelshim.runtime.notices import NOTICES
 
     command = reloading.Command.of_this_process()
     handover = reloading.take_over()
+    if handover is not None:
+        NOTICES.begin(handover.warned)
     settings = read_settings(arguments, os.environ)
     terminal.configure_logging(settings.log_level, form=settings.log_format)
     _serve_app(paths, settings, command, handover)

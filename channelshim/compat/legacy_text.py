@@ -270,15 +270,33 @@ def _taking_text(
 
 def _taking_messages(function: Callable[..., Any]) -> Callable[..., Any]:
     # Only now, when the SDK itself has imported Google's protobuf.
-    from channelshim.compat.legacy_messages import unwrapped
+    from channelshim.compat.legacy_messages import LegacyMessage, unwrapped
 
     @functools.wraps(function)
     def wrapper(*args: Any, **named: Any) -> Any:
+        # An app's message is rare, and this runs for each entity that is read.
+        for value in (*args, *named.values()) if named else args:
+            if issubclass(type(value), LegacyMessage):
+                break
+        else:
+            return function(*args, **named)
         for name, value in named.items():
             named[name] = unwrapped(value)
         return function(*map(unwrapped, args), **named)
 
+    _plain_ways[wrapper] = function
     return wrapper
+
+
+_plain_ways: Final[dict[Callable[..., Any], Callable[..., Any]]] = {}
+
+
+def without_messages(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a function is without `take_messages`, if that has changed it.
+
+    For callers who know that their arguments are the SDK's own messages.
+    """
+    return _plain_ways.get(function, function)
 
 
 def texts_of(value: Any) -> Any:

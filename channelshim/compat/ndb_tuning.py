@@ -1,6 +1,6 @@
 """What makes ndb faster here, never stale, and whole.
 
-Measured in docs/explanation/performance.md. Each function takes the freshly imported
+Measured in bench/NOTES.md. Each function takes the freshly imported
 module.
 """
 
@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
+
+from channelshim.compat.legacy_text import without_messages
 
 _logger: Final = logging.getLogger("channelshim.compat")
 
@@ -43,6 +45,8 @@ def make_entities_at_once(model: ModuleType) -> None:
         return
     plain: Any = model.Model
     plain_steps = _steps_of_making(plain)
+    # pb_to_entity is given the SDK's own messages: see patches.py.
+    fill_in = without_messages(plain._from_pb.__func__)
     adapter_class: Any = model.ModelAdapter
 
     @functools.wraps(adapter_class.pb_to_entity)
@@ -52,12 +56,13 @@ def make_entities_at_once(model: ModuleType) -> None:
             key = key_of(pb.key)
             kind = key.kind()
         made = plain._lookup_model(kind, adapter.default_model)
-        empty = None
         if _steps_of_making(made) == plain_steps:
             # What the constructor does without arguments, and nothing else.
             empty = made.__new__(made)
             empty._values = {}
-        entity = made._from_pb(pb, key=key, set_key=False, ent=empty)
+            entity = fill_in(made, pb, key=key, set_key=False, ent=empty)
+        else:
+            entity = made._from_pb(pb, key=key, set_key=False, ent=None)
         if adapter.want_pbs:
             entity._orig_pb = pb
         return entity

@@ -23,6 +23,7 @@ from typing import Any, Final
 _logger: Final = logging.getLogger("channelshim.compat")
 
 _OURS: Final = os.path.join(Path(__file__).parent.parent, "")
+_SDK: Final = os.path.join("google", "appengine", "")
 _TRANSLATOR: Final = os.path.join(Path(__file__).parent.parent / "python27", "")
 _IMPORTING: Final = ("<frozen importlib", "<frozen zipimport")
 
@@ -50,11 +51,13 @@ def hide_server(error: BaseException) -> None:
     """Take our own frames from the head of an exception's traceback.
 
     They are the way to the app, the same for each request. Where all frames are ours
-    the traceback stays: the mistake is, too.
+    the traceback stays: the mistake is, too, unless the error says that the app is to
+    blame (`blames_app`). The frames in which we have found that out go as well.
 
     Args:
         error: as it came out of the app.
     """
+    _hide_findings(error)
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
         trace = trace.tb_next
@@ -62,6 +65,35 @@ def hide_server(error: BaseException) -> None:
         error.__traceback__ = trace
     if isinstance(error, ImportError):
         _cut_import(trace)
+
+
+def _hide_findings(error: BaseException) -> None:
+    """Take our own frames from the end of a traceback; all where there are no others.
+
+    Nothing is done to an error that the app does not get blamed for.
+    """
+    if not getattr(error, "blames_app", False):
+        return
+    trace, last = error.__traceback__, None
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(_OURS):
+            last = trace
+        trace = trace.tb_next
+    if last is None:
+        error.__traceback__ = None
+    else:
+        last.tb_next = None
+
+
+def is_ours(error: BaseException) -> bool:
+    """Return whether an exception passed through our code and Google's alone."""
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not name.startswith(_OURS) and _SDK not in name:
+            return False
+        trace = trace.tb_next
+    return True
 
 
 def _cut_import(trace: TracebackType | None) -> None:
@@ -178,6 +210,7 @@ def patch_webapp2(webapp2: Any) -> None:
     @functools.wraps(plain)
     def internal_error(application: Any, exception: BaseException) -> Any:
         hide_translator(exception)
+        _hide_findings(exception)
         response = plain(application, exception)
         what_to_do = hint(exception)
         if what_to_do:

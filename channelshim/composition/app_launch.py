@@ -166,7 +166,6 @@ class Launcher:
 
     Args:
         make_setup: returns what a process of a number is to be.
-        begin_generation: called when processes are to run what the files say now.
         variables: their environment.
         paths: their sys.path; "" is the working directory.
     """
@@ -174,12 +173,10 @@ class Launcher:
     def __init__(
         self,
         make_setup: Callable[[int], bytes],
-        begin_generation: Callable[[], None],
         variables: Mapping[str, str],
         paths: Sequence[str],
     ) -> None:
         self._make_setup = make_setup
-        self.begin_generation: Callable[[], None] = begin_generation
         self._variables = variables
         # The interpreter's own options, -X and -W and the like.
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001

@@ -123,8 +123,9 @@ class AppParts:
         if self.plan.settings.allow_page_reports:
             reports = PageReports(self.tokens, self.clock)
         config = self.plan.app.config if module is None else module.config
+        directory = None if module is None else module.directory
         server = AppServer(
-            self.plan.app.directory,
+            directory or self.plan.app.directory,
             None if is_app_broken else config,
             self.plan.application if module is None else module.application,
             self.login,

@@ -80,11 +80,12 @@ class AppProcess:
     def _serve(self) -> AppInstance:
         setup = self._setup
         app = read_named([Path(each) for each in setup.paths])
+        app = app.part(app.folders[setup.folder])
         plan = make_plan(
             setup.settings,
             app,
             minor_version=setup.minor_version,
-            instance=setup.number - 1,
+            instance=setup.instance,
         )
 
         def make_instance(plan: Plan, login: Login) -> AppInstance:

@@ -45,6 +45,8 @@ class AppSetup:
         addresses: where the front listens.
         minor_version: the same in all processes that run the same code.
         program: for sys.argv.
+        folder: whose modules it runs: its place in reading.App.folders.
+        instance: which one it is of those that run the same.
     """
 
     number: int
@@ -53,6 +55,8 @@ class AppSetup:
     addresses: tuple[Address, ...]
     minor_version: str
     program: str
+    folder: int = 0
+    instance: int = 0
 
     def to_json(self) -> bytes:
         """Return it as bytes."""
@@ -67,6 +71,8 @@ class AppSetup:
             "addresses": [each.name for each in self.addresses],
             "minor_version": self.minor_version,
             "program": self.program,
+            "folder": self.folder,
+            "instance": self.instance,
         }
         return json.dumps(facts).encode("ascii")
 
@@ -82,6 +88,8 @@ class AppSetup:
             tuple(Address(tuple(each)) for each in facts["addresses"]),
             facts["minor_version"],
             facts["program"],
+            facts["folder"],
+            facts["instance"],
         )
 
 

@@ -61,12 +61,14 @@ class Slot:
         number: as given.
         current: takes requests; None while none does.
         starting: loads the app; None while none does.
+        is_outdated: whether what is starting may load files as they were before.
     """
 
     def __init__(self, number: int) -> None:
         self.number: int = number
         self.current: AppProcess | None = None
         self.starting: AppProcess | None = None
+        self.is_outdated: bool = False
         self._pauses = Pauses(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         # How long the latest ones lived, in seconds.
         self._lives: deque[float] = deque(maxlen=MOST_ENDS)
@@ -74,6 +76,11 @@ class Slot:
     def begin(self, process: AppProcess) -> None:
         """Note that a process loads the app."""
         self.starting = process
+        self.is_outdated = False
+
+    def outdate(self) -> None:
+        """Note that the files have changed, perhaps after what starts has read them."""
+        self.is_outdated = self.starting is not None
 
     def settle(self) -> AppProcess | None:
         """Note that it takes requests; return the one before it."""

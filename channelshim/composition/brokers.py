@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from channelshim.broker.memory import MemoryBroker
 from channelshim.composition.settings import Settings
-from channelshim.contracts.broker import Broker
+from channelshim.contracts.broker import Broker, MessageSender
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.overview import KnownChannels
 from channelshim.contracts.status import Status
 from channelshim.contracts.store import Store
 from channelshim.errors import ConfigurationError
+from channelshim.kernel.thread_pool import ThreadPool
+from channelshim.kernel.threads import Threads
 
 if TYPE_CHECKING:
     from channelshim.broker.redis.cache import RedisMemcache
     from channelshim.composition.plan import Plan
+
+
+_TOPOLOGY_THREADS: Final = 4
 
 
 class InstanceBroker(Broker, KnownChannels, Protocol):
@@ -25,14 +31,27 @@ class InstanceBroker(Broker, KnownChannels, Protocol):
     def report_to(self, status: Status) -> None:
         """Register how it is."""
 
+    def forwards(self, full: Callable[[bool], None]) -> MessageSender:
+        """Return what takes messages that were sent in other processes.
 
-def open_broker(plan: Plan, clock: Clock, store: Store) -> InstanceBroker:
+        It refuses none: their handlers have gone on meanwhile.
+
+        Args:
+            full: called, from any thread, with True when those processes are to refuse
+                further messages, and with False when they are not any more.
+        """
+
+
+def open_broker(
+    plan: Plan, clock: Clock, store: Store, threads: Threads
+) -> InstanceBroker:
     """Return the broker of an app, not started.
 
     Args:
         plan: of the app.
         clock: the time.
         store: keeps what a broker of one process leaves to the next.
+        threads: keeps those running that wait for a broker's servers.
 
     Raises:
         ConfigurationError: its URL is not right, or its server cannot serve.
@@ -65,6 +84,7 @@ def open_broker(plan: Plan, clock: Clock, store: Store) -> InstanceBroker:
         window_messages=settings.window_messages,
         window_bytes=settings.window_bytes,
         window_total_bytes=settings.window_total_bytes,
+        executor=ThreadPool(threads, "broker-topology", _TOPOLOGY_THREADS),
     )
 
 

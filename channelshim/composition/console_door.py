@@ -206,6 +206,7 @@ class LazyConsole:
             in_app=AppScope(instance, self._urls[0]),
             jobs=instance.jobs,
             start_thread=instance.threads.start,
+            limit=instance.deadlines.limit,
             login=instance.login,
             logs=logs_of_this_process(),
             code_names=_code_names,
@@ -220,10 +221,11 @@ class LazyConsole:
 
         plan = self._instance.plan
         settings = plan.settings
-        configs = (plan.app.config, *(each.config for each in plan.modules))
+        further = (*plan.modules, *plan.elsewhere)
+        configs = (plan.app.config, *(each.config for each in further))
         applications = (
             plan.application,
-            *(each.application for each in plan.modules),
+            *(each.application for each in further),
         )
         return records.AppFacts(
             application_id=plan.application.application_id,
@@ -249,9 +251,10 @@ class LazyConsole:
 
     def _urls_of_modules(self) -> list[str]:
         """Return each module's address, in the order of the plan."""
-        app = self._instance.plan.app
-        names = [self._instance.plan.application.module]
-        names += [each.application.module for each in self._instance.plan.modules]
+        plan = self._instance.plan
+        app = plan.app
+        names = [plan.application.module]
+        names += [each.application.module for each in (*plan.modules, *plan.elsewhere)]
         own = self._urls[app.dispatch is not None :]
         by_name = dict(zip(app.order, own, strict=False))
         return [by_name.get(name, self._urls[0]) for name in names]

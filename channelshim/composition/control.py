@@ -1,6 +1,8 @@
 """Commands beside a running server: a Unix socket in the store's folder.
 
-One process at a time has the store's lease. A command that needs the store while a
+One process at a time has the store's lease. Where several servers share a store, that
+of PostgreSQL, one of those with the same folder listens, which a lock beside the socket
+says; when it ends, another does. A command that needs the store while a
 server runs asks that server: it makes an API call there, or a request to the app. The
 socket is its owner's alone, as the store's files beside it are, so that who can open it
 could read and write all data anyway.
@@ -24,8 +26,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from channelshim.errors import ConfigurationError
+from channelshim.errors import ConfigurationError, StorageError, StoreInUse
 from channelshim.kernel.threads import Threads
+from channelshim.store.folders import make_private
+from channelshim.store.lease import Lease
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 _logger: Final = logging.getLogger("channelshim.composition")
 
 NAME: Final = "channelshim.socket"
+_LOCK_NAME: Final = "channelshim.socket.lock"
 
 FRAME_BYTES: Final = 64 * 1024 * 1024
 """The longest frame that is taken: an upload of App Engine has 32 MB at most."""
@@ -69,17 +74,39 @@ class ControlServer:
         self._threads = threads
         self._answers = answers
         self._listener: socket.socket | None = None
+        self._turn: Lease | None = None
+        self._is_closed = False
+        self._starting = threading.Lock()
         # Of the socket that is bound: another server may have put its own there since.
         self._file_number = 0
         self._lock = threading.Lock()
         self._connected = 0
 
     def start(self) -> None:
-        """Listen. Where that cannot be, a warning says so and commands are refused."""
+        """Listen, unless this or another server of the folder does already.
+
+        Where that cannot be, a warning says so and commands are refused. Any thread.
+        """
+        with self._starting:
+            if self._turn is None and not self._is_closed and self._take_turn():
+                self._listen()
+
+    def _take_turn(self) -> bool:
+        try:
+            lock = make_private(self._folder, _LOCK_NAME)
+            self._turn = Lease(lock, self._folder)
+        except StoreInUse:
+            return False
+        except StorageError as error:
+            _logger.warning("commands cannot reach this server: %s", error)
+            return False
+        return True
+
+    def _listen(self) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         path = self._folder / NAME
         try:
-            # Of a server that was killed: this process has the lease now.
+            # Of a server that was killed: this process has its turn now.
             path.unlink(missing_ok=True)
             with _address(self._folder) as address:
                 listener.bind(address)
@@ -99,17 +126,21 @@ class ControlServer:
 
     def close(self) -> None:
         """Take no further command. Idempotent."""
-        listener, self._listener = self._listener, None
-        if listener is None:
-            return
-        with contextlib.suppress(OSError):
-            path = self._folder / NAME
-            if path.stat().st_ino == self._file_number:
-                path.unlink()
-        with contextlib.suppress(OSError):
-            # Wakes the thread that waits in accept.
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        with self._starting:
+            self._is_closed = True
+            listener, self._listener = self._listener, None
+            turn, self._turn = self._turn, None
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                path = self._folder / NAME
+                if path.stat().st_ino == self._file_number:
+                    path.unlink()
+            with contextlib.suppress(OSError):
+                # Wakes the thread that waits in accept.
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        if turn is not None:
+            turn.close()
 
     def _accept_all(self) -> None:
         while (listener := self._listener) is not None:

@@ -99,7 +99,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         StorageError: the store is in use by another process, or cannot be opened.
     """
     from channelshim.composition import console_door
-    from channelshim.server.serve import bind
+    from channelshim.composition.listening import listen
 
     if isinstance(target, (str, os.PathLike)):
         wsgi_app: WSGIApplication | None = None
@@ -110,7 +110,7 @@ def serve(target: Folder | WSGIApplication, arguments: Arguments) -> None:
         installation = install(None, arguments)
     settings = installation.plan.settings
     tls = tls_context(settings)
-    listener = bind(settings.host, settings.port)
+    listener = listen(settings)
     try:
         refuse_open_login(settings, listener)
         installation.take_over()
@@ -235,7 +235,7 @@ def serve_named(
         serving,
     )
     from channelshim.composition.file_times import file_times
-    from channelshim.server.serve import bind
+    from channelshim.composition.listening import listen
 
     # Flags of ours are no arguments of the app's scripts, and their clock was UTC's.
     del sys.argv[1:]
@@ -246,7 +246,7 @@ def serve_named(
     # Its files may be named relative to this folder, which the app's replaces.
     tls = tls_context(settings)
     # The port first: a taken one should not cost an import of the app.
-    listener = handover.listener if handover else bind(settings.host, settings.port)
+    listener = handover.listener if handover else listen(settings)
     refuse_open_login(settings, listener)
     listeners = [listener, *(handover.others if handover else ())]
     is_broken, names = False, list[str]()
@@ -267,7 +267,7 @@ def serve_named(
         exposure = addresses.exposure_of(plan, listener)
         scripts = Scripts(app.directory, dialect=installation.dialect)
         assert app.config is not None
-        if settings.workers > 1:
+        if settings.workers > 1 or app.elsewhere:
             time_zone = command.time_zone if command is not None else None
             workforce, app_server, names = _start_processes(
                 installation, paths, listeners, time_zone

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import Final
 
+from channelshim.composition.company import Company
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import posts_presence
 from channelshim.errors import ChannelShimError
@@ -52,6 +53,7 @@ class Front:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leading: asyncio.TimerHandle | None = None
         self._is_finished = False
+        self._company = Company(instance)
         self._reports = PresenceReports(
             instance.sites,
             # A broker that is shared keeps itself who is connected.
@@ -94,6 +96,7 @@ class Front:
         self._instance.store.claim()
         self._loop = loop
         self.hub.start(loop, call_soon)
+        self._company.start(loop)
 
     def start_jobs(self, *, tells_instances: bool = True) -> None:
         """Run tasks and cron jobs from now on, and tell the app of its start.
@@ -164,6 +167,7 @@ class Front:
 
         No further task or cron job begins.
         """
+        self._company.stop()
         self.hub.stop()
         self._loop = None
         if self._leading is not None:

@@ -6,9 +6,10 @@ import dataclasses
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition import module_serving
@@ -17,10 +18,13 @@ from channelshim.composition.app_launch import Launcher
 from channelshim.composition.app_setup import Address, AppSetup
 from channelshim.composition.installation import Installation
 from channelshim.composition.instance import Instance
+from channelshim.composition.modules import ModuleSites
 from channelshim.composition.plan import new_minor_version
 from channelshim.composition.policy import Bound, worker_count
-from channelshim.composition.processes import PoolOptions, Processes
+from channelshim.composition.processes import PoolOptions, Processes, Team
 from channelshim.composition.reading import read_named
+from channelshim.composition.settings import PREFIX
+from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.status import Status
 from channelshim.errors import ConfigurationError
 from channelshim.jobs.jobs import first_requests, last_requests
@@ -30,8 +34,12 @@ from channelshim.runtime.log_ring import LogRingHandler
 from channelshim.server import pipe_logs
 from channelshim.server.executor import Executor, ThreadExecutor
 from channelshim.server.front_executor import FILE_THREADS, FrontExecutor
+from channelshim.server.pipe_pool import Pool
 from channelshim.server.pipe_services import FrontServices
 from channelshim.server.workers import Workers
+
+if TYPE_CHECKING:
+    from channelshim.server.exchange import Exchange
 
 LEAST: Final = 2
 """App processes from which on there is a front: one alone would gain nothing."""
@@ -69,34 +77,73 @@ class FrontProcesses:
             Address(tuple(each.getsockname())) for each in listeners
         )
         self._minor_version = plan.application.minor_version
-        modules = (config, *(each.config for each in plan.modules))
-        variables = {**os.environ, "TZ": time_zone or ""}
-        if time_zone is None:
-            del variables["TZ"]
+        self._instance = instance
+        self._folders = plan.app.folders
+        variables = _variables(time_zone)
+        # One alone, beside the front, where only modules of other folders need it.
+        count = max(1, plan.settings.workers)
         self.processes: Processes = Processes(
-            plan.settings.workers,
-            Launcher(self._setup, self._begin_generation, variables, sys.path),
-            services_of(instance),
-            PoolOptions(
-                worker_count(plan.settings, config),
-                not config.is_threadsafe,
-                plan.settings.request_deadline_seconds,
-            ),
+            [
+                self._team(folder, count, 1 + count * place, variables)
+                for place, folder in enumerate(self._folders)
+            ],
+            services_of(instance, self._tell_full),
+            self._begin_generation,
             threads=instance.threads,
-            first=tuple(first_requests(modules)),
-            last=tuple(last_requests(modules)),
         )
-        instance.sites.add(self.processes.pool)
+
+    def _team(
+        self, folder: Path, count: int, first: int, variables: Mapping[str, str]
+    ) -> Team:
+        """Return the processes that run the modules of a folder.
+
+        Args:
+            folder: of the modules.
+            count: how many processes.
+            first: the number of the first one.
+            variables: their environment.
+        """
+        app = self._plan.app.part(folder)
+        assert app.config is not None
+        modules = (app.config, *app.modules)
+        settings = self._plan.settings
+        return Team(
+            count,
+            Launcher(partial(self._setup, folder, first), variables, sys.path),
+            PoolOptions(
+                worker_count(settings, app.config),
+                not app.config.is_threadsafe,
+                settings.request_deadline_seconds,
+            ),
+            tuple(first_requests(modules)),
+            tuple(last_requests(modules)),
+        )
 
     def executor(self, served: Served, threads: Threads) -> Executor:
-        """Return what hands requests to the processes.
+        """Return what hands requests to the processes; the platform's own too.
 
         Args:
             served: answers for files.
             threads: keeps the threads running.
         """
         files = ThreadExecutor(served, Workers(FILE_THREADS, threads=threads))
-        return FrontExecutor(served.is_for_a_file, files, self.processes.pool)
+        pools = self.processes.pools
+        pool: Pool | FolderPools = pools[0]
+        if len(pools) > 1:
+            assert isinstance(served, ModuleSites)
+            pool = FolderPools(served, self._pools_by_module())
+        self._instance.sites.add(pool)
+        return FrontExecutor(served.is_for_a_file, files, pool)
+
+    def _pools_by_module(self) -> dict[str, Pool]:
+        app = self._plan.app
+        pools: dict[str, Pool] = {}
+        for folder, pool in zip(self._folders, self.processes.pools, strict=True):
+            part = app.part(folder)
+            assert part.config is not None
+            for config in (part.config, *part.modules):
+                pools[config.module] = pool
+        return pools
 
     def report_to(self, status: Status) -> None:
         """See Processes."""
@@ -118,10 +165,14 @@ class FrontProcesses:
             return False
         return app != self._plan.app
 
+    def _tell_full(self, is_full: bool) -> None:
+        for pool in self.processes.pools:
+            pool.refuse_messages(is_full)
+
     def _begin_generation(self) -> None:
         self._minor_version = new_minor_version()
 
-    def _setup(self, number: int) -> bytes:
+    def _setup(self, folder: Path, first: int, number: int) -> bytes:
         plan = self._plan
         settings = dataclasses.replace(
             plan.settings,
@@ -138,15 +189,73 @@ class FrontProcesses:
             self._addresses,
             self._minor_version,
             sys.argv[0],
+            self._folders.index(folder),
+            number - first,
         ).to_json()
 
 
-def services_of(instance: Instance) -> FrontServices:
-    """Return what app processes have of a front."""
+class FolderPools:
+    """The processes of several folders, as one Executor and one Dispatcher.
+
+    Args:
+        sites: says which module a request is for.
+        pools: of each module, by its name.
+    """
+
+    def __init__(self, sites: ModuleSites, pools: Mapping[str, Pool]) -> None:
+        self._sites = sites
+        self._pools = pools
+
+    def submit(self, exchange: Exchange) -> bool:
+        """See Executor."""
+        return self._pools[self._sites.settle(exchange.environ)].submit(exchange)
+
+    def withdraw(self, exchange: Exchange) -> bool:
+        """See Executor."""
+        return any(each.withdraw(exchange) for each in self._pools.values())
+
+    def dispatch(self, request: InternalRequest) -> InternalResponse:
+        """See contracts.dispatcher.Dispatcher."""
+        return self._pools[self._sites.name_for(request)].dispatch(request)
+
+    def report_to(self, status: Status) -> None:
+        """See Executor."""
+        pools = tuple(dict.fromkeys(self._pools.values()))
+        status.counter(
+            "server.requests_waiting", lambda: sum(each.waiting for each in pools)
+        )
+        status.check(
+            "server.workers",
+            lambda: "; ".join(filter(None, (each.describe_fault() for each in pools))),
+        )
+
+
+def _variables(time_zone: str | None) -> dict[str, str]:
+    """Return the environment of an app process.
+
+    The settings reach it otherwise; here the app could read the passwords in them, and
+    whatever it starts would inherit them.
+    """
+    variables = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(PREFIX) or name.startswith(f"{PREFIX}TESTS_")
+    }
+    variables.pop("TZ", None)
+    return variables if time_zone is None else {**variables, "TZ": time_zone}
+
+
+def services_of(instance: Instance, full: Callable[[bool], None]) -> FrontServices:
+    """Return what app processes have of a front.
+
+    Args:
+        instance: with its store open.
+        full: called, from any thread, with whether they are to refuse messages.
+    """
     broker = instance.broker
     executions = instance.backing.executions
     return FrontServices(
-        broker,
+        broker.forwards(full),
         {
             "expect": lambda client_id: str(broker.expect(client_id)),
             "last minute": lambda queue: str(executions.last_minute(queue)),

@@ -72,9 +72,8 @@ class Installation:
         self._embedded: tuple[Front, LoopThread] | None = None
         self._wrapped: list[Wrapped] = []
         self._modules: tuple[RunningModule, ...] = tuple(
-            running_module(config, "")
-            for config in (plan.app.config, *(each.config for each in plan.modules))
-        )
+            running_module(each.config, "") for each in plan.all_modules
+        ) or (running_module(plan.app.config, ""),)
         self.is_served: bool = False
         self.is_ended: bool = False
         self.login: Login = make_login(plan, self.parts)

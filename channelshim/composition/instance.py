@@ -91,7 +91,9 @@ class Instance(AppParts):
             self._memcache = open_memcache(plan)
             if self._memcache is not None:
                 opened.callback(self._memcache.close)
-            self.broker: InstanceBroker = open_broker(plan, self.clock, self.store)
+            self.broker: InstanceBroker = open_broker(
+                plan, self.clock, self.store, self.threads
+            )
             opened.pop_all()
         self.sites: Sites = Sites(self.broker.when_safe)
         executions = Executions(self.clock)
@@ -146,6 +148,10 @@ class Instance(AppParts):
             return False
         self._control.start()
         return True
+
+    def listen(self) -> None:
+        """Answer commands, if no other server of the same folder does. Any thread."""
+        self._control.start()
 
     def close(self) -> None:
         """Save the windows and give the store back; `Front.close` calls it."""

@@ -63,7 +63,8 @@ def serve_modules(
         installation: of the app, its store about to be open.
         scripts: of the folder that they share.
         listeners: from `listen`.
-        loads: False in a front, which answers for files alone.
+        loads: False in a front, which answers for the files of all modules, and runs
+            the code of none.
 
     Returns:
         the sites, and what the listeners behind the first one are.
@@ -74,15 +75,21 @@ def serve_modules(
     plan, instance = installation.plan, installation.parts()
     assert plan.app.config is not None
     owners = _owners(plan, listeners)
-    modules = (Module(plan.app.config, plan.application), *plan.modules)
-    running = [
-        running_module(each.config, address_of(plan, owners[each.config.module]))
-        for each in modules
-    ]
+    running = {
+        each.config.module: running_module(
+            each.config, address_of(plan, owners[each.config.module])
+        )
+        for each in plan.all_modules
+    }
     # The app may ask while it is imported.
-    installation.settle_modules(running)
+    installation.settle_modules(tuple(running.values()))
+    modules = (Module(plan.app.config, plan.application), *plan.modules)
+    if not loads:
+        # Files of all folders; the code of each is another process's.
+        modules += plan.elsewhere
     if loads:
-        loading.load_app(scripts, plan.app.config, plan.application, running[0].host)
+        first = running[plan.app.config.module]
+        loading.load_app(scripts, plan.app.config, plan.application, first.host)
         for module in plan.modules:
             loading.load_module(scripts, module.config)
     # Every module calls the app's first address the default version's.
@@ -93,15 +100,17 @@ def serve_modules(
     ]
     sites = [
         Site(
-            facts,
+            running[module.config.module],
             instance.serve(
-                exposure_of(plan, listeners[0], owners[facts.name]),
-                scripts=scripts,
+                exposure_of(plan, listeners[0], owners[module.config.module]),
+                scripts=(
+                    scripts if module.directory is None else Scripts(module.directory)
+                ),
                 module=module,
                 is_site=False,
             ),
         )
-        for facts, module in zip(running, with_host, strict=True)
+        for module in with_host
     ]
     served = ModuleSites(sites, plan.app.dispatch)
     if loads:

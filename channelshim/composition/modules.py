@@ -56,6 +56,7 @@ class ModuleSites:
             each.module.host.rpartition(":")[2]: each.server for each in sites
         }
         self._ports = {server: port for port, server in self._by_port.items()}
+        self._names = {server: name for name, server in self._by_name.items()}
         self._dispatch = dispatch
 
     def __call__(
@@ -72,6 +73,19 @@ class ModuleSites:
             return server
         host, path = environ.get("HTTP_HOST", ""), environ.get("PATH_INFO", "")
         return self._by_rules(str(host), str(path))
+
+    def settle(self, environ: dict[str, Any]) -> str:
+        """Return which module a request from outside is for, and note its port.
+
+        Another process, which has that module, finds it by the port.
+        """
+        server = self._asked(environ)
+        environ["SERVER_PORT"] = self._ports[server]
+        return self._names[server]
+
+    def name_for(self, request: InternalRequest) -> str:
+        """Return which module a request of the platform's own is for."""
+        return self._names[self._find(request.target, request.path)]
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
         """Make a request of the platform's own; see contracts.Dispatcher."""

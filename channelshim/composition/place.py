@@ -54,4 +54,9 @@ def store_directory(application_id: str, storage_path: str | None) -> Path:
     name = quote(application_id, safe="~:-_.")
     if name.strip(".") == "":
         name = name.replace(".", "%2E")
-    return Path(platformdirs.user_data_dir(_OWN_FOLDER, appauthor=False)) / name
+    return data_folder() / name
+
+
+def data_folder() -> Path:
+    """Return the folder in which apps have theirs, unless they name another one."""
+    return Path(platformdirs.user_data_dir(_OWN_FOLDER, appauthor=False))

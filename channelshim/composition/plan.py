@@ -17,7 +17,11 @@ from channelshim.appserver.proxies import Network, parse_networks
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.place import store_directory
 from channelshim.composition.policy import metrics_token, signing_secrets
-from channelshim.composition.reading import App, application_id_of
+from channelshim.composition.reading import (
+    DEFAULT_MODULE,
+    App,
+    application_id_of,
+)
 from channelshim.composition.reloading import Handover
 from channelshim.composition.settings import Settings
 from channelshim.composition.stores import StoreChoice, choose_store
@@ -37,10 +41,12 @@ class Module:
     Attributes:
         config: its app.yaml.
         application: what is the same for each of its requests.
+        directory: of its files; None for the app's own.
     """
 
     config: AppConfig
     application: Application
+    directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class Plan:
         clears_store: whether its entities are deleted when the store is opened.
         proxies: whose forwarded headers count.
         secrets: what signs, oldest first; empty for the store's own.
-        modules: further modules that are served with it.
+        modules: further modules of its folder.
+        elsewhere: modules of other folders, which run in other processes.
         metrics_token: opens the probes of the console's port; "" for nothing.
     """
 
@@ -71,7 +78,32 @@ class Plan:
     proxies: tuple[Network, ...]
     secrets: Sequence[bytes]
     modules: tuple[Module, ...] = ()
+    elsewhere: tuple[Module, ...] = ()
     metrics_token: str = field(default="", repr=False)
+
+    @property
+    def all_modules(self) -> tuple[Module, ...]:
+        """Return every module, the default one first, then as the command names them.
+
+        Empty for an app without an app.yaml.
+        """
+        if self.app.config is None:
+            return ()
+        modules = (
+            Module(self.app.config, self.application),
+            *self.modules,
+            *self.elsewhere,
+        )
+        places = {name: place for place, name in enumerate(self.app.order)}
+        return tuple(
+            sorted(
+                modules,
+                key=lambda each: (
+                    each.config.module != DEFAULT_MODULE,
+                    places.get(each.config.module, 0),
+                ),
+            )
+        )
 
 
 def is_python27(settings: Settings, config: AppConfig | None) -> bool:
@@ -134,6 +166,16 @@ def make_plan(
                 _application(application_id, each, settings, minor_version, instance),
             )
             for each in app.modules
+        ),
+        elsewhere=tuple(
+            Module(
+                each.config,
+                _application(
+                    application_id, each.config, settings, minor_version, instance
+                ),
+                each.directory,
+            )
+            for each in app.elsewhere
         ),
         metrics_token=metrics_token(settings),
     )

@@ -64,46 +64,65 @@ class PoolOptions:
     deadline_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Processes that run the same: the modules of one folder.
+
+    Attributes:
+        count: how many.
+        launcher: starts one.
+        options: of their pool.
+        first: requests that each is made when it has loaded the app.
+        last: requests that each is made before its end.
+    """
+
+    count: int
+    launcher: Launcher
+    options: PoolOptions
+    first: Sequence[InternalRequest] = ()
+    last: Sequence[InternalRequest] = ()
+
+
 class Processes:
     """The app processes of a front.
 
     Args:
-        count: how many.
-        launcher: starts one.
+        teams: at least one.
         services: what they have of the front.
-        options: of the pool.
+        begin_generation: called when processes are to run what the files say now.
         threads: keeps the threads running.
-        first: requests that each is made when it has loaded the app.
-        last: requests that each is made before its end.
 
     Attributes:
-        pool: hands requests to the processes.
+        pools: hand requests to the processes, one for each team.
     """
 
     def __init__(
         self,
-        count: int,
-        launcher: Launcher,
+        teams: Sequence[Team],
         services: FrontServices,
-        options: PoolOptions,
+        begin_generation: Callable[[], None],
         *,
         threads: Threads,
-        first: Sequence[InternalRequest] = (),
-        last: Sequence[InternalRequest] = (),
     ) -> None:
-        self._launcher = launcher
+        self._begin_generation = begin_generation
         self._threads = threads
-        self._first = first
-        self._last = last
-        self.pool: Pool = Pool(
-            services,
-            LinkEvents(self._lost, self._overdue, self._idle),
-            room=options.room,
-            is_serial=options.is_serial,
-            deadline_seconds=options.deadline_seconds,
-            threads=threads,
+        self.pools: tuple[Pool, ...] = tuple(
+            Pool(
+                services,
+                LinkEvents(self._lost, self._overdue, self._idle),
+                room=team.options.room,
+                is_serial=team.options.is_serial,
+                deadline_seconds=team.options.deadline_seconds,
+                threads=threads,
+            )
+            for team in teams
         )
-        self._slots = [Slot(number) for number in range(1, count + 1)]
+        self._teams = teams
+        # The team of each slot, by its place.
+        self._places = [
+            place for place, team in enumerate(teams) for _ in range(team.count)
+        ]
+        self._slots = [Slot(number) for number in range(1, len(self._places) + 1)]
         self._by_link: dict[Link, AppProcess] = {}
         self._living: set[AppProcess] = set()
         self._restarts = 0
@@ -128,6 +147,22 @@ class Processes:
     def _count(self) -> int:
         return sum(slot.current is not None for slot in self._slots)
 
+    def _is_served(self, place: int) -> bool:
+        """Return whether a process of a team takes requests."""
+        return any(
+            slot.current is not None
+            for slot, own in zip(self._slots, self._places, strict=True)
+            if own == place
+        )
+
+    def _place_of(self, number: int) -> int:
+        """Return the place of a process's team, by the number of the process."""
+        return self._places[number - 1]
+
+    def loaded_files(self) -> list[str]:
+        """Return the files whose code any process has loaded. Any other thread."""
+        return [file for pool in self.pools for file in pool.loaded_files()]
+
     def _describe_fault(self) -> str:
         running, wanted = self._count(), len(self._slots)
         return "" if running == wanted else f"{running} of {wanted} app processes run"
@@ -135,7 +170,7 @@ class Processes:
     # --- The start, in the main thread --------------------------------------------
 
     def load(self) -> None:
-        """Start the processes, and wait until one has loaded the app.
+        """Start the processes, and wait until one of each team has loaded the app.
 
         Raises:
             AppLoadError: one cannot, or has ended; all are ended.
@@ -143,7 +178,7 @@ class Processes:
         for slot in self._slots:
             self._launch(slot)
         try:
-            while not self._count():
+            while not all(map(self._is_served, range(len(self._teams)))):
                 self._calls.get()()
                 if self._failure is not None:
                     raise self._failure
@@ -167,7 +202,8 @@ class Processes:
         """
         self._loop = loop
         self._on_given_up = on_given_up
-        self.pool.start(loop, call_soon)
+        for pool in self.pools:
+            pool.start(loop, call_soon)
         with self._turn:
             self._call_soon = call_soon
         while not self._calls.empty():
@@ -182,7 +218,8 @@ class Processes:
         self._have_ended.wait(seconds)
         self.kill()
         self._have_ended.wait(max(_LAST_SECONDS, bound - time.monotonic()))
-        self._post(self.pool.close)
+        for pool in self.pools:
+            self._post(pool.close)
 
     def kill(self) -> None:
         """End all processes at once. Any thread, with or without a loop."""
@@ -223,7 +260,9 @@ class Processes:
     def _launch(self, slot: Slot) -> None:
         if self._is_stopping or slot.starting is not None:
             return
-        process = self._launcher.prepare(slot.number, self.pool.take, self.pool.lose)
+        place = self._place_of(slot.number)
+        pool, launcher = self.pools[place], self._teams[place].launcher
+        process = launcher.prepare(slot.number, pool.take, pool.lose)
         slot.begin(process)
         self._living.add(process)
         self._threads.start(f"app-{slot.number}", partial(self._live, slot, process))
@@ -258,13 +297,18 @@ class Processes:
             process.kill()
             return
         self._by_link[process.link] = process
-        self.pool.attach(process.link)
-        for request in self._first:
-            self.pool.tell(process.link, request)
+        place = self._place_of(slot.number)
+        pool = self.pools[place]
+        pool.attach(process.link)
+        for request in self._teams[place].first:
+            pool.tell(process.link, request)
         _logger.info("app process %d runs, with id %d", slot.number, process.id)
+        if slot.is_outdated:
+            # It serves until another one has loaded the files as they are now.
+            self._launch(slot)
         if before is not None:
             self._retire(before, DRAIN_SECONDS)
-        elif slot is self._rolling:
+        elif slot is self._rolling and slot.starting is None:
             self._roll_on()
 
     def _retire(self, process: AppProcess, seconds: float) -> None:
@@ -272,8 +316,9 @@ class Processes:
         if process.is_retired:
             return
         process.retire()
-        for request in self._last:
-            self.pool.tell(process.link, request)
+        place = self._place_of(process.link.number)
+        for request in self._teams[place].last:
+            self.pools[place].tell(process.link, request)
         if not process.link.in_hand:
             self._idle(process.link)
         self._later(seconds, partial(self._end_late, process))
@@ -329,7 +374,8 @@ class Processes:
             if not self._living:
                 self._have_ended.set()
         elif process.is_retired:
-            if slot is self._rolling and slot.current is not None:
+            is_done = slot.current is not None and slot.starting is None
+            if slot is self._rolling and is_done:
                 self._roll_on()
         else:
             how = failure or AppLoadError(how_it_ended(slot.number, code))
@@ -343,12 +389,17 @@ class Processes:
             return
         _logger.error("%s%s", f"{how.report}\n" if how.report else "", how)
         before = slot.current
+        if was_loading and slot.is_outdated:
+            again = partial(self._launch, slot)
+            self._later(slot.pause_after(process.lived_seconds), again)
+            return
         if was_loading and before is not None and not before.is_retired:
             # Of a reload: the one before goes on.
             self._give_up_rolling(slot)
             return
         # An app that cannot be loaded now may be mended, while other processes have it.
-        is_counted = not how.is_of_the_app or not self._count()
+        is_served = self._is_served(self._place_of(slot.number))
+        is_counted = not how.is_of_the_app or not is_served
         # Nor an outage: when it is over, so are the failures.
         is_counted = is_counted and not how.is_passing
         lived = process.lived_seconds
@@ -375,18 +426,17 @@ class Processes:
         Where a new one cannot load the app, those that run go on, and the log says why.
         Loop thread; any other one through the loop.
         """
-        self._launcher.begin_generation()
+        self._begin_generation()
         self._to_roll = deque(self._slots)
         if self._rolling is None:
             self._roll_on()
 
     def _roll_on(self) -> None:
         self._rolling = None
-        while self._to_roll and self._rolling is None:
-            slot = self._to_roll.popleft()
-            if slot.starting is None:
-                self._rolling = slot
-                self._launch(slot)
+        if self._to_roll:
+            slot = self._rolling = self._to_roll.popleft()
+            slot.outdate()
+            self._launch(slot)
         if self._rolling is None and not self._is_stopping:
             _logger.info("all app processes run the app as it is now")
 

@@ -18,6 +18,7 @@ from channelshim.appyaml.index_file import check_indexes
 from channelshim.appyaml.nodes import parse_yaml
 from channelshim.appyaml.queues import QueueConfig, parse_queues
 from channelshim.errors import ConfigurationError
+from channelshim.runtime.notices import NOTICES
 
 if TYPE_CHECKING:
     from channelshim.appyaml.dispatch import DispatchConfig
@@ -32,6 +33,19 @@ _READ_ANYWAY: Final = frozenset({"cron", "queue", "index", "dos", "backends"})
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A module whose files are in another folder than the app's.
+
+    Attributes:
+        config: its app.yaml.
+        directory: absolute.
+    """
+
+    config: AppConfig
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """An app's folder, as its files describe it.
 
@@ -43,6 +57,7 @@ class App:
         modules: further modules of the folder that are served with it.
         dispatch: dispatch.yaml, where it was named; None where not.
         order: the modules' names as the command names them; empty for one module.
+        elsewhere: modules of other folders, which run in processes of their own.
     """
 
     directory: Path
@@ -52,11 +67,39 @@ class App:
     modules: tuple[AppConfig, ...] = ()
     dispatch: DispatchConfig | None = None
     order: tuple[str, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     @property
     def is_divided(self) -> bool:
         """Return whether it takes more than one port to serve it."""
-        return bool(self.modules) or self.dispatch is not None
+        return bool(self.modules or self.elsewhere) or self.dispatch is not None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders of all modules, the app's own first."""
+        others = dict.fromkeys(each.directory for each in self.elsewhere)
+        return (self.directory, *others)
+
+    def part(self, directory: Path) -> App:
+        """Return the app as a process sees it that runs the modules of one folder.
+
+        Args:
+            directory: one of `folders`.
+        """
+        if directory == self.directory or self.config is None:
+            return self
+        own = [each.config for each in self.elsewhere if each.directory == directory]
+        others = [
+            Elsewhere(config, self.directory) for config in (self.config, *self.modules)
+        ]
+        others += [each for each in self.elsewhere if each.directory != directory]
+        return replace(
+            self,
+            directory=directory,
+            config=own[0],
+            modules=tuple(own[1:]),
+            elsewhere=tuple(others),
+        )
 
 
 def read_folder(
@@ -90,29 +133,39 @@ def read_named(paths: Sequence[Path], *, runs_cron: bool = False) -> App:
 
     Raises:
         ConfigurationError: a file is missing or cannot be read, or modules do not fit
-            into one process; names the file.
+            together; names the file.
     """
     if len(paths) == 1 and paths[0].is_dir():
         return read_folder(paths[0], needs_app_yaml=True, runs_cron=runs_cron)
-    configs: list[AppConfig] = []
+    found: list[Elsewhere] = []
+    # A folder may be named in several ways.
+    folders: dict[Path, Path] = {}
     dispatch: DispatchConfig | None = None
-    folders: list[Path] = []
     for path in paths:
         if path.is_dir() or not path.name.endswith(ENDINGS):
-            configs.append(read_app(path))
-            folders.append(path.absolute())
+            folder = folders.setdefault(path.resolve(), path.absolute())
+            found.append(Elsewhere(read_app(path), folder))
         elif path.stem in _READ_ANYWAY:
             _logger.info("%s is read from the app's folder anyway", path)
         elif _is_dispatch(path):
             dispatch = _read_dispatch(path)
         else:
-            configs.append(_read_config(path, path.absolute().parent))
-            folders.append(path.absolute().parent)
-    _check_modules(configs, folders)
-    order = tuple(each.module for each in configs)
-    configs.sort(key=lambda each: each.module != DEFAULT_MODULE)
-    app = _with_siblings(folders[0], configs[0], runs_cron=runs_cron)
-    return replace(app, modules=tuple(configs[1:]), dispatch=dispatch, order=order)
+            own = path.absolute().parent
+            folder = folders.setdefault(own.resolve(), own)
+            found.append(Elsewhere(_read_config(path, own), folder))
+    _check_modules(found)
+    order = tuple(each.config.module for each in found)
+    found.sort(key=lambda each: each.config.module != DEFAULT_MODULE)
+    directory = found[0].directory
+    app = _with_siblings(directory, found[0].config, runs_cron=runs_cron)
+    modules = [each.config for each in found if each.directory == directory]
+    return replace(
+        app,
+        modules=tuple(modules[1:]),
+        dispatch=dispatch,
+        order=order,
+        elsewhere=tuple(each for each in found if each.directory != directory),
+    )
 
 
 def _read_dispatch(path: Path) -> DispatchConfig:
@@ -125,24 +178,20 @@ def _read_dispatch(path: Path) -> DispatchConfig:
 DEFAULT_MODULE: Final = "default"
 
 
-def _check_modules(configs: Sequence[AppConfig], folders: Sequence[Path]) -> None:
-    if not configs:
+def _check_modules(found: Sequence[Elsewhere]) -> None:
+    if not found:
         raise ConfigurationError(
             "no app is named: name the folder of an App Engine app, or its app.yaml"
         )
-    first = configs[0]
-    for config, folder in zip(configs[1:], folders[1:], strict=True):
-        if folder.resolve() != folders[0].resolve():
-            raise ConfigurationError(
-                f"{config.path} is in another folder than {first.path}: one server "
-                "runs the modules of one folder, so start a second one for it, with "
-                "--port and --storage_path of its own"
-            )
+    firsts: dict[Path, AppConfig] = {}
+    for config, directory in ((each.config, each.directory) for each in found):
+        first = firsts.setdefault(directory, config)
         if config.is_python2 != first.is_python2:
             raise ConfigurationError(
                 f"{config.path} asks for {config.runtime} and {first.path} for "
-                f"{first.runtime}: the modules of one server are in one Python"
+                f"{first.runtime}: the modules of one folder are in one Python"
             )
+    configs = [each.config for each in found]
     names = [config.module for config in configs]
     for position, config in enumerate(configs):
         if config.module in names[:position]:
@@ -175,12 +224,13 @@ def _with_siblings(
     except ConfigurationError as error:
         if runs_cron:
             raise
-        _logger.warning("cron jobs are off, and could not run: %s", error)
+        sentence = f"cron jobs are off, and could not run: {error}"
+        NOTICES.warn(_logger, sentence)
         cron = CronConfig()
     try:
         _read(_sibling(directory, "index"), check_indexes, None)
     except ConfigurationError as error:
-        _logger.warning("%s", error)
+        NOTICES.warn(_logger, str(error))
     return App(directory, config, queues, cron)
 
 

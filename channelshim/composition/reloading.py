@@ -178,6 +178,7 @@ class Handover:
         catch_ups: how many reloads in a row were for changes that had been missed.
         others: the listening sockets of further modules.
         console: that of the console; None without one.
+        warned: what was warned of; see runtime.notices.
     """
 
     listener: socket.socket
@@ -186,6 +187,7 @@ class Handover:
     catch_ups: int = 0
     others: tuple[socket.socket, ...] = ()
     console: socket.socket | None = None
+    warned: tuple[str, ...] = ()
 
 
 def take_over() -> Handover | None:
@@ -193,7 +195,7 @@ def take_over() -> Handover | None:
     text = os.environ.pop(HANDOVER_VARIABLE, None)
     if text is None:
         return None
-    handed_on = json.loads(text)
+    handed_on, warned = json.loads(text)
     number, application_id, store_directory, catch_ups, console, *others = handed_on
     return Handover(
         _inherited(number),
@@ -202,6 +204,7 @@ def take_over() -> Handover | None:
         catch_ups,
         tuple(_inherited(other) for other in others),
         None if console is None else _inherited(console),
+        tuple(warned),
     )
 
 
@@ -257,16 +260,15 @@ class Command:
         for listener in (handover.listener, *handover.others, console):
             if listener is not None:
                 listener.set_inheritable(True)
-        os.environ[HANDOVER_VARIABLE] = json.dumps(
-            [
-                handover.listener.fileno(),
-                handover.application_id,
-                os.path.abspath(handover.store_directory),
-                handover.catch_ups,
-                None if console is None else console.fileno(),
-                *(other.fileno() for other in handover.others),
-            ]
-        )
+        handed_on = [
+            handover.listener.fileno(),
+            handover.application_id,
+            os.path.abspath(handover.store_directory),
+            handover.catch_ups,
+            None if console is None else console.fileno(),
+            *(other.fileno() for other in handover.others),
+        ]
+        os.environ[HANDOVER_VARIABLE] = json.dumps([handed_on, handover.warned])
         log_lines.flush()
         os.environ.pop("TZ", None)
         if self.time_zone is not None:

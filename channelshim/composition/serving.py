@@ -36,6 +36,7 @@ from channelshim.hub.passes import CallSoon
 from channelshim.kernel import allocator
 from channelshim.kernel.terminals import has_controlling_terminal
 from channelshim.runtime import collector, interrupts
+from channelshim.runtime.notices import NOTICES
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.request_ids import RequestIds
 from channelshim.server.serve import Application, Listener, Server, make_bridge
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 SWITCH_SECONDS: Final = 0.001
 """sys.setswitchinterval while serving: handlers that compute hold the interpreter for
 5 ms at a time by default, and the loop's first message would wait as long
-(docs/explanation/performance.md)."""
+(bench/NOTES.md)."""
 
 
 _HANGUP: Final = "SIGHUP"
@@ -175,19 +176,26 @@ class Serving:
             before_end=self._end_processes if workforce is not None else None,
             threads=instance.threads,
         )
-        self._watcher = Watcher(
-            plan.app.directory,
-            self._unwatched(),
-            self._note_change,
-            is_app_broken=is_app_broken,
-            loaded_files=(
-                app_server.loaded_files
-                if workforce is None
-                else workforce.processes.pool.loaded_files
-            ),
-            before=before if catch_ups < MAXIMUM_CATCH_UPS else None,
-            threads=instance.threads,
-        )
+        self._watchers = [
+            Watcher(
+                folder,
+                self._unwatched(),
+                self._note_change,
+                is_app_broken=is_app_broken,
+                loaded_files=(
+                    app_server.loaded_files
+                    if workforce is None
+                    else workforce.processes.loaded_files
+                ),
+                before=(
+                    before
+                    if folder == plan.app.directory and catch_ups < MAXIMUM_CATCH_UPS
+                    else None
+                ),
+                threads=instance.threads,
+            )
+            for folder in plan.app.folders
+        ]
 
     def _console_listener(
         self, instance: Instance, listener: socket.socket, table: ConnectionTable
@@ -231,14 +239,16 @@ class Serving:
 
     def _serve(self) -> None:
         if self._command is not None and self._plan.settings.automatic_restart:
-            self._watcher.start()
+            for watcher in self._watchers:
+                watcher.start()
         sys.setswitchinterval(SWITCH_SECONDS)
         collector.freeze()
         allocator.give_back()
         interrupts.raise_if_interrupted()
         self._server.run()
         self._sender.close()
-        self._watcher.stop()
+        for watcher in self._watchers:
+            watcher.stop()
         # Tasks have what is left of the time that requests had; one that is cut off
         # runs again.
         self._front.close(self._server.seconds_left)
@@ -256,9 +266,10 @@ class Serving:
                 self._kept[0],
                 self._plan.application.application_id,
                 self._plan.store_directory,
-                self._catch_ups + 1 if self._watcher.has_missed else 0,
+                self._catch_ups + 1 if self._watchers[0].has_missed else 0,
                 tuple(self._kept[1:]),
                 self._kept_console,
+                NOTICES.digests(is_whole=not self._is_app_broken),
             )
         )
 
@@ -356,6 +367,7 @@ def _make_bridge(
             log=log,
             ids=ids,
             when_safe=when_safe,
+            threads=instance.threads,
         )
     return make_bridge(
         app_server,

@@ -110,6 +110,7 @@ def open_store(
     is_cleared: bool = False,
     may_share: bool = False,
     takes_lease: bool = True,
+    may_be_partial: bool = False,
 ) -> Store:
     """Return an app's store, opened.
 
@@ -117,12 +118,48 @@ def open_store(
         choice: which one.
         values_of: reads a stored body; None for who touches no entities.
         is_cleared: delete all entities and blobs first.
-        may_share: see store.sqlite.opening; any number of servers share a database.
+        may_share: see store.sqlite.opening and store.postgres.opening; any number of
+            servers share a database.
         takes_lease: see store.sqlite.opening.
+        may_be_partial: whether an import into it may have been cut short.
 
     Raises:
+        ConfigurationError: an import into it was cut short.
         StorageError: it cannot be opened, or another server holds it.
     """
+    store = _open(
+        choice,
+        values_of,
+        is_cleared=is_cleared,
+        may_share=may_share,
+        takes_lease=takes_lease,
+    )
+    if may_be_partial:
+        return store
+    try:
+        is_partial = store.unfinished_import() is not None
+        if is_partial and is_cleared and store.is_leased:
+            store.data.clear()
+            store.note_import(None)
+        elif is_partial:
+            raise ConfigurationError(
+                f"an import into {choice} was cut short: run channelshim data import "
+                "again, which goes on, or start with --clear_datastore"
+            )
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _open(
+    choice: StoreChoice,
+    values_of: ValuesOf | None,
+    *,
+    is_cleared: bool,
+    may_share: bool,
+    takes_lease: bool,
+) -> Store:
     if choice.is_shared:
         from channelshim.store.postgres import opening as postgres
         from channelshim.store.postgres.place import Place
@@ -131,7 +168,12 @@ def open_store(
             choice.url, choice.schema, choice.through_pooler, choice.connections
         )
         return postgres.open_store(
-            place, choice.folder, values_of, is_cleared=is_cleared
+            place,
+            choice.folder,
+            values_of,
+            is_cleared=is_cleared,
+            may_share=may_share,
+            has_name=takes_lease,
         )
     from channelshim.store.sqlite import opening as sqlite
 

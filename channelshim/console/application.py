@@ -130,6 +130,7 @@ def _with_headers(start_response: StartResponse, security: str) -> StartResponse
                 policy, frames = value, "SAMEORIGIN"
         own = [
             ("Content-Security-Policy", policy),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
             ("Referrer-Policy", "same-origin"),
             ("X-Content-Type-Options", "nosniff"),
             ("X-Frame-Options", frames),

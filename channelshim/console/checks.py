@@ -115,6 +115,10 @@ class Checks:
             return Refusal(
                 HTTPStatus.FORBIDDEN, "The console takes forms of its own pages only."
             )
+        if not _is_opened_or_own(environ):
+            return Refusal(
+                HTTPStatus.FORBIDDEN, "The console is no part of other sites' pages."
+            )
         return self._who(environ)
 
     def _who(self, environ: WSGIEnvironment) -> Refusal | None:
@@ -129,6 +133,17 @@ class Checks:
             "forwarded: reach it with ssh -L, or serve it with a login that asks for "
             "a password.",
         )
+
+
+def _is_opened_or_own(environ: WSGIEnvironment) -> bool:
+    """Return whether no other site's page asks by itself, as for a picture or a frame.
+
+    It could not read the answer, but some take long to make. A link may lead here.
+    """
+    mode = environ.get("HTTP_SEC_FETCH_MODE")
+    if mode is None or not is_from_another_site(environ):
+        return True
+    return mode == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") == "document"
 
 
 def _is_utf8(native: str) -> bool:

@@ -9,15 +9,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from channelshim.appserver.libraries import missing_libraries
 from channelshim.appyaml.config import Handler
 from channelshim.console.page import PageHandler
 from channelshim.console.sources import Module, Setting
+from channelshim.contracts.durations import quantile
+from channelshim.contracts.status import Histogram, Status
 from channelshim.version import __version__
 
 _STATM: Final = Path("/proc/self/statm")
 
 START_SECONDS: Final = 5.0
 """What is warned of by then belongs to the start."""
+
+QUANTILES: Final = {"p50_seconds": 0.5, "p95_seconds": 0.95, "p99_seconds": 0.99}
+"""Of the time to answer."""
 
 LONGEST_PATH: Final = 2048
 """Of a URL that is tried."""
@@ -75,7 +81,11 @@ def _warnings(page: PageHandler) -> list[str]:
         str(warning): None
         for module in app.modules
         if module.config is not None
-        for warning in module.config.warnings
+        # A reload does not log them again.
+        for warning in (
+            *module.config.warnings,
+            *missing_libraries(module.config.libraries),
+        )
     }
     for line in page.sources.logs.warnings():
         if line.at <= app.started_at + START_SECONDS:
@@ -83,7 +93,7 @@ def _warnings(page: PageHandler) -> list[str]:
     return list(found)
 
 
-def figures(page: PageHandler) -> dict[str, float]:
+def figures(page: PageHandler) -> dict[str, Any]:
     """Return the numbers that charts are made of; rates are their differences."""
     sources = page.sources
     counters = sources.status.counters()
@@ -93,6 +103,7 @@ def figures(page: PageHandler) -> dict[str, float]:
         "requests": counters.get("server.requests", 0),
         "errors": counters.get("server.errors", 0),
         "answer_seconds": counters.get("server.answer_seconds", 0),
+        **_durations(sources.status),
         "in_hand": counters.get("server.requests_in_hand", 0),
         "connections": counts.connections,
         "client_ids": counts.known_ids,
@@ -100,6 +111,19 @@ def figures(page: PageHandler) -> dict[str, float]:
         "window_bytes": counts.kept_bytes,
         "store_bytes": counters.get("store.bytes", 0),
         "memory_bytes": memory_bytes(),
+    }
+
+
+def _durations(status: Status) -> dict[str, Any]:
+    """Return how long answers have taken: all so far, and what charts need for some."""
+    found = status.histograms().get("server.duration_seconds")
+    if found is None:
+        # Under another server.
+        found = Histogram((), (0,), 0.0)
+    return {
+        "answer_bounds": found.bounds,
+        "answer_counts": found.counts,
+        **{name: quantile(found, share) for name, share in QUANTILES.items()},
     }
 
 

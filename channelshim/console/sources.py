@@ -7,6 +7,7 @@ alike, and a test can stand in for any of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -180,6 +181,8 @@ class Sources:
         jobs: tasks and cron jobs.
         start_thread: runs a function in a thread of this name, which is kept until the
             function returns.
+        limit: bounds what a thread does in a block, in seconds; the block's value ends
+            it at once.
         login: of the app.
         logs: the latest requests and lines of the log.
         code_names: returns what the interactive page has imported, by name.
@@ -196,6 +199,7 @@ class Sources:
     in_app: InApp
     jobs: JobControls
     start_thread: Callable[[str, Callable[[], None]], object]
+    limit: Callable[[float], AbstractContextManager[Callable[[], None]]]
     login: Login
     logs: Logs
     code_names: Callable[[], dict[str, Any]]

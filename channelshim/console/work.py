@@ -16,7 +16,7 @@ from channelshim.errors import ChannelShimError
 _logger: Final = logging.getLogger("channelshim.console")
 
 MOST_WORKS: Final = 20
-"""Works that are remembered; the oldest gives way."""
+"""Works that are remembered; the oldest that is over gives way."""
 
 _KEY_BYTES: Final = 9
 
@@ -59,6 +59,11 @@ class Work:
             self._problem = f"it failed: {type(error).__name__}; the log has more"
         self._lasted = self._seconds() - self._begun
 
+    @property
+    def is_over(self) -> bool:
+        """Return whether it has ended. Any thread."""
+        return self._lasted is not None
+
     def cancel(self) -> None:
         """Have it end after the step that it is at. Any thread."""
         self._is_cancelled.set()
@@ -87,13 +92,27 @@ class Works:
         self._works: OrderedDict[str, Work] = OrderedDict()
 
     def add(self, work: Work) -> str:
-        """Remember a work, and return its key."""
+        """Remember a work that is to begin, and return its key.
+
+        Raises:
+            Refused: as many as are remembered have not ended.
+        """
         key = secrets.token_urlsafe(_KEY_BYTES)
         with self._lock:
+            if len(self._works) >= MOST_WORKS:
+                del self._works[self._oldest_over()]
             self._works[key] = work
-            if len(self._works) > MOST_WORKS:
-                self._works.popitem(last=False)
         return key
+
+    def _oldest_over(self) -> str:
+        for key, work in self._works.items():
+            if work.is_over:
+                return key
+        raise Refused(
+            f"{len(self._works)} long works have not ended: wait until one has, or "
+            "cancel it on its page.",
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        )
 
     def find(self, key: str) -> Work | None:
         """Return the work of a key, or None."""

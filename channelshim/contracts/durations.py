@@ -19,6 +19,28 @@ BOUNDS: Final = (
 """Seconds: from an app that answers from memory to one that is about to be given up."""
 
 
+def quantile(histogram: Histogram, share: float) -> float | None:
+    """Return how long at most that share of all took; None where there are none.
+
+    Within a class they are taken as spread evenly, so the error is at most the width of
+    the class; above all bounds the last bound is the answer.
+
+    Args:
+        histogram: of all.
+        share: from 0 to 1: 0.99 for the 99th percentile.
+    """
+    wanted = share * sum(histogram.counts)
+    if not wanted:
+        return None
+    low = 0.0
+    for bound, count in zip(histogram.bounds, histogram.counts, strict=False):
+        if count and wanted <= count:
+            return low + (bound - low) * wanted / count
+        wanted -= count
+        low = bound
+    return low
+
+
 class Durations:
     """Counts durations. One adds at a time; any thread reads."""
 

@@ -15,6 +15,7 @@ from channelshim.contracts.tasks import PullTasks, Tasks
 if TYPE_CHECKING:
     from channelshim.contracts.cache import Cache
     from channelshim.contracts.cron import CronClaims
+    from channelshim.contracts.data import StoreData
     from channelshim.contracts.files import Blobs, Mails
     from channelshim.contracts.search import SearchIndexes
 
@@ -141,6 +142,20 @@ class Journal(Protocol):
         """Return who is connected: after a crash, who was."""
 
 
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """What a server finds when it says that it lives.
+
+    Attributes:
+        was_struck_off: whether the others had taken it for dead, and its client ids.
+        client_ids: that were connected to servers that have died; now they are to this
+            one.
+    """
+
+    was_struck_off: bool = False
+    client_ids: Sequence[str] = ()
+
+
 class Store(Protocol):
     """Everything that must outlive the process.
 
@@ -185,6 +200,10 @@ class Store(Protocol):
         """Who is connected to this server."""
 
     @property
+    def data(self) -> StoreData:
+        """All of it together, to be moved."""
+
+    @property
     def cron(self) -> CronClaims | None:
         """Which server runs a cron job; None where there can be but one."""
 
@@ -202,6 +221,12 @@ class Store(Protocol):
     def load_windows(self) -> bytes | None:
         """Return what save_windows kept, or None."""
 
+    def note_import(self, note: bytes | None) -> None:
+        """Keep how far an import has come; None forgets it, when it is whole."""
+
+    def unfinished_import(self) -> bytes | None:
+        """Return what note_import kept, or None."""
+
     @property
     def is_leased(self) -> bool:
         """Whether this server does what one alone does: tasks, cron jobs, commands."""
@@ -214,6 +239,15 @@ class Store(Protocol):
 
         Raises:
             StoreInUse: another one does.
+        """
+
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        """Say that this server lives, to the others that have the store open.
+
+        To be called every few seconds where the store is shared, from any thread.
+
+        Args:
+            takes_connections: whether this server wants the client ids of the dead.
         """
 
     def copy_to(self, path: Path) -> None:

@@ -248,11 +248,14 @@ class PresenceReports:
             if pending is None:
                 self._pending[client_id] = deque([is_connected])
                 self._ready.append(client_id)
-            elif is_connected and pending and pending[-1] is False:
-                # It came back before anybody was told that it had gone.
-                pending.pop()
-            else:
+                return
+            if not is_connected or not pending or pending[-1]:
                 pending.append(is_connected)
+                return
+            # It came back before anybody was told that it had gone.
+            pending.pop()
+        # The app knows already; a broker that keeps presence waits to hear so.
+        self._told(client_id, Change.CONNECTED)
 
     # --- The runners --------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from channelshim.contracts.tasks import Tasks
 from channelshim.jobs.tasks import TaskRunner
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Kept, Threads
+from channelshim.runtime.notices import NOTICES
 from channelshim.services.executions import Executions
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Jobs:
             tells_instances: False where whoever keeps the app's processes tells each.
         """
         for warning in (*self._queues.warnings, *self._cron.warnings):
-            _logger.warning("%s", warning)
+            NOTICES.warn(_logger, str(warning))
         # Not started, it runs single tasks that somebody asks for.
         self._runner = TaskRunner(
             self._tasks,

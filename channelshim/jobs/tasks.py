@@ -79,7 +79,7 @@ class TaskRunner:
         self._tasks = tasks
         self._queues = {queue.name: queue for queue in queues.queues}
         self._clock = clock
-        self._worker_id = worker_id or tasks.worker_id
+        self._given_worker_id = worker_id
         self._rules = _rules(queues) if tasks.is_shared else ()
         # Others add tasks and pause queues, and die, without telling.
         self._has_company = has_company or tasks.is_shared
@@ -114,6 +114,11 @@ class TaskRunner:
         self._picker: Kept | None = None
         # Monotonic seconds.
         self._renewed_at = clock.monotonic()
+
+    @property
+    def _worker_id(self) -> str:
+        # Of the moment: a server on a shared store may have to take another name.
+        return self._given_worker_id or self._tasks.worker_id
 
     def start(self) -> None:
         """Free what this worker had in hand when it died, and begin to run tasks."""

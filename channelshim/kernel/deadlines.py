@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import random
@@ -28,6 +29,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import FrameType
 from typing import Final
 
 from channelshim.kernel.switching import switch_interval
@@ -56,6 +59,9 @@ _chance: Final = random.Random()
 _logger: Final = logging.getLogger("channelshim.kernel")
 
 _FROZEN: Final = "<frozen "
+TYPED: Final = "<console>"
+"""The file of a program that a person has typed: nobody's but the app's."""
+
 _OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _PACKAGES: Final = (
@@ -110,8 +116,10 @@ class Deadlines:
     @contextlib.contextmanager
     def limit(
         self, seconds: float, overdue: Callable[[], None] = lambda: None
-    ) -> Iterator[None]:
+    ) -> Iterator[Callable[[], None]]:
         """Have the error raised in this thread after so long.
+
+        The value of the block has it raised now, from any thread.
 
         Args:
             seconds: 0 or less for no deadline.
@@ -119,21 +127,26 @@ class Deadlines:
                 OVERDUE_SECONDS after that.
         """
         if seconds <= 0:
-            yield
+            yield lambda: None
             return
         run = _Run(self, time.monotonic() + seconds, overdue)
         before, _this_thread.run = _this_thread.run, run
         self._add(run)
         try:
-            yield
+            yield partial(self._hasten, run)
         finally:
             _this_thread.run = before
             with self._changed:
                 self._runs.discard(run)
 
+    def _hasten(self, run: _Run) -> None:
+        with self._changed:
+            run.deadline = min(run.deadline, time.monotonic())
+            self._changed.notify()
+
     def error_for(self, run: _Run) -> BaseException:
         """Return what a thread raises itself; it hears of the deadline no more."""
-        error = self._error()
+        error = self._error_class()
         with self._changed:
             run.is_told = True
         return error()
@@ -164,7 +177,7 @@ class Deadlines:
         """Tell those that are late; return what to call for those that are overdue."""
         overdue = []
         # Asked before: nothing may come between a look at a thread and the exception.
-        error = self._error()
+        error = self._error_class()
         if self._is_one_late():
             _interrupt()
         with self._changed:
@@ -179,6 +192,14 @@ class Deadlines:
                     run.is_overdue = True
                     overdue.append(run.overdue)
         return overdue
+
+    def _error_class(self) -> type[BaseException]:
+        try:
+            return self._error()
+        except Exception:
+            # The watch goes on: all others would wait for ever.
+            _logger.exception("the error for a deadline cannot be had: TimeoutError is")
+            return TimeoutError
 
     def _is_one_late(self) -> bool:
         with self._changed:
@@ -263,8 +284,7 @@ def _tell(thread: int, error: type[BaseException]) -> bool:
 
 
 def _is_in_app(thread: int) -> bool:
-    frames = sys._current_frames()  # noqa: SLF001 -- documented, for debuggers
-    frame = frames.get(thread)
+    frame = _frame_of(thread)
     while frame is not None and _is_made(frame.f_code.co_filename):
         # A record of ours is made by code that nobody has in a file: whoever called it
         # may hold a lock.
@@ -272,9 +292,25 @@ def _is_in_app(thread: int) -> bool:
     return frame is not None and _is_apps(frame.f_code.co_filename)
 
 
+def _frame_of(thread: int) -> FrameType | None:
+    """Return the innermost step of a thread; None for one that has ended.
+
+    Python 3.11 makes frame objects under the lock of all threads' states. A garbage
+    collection right then may end a threading.local, which takes that lock, too: the
+    process would stand still for ever (CPython's issue 106883).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(thread)  # noqa: SLF001 -- documented
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _is_made(file: str) -> bool:
     """Return whether code was made at run time, as that of named tuples is."""
-    return file.startswith("<") and not file.startswith(_FROZEN)
+    return file.startswith("<") and not file.startswith((_FROZEN, TYPED))
 
 
 def _is_apps(file: str) -> bool:

@@ -2,7 +2,7 @@
 
 A pass owes the same bytes to a thousand sockets. A call of the kernel for each, through
 the loop's own transport, costs a third more than the sends themselves (measured:
-docs/explanation/performance.md). Nothing here is asynchronous: each send is made, or
+bench/NOTES.md). Nothing here is asynchronous: each send is made, or
 refused, before the call returns, and none ever waits.
 
 Source: io_uring_setup(2), io_uring_enter(2), linux/io_uring.h.

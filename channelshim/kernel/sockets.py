@@ -77,8 +77,17 @@ def reset(transport: asyncio.Transport) -> None:
     own = _socket_of(transport)
     if own is not None:
         with contextlib.suppress(OSError):
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            reset_at_close(own)
     transport.abort()
+
+
+def reset_at_close(own: socket.socket) -> None:
+    """Have a socket's close end its connection at once.
+
+    Raises:
+        OSError: it is closed already.
+    """
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
 
 
 def descriptor(transport: asyncio.Transport) -> int:

@@ -57,6 +57,8 @@ class Kind:
     """Nobody wants the rest of an answer."""
     STOP: Final = 6
     """End, within so many seconds."""
+    FULL: Final = 7
+    """Refuse messages for number 1, since too many wait for Redis; take them for 0."""
 
     # From an app process.
     READY: Final = 16

@@ -136,7 +136,9 @@ class LineHandler(_StreamHandler):
         try:
             self.ring.record(record)
         except Exception:
-            self.handleError(record)
+            # What cannot be made at all is told of once, by the call below.
+            if _can_be_made(record):
+                self.handleError(record)
         super().emit(record)
 
     def flush(self) -> None:
@@ -224,6 +226,14 @@ class LineHandler(_StreamHandler):
         record.msecs = 0.0
         self.filter(record)
         return record
+
+
+def _can_be_made(record: logging.LogRecord) -> bool:
+    try:
+        record.getMessage()
+    except Exception:
+        return False
+    return True
 
 
 def flush() -> None:

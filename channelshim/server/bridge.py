@@ -15,10 +15,13 @@ from channelshim import limits
 from channelshim.contracts.durations import Durations
 from channelshim.contracts.status import Status
 from channelshim.hub.pacing import Pacing
+from channelshim.kernel.thread_pool import ThreadPool
+from channelshim.kernel.threads import Threads
 from channelshim.runtime.file_pieces import FilePieces, pieces_of
 from channelshim.server.environ import environ_of
 from channelshim.server.exchange import Exchange, Head
 from channelshim.server.executor import Executor
+from channelshim.server.held_bodies import HeldBody
 from channelshim.server.remembered_files import RememberedFile, RememberedFiles
 from channelshim.server.request_body import Upload
 from channelshim.server.request_ids import RequestIds, names_of
@@ -34,6 +37,12 @@ seconds of the answer, and the names of the request; see AccessLog.note."""
 
 _UNNAMED: Final = ("", "")
 
+_TRY_AGAIN: Final = (
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Too many requests are waiting; try again in a second.",
+    (("Retry-After", "1"),),
+)
+
 
 class WsgiBridge:
     """Has a WSGI app answer the requests of HTTP connections. Loop thread.
@@ -44,6 +53,7 @@ class WsgiBridge:
         when_safe: see contracts.Broker; None where no message need be waited for.
         log: told of each request whose answer has begun.
         ids: names each request first; None where nobody asks.
+        threads: keeps the threads running that wait for disks; None for one of its own.
         maximum_body_bytes: a longer body is refused with 413.
 
     Attributes:
@@ -51,6 +61,7 @@ class WsgiBridge:
         when_safe: see exchange.Surroundings.
         hold: see exchange.Surroundings.
         finish: see exchange.Surroundings.
+        disks: see exchange.Surroundings.
     """
 
     def __init__(
@@ -61,6 +72,7 @@ class WsgiBridge:
         when_safe: WhenSafe | None = None,
         log: Log | None = None,
         ids: RequestIds | None = None,
+        threads: Threads | None = None,
         maximum_body_bytes: int = limits.MAXIMUM_BODY_BYTES,
     ) -> None:
         self._executor = executor
@@ -77,6 +89,7 @@ class WsgiBridge:
         self.when_safe: WhenSafe = when_safe or _at_once
         self.hold: Callable[[Any], None] = self._pacing.hold
         self.finish: Callable[[Any], None] = self._pacing.finish
+        self.disks: ThreadPool = ThreadPool(threads or Threads(), "server-disks")
         self.remember: Callable[[Response, Head, FilePieces], None] = (
             self._files.remember
         )
@@ -150,7 +163,7 @@ class WsgiBridge:
             return
         found = self._files.find(response)
         if found is None or not self._send_again(response, found):
-            self._submit(response, io.BytesIO(), 0, None)
+            self._submit(response, io.BytesIO(), None)
 
     def _send_again(self, response: Response, found: RememberedFile) -> bool:
         """Send a file that was sent before; return False when its answer is unknown."""
@@ -175,7 +188,7 @@ class WsgiBridge:
     ) -> None:
         file = os.fdopen(descriptor, "rb")
         pieces = FilePieces(pieces_of(file, found.length), file, found.length)
-        exchange = self._exchange(response, io.BytesIO(), 0, None)
+        exchange = self._exchange(response, io.BytesIO(), None)
         self._pacing.begin(exchange)
         exchange.take_file(("200 OK", list(found.headers)), pieces)
 
@@ -184,27 +197,45 @@ class WsgiBridge:
         if upload.refusal is not None:
             self._refuse(response, upload.refusal, upload.refusal.phrase)
             return
-        body, is_closed_soon = upload.take()
-        self._submit(response, body, upload.size, body if is_closed_soon else None)
+        body, is_on_disk = upload.take()
+        bodies = response.connection.service.table.bodies
+        held = HeldBody(body, upload.size, bodies, is_on_disk=is_on_disk)
+        if bodies.hold(held):
+            self._submit(response, body, held)
+        else:
+            held.close()
+            self._refuse(response, *_TRY_AGAIN)
 
     def _submit(
-        self, response: Response, body: IO[bytes], length: int, closed: IO[bytes] | None
+        self, response: Response, body: IO[bytes], held: HeldBody | None
     ) -> None:
-        exchange = self._exchange(response, body, length, closed)
+        exchange = self._exchange(response, body, held)
+        if held is not None:
+            held.hand_on(partial(self._withdraw, exchange))
         if self._executor.submit(exchange):
             self._pacing.begin(exchange)
             return
-        body.close()
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-        sentence = "Too many requests are waiting; try again in a second."
-        self._refuse(response, status, sentence, (("Retry-After", "1"),))
+        if held is not None:
+            held.close()
+        self._refuse(response, *_TRY_AGAIN)
+
+    def _withdraw(self, exchange: Exchange) -> bool:
+        """Refuse a request that the app has not begun with; return False if it has."""
+        if not self._executor.withdraw(exchange):
+            return False
+        status, sentence, headers = _TRY_AGAIN
+        line = f"{status.value} {status.phrase}"
+        head = (line, [*TEXT_HEADERS, *headers])
+        exchange.take_whole(head, sentence.encode("ascii"))
+        return True
 
     def _exchange(
-        self, response: Response, body: IO[bytes], length: int, closed: IO[bytes] | None
+        self, response: Response, body: IO[bytes], held: HeldBody | None
     ) -> Exchange:
+        length = 0 if held is None else held.size
         environ = environ_of(response.request, body, length)
         begun = asyncio.get_running_loop().time()
-        return Exchange(environ, response, self, begun, closed)
+        return Exchange(environ, response, self, begun, held)
 
     def _refuse(
         self, response: Response, status: int, sentence: str, headers: Headers = ()

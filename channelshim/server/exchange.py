@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
+from channelshim.kernel.thread_pool import ThreadPool
 from channelshim.runtime.file_pieces import FilePieces
 from channelshim.server.file_sender import FileSender
 from channelshim.server.response import NO_ANSWER, TEXT_HEADERS, Response
@@ -27,6 +28,13 @@ class Worker(Protocol):
         """Stop at the next piece: nobody wants the answer."""
 
 
+class Closed(Protocol):
+    """What is closed at the end."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class Surroundings(Protocol):
     """What is the same for every request of one bridge."""
 
@@ -39,6 +47,9 @@ class Surroundings(Protocol):
 
     hold: Callable[[Any], None]
     """Told when the app has answered and its messages are not safe yet."""
+
+    disks: ThreadPool
+    """Runs what waits for a disk."""
 
     def log(self, response: Response, begun: float | None = None) -> None:
         """Log a request whose answer has begun.
@@ -65,7 +76,7 @@ class Exchange:
         response: sends the answer.
         around: of the bridge.
         begun: loop time at which its body was here.
-        body: closed when the app is done with it; None where that is not needed.
+        body: of the request, closed when the app is done with it; None for no body.
 
     Attributes:
         environ: as given.
@@ -97,7 +108,7 @@ class Exchange:
         response: Response,
         around: Surroundings,
         begun: float,
-        body: IO[bytes] | None = None,
+        body: Closed | None = None,
     ) -> None:
         self.environ: dict[str, Any] = environ
         self.response: Response = response
@@ -198,7 +209,7 @@ class Exchange:
         self._send_whole(head, whole)
 
     async def _follow_file(self, head: Head, file: FilePieces) -> None:
-        sender = FileSender(self.response, file)
+        sender = FileSender(self.response, file, self._around.disks)
         try:
             has_body = sender.begin(_code(head), head[1])
             self._around.log(self.response, self.begun)

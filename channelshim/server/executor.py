@@ -78,6 +78,15 @@ class Executor(Protocol):
         Loop thread. `exchange.worker` is set before it returns.
         """
 
+    def withdraw(self, exchange: Exchange) -> bool:
+        """Take back a request that the app has not begun with.
+
+        Loop thread.
+
+        Returns:
+            False when it has begun, or ended; else nothing answers the request.
+        """
+
     def report_to(self, status: Status) -> None:
         """Register how many requests wait, and whether more are refused."""
 
@@ -130,6 +139,11 @@ class ThreadExecutor:
         if not self._is_watching:
             self._watch()
         return self._workers.submit(run)
+
+    def withdraw(self, exchange: Exchange) -> bool:
+        """See Executor."""
+        run = exchange.worker
+        return isinstance(run, Run) and self._workers.withdraw(run)
 
     def report_to(self, status: Status) -> None:
         """See Executor."""

@@ -25,6 +25,7 @@ from typing import Final
 
 from channelshim.kernel import sockets
 from channelshim.kernel.descriptors import descriptor_limit
+from channelshim.kernel.thread_pool import ThreadPool
 from channelshim.runtime.file_pieces import FilePieces, read_cached
 from channelshim.server.response import Response
 from channelshim.server.response_bytes import Headers
@@ -43,10 +44,12 @@ class FileSender:
     Args:
         response: of the request.
         file: the body; closed by the caller.
+        disks: runs what waits for a disk.
     """
 
-    def __init__(self, response: Response, file: FilePieces) -> None:
+    def __init__(self, response: Response, file: FilePieces, disks: ThreadPool) -> None:
         self._response = response
+        self._disks = disks
         self._connection = response.connection
         self._pieces = file
         self._file = self._offset = self._end = -1
@@ -102,7 +105,7 @@ class FileSender:
         loop = asyncio.get_running_loop()
         while not response.is_gone:
             await response.drain()
-            piece = await loop.run_in_executor(None, next, self._pieces, b"")
+            piece = await loop.run_in_executor(self._disks, next, self._pieces, b"")
             if not piece:
                 response.end_pieces()
                 return
@@ -114,7 +117,7 @@ class FileSender:
         loop = asyncio.get_running_loop()
         while self._offset < self._end and not self._response.is_gone:
             if not self._is_cached():
-                await loop.run_in_executor(None, self._read)
+                await loop.run_in_executor(self._disks, self._read)
             self._connection.pause_writing()
             loop.add_writer(peer, self._send_some, peer.fileno())
             try:

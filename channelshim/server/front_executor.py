@@ -41,6 +41,10 @@ class FrontExecutor:
             return self._files.submit(exchange)
         return self._pool.submit(exchange)
 
+    def withdraw(self, exchange: Exchange) -> bool:
+        """See Executor."""
+        return self._files.withdraw(exchange) or self._pool.withdraw(exchange)
+
     def report_to(self, status: Status) -> None:
         """See Executor."""
         self._pool.report_to(status)

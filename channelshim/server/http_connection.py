@@ -193,6 +193,8 @@ class HttpConnection(asyncio.Protocol, Watched):
             return
         head = f"HTTP/1.1 {status_line}\r\nContent-Length: 0\r\nConnection: close\r\n"
         status = HTTPStatus(int(status_line[:3]))
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            head += "Retry-After: 1\r\n"
         self._refuse_with(head.encode("ascii") + b"\r\n", status)
 
     def _refuse_with(self, answer: bytes, status: HTTPStatus) -> None:
@@ -216,7 +218,9 @@ class HttpConnection(asyncio.Protocol, Watched):
         """Charge what has come of a body in this turn; return False when refused."""
         size = self._body_bytes - self._charged_bytes
         self._charged_bytes = self._body_bytes
-        return self.service.table.bodies.take(self, size)
+        upload = self._upload
+        expected = 0 if upload is None else upload.length or 0
+        return self.service.table.bodies.take(self, size, expected)
 
     def _drop_slowly(self) -> None:
         """Read no more for a moment: others have their turn."""

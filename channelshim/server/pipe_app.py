@@ -103,7 +103,10 @@ class AppPipe:
         self._later: deque[Sequence[str]] = deque(maxlen=MOST_LATER_NOTES)
         self._numbers = itertools.count(1)
         self._questions: dict[int, _Question] = {}
-        self._handlers: dict[int, Handle] = {Kind.ANSWER: self._take_answer}
+        self._handlers: dict[int, Handle] = {
+            Kind.ANSWER: self._take_answer,
+            Kind.FULL: self._take_full,
+        }
         # Of the reading thread: monotonic seconds, a number, and what is called then.
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._poll = select.poll()
@@ -245,6 +248,9 @@ class AppPipe:
         question = self._questions.get(frame.number)
         if question is not None:
             question.take(frame)
+
+    def _take_full(self, frame: Frame, _: int | None) -> None:
+        self.messages.refuse(frame.number == 1)
 
     def _send_messages(self) -> None:
         while True:

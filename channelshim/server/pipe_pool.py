@@ -96,6 +96,8 @@ class Pool:
         self._waiting: deque[Work] = deque()
         self._numbers = itertools.count(1)
         self._is_closed = False
+        # Whether handlers are to be told that no more messages are taken.
+        self._is_full = False
         # When to look whether it is late, by number.
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._handlers: dict[int, Callable[[Link, Frame, int | None], None]] = {
@@ -113,10 +115,16 @@ class Pool:
 
     def report_to(self, status: Status) -> None:
         """See Executor."""
-        status.counter("server.requests_waiting", lambda: len(self._waiting))
-        status.check("server.workers", self._describe_fault)
+        status.counter("server.requests_waiting", lambda: self.waiting)
+        status.check("server.workers", self.describe_fault)
 
-    def _describe_fault(self) -> str:
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait for a process."""
+        return len(self._waiting)
+
+    def describe_fault(self) -> str:
+        """Return why requests are not answered soon; "" where they are."""
         if not self._links:
             return "no process of the app runs"
         count = len(self._waiting)
@@ -142,9 +150,20 @@ class Pool:
     def attach(self, link: Link) -> None:
         """Have a process get requests from now on."""
         self._links.append(link)
+        if self._is_full:
+            link.send(Kind.FULL, 1)
         if self._loop is not None:
             link.start(self._loop)
             self._hand_out()
+
+    def refuse_messages(self, is_full: bool) -> None:
+        """Have handlers hear that no more messages are taken, or again. Any thread."""
+        self._call(partial(self._tell_full, is_full))
+
+    def _tell_full(self, is_full: bool) -> None:
+        self._is_full = is_full
+        for link in self._links:
+            link.send(Kind.FULL, int(is_full))
 
     def close(self) -> None:
         """Take nothing more, and end what waits."""
@@ -175,6 +194,17 @@ class Pool:
         work = Forwarded(exchange)
         exchange.worker = work
         self._put(work)
+        return True
+
+    def withdraw(self, exchange: Exchange) -> bool:
+        """See Executor."""
+        work = exchange.worker
+        if not isinstance(work, Forwarded):
+            return False
+        try:
+            self._waiting.remove(work)
+        except ValueError:
+            return False
         return True
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:

@@ -76,8 +76,8 @@ class Upload:
             return
         try:
             self._keep(self._file, piece)
-        except OSError:
-            self._fail()
+        except OSError as error:
+            self._fail(error)
 
     def _keep(self, file: IO[bytes], piece: bytes) -> None:
         if self.size > form_bounds.BODY_MEMORY_BYTES and not self._is_on_disk:
@@ -97,13 +97,13 @@ class Upload:
             if self._file is not None:
                 # Only now may a full disk say so.
                 self._file.seek(0)
-        except OSError:
-            self._fail()
+        except OSError as error:
+            self._fail(error)
         else:
             self.is_whole = True
 
-    def _fail(self) -> None:
-        _logger.exception("a body could not be kept")
+    def _fail(self, error: OSError) -> None:
+        _logger.error("a body could not be kept and is refused with 503: %s", error)
         self.cut(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def cut(self, refusal: HTTPStatus) -> None:

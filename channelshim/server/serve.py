@@ -14,7 +14,6 @@ import ssl
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from channelshim.errors import ConfigurationError
@@ -25,7 +24,7 @@ from channelshim.kernel.wakeups import Wakeups
 from channelshim.server.bridge import CallSoon, WsgiBridge
 from channelshim.server.executor import ThreadExecutor
 from channelshim.server.http_connection import HttpConnection
-from channelshim.server.http_protocol import HttpProtocol
+from channelshim.server.listening import WAITING_CONNECTIONS, listen
 from channelshim.server.response import Response
 from channelshim.server.service import Service
 from channelshim.server.stopping import Bound
@@ -40,12 +39,6 @@ from channelshim.transports.websocket import WebSocketProtocol
 from channelshim.transports.websockets_names import check_names
 
 _logger: Final = logging.getLogger("channelshim.server")
-
-_HANDSHAKE_SECONDS: Final = 10.0
-"""For the handshake of TLS, before which a connection is in no table."""
-
-WAITING_CONNECTIONS: Final = 2048
-"""That the kernel may hold until they are accepted."""
 
 
 def bind(host: str, port: int, *, prefix: str = "") -> socket.socket:
@@ -272,24 +265,16 @@ class Server:
         for bridge in self._bridges:
             bridge.start(wakeups.call)
         with contextlib.closing(wakeups):
-            listening = [
-                await loop.create_server(
-                    partial(HttpProtocol, service),
-                    sock=listener.socket,
-                    backlog=WAITING_CONNECTIONS,
-                    ssl=listener.tls,
-                    ssl_handshake_timeout=_HANDSHAKE_SECONDS if listener.tls else None,
-                )
-                for service, listener in zip(
-                    self._services, self._listeners, strict=True
-                )
+            closing = [
+                await listen(service, each.socket, each.tls, self._threads)
+                for service, each in zip(self._services, self._listeners, strict=True)
             ]
             self._on_started(loop, wakeups.call)
             dates = self._threads.start_task("dates", self._keep_dates)
             sweep = self._threads.start_task("sweep", self._sweep)
             await self._stop.wait()
-            for each in listening:
-                each.close()
+            for close in closing:
+                close()
             await self._shut_down()
             await self._end_others()
             dates.cancel()
@@ -399,4 +384,4 @@ def make_bridge(
     executor = ThreadExecutor(
         app, Workers(count, threads=threads), pacing, deadlines, deadline_seconds
     )
-    return WsgiBridge(executor, pacing=pacing, **options)
+    return WsgiBridge(executor, pacing=pacing, threads=threads, **options)

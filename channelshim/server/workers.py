@@ -115,6 +115,18 @@ class Workers:
             self._time(self._patience_seconds)
         return True
 
+    def withdraw(self, job: Job) -> bool:
+        """Take back a job that no thread has begun; return False if one has.
+
+        Any thread. A job is in the queue until a thread takes it, and both steps are
+        one call of the queue's: only one of the two finds it there.
+        """
+        try:
+            self._jobs.remove(job)
+        except ValueError:
+            return False
+        return True
+
     @property
     def given_up(self) -> int:
         """Return how many threads have been replaced and have not ended. Any thread."""

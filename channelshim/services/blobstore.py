@@ -55,11 +55,9 @@ class BlobstoreService(EagerStub, blobstore_stub.BlobstoreServiceStub):  # type:
     """
 
     def __init__(self, folder: Path, blobs: Blobs | None = None) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         application = os.environ.get("APPLICATION_ID", "app")
-        files = file_blob_storage.FileBlobStorage(str(folder), application)
         super().__init__(
-            files if blobs is None else StoredBlobs(blobs),
+            make_blob_storage(folder, application, blobs),
             request_data=RequestInfo(),
             # Else it makes a temporary folder, and leaves it.
             storage_dir=str(folder),
@@ -101,6 +99,20 @@ class StoredBlobs(blob_storage.BlobStorage):  # type: ignore[misc]
     def DeleteBlob(self, blob_key: object) -> None:
         """Remove a blob; nothing happens when there is none."""
         self._blobs.delete(str(blob_key))
+
+
+def make_blob_storage(folder: Path, application: str, blobs: Blobs | None) -> Any:
+    """Return what stores and opens blobs as Google's stub does.
+
+    Args:
+        folder: blobs are files below it; made with mode 0700 if it is missing.
+        application: whose blobs: "dev~myapp".
+        blobs: where they are instead; None for the folder.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if blobs is not None:
+        return StoredBlobs(blobs)
+    return file_blob_storage.FileBlobStorage(str(folder), application)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +271,12 @@ def open_blob(key: str) -> IO[bytes]:
 
 
 def read_blob(key: str, start: int, length: int) -> Iterator[bytes]:
-    """Yield a part of a blob, piece by piece."""
-    with open_blob(key) as file:
+    """Open a blob, and return a part of it, piece by piece."""
+    return _pieces(open_blob(key), start, length)
+
+
+def _pieces(file: IO[bytes], start: int, length: int) -> Iterator[bytes]:
+    with file:
         file.seek(start)
         while length > 0 and (chunk := file.read(min(length, _CHUNK_BYTES))):
             length -= len(chunk)

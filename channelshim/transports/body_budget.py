@@ -1,8 +1,15 @@
-"""Bodies that are being received, within one bound of number and bytes.
+"""Bodies of requests, from their first bytes until the app is done with them.
 
-Each longer body holds a temporary file. What is received is charged before it is kept;
-over the bound the slowest go first, so that a crowd that drips holds out nobody who
-sends.
+Theory. A body is charged before it is kept: while it is received to its connection, and
+once it is whole to whoever has the app answer it, until the app is done with it. So the
+bytes of all bodies, in memory and in temporary files, are within one bound, whether
+their peers are slow, or the app is. Each longer body holds a descriptor too: their
+number has a bound of its own.
+
+Over a bound somebody goes. Of bodies that are received and of those that wait for the
+app, the kind that holds more gives: the slowest of those that are received, so that a
+crowd that drips holds out nobody who sends, or the largest of those that wait, and of
+equals the one that has come last. What the app has begun with is left to it.
 """
 
 from __future__ import annotations
@@ -13,10 +20,10 @@ from typing import Final, Protocol
 from channelshim.contracts.status import Status
 
 MAXIMUM_BODIES: Final = 256
-"""Being received at once; fewer where there are few descriptors."""
+"""Being received or in files at once; fewer where there are few descriptors."""
 
 MAXIMUM_BODIES_BYTES: Final = 1 << 30
-"""Of all that are being received: 32 of the longest."""
+"""Of all: 32 of the longest."""
 
 _LEAST_SECONDS = 1.0
 """A body that has just begun is not slow."""
@@ -29,16 +36,38 @@ class Uploader(Protocol):
         """Refuse the rest; the budget has forgotten it."""
 
 
+class Holder(Protocol):
+    """Has a whole body.
+
+    Attributes:
+        size: of the body, in bytes.
+        is_on_disk: whether it is in a file.
+    """
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def is_on_disk(self) -> bool: ...
+
+    def withdraw(self) -> bool:
+        """Refuse the request and let go of its body, if the app has not begun with it.
+
+        Returns:
+            False when it has.
+        """
+
+
 class BodyBudget:
-    """Charges bodies that have not come whole at once. Loop thread.
+    """Charges bodies. Loop thread.
 
     Args:
         time: monotonic seconds.
-        maximum_bodies: at once.
+        maximum_bodies: that are received or in files at once.
         maximum_bytes: of all together.
 
     Attributes:
-        charged_bytes: received of them so far.
+        charged_bytes: of all that are received or held.
     """
 
     def __init__(
@@ -53,19 +82,37 @@ class BodyBudget:
         self._maximum_bytes = maximum_bytes
         self._charges: dict[Uploader, int] = {}
         self._since: dict[Uploader, float] = {}
+        self._held: set[Holder] = set()
+        self._held_bytes = 0
+        self._held_files = 0
+        # Of those that are held, what may still wait for the app; in their order.
+        self._waiting: dict[Holder, None] = {}
         self.charged_bytes: int = 0
 
     def __len__(self) -> int:
         """Return how many are being received."""
         return len(self._charges)
 
+    @property
+    def held(self) -> int:
+        """Return how many are whole, and the app is not done with."""
+        return len(self._held)
+
     def report_to(self, status: Status) -> None:
-        """Register how many bodies are being received, and how much of them is here."""
+        """Register how many bodies there are, and how much of them is here."""
         status.counter("transports.bodies", lambda: len(self))
+        status.counter("transports.bodies_held", lambda: self.held)
         status.counter("transports.body_bytes", lambda: self.charged_bytes)
 
-    def take(self, uploader: Uploader, size: int) -> bool:
+    # --- While a body is received -----------------------------------------------------
+
+    def take(self, uploader: Uploader, size: int, expected_bytes: int = 0) -> bool:
         """Charge a body with so many bytes more; others may be refused for it.
+
+        Args:
+            uploader: receives the body.
+            size: what has come since the last call.
+            expected_bytes: of the whole body, as its head says; 0 for not known.
 
         Returns:
             False when it was refused itself.
@@ -74,13 +121,10 @@ class BodyBudget:
             self._since[uploader] = self._time()
         self._charges[uploader] = self._charges.get(uploader, 0) + size
         self.charged_bytes += size
-        while (
-            len(self._charges) > self._maximum_bodies
-            or self.charged_bytes > self._maximum_bytes
-        ):
-            slowest = min(self._charges, key=self._rate)
-            self.give_back(slowest)
-            slowest.refuse_body()
+        whole = max(self._charges[uploader], expected_bytes)
+        while self._charges and self._is_over():
+            if not (self._is_more_held() and self._withdraw_one(whole)):
+                self._refuse_slowest()
         return uploader in self._charges
 
     def give_back(self, uploader: Uploader) -> None:
@@ -88,6 +132,88 @@ class BodyBudget:
         if self._since.pop(uploader, None) is not None:
             self.charged_bytes -= self._charges.pop(uploader)
 
+    def _refuse_slowest(self) -> None:
+        slowest = min(self._charges, key=self._rate)
+        self.give_back(slowest)
+        slowest.refuse_body()
+
     def _rate(self, uploader: Uploader) -> float:
         seconds = max(self._time() - self._since[uploader], _LEAST_SECONDS)
         return self._charges[uploader] / seconds
+
+    # --- Once it is whole -------------------------------------------------------------
+
+    def hold(self, holder: Holder) -> bool:
+        """Charge a whole body until `let_go`; others may be refused for it.
+
+        Returns:
+            False when there is no room: it is not charged, and is to be refused.
+        """
+        size, files = holder.size, int(holder.is_on_disk)
+        while self._is_over(size, files):
+            if self._is_more_held(size, files) or not self._charges:
+                if not self._withdraw_one(size, size):
+                    return False
+            else:
+                self._refuse_slowest()
+        self._held.add(holder)
+        self._waiting[holder] = None
+        self._held_bytes += size
+        self._held_files += files
+        self.charged_bytes += size
+        return True
+
+    def let_go(self, holder: Holder) -> None:
+        """Charge a whole body no more. Idempotent."""
+        if holder in self._held:
+            self._held.discard(holder)
+            self._waiting.pop(holder, None)
+            self._held_bytes -= holder.size
+            self._held_files -= holder.is_on_disk
+            self.charged_bytes -= holder.size
+
+    def _withdraw_one(self, newcomer_bytes: int, more_bytes: int = 0) -> bool:
+        """Have the largest body go that waits for the app.
+
+        Args:
+            newcomer_bytes: of a body that has come after all of them, and is the one to
+                go where it is as large.
+            more_bytes: of it, that are not charged yet.
+
+        Returns:
+            False when none goes that would make room.
+        """
+        is_over_bytes = self.charged_bytes + more_bytes > self._maximum_bytes
+        while self._waiting:
+            # Of equals max takes the first.
+            largest = max(reversed(self._waiting), key=_size)
+            if largest.size <= newcomer_bytes:
+                return False
+            if not (is_over_bytes or largest.is_on_disk):
+                # Nor is any other: the larger ones are.
+                return False
+            del self._waiting[largest]
+            if largest.withdraw():
+                self.let_go(largest)
+                return True
+        return False
+
+    # --- The bounds -------------------------------------------------------------------
+
+    def _is_over(self, more_bytes: int = 0, more_files: int = 0) -> bool:
+        files = len(self._charges) + self._held_files + more_files
+        return (
+            files > self._maximum_bodies
+            or self.charged_bytes + more_bytes > self._maximum_bytes
+        )
+
+    def _is_more_held(self, more_bytes: int = 0, more_files: int = 0) -> bool:
+        """Return whether more is held than received, of what there is too much of."""
+        received_bytes = self.charged_bytes - self._held_bytes
+        if self.charged_bytes + more_bytes > self._maximum_bytes:
+            return self._held_bytes + more_bytes > received_bytes
+        return self._held_files + more_files > len(self._charges)
+
+
+def _size(holder: Holder) -> int:
+    return holder.size

@@ -53,6 +53,9 @@ _ROUND_BEATS = 16
 class State(enum.Enum):
     """What a connection is in the middle of."""
 
+    HANDSHAKE = "handshake"
+    """That of TLS."""
+
     HEAD = "head"
     """The peer owes the rest of a head; at first all of it."""
 
@@ -89,6 +92,8 @@ class State(enum.Enum):
 
 
 SECONDS: Final[dict[State, float]] = {
+    # Two turns of the peer's, and some arithmetic.
+    State.HANDSHAKE: 10.0,
     # Clients that are alive send a head at once.
     State.HEAD: 30.0,
     State.BODY: 30.0,
@@ -122,11 +127,15 @@ _GOES_FIRST: Final = (
     State.CLOSING,
     State.REFUSED,
     State.IDLE,
+    State.HANDSHAKE,
     State.HEAD,
     State.BODY,
     State.ANSWER,
 )
 """When there are too many connections; among equals the one that is so for longest."""
+
+
+_WITHOUT_FILE: Final = (State.POLL, State.IDLE, State.HANDSHAKE)
 
 
 class Watched(ABC):
@@ -248,7 +257,7 @@ class ConnectionTable:
         """
         # Others than pages and polls may have a file open too, of a body or an answer.
         counts = self._counts
-        files = len(self._visited) - counts[State.POLL] - counts[State.IDLE]
+        files = len(self._visited) - sum(map(counts.__getitem__, _WITHOUT_FILE))
         taken = len(self) + files
         self._visited[connection] = _Note(state)
         self._counts[state] += 1

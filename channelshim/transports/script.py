@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from importlib import resources
+from pathlib import Path
+from typing import Final
 
 from channelshim.transports.polling import Reply
 
 _HAS_SOCKETS = b"var SERVER_HAS_SOCKETS = true;"
 _HAS_NO_SOCKETS = b"var SERVER_HAS_SOCKETS = false;"
+
+_SCRIPT: Final = Path(__file__).parent.parent / "browser" / "channel.js"
 
 
 @functools.cache
@@ -19,8 +22,8 @@ def jsapi(*, has_sockets: bool = True) -> Reply:
         has_sockets: whether the server that answers has WebSockets. Pages that know
             there are none do not try, for browsers show each failure in the console.
     """
-    folder = resources.files("channelshim").joinpath("browser")
-    script = folder.joinpath("channel.js").read_bytes()
+    # Not by importlib.resources, which imports zipfile: a megabyte.
+    script = _SCRIPT.read_bytes()
     assert script.count(_HAS_SOCKETS) == 1
     if not has_sockets:
         script = script.replace(_HAS_SOCKETS, _HAS_NO_SOCKETS)

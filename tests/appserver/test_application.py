@@ -48,6 +48,10 @@ def app(environ, start_response):
     path = environ['PATH_INFO']
     if path == '/only' and environ.get('QUERY_STRING') == 'raise':
         raise ValueError('on purpose')
+    if environ.get('QUERY_STRING') == 'status':
+        start_response('oops', [])
+    if environ.get('QUERY_STRING') == 'silent':
+        return []
     if environ.get('QUERY_STRING') == 'json':
         import json
         json.loads('no JSON')
@@ -229,6 +233,34 @@ def test_page_of_a_500_has_the_apps_frames_first(
     assert "json.loads" in own
     assert "decoder.py" not in own
     assert "decoder.py" in whole
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence", "has_frames"),
+    [
+        ("status", "'oops' is no status line", True),
+        ("silent", "the app did not call start_response", False),
+    ],
+)
+def test_answer_that_cannot_be_sent_shows_no_frames_of_ours(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    query: str,
+    sentence: str,
+    *,
+    has_frames: bool,
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    server = make_server(tmp_path, exposure=Exposure(show_tracebacks=True))
+    client = TestApp(server, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
+    shown = client.get(f"/only?{query}", status=500).text
+    for text in (shown.replace("&#39;", "'"), caplog.text):
+        assert sentence in text
+        assert f"{os.sep}channelshim{os.sep}" not in text
+        assert ("in app" in text) is has_frames
+    assert ("start_response(" in shown) is has_frames
 
 
 def test_browsers_get_pages_and_others_text(client: TestApp) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
+import resource
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -276,3 +279,29 @@ def test_path_that_no_file_can_have_is_not_compared_with_patterns() -> None:
     assert is_servable("static/" + "a/" * 2000, CONFIG)
     # `skip_files` would take seconds, and the interpreter with them.
     assert not is_servable("static/" + ";/" * 30_000, CONFIG)
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_file_without_a_descriptor_is_503_and_one_line(
+    client: TestApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.get("/a.txt")
+    caplog.clear()
+    with no_descriptor_left():
+        answer = client.get("/a.txt", status=503)
+    assert answer.headers["Retry-After"] == "1"
+    (record,) = caplog.records
+    assert record.getMessage().startswith("GET /a.txt is answered 503: ")
+    assert record.exc_info is None
+    assert client.get("/a.txt").body == b"0123456789"

@@ -127,3 +127,49 @@ def test_a_text_counts_as_the_memory_that_it_takes() -> None:
     # As UTF-8 the second one is three bytes longer.
     assert 1000 < kept[0] < 1500
     assert 4000 < kept[1] < 4500
+
+
+def started(told: list[tuple[str, str]], adopted: list[str]) -> MemoryBroker:
+    broker = MemoryBroker(SteppedClock(), window_seconds=60.0)
+    broker.start(
+        lambda: None,
+        lambda client_id, what: told.append((what.value, client_id)),
+        adopted.extend,
+        lambda: None,
+    )
+    return broker
+
+
+def test_ids_of_another_process_are_taken_over_as_connected() -> None:
+    told: list[tuple[str, str]] = []
+    adopted: list[str] = []
+    broker = started(told, adopted)
+    broker.attach("here", (), None, lambda replay: None, fail)
+    broker.take_over(["here", "gone"])
+    # One that is here already stays so, and nobody waits for its page.
+    assert adopted == ["gone"]
+    broker.take_over(["here"])
+    assert adopted == ["gone"]
+    broker.release("gone")
+    assert told == [("connected", "here"), ("disconnected", "gone")]
+
+
+def test_connected_ids_are_told_again_and_no_others() -> None:
+    told: list[tuple[str, str]] = []
+    broker = started(told, [])
+    broker.attach("a", (), None, lambda replay: None, fail)
+    broker.expect("b")
+    told.clear()
+    broker.tell_again()
+    assert told == [("connected", "a")]
+
+
+def test_messages_of_other_processes_have_no_bound() -> None:
+    broker = started([], [])
+    assert broker.forwards(lambda is_full: None) is broker
+
+
+def test_broker_that_was_not_started_waits_for_no_pages() -> None:
+    broker = MemoryBroker(SteppedClock(), window_seconds=60.0)
+    broker.take_over(["a"])
+    assert broker.known_count == 1

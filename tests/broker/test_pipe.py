@@ -102,3 +102,18 @@ def test_number_is_the_fronts() -> None:
 def test_answer_that_is_no_number_is_an_error() -> None:
     with pytest.raises(BrokerError):
         PipeSender(lambda *_: "", lambda: None).expect("a")
+
+
+def test_message_is_refused_while_the_front_says_so() -> None:
+    sender = PipeSender(never, lambda: None)
+    text = "hello"
+    sender.publish("a", text)
+    sender.refuse(True)
+    for again in (text, "another"):
+        with pytest.raises(BrokerError, match="too many messages wait for Redis"):
+            sender.publish("a", again)
+    # What was taken before is sent all the same.
+    assert sender.take() == [("hello", ["a"])]
+    sender.refuse(False)
+    sender.publish("b", text)
+    assert sender.take() == [("hello", ["b"])]

@@ -226,6 +226,38 @@ def test_the_socket_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
     served.close()
 
 
+def test_second_server_of_a_folder_leaves_the_socket_to_the_first(
+    tmp_path: Path,
+) -> None:
+    def answer(number: int) -> control.Answer:
+        return lambda facts, body: ({"number": number}, b"")
+
+    first, second = (
+        control.ControlServer(tmp_path, Threads(), {"who": answer(number)})
+        for number in (1, 2)
+    )
+    first.start()
+    second.start()
+    for _ in range(2):
+        found = control.connect(tmp_path)
+        assert found is not None
+        assert found.ask("who")[0] == {"number": 1}
+        found.close()
+        # Once more, as each does every few seconds.
+        second.start()
+        first.start()
+    first.close()
+    second.start()
+    found = control.connect(tmp_path)
+    assert found is not None
+    assert found.ask("who")[0] == {"number": 2}
+    found.close()
+    # One that is closed stays so.
+    second.close()
+    second.start()
+    assert control.connect(tmp_path) is None
+
+
 def test_another_users_socket_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,8 @@ def test_setup_comes_out_as_it_went_in() -> None:
         (Address(("127.0.0.1", 8080)), Address(("::1", 8081, 0, 0))),
         "123",
         "channelshim",
+        1,
+        1,
     )
     assert AppSetup.of_json(setup.to_json()) == setup
     assert setup.addresses[1].getsockname()[1] == 8081

@@ -67,6 +67,30 @@ def test_form_of_another_site_is_refused(site: Site, sent: dict[str, str]) -> No
     site.client.post("/channels", fields, headers=sent, status=403)
 
 
+@pytest.mark.parametrize(
+    ("mode", "destination", "site_of", "status"),
+    [
+        ("no-cors", "image", "cross-site", 403),
+        ("navigate", "iframe", "same-site", 403),
+        ("cors", "empty", "cross-site", 403),
+        ("navigate", "document", "cross-site", 200),
+        ("no-cors", "image", "same-origin", 200),
+        ("navigate", "document", "none", 200),
+    ],
+)
+def test_pages_are_no_part_of_other_sites(
+    site: Site, mode: str, destination: str, site_of: str, status: int
+) -> None:
+    sent = {
+        "Sec-Fetch-Mode": mode,
+        "Sec-Fetch-Dest": destination,
+        "Sec-Fetch-Site": site_of,
+    }
+    answer = site.client.get("/datastore/statistics", headers=sent, status=status)
+    if status == 200:
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
 @pytest.mark.parametrize("token", ["", "x", "\u00e9", None])
 def test_form_without_its_token_is_refused(site: Site, token: str | None) -> None:
     fields = {"action": "send_all", "message": "x"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from channelshim.console.interactive import LONGEST_OUTPUT, Session
+from channelshim.console import interactive
+from channelshim.console.interactive import LONGEST_OUTPUT, MOST_PROGRAMS, Session
 from tests.console.site import HOSTILE, Site, is_escaped
 
 
@@ -74,3 +77,65 @@ def test_prints_of_other_threads_go_where_they_went(
     assert outputs == ["inside\n"]
     assert sys.stdout is before
     assert capsys.readouterr().out == "outside\n"
+
+
+def run(site: Site, program: str, status: Any = None) -> dict[str, Any]:
+    answer = site.post(
+        "/interactive?format=json", "run", program=program, status=status
+    )
+    facts: dict[str, Any] = answer.json
+    return facts
+
+
+def look(site: Site) -> dict[str, Any]:
+    facts: dict[str, Any] = site.client.get("/interactive?format=json").json
+    return facts
+
+
+@pytest.fixture
+def gate(steered: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Return what programs wait for by `gate.wait()`, which nothing can end."""
+    monkeypatch.setattr(interactive, "PAGE_SECONDS", 0.05)
+    monkeypatch.setattr(interactive, "_END_SECONDS", 0.05)
+    opened = threading.Event()
+    steered.replace(
+        code_names=lambda: {"gate": opened},
+        limit=lambda seconds: contextlib.nullcontext(lambda: None),
+    )
+    yield opened
+    opened.set()
+
+
+def test_program_that_goes_on_frees_its_page(
+    steered: Site,
+    gate: threading.Event,
+    wait_until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run(steered, "print('begun')\ngate.wait()\nprint('over')")["is_running"]
+    wait_until(lambda: look(steered)["output"] == "begun\n")
+    assert "still runs" in run(steered, "1", 400)["error"]
+    page = steered.client.get("/interactive").text
+    assert 'http-equiv="refresh"' in page
+    assert "begun" in page
+    ended = steered.post("/interactive?format=json", "end").json["message"]
+    assert "has not ended yet" in ended
+    gate.set()
+    wait_until(lambda: not look(steered)["is_running"])
+    assert look(steered)["output"] == "begun\nover\n"
+    monkeypatch.setattr(interactive, "PAGE_SECONDS", 60.0)
+    assert run(steered, "6 * 7")["output"] == "42\n"
+    assert look(steered)["output"] is None
+
+
+def test_programs_that_cannot_be_ended_are_few(
+    steered: Site, gate: threading.Event, wait_until: Callable[..., Any]
+) -> None:
+    before = sys.stdout
+    for _ in range(MOST_PROGRAMS):
+        assert run(steered, "gate.wait()")["is_running"]
+        steered.post("/interactive", "forget")
+    assert "restart the server" in run(steered, "1", 503)["error"]
+    gate.set()
+    wait_until(lambda: "output" in run(steered, "1", "*"))
+    wait_until(lambda: sys.stdout is before)

@@ -201,12 +201,110 @@ def test_modules_survive_a_reload(
     assert ask(second, "/")["module"] == "worker"
 
 
+# --- Modules of several folders --------------------------------------------------
+
+
+@pytest.fixture
+def backend(app: Path) -> Path:
+    """Return another folder: its modules and its Python are its own."""
+    folder = app.parent / "backend"
+    folder.mkdir()
+    # Both have a module `main`, and neither sees the other's.
+    (folder / "main.py").write_text(MAIN.replace('"mine"', '"backend": True, "mine"'))
+    handlers = f"handlers:\n- url: /files\n  static_dir: files\n{HANDLERS[10:]}"
+    (folder / "backend.yaml").write_text(
+        f"{HEAD}module: backend\nversion: b1\n{handlers}"
+    )
+    (folder / "files").mkdir()
+    (folder / "files" / "x.json").write_text('"of the backend"')
+    (app / "dispatch.yaml").write_text(
+        'dispatch:\n- url: "*/back/*"\n  module: backend\n'
+    )
+    return folder
+
+
+def test_module_of_another_folder_has_a_process_of_its_own(
+    server: Servers, app: Path, backend: Path, wait_until: Callable[..., Any]
+) -> None:
+    named = ("app.yaml", "worker.yaml", "dispatch.yaml")
+    files = [*(str(app / name) for name in named[1:]), str(backend / "backend.yaml")]
+    running = server(app / "app.yaml", *files)
+    rules, first, second, third = ports(running, wait_until)
+    own, other = ask(first, "/"), ask(third, "/")
+    assert (own["module"], own["version"], "backend" in own) == ("default", "v7", False)
+    assert (other["module"], other["version"]) == ("backend", "b1")
+    assert other["backend"]
+    # Each knows all.
+    assert own["modules"] == other["modules"] == ["default", "worker", "backend"]
+    assert own["versions"] == other["versions"] == [["v7"], ["w1"], ["b1"]]
+    hosts = [f"localhost:{port}" for port in (first, second, third)]
+    assert own["hosts"] == other["hosts"] == hosts
+    assert own["host"] == other["host"]
+    assert "module backend is running at" in running.output
+    # Rules, files and tasks.
+    assert ask(rules, "/back/x")["module"] == "backend"
+    assert ask(rules, "/x")["module"] == "default"
+    assert ask(second, "/")["module"] == "worker"
+    for _ in range(2):
+        assert ask(third, "/files/x.json") == "of the backend"
+    for target, module in (
+        ("backend", "backend"),
+        ("b1.backend", "backend"),
+        ("worker", "worker"),
+        ("", "default"),
+    ):
+        ask(first, f"/add?target={target}")
+        wait_until(lambda module=module: ask(first, "/run") == module)
+    # A task without a target runs where it was added, and memcache is one.
+    ask(third, "/add")
+    wait_until(lambda: ask(first, "/run") == "backend")
+    assert ask(third, "/run") == "backend"
+    assert running.stop() == 0
+    assert "Traceback" not in running.output
+
+
+def test_change_in_another_folder_is_served(
+    server: Servers, app: Path, backend: Path, wait_until: Callable[..., Any]
+) -> None:
+    running = server(app / "app.yaml", str(backend / "backend.yaml"))
+    first, second = ports(running, wait_until)
+    ask(second, "/")
+    (backend / "main.py").write_text(MAIN.replace('"mine"', '"changed"'))
+
+    def is_changed() -> bool:
+        try:
+            return "changed" in ask(second, "/")
+        except OSError:
+            # Between two processes.
+            return False
+
+    wait_until(is_changed, 30)
+    assert "changed" not in ask(first, "/")
+
+
+def test_other_folder_may_be_in_another_python(
+    server: Servers, app: Path, backend: Path, wait_until: Callable[..., Any]
+) -> None:
+    (backend / "backend.yaml").write_text(
+        "application: shop\nruntime: python312\nmodule: backend\n"
+        "entrypoint: gunicorn -b :$PORT plain:app\n"
+    )
+    (backend / "plain.py").write_text(
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'\"', type('').__name__.encode(), b'\"']\n"
+    )
+    running = server(app / "app.yaml", str(backend / "backend.yaml"))
+    first, second = ports(running, wait_until)
+    assert ask(first, "/")["module"] == "default"
+    assert ask(second, "/") == "str"
+
+
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        (["app.yaml", "other/app.yaml"], "is in another folder than"),
         (["app.yaml", "app.yaml"], "are both the module default"),
-        (["app.yaml", "new.yaml"], "the modules of one server are in one Python"),
+        (["app.yaml", "new.yaml"], "the modules of one folder are in one Python"),
         (["app.yaml", "gone.yaml"], "there is no file"),
         (["dispatch.yaml", "queue.yaml"], "no app is named"),
     ],

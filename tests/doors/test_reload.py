@@ -67,13 +67,19 @@ def test_a_broken_app_yaml_is_shown_until_mended(
 ) -> None:
     folder = tmp_path / "app"
     shutil.copytree(SLOW, folder)
-    running = server(folder)
     file = folder / "app.yaml"
-    original = file.read_text()
+    original = file.read_text() + "builtins:\n- appstats: on\n"
+    file.write_text(original)
+    running = server(folder)
     file.write_text(original + "libraries: [\n")
     wait_until(lambda: "app.yaml, line" in page_of(running.url), 20)
     file.write_text(original)
     wait_until(lambda: page_of(running.url + "slow?seconds=0") == "done", 20)
+    # What was warned of at the start is not repeated, and what is new is told.
+    assert running.output.count("appstats") == 1
+    file.write_text(original + "- admin_redirect: on\n")
+    wait_until(lambda: "admin_redirect" in running.output, 20)
+    assert running.output.count("appstats") == 1
 
 
 @pytest.mark.parametrize("name", ["queue.yaml", "cron.yaml"])

@@ -151,6 +151,22 @@ def test_app_runs_in_processes_of_its_own(crew: Server, wait_until: Until) -> No
     assert have_ended(found)
 
 
+def test_settings_in_variables_are_not_the_apps(server: Servers) -> None:
+    secret = "a secret that signs and is long enough"
+    running = server(
+        APPS / "crew",
+        "--workers=2",
+        "--automatic_restart=no",
+        env={"CHANNELSHIM_SIGNING_SECRETS": secret, "OWN_VARIABLE": "is there"},
+    )
+    variables = get(running, "variables")
+    assert "CHANNELSHIM_SIGNING_SECRETS" not in variables
+    assert secret not in variables
+    assert "OWN_VARIABLE=is there" in variables
+    # They hold all the same.
+    assert get(running, "token?id=ann")
+
+
 def test_interrupt_does_not_wait_for_a_handler(crew: Server, wait_until: Until) -> None:
     found = pids(crew)
     threading.Thread(

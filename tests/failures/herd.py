@@ -224,6 +224,19 @@ class Herd:
         lines = self.log.read_text("utf-8").splitlines()
         return "".join(line[0] for line in lines if line[2:] == page.client_id)
 
+    async def add_task(self, name: str) -> None:
+        """Have any server's app add a task, until one has answered."""
+        while True:
+            with contextlib.suppress(OSError, TimeoutError):
+                await ask(f"{self.some_server().url}task?name={name}")
+                return
+            await asyncio.sleep(0.05)
+
+    def tasks(self) -> list[str]:
+        """Return the names of the tasks that have run, each time that they have."""
+        lines = self.log.read_text("utf-8").splitlines()
+        return [line[2:] for line in lines if line.startswith("t ")]
+
     async def _post(self, poster: int) -> None:
         number = 0
         while self._is_posting:

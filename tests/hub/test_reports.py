@@ -190,6 +190,23 @@ def test_who_comes_back_while_the_journal_forgets_stays_in_it(
     )
 
 
+def test_the_broker_hears_of_a_change_that_needs_no_post(
+    app: App, wait_until: Wait
+) -> None:
+    held = app.held["busy"] = threading.Event()
+    reports = PresenceReports(app, None, app.note_told, runners=1)
+    reports.tell("busy", Change.CONNECTED)
+    wait_until(lambda: "busy" in app.journalled)
+    reports.tell("a", Change.DISCONNECTED)
+    wait_until(lambda: "a" in reports._pending)
+    reports.tell("a", Change.CONNECTED)
+    # Else it would wait for that for ever, and tell no later change.
+    wait_until(lambda: app.told == [("connected", "a")])
+    held.set()
+    reports.stop(PATIENCE_SECONDS)
+    assert app.of("a") == []
+
+
 def test_a_slow_handler_holds_up_its_own_id_alone(
     reports: PresenceReports, app: App, wait_until: Wait
 ) -> None:

@@ -84,6 +84,28 @@ def test_call_that_fails_stops_no_watch(
     assert "on purpose" in caplog.text
 
 
+def test_error_that_cannot_be_had_stops_no_watch(
+    wait_until: WaitUntil, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> type[BaseException]:
+        raise ImportError("on purpose")
+
+    deadlines = Deadlines(error=fail)
+    calls: list[int] = []
+    free = threading.Event()
+
+    def work() -> None:
+        with deadlines.limit(0.01, lambda: calls.append(1)):
+            free.wait(PATIENCE)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: calls)
+    free.set()
+    thread.join(PATIENCE)
+    assert "on purpose" in caplog.text
+
+
 def test_steps_of_ours_and_of_the_standard_library_are_not_the_apps() -> None:
     is_apps = deadlines_module._is_apps
     assert is_apps(__file__)
@@ -189,6 +211,32 @@ print("told", counts["told"])
 """
 
 
+HASTENED = """
+import threading
+from channelshim.kernel.deadlines import Deadlines
+
+running, hasten = threading.Event(), []
+
+
+def work():
+    try:
+        with Deadlines().limit(3600.0) as end:
+            hasten.append(end)
+            running.set()
+            while True:
+                pass
+    except TimeoutError:
+        print("told")
+
+
+thread = threading.Thread(target=work)
+thread.start()
+running.wait()
+hasten[0]()
+thread.join()
+"""
+
+
 @pytest.fixture
 def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start programs without coverage.
@@ -226,3 +274,50 @@ def test_thread_that_watches_is_kept(uncounted: None) -> None:
     deadlines = Deadlines(threads)
     with deadlines.limit(PATIENCE):
         assert threads.running() == {"deadlines": 1}
+
+
+def test_call_can_be_ended_before_its_deadline(tmp_path: Path, uncounted: None) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(HASTENED)
+    made = subprocess.run(
+        [sys.executable, str(program)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert made.stdout == "told\n"
+
+
+COLLECTS = """
+import gc, threading
+from channelshim.kernel.deadlines import _is_in_app
+
+class Node: pass
+
+gc.disable()
+gc.set_threshold(1)
+spare = [dict() for _ in range(1000)]
+for _ in range(100):
+    event = threading.Event()
+    threads = [threading.Thread(target=event.wait) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    node = Node()
+    node.local, node.own = threading.local(), node
+    node.local.value = 1
+    del node
+    number, look, enable = threads[0].ident, _is_in_app, gc.enable
+    enable(); look(number)
+    assert gc.isenabled()
+    gc.disable()
+    event.set()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_garbage_that_is_collected_during_a_look_stops_nobody() -> None:
+    command = [sys.executable, "-c", COLLECTS]
+    subprocess.run(command, check=True, cwd=ROOT, timeout=PATIENCE)

@@ -160,6 +160,15 @@ def test_message_that_cannot_be_made_hides_no_other() -> None:
     assert second.endswith("the next")
 
 
+def test_record_that_cannot_be_made_is_told_of_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    handler = handler_on(io.StringIO())
+    record = logging.LogRecord("x", logging.ERROR, "", 0, "%d", ("text",), None)
+    handler.emit(record)
+    assert capsys.readouterr().err.count("--- Logging error ---") == 1
+
+
 def test_log_that_nobody_reads_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_lines, "MOST_NOTES", 3)
     monkeypatch.setattr(LineHandler, "_start", lambda handler: None)

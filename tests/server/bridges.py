@@ -20,23 +20,29 @@ from tests.lanes import timeout_factor
 PATIENCE_SECONDS = 20.0 * timeout_factor()
 
 
-async def serve(bridge: WsgiBridge, begin: Begin | None = None) -> Any:
+async def serve(
+    bridge: WsgiBridge,
+    begin: Begin | None = None,
+    table: ConnectionTable | None = None,
+) -> Any:
     """Return a server whose requests a bridge answers, on the running loop."""
     bridge.start(asyncio.get_running_loop().call_soon_threadsafe)
-    return await listen(begin or bridge.begin)
+    return await listen(begin or bridge.begin, table)
 
 
-async def listen(begin: Begin) -> Any:
+async def listen(begin: Begin, table: ConnectionTable | None = None) -> Any:
     """Return a server of our own connections, on the running loop."""
-    service = Service(begin, ConnectionTable())
+    service = Service(begin, ConnectionTable() if table is None else table)
     made = partial(HttpProtocol, service)
     return await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
 
 
 @contextlib.asynccontextmanager
-async def site(bridge: WsgiBridge) -> AsyncIterator[int]:
+async def site(
+    bridge: WsgiBridge, table: ConnectionTable | None = None
+) -> AsyncIterator[int]:
     """Serve a bridge on the running loop; give the port."""
-    server = await serve(bridge)
+    server = await serve(bridge, table=table)
     try:
         yield port_of(server)
     finally:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -20,11 +21,13 @@ from channelshim.composition.clock import SystemClock
 from channelshim.composition.status import StatusRegistry
 from channelshim.hub.hub import Hub
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
+from channelshim.server import listening
 from channelshim.server.serve import Application, Listener, Server, bind, make_bridge
 from channelshim.transports import connection_table
 from channelshim.transports.acceptor import Acceptor
 from channelshim.transports.connection_table import SECONDS, ConnectionTable, State
 from channelshim.transports.send_budget import SendBudget
+from tests.authority import Authority
 from tests.broker.delayed import DelayedBroker
 from tests.conftest import await_condition
 from tests.hub.parts import RecordedReports
@@ -47,14 +50,19 @@ class Site:
     Attributes:
         client: of the server.
         table: its connections.
+        bridge: to its app.
         status: where they are counted.
         gate: /wait waits for it.
         silence: set, the broker answers nothing.
         loop: of the server.
+        encrypted: a client of its other socket, if that speaks TLS.
     """
 
     def __init__(
-        self, sends: SendBudget | None = None, ping_seconds: float = SOON
+        self,
+        sends: SendBudget | None = None,
+        ping_seconds: float = SOON,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.gate = threading.Event()
         self.silence = threading.Event()
@@ -81,9 +89,10 @@ class Site:
             table=self.table,
             send_buffer_bytes=1 << 20,
         )
-        listening = bind("127.0.0.1", 0)
-        self.client = PlainSite(f"http://127.0.0.1:{listening.getsockname()[1]}/")
-        application = Application(make_bridge(self._app, 2))
+        plain = bind("127.0.0.1", 0)
+        self.client = PlainSite(f"http://127.0.0.1:{plain.getsockname()[1]}/")
+        self.bridge = make_bridge(self._app, 2)
+        application = Application(self.bridge)
         is_started = threading.Event()
 
         def started(loop: Any, call_soon: Any) -> None:
@@ -91,8 +100,14 @@ class Site:
             self.hub.start(loop, call_soon)
             is_started.set()
 
+        listeners = [Listener(plain, application, acceptor)]
+        self.encrypted = self.client
+        if tls is not None:
+            other = bind("127.0.0.1", 0)
+            self.encrypted = PlainSite(f"http://127.0.0.1:{other.getsockname()[1]}/")
+            listeners.append(Listener(other, application, acceptor, tls))
         self.server = Server(
-            [Listener(listening, application, acceptor)],
+            listeners,
             table=self.table,
             stop_seconds=PATIENCE_SECONDS,
             on_started=started,
@@ -135,12 +150,17 @@ class Site:
         assert not self._thread.is_alive()
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
 @pytest.fixture
-def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> Iterator[Site]:
     monkeypatch.setattr(connection_table, "BEAT_SECONDS", 0.05)
     for state in State:
         monkeypatch.setitem(SECONDS, state, SOON)
-    running = Site()
+    running = Site(tls=authority.server())
     yield running
     running.stop()
 
@@ -158,6 +178,22 @@ def raw(site: Site, sent: bytes = b"") -> socket.socket:
 
 def silent(site: Site) -> socket.socket:
     return raw(site)
+
+
+def silent_before_its_handshake(site: Site) -> socket.socket:
+    return site.encrypted.raw(receive_buffer=4096)
+
+
+def half_a_handshake(site: Site) -> socket.socket:
+    # A record of a hello, and the first bytes of 512.
+    return site.encrypted.raw(b"\x16\x03\x01\x02\x00\x01\x00", receive_buffer=4096)
+
+
+def silent_after_its_handshake(site: Site) -> socket.socket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(site.encrypted.raw())
 
 
 def half_a_head(site: Site) -> socket.socket:
@@ -283,6 +319,9 @@ def page_with_a_broken_frame(site: Site) -> socket.socket:
 
 
 WAYS: list[tuple[Callable[[Site], socket.socket], State]] = [
+    (silent_before_its_handshake, State.HANDSHAKE),
+    (half_a_handshake, State.HANDSHAKE),
+    (silent_after_its_handshake, State.HEAD),
     (silent, State.HEAD),
     (half_a_head, State.HEAD),
     (half_a_second_head, State.HEAD),
@@ -492,3 +531,29 @@ def test_many_drips_hold_out_nobody(site: Site, wait_until: WaitUntil) -> None:
         assert len(site.table.bodies) <= most
         status, body = site.client.ask("/here", b"x" * 90_000)
         assert (status, body) == (200, b"/here")
+
+
+def test_the_oldest_of_many_handshakes_gives_way(
+    site: Site, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SECONDS, State.HANDSHAKE, 3600.0)
+    monkeypatch.setattr(listening, "MAXIMUM_HANDSHAKES", 4)
+    with ExitStack() as stack:
+        peers = [
+            stack.enter_context(silent_before_its_handshake(site)) for _ in range(20)
+        ]
+        for peer in peers[:16]:
+            assert until_end(peer) == b""
+        wait_until(lambda: site.count(State.HANDSHAKE) == 4)
+        # Who speaks is heard among those that are silent.
+        with silent_after_its_handshake(site) as peer:
+            peer.sendall(get("/heard"))
+            assert until(peer, b"/heard").startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_stop_does_not_wait_for_handshakes(authority: Authority) -> None:
+    site = Site(tls=authority.server())
+    with silent_before_its_handshake(site) as peer:
+        assert site.client.ask("/first")[0] == 200
+        site.stop()
+        assert until_end(peer) == b""

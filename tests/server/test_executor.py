@@ -112,6 +112,9 @@ class Elsewhere:
             asyncio.get_running_loop().call_soon(self._answer, exchange)
         return not self.is_full
 
+    def withdraw(self, exchange: Exchange) -> bool:
+        return False
+
     def report_to(self, status: Status) -> None:
         status.counter("elsewhere.calls", lambda: len(self.log))
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from channelshim.contracts.dispatcher import InternalRequest
+from channelshim.errors import BrokerError
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.protocol.pipe_frames import Flag, Frame, FrameReader, Kind, encode
 from channelshim.runtime.file_pieces import FilePieces, pieces_of
@@ -213,6 +214,25 @@ def test_messages_are_there_before_the_answer() -> None:
             *((each, "to all") for each in ids),
             ("a", "\ud800"),
         ]
+
+    play(scenario)
+
+
+def test_processes_refuse_messages_while_the_front_says_so() -> None:
+    async def scenario(front: Front, port: int) -> None:
+        front.process(echo)
+        front.pool.refuse_messages(True)
+        await until(lambda: front.pipes[0].messages._is_full)
+        # One that comes later hears of it too.
+        front.process(echo)
+        await until(lambda: front.pipes[1].messages._is_full)
+        for pipe in front.pipes:
+            with pytest.raises(BrokerError, match="too many messages"):
+                pipe.messages.publish("a", "x")
+        front.pool.refuse_messages(False)
+        await until(lambda: not any(p.messages._is_full for p in front.pipes))
+        front.pipes[1].messages.publish("a", "y")
+        await until(lambda: front.messages.sent == [("a", "y")])
 
     play(scenario)
 

@@ -98,7 +98,9 @@ def test_full_disk_refuses(
     upload.settle()
     assert upload.refusal == HTTPStatus.SERVICE_UNAVAILABLE
     assert reader.ends == 1
-    assert "a body could not be kept" in caplog.text
+    (record,) = caplog.records
+    assert "a body could not be kept" in record.getMessage()
+    assert record.exc_info is None
 
 
 def test_body_that_nobody_reads_is_not_kept() -> None:

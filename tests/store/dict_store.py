@@ -35,7 +35,7 @@ from channelshim.contracts.identity import folded
 from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
 from channelshim.contracts.scan import Position, Row, Scan
 from channelshim.contracts.status import Status
-from channelshim.contracts.store import Account, Password, Store
+from channelshim.contracts.store import Account, Password, RollCall, Store
 from channelshim.contracts.tasks import (
     Added,
     LeaseState,
@@ -77,6 +77,7 @@ class Tables:
     connected: dict[str, None] = field(default_factory=dict)
     windows: dict[str, bytes] = field(default_factory=dict)
     search: dict[str, SearchTables] = field(default_factory=dict)
+    imports: dict[str, bytes] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         names = [each.name for each in dataclasses.fields(self)]
@@ -126,6 +127,7 @@ class DictStore:
         self.passwords = DictPasswords(self)
         self.secrets = DictSecrets(self)
         self.journal = DictJournal(self)
+        self.data = DictData(self, values_of)
         self.cron = None
         self.blobs = None
         self.mails = None
@@ -148,6 +150,13 @@ class DictStore:
     def load_windows(self) -> bytes | None:
         return self.read().windows.get("saved")
 
+    def note_import(self, note: bytes | None) -> None:
+        with self.write() as tables:
+            tables.imports = {} if note is None else {"note": note}
+
+    def unfinished_import(self) -> bytes | None:
+        return self.read().imports.get("note")
+
     @property
     def is_leased(self) -> bool:
         """See contracts.store.Store."""
@@ -160,6 +169,9 @@ class DictStore:
     def claim(self) -> None:
         pass
 
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        return RollCall()
+
     def copy_to(self, path: Path) -> None:
         raise StorageError("dicts have no copy")
 
@@ -168,6 +180,65 @@ class DictStore:
 
     def close(self) -> None:
         self._is_closed = True
+
+
+# --- All of it ------------------------------------------------------------------------
+
+
+class DictDataSnapshot:
+    def __init__(self, tables: Tables, values_of: ValuesOf) -> None:
+        self._tables = tables
+        self.entities = DictSnapshot(tables, values_of)
+
+    def counters(self) -> Mapping[str, int]:
+        found = self._tables.counters.items()
+        return {name: number for name, number in found if name[:4] != "dict"}
+
+    def tasks(self) -> Iterator[Task]:
+        return (self._tables.tasks[key] for key in sorted(self._tables.tasks))
+
+    def pull_tasks(self) -> Iterator[PullTask]:
+        return (self._tables.pull_tasks[key] for key in sorted(self._tables.pull_tasks))
+
+    def paused(self) -> Collection[str]:
+        return list(self._tables.paused)
+
+    def accounts(self) -> Sequence[Account]:
+        return [self._tables.accounts[email] for email in sorted(self._tables.accounts)]
+
+    def passwords(self) -> Sequence[Password]:
+        found = self._tables.passwords.values()
+        return sorted(found, key=lambda password: password.email)
+
+    def blobs(self) -> Iterator[tuple[str, int]]:
+        return iter(())
+
+    def blob_pieces(self, key: str) -> Iterator[bytes]:
+        return iter(())
+
+
+class DictData:
+    def __init__(self, store: DictStore, values_of: ValuesOf) -> None:
+        self._store = store
+        self._values_of = values_of
+
+    @contextmanager
+    def read(self) -> Iterator[DictDataSnapshot]:
+        yield DictDataSnapshot(self._store.read(), self._values_of)
+
+    def is_empty(self) -> bool:
+        tables = self._store.read()
+        return not (
+            tables.entities or tables.tasks or tables.pull_tasks or tables.passwords
+        )
+
+    def clear(self) -> None:
+        with self._store.write() as tables:
+            for name in (
+                *("kinds", "entities", "indexes", "groups", "tasks", "leases"),
+                *("pull_tasks", "paused", "resting", "accounts", "passwords"),
+            ):
+                setattr(tables, name, {})
 
 
 # --- Entities -------------------------------------------------------------------------

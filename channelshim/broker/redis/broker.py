@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from typing import Final
 
@@ -18,7 +20,13 @@ from channelshim.broker.redis.outbox import Outbox
 from channelshim.broker.redis.session import Session
 from channelshim.broker.redis.shard import AWAY, Bounds, Shard
 from channelshim.broker.redis.shards import Shards
-from channelshim.contracts.broker import Attachment, Delivery, Replay, Subscriber
+from channelshim.contracts.broker import (
+    Attachment,
+    Delivery,
+    MessageSender,
+    Replay,
+    Subscriber,
+)
 from channelshim.contracts.overview import KnownId
 from channelshim.contracts.presence import Change, Tell
 from channelshim.contracts.status import Status
@@ -52,6 +60,7 @@ class RedisBroker:
         waiting_bytes: of messages while Redis is away.
         safe_seconds: how long `when_safe` waits.
         shards: 0 for 1 alone and CLUSTER_SHARDS on a cluster.
+        executor: runs questions to Sentinels and clusters; None for the loop's own.
 
     Raises:
         ConfigurationError: the driver is missing, or the Redis cannot be reached or is
@@ -70,6 +79,7 @@ class RedisBroker:
         waiting_bytes: int = WAITING_BYTES,
         safe_seconds: float = SAFE_SECONDS,
         shards: int = 0,
+        executor: Executor | None = None,
     ) -> None:
         self._address = address
         self._client = clients.reach(address)
@@ -90,7 +100,7 @@ class RedisBroker:
                 Shard(
                     self._bounds,
                     self,
-                    partial(Session, key, self._name.read, address, topology),
+                    partial(Session, key, self._name.read, address, topology, executor),
                 )
                 for key in self._keys
             ]
@@ -105,6 +115,8 @@ class RedisBroker:
         self._is_stopped = False
         self._direct_lock = threading.RLock()
         self._is_deliver_woken = False
+        # What the app has been told, until the loop or `stop` takes it on.
+        self._heard: deque[tuple[str, Change]] = deque()
         self._deliver: _Call = _nobody
         self._tell: Tell = _tell_nobody
         self._adopt: Callable[[Sequence[str]], None] = _adopt_nothing
@@ -115,6 +127,11 @@ class RedisBroker:
         status.check("broker", self._describe_trouble)
         status.counter("broker.waiting_bytes", lambda: self._outbox.waiting)
         status.counter("broker.local_ids", self._count_local)
+
+    def forwards(self, full: Callable[[bool], None]) -> MessageSender:
+        """See composition.brokers.InstanceBroker."""
+        self._outbox.watch(full)
+        return _Forwarded(self._outbox.accept, self.expect)
 
     def _count_local(self) -> int:
         return sum(len(shard.inbox.locals) for shard in self._shards.all)
@@ -202,6 +219,9 @@ class RedisBroker:
                 if call.script == "publish":
                     self._direct.run(key, "publish", call.arguments, session.batch)
                     call.answered(None)
+                elif call.script == "told":
+                    # What follows from it is for whoever takes the ids over.
+                    self._direct.run_as(session, key, "told", call.arguments)
             session.sent.clear()
             session.unsent.clear()
 
@@ -243,10 +263,13 @@ class RedisBroker:
 
     def told(self, client_id: str, what: Change) -> None:
         """See contracts.Broker."""
-        self._outbox.call_soon(partial(self._told, client_id, what))
+        self._heard.append((client_id, what))
+        self._outbox.call_soon(self._take_heard)
 
-    def _told(self, client_id: str, what: Change) -> None:
-        self._shards.of(client_id).told(client_id, what)
+    def _take_heard(self) -> None:
+        while self._heard:
+            client_id, what = self._heard.popleft()
+            self._shards.of(client_id).told(client_id, what)
 
     # --- What the shards bring --------------------------------------------------------
 
@@ -292,9 +315,6 @@ class RedisBroker:
         if self._is_stopped:
             return
         self._is_stopped = True
-        fronts = [
-            (shard.session.epoch, shard.session.front) for shard in self._shards.all
-        ]
         is_away = self._loop is not None and self._outbox.is_away
         for shard in self._shards.all:
             shard.session.stop()
@@ -302,10 +322,13 @@ class RedisBroker:
             if is_away:
                 # It has had its seconds, and nobody should wait for a stop.
                 raise BrokerError(AWAY)
+            # The loop has ended: else what the app was told now would be told again by
+            # those who take the ids over.
+            self._take_heard()
             self._send_directly()
-            for key, (epoch, front) in zip(self._keys, fronts, strict=True):
-                if front != b"0":
-                    self._direct.leave(key, epoch, front)
+            for key, shard in zip(self._keys, self._shards.all, strict=True):
+                if shard.session.front != b"0":
+                    self._direct.run_as(shard.session, key, "leave", ())
         except BrokerError as error:
             if not self._outbox.is_empty:
                 _logger.error("messages that were not answered are lost: %s", error)
@@ -334,6 +357,16 @@ class RedisBroker:
         """See contracts.Overview."""
         key = self._keys[self._shards.place_of(client_id)]
         return describe(self._direct, key, self._bounds, client_id)
+
+
+class _Forwarded:
+    """Implements contracts.MessageSender for what other processes have sent."""
+
+    def __init__(
+        self, accept: Callable[[str, str], None], expect: Callable[[str], int]
+    ) -> None:
+        self.publish = accept
+        self.expect = expect
 
 
 class _Failed:

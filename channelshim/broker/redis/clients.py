@@ -89,7 +89,7 @@ def make_client(address: Address, seconds: float = CALL_SECONDS) -> Any:
         # A connection of the pool that Redis has closed meanwhile is made anew.
         facts["retry"] = redis.retry.Retry(redis.backoff.NoBackoff(), 1)
     if address.kind == "sentinel":
-        return _sentinel(address, seconds).master_for(address.service, **facts)
+        return sentinel_of(address, seconds).master_for(address.service, **facts)
     if address.kind == "cluster":
         nodes = [redis.cluster.ClusterNode(host, port) for host, port in address.hosts]
         del facts["db"]
@@ -117,7 +117,8 @@ def _facts(address: Address, seconds: float) -> dict[str, Any]:
     return facts
 
 
-def _sentinel(address: Address, seconds: float) -> Any:
+def sentinel_of(address: Address, seconds: float) -> Any:
+    """Return redis-py's client of the Sentinels of an address."""
     own: dict[str, Any] = {
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
@@ -166,7 +167,7 @@ class Topology:
                     self._is_stale = False
                 node = self._client.get_node_from_key(key)
                 return Place(node.host, node.port)
-            host, port = _sentinel(address, CALL_SECONDS).discover_master(
+            host, port = sentinel_of(address, CALL_SECONDS).discover_master(
                 address.service
             )
             return Place(host, port)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from channelshim.broker.redis import session
 from channelshim.broker.redis.clients import driver, refusals
 from channelshim.broker.redis.scripts import load
+from channelshim.broker.redis.session import Session
 from channelshim.errors import BrokerError
 
 _ATTEMPTS: Final = 5
@@ -75,14 +76,22 @@ class Direct:
                     threading.Event().wait(0.3)
         raise BrokerError(f"Redis does not do it: {error}") from error
 
-    def leave(self, key: str, epoch: bytes, front: bytes) -> None:
-        """End a front's lease; nothing if it has ended.
+    def run_as(
+        self, front: Session, key: str, script: str, arguments: Sequence[bytes]
+    ) -> None:
+        """Call a function in the name of a front; nothing if its lease has ended.
+
+        Args:
+            front: its session, stopped.
+            key: of the shard's epoch.
+            script: its name.
+            arguments: behind those of every function.
 
         Raises:
             BrokerError: Redis does not answer.
         """
         try:
-            self._evaluate(key, "leave", [epoch, front, self._name()])
+            self._evaluate(key, script, [*front.head(), *arguments])
         except refusals() as error:
             if "REJOIN" not in str(error):
                 raise BrokerError(f"Redis does not answer: {error}") from error

@@ -85,6 +85,9 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self._transport = transport
+        if self._lost is None:
+            # Whoever has dialled has given up meanwhile.
+            self.close()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -122,27 +125,27 @@ async def dial(
         OSError: there is no connection, or it was refused.
     """
     loop = asyncio.get_running_loop()
+    # Made here: a dial that is cancelled may have connected all the same.
+    link = Link(lost)
     if place.path:
-        connecting: Any = loop.create_unix_connection(lambda: Link(lost), place.path)
+        connecting: Any = loop.create_unix_connection(lambda: link, place.path)
     else:
         connecting = loop.create_connection(
-            lambda: Link(lost),
+            lambda: link,
             place.host,
             place.port,
             ssl=tls,
             server_hostname=place.host if tls is not None else None,
         )
-    link: Link | None = None
     try:
-        _, link = await asyncio.wait_for(connecting, DIAL_SECONDS)
+        await asyncio.wait_for(connecting, DIAL_SECONDS)
         if address.password:
             user = [address.username.encode("utf-8")] if address.username else []
             await ask(link, b"AUTH", *user, address.password.encode("utf-8"))
         if address.database:
             await ask(link, b"SELECT", b"%d" % address.database)
     except BaseException as error:
-        if link is not None:
-            link.close()
+        link.close()
         if isinstance(error, asyncio.TimeoutError):
             raise OSError("it does not answer") from None
         raise

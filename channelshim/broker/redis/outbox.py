@@ -25,7 +25,7 @@ from channelshim.broker.redis import batches
 from channelshim.broker.redis.packing import IdPacker
 from channelshim.broker.redis.shard import Shard
 from channelshim.broker.redis.shards import Shards
-from channelshim.broker.runs import Run
+from channelshim.broker.runs import TOO_MANY, Run
 from channelshim.errors import BrokerError
 
 _logger: Final = logging.getLogger("channelshim.broker")
@@ -62,6 +62,10 @@ class Outbox:
         self._loop: asyncio.AbstractEventLoop | None = None
         # Published and not sent. Appending to runs does without the lock.
         self._lock = threading.Lock()
+        # The run that is appended to is the last one: one thread at a time begins one.
+        self._beginning = threading.Lock()
+        self._full: Callable[[bool], None] = _nobody
+        self._is_full = False
         self._runs: deque[Run] = deque()
         self._run = _NO_RUN
         self._run_bytes = 0
@@ -100,11 +104,35 @@ class Outbox:
         else:
             self._begin(text, [client_id])
 
+    def accept(self, client_id: str, text: str) -> None:
+        """Take a message that another process has sent, however much waits.
+
+        Its handler has gone on meanwhile, so nobody would hear of a refusal; `watch`
+        says when that process is to refuse messages itself.
+        """
+        if self.is_away:
+            self._keep(client_id, text, is_bounded=False)
+        else:
+            self.publish(client_id, text)
+
+    def watch(self, full: Callable[[bool], None]) -> None:
+        """Have full called when messages are refused, and when they are not any more.
+
+        From any thread; it must not come back here.
+        """
+        self._full = full
+
+    def _note_full(self, is_full: bool) -> None:
+        if is_full is not self._is_full:
+            self._is_full = is_full
+            self._full(is_full)
+
     def _begin(self, text: str, client_ids: list[str]) -> None:
         run = Run(text, client_ids)
-        self._runs.append(run)
-        # Where messages wait, each is counted.
-        self._run = _NO_RUN if self.is_away else run
+        with self._beginning:
+            self._runs.append(run)
+            # Where messages wait, each is counted.
+            self._run = _NO_RUN if self.is_away else run
         self._wake()
 
     def _wake(self) -> None:
@@ -119,13 +147,13 @@ class Outbox:
             if late:
                 self._begin(run.text, late)
 
-    def _keep(self, client_id: str, text: str) -> None:
+    def _keep(self, client_id: str, text: str, *, is_bounded: bool = True) -> None:
         """Have a message wait for a Redis that is away, within the bound."""
-        with self._lock:
+        with self._lock, self._beginning:
             if self.waiting > self._waiting_bytes:
-                raise BrokerError(
-                    "too many messages wait for Redis, which does not answer"
-                )
+                self._note_full(True)
+                if is_bounded:
+                    raise BrokerError(TOO_MANY)
             last = self._runs[-1] if self._runs else _NO_RUN
             if last.text is text:
                 self._run_bytes += _MESSAGE_BYTES
@@ -237,6 +265,13 @@ class Outbox:
             with self._lock:
                 self._run = _NO_RUN
         self.is_away = is_away
+        if self._is_full and (not is_away or self.waiting <= self._waiting_bytes):
+            with self._lock:
+                self._note_full(False)
+
+
+def _nobody(is_full: bool) -> None:
+    """Stand in until somebody watches."""
 
 
 class _Waiter:

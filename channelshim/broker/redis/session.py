@@ -16,7 +16,9 @@ import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from channelshim.broker.redis import link as links
@@ -118,6 +120,7 @@ class Session:
         name: returns that of this process, unlike any other.
         address: how to get in.
         topology: says where.
+        executor: runs what waits for the topology; None for the loop's own.
         owner: who has it.
 
     Attributes:
@@ -135,6 +138,7 @@ class Session:
         name: Callable[[], bytes],
         address: Address,
         topology: Topology,
+        executor: Executor | None,
         owner: Owner,
     ) -> None:
         self.epoch: bytes = b"0"
@@ -149,12 +153,15 @@ class Session:
         self._name = name
         self._address = address
         self._topology = topology
+        self._executor = executor
         self._owner = owner
         self._scripts = load()
         self._link: Link | None = None
         self._reader: Link | None = None
         self._mailbox: Mailbox | None = None
         self._joining: asyncio.Task[None] | None = None
+        # Counts the attempts: what an earlier one's connections say is of no interest.
+        self._generation = 0
         self._redial: asyncio.TimerHandle | None = None
         # Whether all ids of this process are in Redis as they are here.
         self._is_whole = False
@@ -231,6 +238,7 @@ class Session:
 
     def _dial(self) -> None:
         if self._joining is None and not self._is_stopped:
+            self._generation += 1
             self._joining = self._loop.create_task(self._connect())
 
     async def _connect(self) -> None:
@@ -253,8 +261,9 @@ class Session:
         place = await self._place()
         tls = self._topology.tls()
         # Behind a dead one Redis may only just notice; it is none of ours any more.
-        link = self._link = await links.dial(place, tls, self._address, self._gone)
-        self._reader = await links.dial(place, tls, self._address, self._gone)
+        lost = partial(self._lost, self._generation)
+        link = self._link = await links.dial(place, tls, self._address, lost)
+        self._reader = await links.dial(place, tls, self._address, lost)
         run_id = await _run_id(link)
         for script in self._scripts.values():
             await links.ask(link, b"SCRIPT", b"LOAD", script.source)
@@ -278,7 +287,7 @@ class Session:
             position,
             self._owner.put,
             self._owner.woken,
-            self._broken,
+            partial(self._broken, self._generation),
         )
         await self._owner.rejoin(
             self._ask, is_kept=self._is_whole, is_new_epoch=is_new_epoch
@@ -290,7 +299,7 @@ class Session:
         if not self._topology.is_remote:
             return self._topology.place_of(self._key)
         place: Place = await self._loop.run_in_executor(
-            None, self._topology.place_of, self._key
+            self._executor, self._topology.place_of, self._key
         )
         return place
 
@@ -319,10 +328,15 @@ class Session:
         self._pump()
         self._owner.ready()
 
-    def _broken(self, error: Exception, is_missing: bool) -> None:
-        if is_missing:
+    def _broken(self, generation: int, error: Exception, is_missing: bool) -> None:
+        if generation == self._generation and is_missing:
             self._is_whole = False
-        self._gone(error)
+        self._lost(generation, error)
+
+    def _lost(self, generation: int, error: Exception) -> None:
+        """Note that a connection has ended, if it is one of those in use."""
+        if generation == self._generation:
+            self._gone(error)
 
     def _gone(self, error: Exception, since: float | None = None) -> None:
         """Give the connection up, and try another one soon.

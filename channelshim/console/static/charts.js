@@ -16,6 +16,21 @@
     return (i ? bytes.toFixed(1) : bytes) + " " + units[i];
   }
 
+  // As contracts/durations.py: within a class they are taken as spread evenly.
+  function quantile(bounds, counts, share) {
+    var wanted = share * counts.reduce(function (sum, each) { return sum + each; }, 0);
+    if (!wanted) { return null; }
+    var low = 0;
+    for (var i = 0; i < bounds.length; i += 1) {
+      if (counts[i] && wanted <= counts[i]) {
+        return low + (bounds[i] - low) * wanted / counts[i];
+      }
+      wanted -= counts[i];
+      low = bounds[i];
+    }
+    return low;
+  }
+
   function values(now) {
     var found = { in_hand: now.in_hand, connections: now.connections,
                   memory: now.memory_bytes, store: now.store_bytes };
@@ -24,8 +39,14 @@
       found.requests = count / seconds;
       found.errors = (now.errors - before.errors) / seconds;
       found.messages = (now.messages_written - before.messages_written) / seconds;
-      if (count > 0) {
-        found.latency = 1000 * (now.answer_seconds - before.answer_seconds) / count;
+      if (count > 0 && now.answer_counts) {
+        var counts = now.answer_counts.map(function (each, i) {
+          return each - before.answer_counts[i];
+        });
+        [50, 95, 99].forEach(function (share) {
+          var found_at = quantile(now.answer_bounds, counts, share / 100);
+          if (found_at !== null) { found["p" + share] = 1000 * found_at; }
+        });
       }
     }
     before = now;

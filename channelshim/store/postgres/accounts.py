@@ -142,6 +142,10 @@ class PostgresJournal:
         self._database = database
         self._server = server.encode()
 
+    def rename(self, server: str) -> None:
+        """Write of another server's connections from now on."""
+        self._server = server.encode()
+
     def note(self, connected: Iterable[str], disconnected: Iterable[str]) -> None:
         """Write a group of changes in one commit.
 

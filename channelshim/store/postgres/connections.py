@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import re
 import select
 import threading
 import time
@@ -20,6 +22,8 @@ from channelshim.contracts.durations import Durations
 from channelshim.contracts.server_urls import shown
 from channelshim.errors import ConfigurationError, StorageError, StoreBusy
 from channelshim.store.postgres.place import Place
+
+_logger: Final = logging.getLogger("channelshim.store")
 
 STORE_BUSY_SECONDS: Final = 10.0
 """How long a writer waits for a lock, and a caller for a connection; as with SQLite."""
@@ -63,10 +67,14 @@ _SETTINGS: Final = (
 _BUSY: Final = frozenset({"55P03", "57014", "40001", "40P01"})
 """lock_not_available, query_canceled, serialization_failure, deadlock_detected."""
 
+_ROLLED_BACK: Final = "a statement had failed before, so nothing was changed"
+
 _REASONS: Final = {
+    "25P02": _ROLLED_BACK,
     "53100": "the server's disk is full",
     "53200": "the server is out of memory",
-    "53300": "the server has too many connections: see max_connections",
+    "53300": "all its connections are in use: raise max_connections, or set "
+    "store_connections lower",
     "25006": "it is read-only: is this a standby?",
     "25P03": "the transaction was open for too long",
     "42501": "this role may not do that; docs/how-to/grow-postgres.md has its rights",
@@ -79,6 +87,11 @@ _REASONS: Final = {
     "57P03": "the server is starting up or shutting down",
 }
 """SQLSTATE, and what it means for us. PostgreSQL, appendix "PostgreSQL Error Codes"."""
+
+_TOO_MANY: Final = re.compile(
+    r"too many (clients|connections)|connection slots are reserved"
+)
+"""In the first line of an error while connecting, which comes without a SQLSTATE."""
 
 _OPEN: Final = (
     psycopg.pq.TransactionStatus.INTRANS,
@@ -129,6 +142,16 @@ class Connection:
         """Run statements without values, joined by semicolons, in one round trip."""
         # Several cannot be prepared.
         self.raw.execute(text, prepare=False)
+
+    def commit(self) -> None:
+        """Commit the transaction.
+
+        Raises:
+            InFailedSqlTransaction: a statement in it had failed, and somebody passed
+                over that: the server calls it a rollback and no error.
+        """
+        if self.raw.execute("COMMIT", prepare=False).statusmessage != "COMMIT":
+            raise psycopg.errors.InFailedSqlTransaction(_ROLLED_BACK)
 
     @property
     def is_suspicious(self) -> bool:
@@ -264,7 +287,7 @@ class Database:
         try:
             with self.explained():
                 yield connection
-                connection.script("COMMIT")
+                connection.commit()
         finally:
             self.give_back(connection)
 
@@ -284,6 +307,7 @@ class Database:
             try:
                 connection = Connection(pool.getconn(STORE_BUSY_SECONDS))
             except psycopg_pool.PoolTimeout as error:
+                self._drop_dead(pool)
                 raise StoreBusy(
                     f"{self._name} gave no connection for {STORE_BUSY_SECONDS:g} s: "
                     "the server cannot be reached, or all connections are in use"
@@ -362,6 +386,8 @@ class Database:
             return StorageError(f"{self._name} refused: {_REASONS[code]}")
         # Its first line; the rest is hints and positions.
         text = (str(error).strip() or "the connection was lost").splitlines()[0]
+        if not code and _TOO_MANY.search(text):
+            return StorageError(f"{self._name} refused: {_REASONS['53300']}")
         return StorageError(f"{self._name} refused: {text}")
 
     def damaged(self) -> StorageError:
@@ -404,9 +430,25 @@ class Database:
                     configure=self._configure,
                     timeout=STORE_BUSY_SECONDS,
                     reconnect_timeout=STORE_RECONNECT_SECONDS,
-                    name="channelshim-store",
+                    # Its threads are known by it.
+                    name=f"channelshim-store-{id(self):x}",
                 )
             return self._pool
+
+    def _drop_dead(self, pool: psycopg_pool.ConnectionPool[Any]) -> None:
+        """Forget a pool whose threads have all ended: it would never connect again.
+
+        They are the driver's, and nobody else looks after them.
+        """
+        beginning = f"{pool.name}-worker"
+        if any(each.name.startswith(beginning) for each in threading.enumerate()):
+            return
+        with self._lock:
+            if self._pool is not pool:
+                return
+            self._pool = None
+        _logger.error("the threads that connect to %s had ended", self._name)
+        pool.close(timeout=0)
 
     def _leave_parent(self) -> None:
         # A session must not be used on both sides of a fork, nor closed by the child.

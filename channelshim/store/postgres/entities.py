@@ -30,6 +30,9 @@ from channelshim.store.postgres.snapshot import PostgresSnapshot
 from channelshim.store.postgres.tasks import add_tasks
 from channelshim.store.postgres.writing import CONFLICT, MOVED, TAKEN
 
+COUNTER_PREFIX: Final = b"+"
+"""How an app's counters begin; our own do not."""
+
 _NOBODY: Final = "'{}', '{}', '{}'"
 _WATCHED: Final = "%s::bytea[], %s::bytea[], %s::bigint[]"
 
@@ -466,4 +469,4 @@ class PostgresEntities:
 
 def _counter(name: str) -> bytes:
     """Return an app's counter as it is stored, apart from our own."""
-    return b"+" + name.encode()
+    return COUNTER_PREFIX + name.encode()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Final
 
-from channelshim.store.postgres.connections import Database
+from channelshim.store.postgres.connections import Connection, Database
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -18,8 +19,18 @@ STORE_MAILS: Final = 100
 """Mails that are kept; the oldest give way."""
 
 
+STORE_REPLACED_SECONDS: Final = 600
+"""How long the pieces of a blob are kept after another took its place: whoever reads it
+goes on."""
+
+_WORD_BYTES: Final = 12
+
+
 class PostgresBlobs:
     """The bytes of blobs: contracts.files.Blobs. Any process.
+
+    A blob's pieces have a key of their own, drawn for each upload: readers of an older
+    one never see a piece of the new one.
 
     Args:
         database: the store's.
@@ -30,21 +41,28 @@ class PostgresBlobs:
 
     def put(self, key: str, stream: IO[bytes]) -> None:
         """Store what a stream has from where it stands, instead of an older one."""
-        name = key.encode()
+        name, pieces = key.encode(), secrets.token_bytes(_WORD_BYTES)
         with self._database.write() as connection:
-            connection.run(
-                "INSERT INTO blob VALUES (%s, 0, %s) ON CONFLICT (key) "
-                "DO UPDATE SET size = 0, piece_bytes = excluded.piece_bytes",
-                (name, STORE_PIECE_BYTES),
-            )
-            connection.run("DELETE FROM blob_piece WHERE key = %s", (name,))
             size = number = 0
             while piece := _read_piece(stream):
                 connection.run(
-                    "INSERT INTO blob_piece VALUES (%s, %s, %s)", (name, number, piece)
+                    "INSERT INTO blob_piece VALUES (%s, %s, %s)",
+                    (pieces, number, piece),
                 )
                 size, number = size + len(piece), number + 1
-            connection.run("UPDATE blob SET size = %s WHERE key = %s", (size, name))
+            # Its row is locked by whoever comes first.
+            while not connection.run(
+                "INSERT INTO blob VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (name, size, STORE_PIECE_BYTES, pieces),
+            ):
+                connection.run(
+                    "WITH old AS (DELETE FROM blob WHERE key = %s "
+                    "RETURNING coalesce(pieces, key) AS pieces) "
+                    "INSERT INTO blob_replaced SELECT pieces, clock_timestamp() "
+                    "FROM old ON CONFLICT DO NOTHING",
+                    (name,),
+                )
+            _sweep(connection)
 
     def open(self, key: str) -> IO[bytes]:
         """Return a blob's bytes as a file to read.
@@ -54,24 +72,43 @@ class PostgresBlobs:
         """
         with self._database.once() as connection:
             row = connection.row(
-                "SELECT size, piece_bytes FROM blob WHERE key = %s", (key.encode(),)
+                "SELECT coalesce(pieces, key), size, piece_bytes FROM blob "
+                "WHERE key = %s",
+                (key.encode(),),
             )
         if row is None:
             raise FileNotFoundError(f"there is no blob {key!r}")
-        raw = _BlobFile(self._database, key.encode(), *row)
-        return io.BufferedReader(raw, row[1])
+        pieces, size, piece_bytes = row
+        raw = _BlobFile(self._database, bytes(pieces), size, piece_bytes)
+        return io.BufferedReader(raw, piece_bytes)
 
     def delete(self, key: str) -> None:
         """Remove a blob; nothing happens when there is none."""
         with self._database.write() as connection:
-            connection.run("DELETE FROM blob WHERE key = %s", (key.encode(),))
-            connection.run("DELETE FROM blob_piece WHERE key = %s", (key.encode(),))
+            connection.run(
+                "WITH old AS (DELETE FROM blob WHERE key = %s "
+                "RETURNING coalesce(pieces, key) AS pieces) "
+                "DELETE FROM blob_piece USING old WHERE blob_piece.key = old.pieces",
+                (key.encode(),),
+            )
+            _sweep(connection)
 
     def clear(self) -> int:
         """Remove all; return how many there were."""
         with self._database.write() as connection:
+            connection.run("DELETE FROM blob_replaced")
             connection.run("DELETE FROM blob_piece")
             return connection.run("DELETE FROM blob")
+
+
+def _sweep(connection: Connection) -> None:
+    """Remove pieces of blobs that were replaced long ago."""
+    connection.run(
+        "WITH old AS (DELETE FROM blob_replaced "
+        "WHERE at < clock_timestamp() - %s * interval '1 second' RETURNING pieces) "
+        "DELETE FROM blob_piece USING old WHERE blob_piece.key = old.pieces",
+        (float(STORE_REPLACED_SECONDS),),
+    )
 
 
 def _read_piece(stream: IO[bytes]) -> bytes:

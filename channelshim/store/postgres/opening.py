@@ -8,9 +8,12 @@ from typing import Final
 
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.status import Status
+from channelshim.contracts.store import RollCall
+from channelshim.errors import StoreInUse
 from channelshim.store.descriptions import describe
 from channelshim.store.postgres.identity import Identity
 from channelshim.store.postgres.place import Place
+from channelshim.store.postgres.roll import Roll
 from channelshim.store.postgres.state import PostgresStore
 
 _logger: Final = logging.getLogger("channelshim.store")
@@ -23,20 +26,59 @@ class ServedStore(PostgresStore):
         place: of the store.
         folder: of the app's data on this machine.
         values_of: reads a stored body; None for who touches no entities.
+        may_share: whether processes that a fork has made may all serve: their channels
+            are shared.
 
     Raises:
         StorageError: as PostgresStore and Identity.
     """
 
     def __init__(
-        self, place: Place, folder: Path, values_of: ValuesOf | None = None
+        self,
+        place: Place,
+        folder: Path,
+        values_of: ValuesOf | None = None,
+        *,
+        may_share: bool = False,
     ) -> None:
+        self._folder = folder
+        self._may_share = may_share
         self._identity = Identity(folder)
         try:
             super().__init__(place, values_of, server=self._identity.name)
+            self._roll = Roll(self.database)
+            try:
+                self._enter()
+            except BaseException:
+                super().close()
+                raise
         except BaseException:
             self._identity.close()
             raise
+
+    def _enter(self) -> None:
+        """Enter this server into the store's roll, under a name of its own."""
+        identity = self._identity
+        while not self._roll.enter(identity.name, identity.old_pass, identity.new_pass):
+            _logger.warning(
+                "another server has the name that this one had, from a copy of %s: "
+                "this one takes a new one",
+                self._folder,
+            )
+            identity.draw()
+        identity.save()
+        self.rename(identity.name)
+
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        """See contracts.store.Store."""
+        identity = self._identity
+        was_struck_off = not self._roll.stay(identity.name, identity.new_pass)
+        if was_struck_off:
+            self._enter()
+        return RollCall(
+            was_struck_off,
+            self._roll.take_over(identity.name, takes_connections=takes_connections),
+        )
 
     def report_to(self, status: Status) -> None:
         """Register the store's check, and what its connections do."""
@@ -47,9 +89,17 @@ class ServedStore(PostgresStore):
         """Make this process the one with this name, of those that a fork made.
 
         Raises:
-            StoreInUse: another one does: their windows and connections would be mixed.
+            StoreInUse: another one does, and their channels are not shared: their
+                windows and connections would be mixed.
         """
-        self._identity.claim()
+        try:
+            self._identity.claim()
+        except StoreInUse:
+            if not self._may_share:
+                raise
+            self._identity.close()
+            self._identity = Identity(self._folder)
+            self._enter()
 
     def close(self) -> None:
         """Close all connections and give the server's name back. Idempotent."""
@@ -63,7 +113,9 @@ def open_store(
     values_of: ValuesOf | None = None,
     *,
     is_cleared: bool = False,
-) -> ServedStore:
+    may_share: bool = False,
+    has_name: bool = True,
+) -> PostgresStore:
     """Return the store of a place.
 
     Args:
@@ -72,11 +124,15 @@ def open_store(
         values_of: reads a stored body; None for who touches no entities.
         is_cleared: delete all entities and blobs, having said in the log which;
             accounts, secrets and who is connected stay.
+        may_share: see ServedStore.
+        has_name: False in an app process, whose front is the server.
 
     Raises:
         StorageError: it cannot be opened.
     """
-    store = ServedStore(place, folder, values_of)
+    if not has_name:
+        return PostgresStore(place, values_of, server="")
+    store = ServedStore(place, folder, values_of, may_share=may_share)
     if is_cleared:
         _clear(store)
     return store

@@ -14,7 +14,7 @@ from channelshim.contracts.tasks import Added, LeaseState, PullTask, QueueStatis
 from channelshim.store.postgres import task_names
 from channelshim.store.postgres.connections import Connection, Database
 
-_COLUMNS: Final = "queue, name, eta, body, tag, leases"
+COLUMNS: Final = "queue, name, eta, body, tag, leases"
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -45,7 +45,7 @@ class PostgresPullTasks:
         with self._database.write() as connection:
             name = queue.encode()
             rows = _find(connection, name, now, most, is_grouped, tag)
-            for task in map(_task, rows):
+            for task in map(read_pull_task, rows):
                 if may_lease(task):
                     leased.append(
                         replace(task, eta_microseconds=until, leases=task.leases + 1)
@@ -126,20 +126,20 @@ class PostgresPullTasks:
                 where += " AND (eta, name) > (%s, %s)"
                 values += [after[0], after[1].encode()]
             rows = connection.rows(
-                f"SELECT {_COLUMNS} FROM pull_task WHERE {where} "
+                f"SELECT {COLUMNS} FROM pull_task WHERE {where} "
                 "ORDER BY eta, name LIMIT %s",
                 [*values, limit],
             )
-        return [_task(row) for row in rows]
+        return [read_pull_task(row) for row in rows]
 
     def find(self, queue: str, name: str) -> PullTask | None:
         """Return one task, or None."""
         with self._database.once() as connection:
             row = connection.row(
-                f"SELECT {_COLUMNS} FROM pull_task WHERE queue = %s AND name = %s",
+                f"SELECT {COLUMNS} FROM pull_task WHERE queue = %s AND name = %s",
                 (queue.encode(), name.encode()),
             )
-        return None if row is None else _task(row)
+        return None if row is None else read_pull_task(row)
 
 
 def _find(
@@ -161,7 +161,7 @@ def _find(
     elif is_grouped:
         due, values = f"{due} AND tag = %s", (*values, tag)
     return connection.rows(
-        f"SELECT {_COLUMNS} {due} {order} %s FOR UPDATE SKIP LOCKED", (*values, most)
+        f"SELECT {COLUMNS} {due} {order} %s FOR UPDATE SKIP LOCKED", (*values, most)
     )
 
 
@@ -169,14 +169,15 @@ def add(connection: Connection, task: PullTask, now: float) -> Added:
     """Add one task in a transaction that writes."""
     key = task.queue.encode(), task.name.encode()
     inserted = connection.run(
-        f"INSERT INTO pull_task ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s) "
+        f"INSERT INTO pull_task ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s) "
         "ON CONFLICT DO NOTHING",
         (*key, task.eta_microseconds, task.body, task.tag, task.leases),
     )
     return task_names.settle(connection, "pull_task", key, inserted, now)
 
 
-def _task(row: Sequence[Any]) -> PullTask:
+def read_pull_task(row: Sequence[Any]) -> PullTask:
+    """Return the task of a row of COLUMNS."""
     queue, name, eta, body, tag, leases = row
     return PullTask(
         queue=queue.decode(),

@@ -156,6 +156,15 @@ CREATE TABLE login_attempt (key bytea PRIMARY KEY, full_at double precision NOT 
 CREATE INDEX login_attempt_full_at ON login_attempt (full_at);
 """
 
+_SERVERS = """
+CREATE TABLE server (
+    id bytea PRIMARY KEY, pass bytea NOT NULL, seen_at timestamptz NOT NULL
+) WITH (fillfactor = 20);
+ALTER TABLE cron_run ADD claim bytea;
+ALTER TABLE blob ADD pieces bytea;
+CREATE TABLE blob_replaced (pieces bytea PRIMARY KEY, at timestamptz NOT NULL);
+"""
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -165,6 +174,7 @@ MIGRATIONS: Final = (
     _SEARCH,
     _FILES,
     _PASSWORDS,
+    _SERVERS,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 
@@ -183,12 +193,18 @@ def migrate(connection: Connection, place: Place) -> None:
             channelshim, or it holds what is not a store.
     """
     _check_server(connection, place)
-    if _read_version(connection, place) == VERSION:
+    # What it says of tables may be out of date: another server may be making them.
+    if read_version(connection, place)[0] == VERSION:
         return
     connection.script(f"BEGIN; SELECT pg_advisory_xact_lock({lock_number(place)})")
     try:
         # The lock before may have been waited for while others did it.
-        version = _read_version(connection, place)
+        version, tables = read_version(connection, place)
+        if version is None and tables:
+            raise StorageError(
+                f"the store {place} cannot be there: the schema has tables that are "
+                "not channelshim's; name another with --store_schema"
+            )
         if version is None:
             _make_schema(connection, place)
             version = 0
@@ -202,7 +218,7 @@ def migrate(connection: Connection, place: Place) -> None:
         for script in MIGRATIONS[version:]:
             connection.script(script)
         connection.run("UPDATE schema_version SET version = %s", (VERSION,))
-        connection.script("COMMIT")
+        connection.commit()
     except BaseException:
         connection.raw.rollback()
         raise
@@ -240,27 +256,26 @@ def _check_server(connection: Connection, place: Place) -> None:
         )
 
 
-def _read_version(connection: Connection, place: Place) -> int | None:
-    """Return the version of a schema; None for one that is missing or empty."""
+def read_version(connection: Connection, place: Place) -> tuple[int | None, int]:
+    """Return the version of a schema, and how many tables and the like are in it.
+
+    The version is None where there is none of channelshim's. A server that makes the
+    schema meanwhile may make the two differ.
+    """
     (table,) = connection.row(
         "SELECT to_regclass(%s)::text", (f'"{place.schema}".schema_version',)
     )
+    version = None
     if table is not None:
         (version,) = connection.row(
             f'SELECT version::bigint FROM "{place.schema}".schema_version'
         )
-        return int(version)
     (count,) = connection.row(
         "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
         "ON n.oid = c.relnamespace WHERE n.nspname = %s::text",
         (place.schema,),
     )
-    if count:
-        raise StorageError(
-            f"the store {place} cannot be there: the schema has tables that are not "
-            "channelshim's; name another with --store_schema"
-        )
-    return None
+    return None if version is None else int(version), int(count)
 
 
 def _make_schema(connection: Connection, place: Place) -> None:

@@ -6,6 +6,7 @@ it was first put in the low ones: documents come by falling number, without a so
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -25,6 +26,27 @@ from channelshim.store.search_tokens import EVERYTHING, HIGHEST, token_of, token
 
 _LOW_BITS: Final = 31
 _LOW_MASK: Final = (1 << _LOW_BITS) - 1
+
+
+_LONGEST_TERM: Final = 1900
+"""Bytes. PostgreSQL indexes at most 2704 for a row (its source, nbtree.h)."""
+
+_CUT: Final = b"\x00"
+"""Stands where a long term was cut, before its hash; no token has it."""
+
+_DIGEST_BYTES: Final = 16
+
+
+def _term_key(term: bytes) -> bytes:
+    """Return a term as the tables have it: whole, or its beginning and its hash.
+
+    So equal terms have equal keys, others have others, and a key begins with what its
+    term begins with, as far as it goes.
+    """
+    if len(term) <= _LONGEST_TERM:
+        return term
+    digest = hashlib.blake2b(term, digest_size=_DIGEST_BYTES).hexdigest()
+    return term[:_LONGEST_TERM] + _CUT + digest.encode("ascii")
 
 
 class _Asked:
@@ -48,6 +70,8 @@ class _Terms:
                 return self._with_term(token_of(index_id, text))
             case HasPrefix(text):
                 low = token_of(index_id, text)
+                if len(low.encode()) > _LONGEST_TERM:
+                    return self._with_long_prefix(low.encode())
                 return (
                     "SELECT DISTINCT number FROM search_posting "
                     "WHERE term >= ? AND term < ?",
@@ -58,7 +82,21 @@ class _Terms:
         return None
 
     def _with_term(self, token: str) -> Query:
-        return "SELECT number FROM search_posting WHERE term = ?", [token.encode()]
+        return (
+            "SELECT number FROM search_posting WHERE term = ?",
+            [_term_key(token.encode())],
+        )
+
+    def _with_long_prefix(self, low: bytes) -> Query:
+        """Return a SELECT by what fits into the table; the documents decide."""
+        beginning = low[:_LONGEST_TERM] + _CUT
+        return (
+            "SELECT DISTINCT p.number FROM search_posting AS p "
+            "JOIN search_document AS d ON d.number = p.number "
+            "WHERE p.term >= ? AND p.term < ? "
+            "AND position(?::bytea IN '\\x20'::bytea || d.terms) > 0",
+            [beginning, beginning + b"\xff", b" " + low],
+        )
 
 
 class _Selects(Selects):
@@ -145,7 +183,7 @@ class PostgresSearchView:
         run(
             "INSERT INTO search_posting SELECT term, %s FROM unnest(%s::bytea[]) "
             "AS new (term) ON CONFLICT DO NOTHING",
-            (number, tokens.split(b" ")),
+            (number, [_term_key(token) for token in tokens.split(b" ")]),
         )
         self._put_details(index_id, number, document)
 
@@ -163,7 +201,7 @@ class PostgresSearchView:
         many(
             "INSERT INTO search_frequency VALUES (%s, %s, %s)",
             [
-                (term.encode(), number, count)
+                (_term_key(term.encode()), number, count)
                 for term, count in document.frequencies.items()
             ],
         )
@@ -260,7 +298,7 @@ class PostgresSearchView:
             self._connection.rows(
                 "SELECT number, frequency FROM search_frequency "
                 "WHERE term = %s AND number = ANY(%s::bigint[])",
-                (term.encode(), list(numbers)),
+                (_term_key(term.encode()), list(numbers)),
             )
         )
 
@@ -321,7 +359,7 @@ class PostgresSearchView:
         )
         self._connection.run(
             "DELETE FROM search_posting WHERE term = ANY(%s::bytea[]) AND number = %s",
-            (tokens.split(b" "), number),
+            ([_term_key(token) for token in tokens.split(b" ")], number),
         )
         for table in ("search_number", "search_frequency", "search_sort"):
             self._connection.run(f"DELETE FROM {table} WHERE number = %s", (number,))

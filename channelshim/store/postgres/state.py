@@ -10,6 +10,7 @@ from typing import Final
 from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.status import Status
+from channelshim.contracts.store import RollCall
 from channelshim.errors import StorageError
 from channelshim.store import bounds
 from channelshim.store.postgres import schema
@@ -21,6 +22,7 @@ from channelshim.store.postgres.accounts import (
 from channelshim.store.postgres.cache import PostgresCache
 from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.cron import PostgresCronClaims
+from channelshim.store.postgres.data import PostgresData
 from channelshim.store.postgres.entities import PostgresEntities
 from channelshim.store.postgres.files import PostgresBlobs, PostgresMails
 from channelshim.store.postgres.passwords import PostgresPasswords
@@ -30,6 +32,9 @@ from channelshim.store.postgres.search import PostgresSearchIndexes
 from channelshim.store.postgres.tasks import PostgresTasks
 
 _WINDOWS: Final = "windows"
+
+_IMPORT: Final = (b"", b"import")
+"""Of no single server: what is imported is everybody's."""
 
 
 def _cannot_read(_body: bytes) -> Values:
@@ -83,24 +88,37 @@ class PostgresStore:
         self.passwords: PostgresPasswords = PostgresPasswords(database)
         self.secrets: PostgresSecrets = PostgresSecrets(database)
         self.journal: PostgresJournal = PostgresJournal(database, server)
+        self.data: PostgresData = PostgresData(database)
         self.cron: PostgresCronClaims = PostgresCronClaims(database)
         self.blobs: PostgresBlobs = PostgresBlobs(database)
         self.mails: PostgresMails = PostgresMails(database)
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep this server's windows over an orderly restart; None forgets them."""
-        key = self._server, _WINDOWS.encode()
+        self._save((self._server, _WINDOWS.encode()), saved)
+
+    def load_windows(self) -> bytes | None:
+        """Return what save_windows kept, or None."""
+        return self._load((self._server, _WINDOWS.encode()))
+
+    def note_import(self, note: bytes | None) -> None:
+        """Keep how far an import has come; None forgets it, when it is whole."""
+        self._save(_IMPORT, note)
+
+    def unfinished_import(self) -> bytes | None:
+        """Return what note_import kept, or None."""
+        return self._load(_IMPORT)
+
+    def _save(self, key: tuple[bytes, bytes], saved: bytes | None) -> None:
         with self.database.write() as connection:
             connection.run("DELETE FROM saved WHERE server = %s AND name = %s", key)
             if saved is not None:
                 connection.run("INSERT INTO saved VALUES (%s, %s, %s)", (*key, saved))
 
-    def load_windows(self) -> bytes | None:
-        """Return what save_windows kept, or None."""
+    def _load(self, key: tuple[bytes, bytes]) -> bytes | None:
         with self.database.once() as connection:
             row = connection.row(
-                "SELECT value FROM saved WHERE server = %s AND name = %s",
-                (self._server, _WINDOWS.encode()),
+                "SELECT value FROM saved WHERE server = %s AND name = %s", key
             )
         return None if row is None else bytes(row[0])
 
@@ -115,6 +133,16 @@ class PostgresStore:
 
     def claim(self) -> None:
         """Do nothing: whoever opened it chose this server's name."""
+
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        """Return that nothing was found: whoever opened it keeps no roll."""
+        return RollCall()
+
+    def rename(self, server: str) -> None:
+        """Be another server from now on: after a fork, or where the name is taken."""
+        self._server = server.encode()
+        self.tasks.rename(server)
+        self.journal.rename(server)
 
     def copy_to(self, path: Path) -> None:
         """See contracts.store.Store: always refused."""

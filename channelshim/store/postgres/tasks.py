@@ -38,7 +38,7 @@ from channelshim.store.task_rows import COLUMNS, read_task, task_values
 
 _logger: Final = logging.getLogger("channelshim.store")
 
-_UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
+UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
 """What a damaged row raises when it is read."""
 
 _NEVER: Final = 1e18
@@ -67,6 +67,10 @@ class PostgresTasks:
     def worker_id(self) -> str:
         """Who takes tasks in this process."""
         return self._worker_id
+
+    def rename(self, worker_id: str) -> None:
+        """Take tasks under another name from now on."""
+        self._worker_id = worker_id
 
     @property
     def is_shared(self) -> bool:
@@ -293,7 +297,7 @@ class PostgresTasks:
         for *row, leased_until in self._database.ask(
             f"SELECT {COLUMNS}, leased_until FROM task WHERE {condition}", values
         ):
-            with contextlib.suppress(*_UNREADABLE):
+            with contextlib.suppress(*UNREADABLE):
                 found.append(ListedTask(read_task(row), float(leased_until)))
         return found
 
@@ -369,7 +373,7 @@ def _read(connection: Connection, row: Sequence[Any], worker: bytes) -> Task | N
     """Return the task of a row; put one aside that cannot be read."""
     try:
         return read_task(row)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         _logger.error(
             "the task %r of queue %r cannot be read (%s) and is left out until the "
             "next start; to remove it, purge the queue",

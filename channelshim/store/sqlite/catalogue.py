@@ -15,7 +15,7 @@ from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.store.catalogue import Draft, State, make_state
 from channelshim.store.sqlite.database import Database
 
-_EPOCH = "catalogue"
+EPOCH = "catalogue"
 
 
 class SqliteDraft(Draft):
@@ -49,7 +49,7 @@ class SqliteDraft(Draft):
 
     def _write_epoch(self, epoch: int) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO counter VALUES (?, ?)", (_EPOCH, epoch)
+            "INSERT OR REPLACE INTO counter VALUES (?, ?)", (EPOCH, epoch)
         )
 
 
@@ -97,13 +97,13 @@ class Catalogue:
         connection.execute("DELETE FROM kind")
         connection.execute("DELETE FROM index_definition")
         connection.execute(
-            "INSERT OR REPLACE INTO counter VALUES (?, ?)", (_EPOCH, epoch + 1)
+            "INSERT OR REPLACE INTO counter VALUES (?, ?)", (EPOCH, epoch + 1)
         )
 
 
 def _read_epoch(connection: sqlite3.Connection) -> int:
     row = connection.execute(
-        "SELECT next FROM counter WHERE name = ?", (_EPOCH,)
+        "SELECT next FROM counter WHERE name = ?", (EPOCH,)
     ).fetchone()
     return 0 if row is None else int(row[0])
 

@@ -15,7 +15,7 @@ from channelshim.contracts.tasks import Added, LeaseState, PullTask, QueueStatis
 from channelshim.store.sqlite import task_names
 from channelshim.store.sqlite.database import Database
 
-_COLUMNS: Final = "queue, name, eta, body, tag, leases"
+COLUMNS: Final = "queue, name, eta, body, tag, leases"
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -58,7 +58,7 @@ class SqlitePullTasks:
         leased = []
         with self._database.write() as connection:
             rows = _find(connection, queue, now, most, is_grouped, tag)
-            for task in map(_task, rows):
+            for task in map(read_pull_task, rows):
                 if may_lease(task):
                     leased.append(
                         replace(task, eta_microseconds=until, leases=task.leases + 1)
@@ -135,20 +135,20 @@ class SqlitePullTasks:
             where, values = f"{where} AND (eta, name) > (?, ?)", (queue, *after)
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM pull_task WHERE {where} "
+                f"SELECT {COLUMNS} FROM pull_task WHERE {where} "
                 "ORDER BY eta, name LIMIT ?",
                 (*values, limit),
             ).fetchall()
-        return [_task(row) for row in rows]
+        return [read_pull_task(row) for row in rows]
 
     def find(self, queue: str, name: str) -> PullTask | None:
         """Return one task, or None."""
         with self._database.read() as connection:
             row = connection.execute(
-                f"SELECT {_COLUMNS} FROM pull_task WHERE queue = ? AND name = ?",
+                f"SELECT {COLUMNS} FROM pull_task WHERE queue = ? AND name = ?",
                 (queue, name),
             ).fetchone()
-        return None if row is None else _task(row)
+        return None if row is None else read_pull_task(row)
 
 
 def _find(
@@ -168,7 +168,7 @@ def _find(
     if is_grouped:
         due, values = f"{due} AND tag IS ?", (*values, tag)
     return connection.execute(
-        f"SELECT {_COLUMNS} {due} {order} ?", (*values, most)
+        f"SELECT {COLUMNS} {due} {order} ?", (*values, most)
     ).fetchall()
 
 
@@ -184,7 +184,7 @@ def add(connection: sqlite3.Connection, task: PullTask) -> Added:
     if added is not Added.DONE:
         return added
     connection.execute(
-        f"INSERT INTO pull_task ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO pull_task ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
         (
             task.queue,
             task.name,
@@ -197,7 +197,8 @@ def add(connection: sqlite3.Connection, task: PullTask) -> Added:
     return added
 
 
-def _task(row: Sequence[Any]) -> PullTask:
+def read_pull_task(row: Sequence[Any]) -> PullTask:
+    """Return the task of a row of COLUMNS."""
     queue, name, eta, body, tag, leases = row
     return PullTask(
         queue=queue,

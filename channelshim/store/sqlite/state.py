@@ -13,7 +13,7 @@ from channelshim.contracts.entities import ValuesOf
 from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import Values
 from channelshim.contracts.status import Status
-from channelshim.contracts.store import Account
+from channelshim.contracts.store import Account, RollCall
 from channelshim.errors import StorageError, StoreInUse
 from channelshim.protocol.tokens import client_id_bytes, client_id_text
 from channelshim.store import bounds
@@ -25,6 +25,7 @@ from channelshim.store.sqlite.tasks import SqliteTasks
 
 if TYPE_CHECKING:
     from channelshim.store.sqlite.cache import SqliteCache
+    from channelshim.store.sqlite.data import SqliteData
     from channelshim.store.sqlite.passwords import SqlitePasswords
     from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
     from channelshim.store.sqlite.search import SqliteSearchIndexes
@@ -33,6 +34,7 @@ LEASE_FILE_NAME: Final = "channelshim.lock"
 
 _SECRET_BYTES = 32
 _WINDOWS = "windows"
+_IMPORT = "import"
 
 
 class SqliteSecrets:
@@ -230,6 +232,7 @@ class SqliteStore:
         self._search: SqliteSearchIndexes | None = None
         self._pull_tasks: SqlitePullTasks | None = None
         self._passwords: SqlitePasswords | None = None
+        self._data: SqliteData | None = None
 
     @property
     def cache(self) -> SqliteCache:
@@ -274,6 +277,16 @@ class SqliteStore:
             return self._passwords
 
     @property
+    def data(self) -> SqliteData:
+        """All of it together, to be moved."""
+        with self._making:
+            if self._data is None:
+                from channelshim.store.sqlite.data import SqliteData
+
+                self._data = SqliteData(self.database)
+            return self._data
+
+    @property
     def cron(self) -> None:
         """None: one server has the store."""
         return None
@@ -290,16 +303,30 @@ class SqliteStore:
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""
-        with self.database.write() as connection:
-            connection.execute("DELETE FROM saved WHERE name = ?", (_WINDOWS,))
-            if saved is not None:
-                connection.execute("INSERT INTO saved VALUES (?, ?)", (_WINDOWS, saved))
+        self._save(_WINDOWS, saved)
 
     def load_windows(self) -> bytes | None:
         """Return what save_windows kept, or None."""
+        return self._load(_WINDOWS)
+
+    def note_import(self, note: bytes | None) -> None:
+        """Keep how far an import has come; None forgets it, when it is whole."""
+        self._save(_IMPORT, note)
+
+    def unfinished_import(self) -> bytes | None:
+        """Return what note_import kept, or None."""
+        return self._load(_IMPORT)
+
+    def _save(self, name: str, saved: bytes | None) -> None:
+        with self.database.write() as connection:
+            connection.execute("DELETE FROM saved WHERE name = ?", (name,))
+            if saved is not None:
+                connection.execute("INSERT INTO saved VALUES (?, ?)", (name, saved))
+
+    def _load(self, name: str) -> bytes | None:
         with self.database.read() as connection:
             row = connection.execute(
-                "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (_WINDOWS,)
+                "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (name,)
             ).fetchone()
         return None if row is None else bytes(row[0] or b"")
 
@@ -342,6 +369,10 @@ class SqliteStore:
             self._is_leased = False
             if not self._may_share:
                 raise
+
+    def stay(self, *, takes_connections: bool) -> RollCall:
+        """Return that nobody else keeps a roll here: the lease says who lives."""
+        return RollCall()
 
     def copy_to(self, path: Path) -> None:
         """See contracts.store.Store."""

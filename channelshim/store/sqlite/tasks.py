@@ -32,7 +32,7 @@ _logger: Final = logging.getLogger("channelshim.store")
 
 _TEXTS: Final = frozenset({"queue", "name", "method", "path", "headers", "retry"})
 
-_RAW_COLUMNS: Final = ", ".join(
+RAW_COLUMNS: Final = ", ".join(
     f"CAST({column} AS BLOB)" if column in _TEXTS else column
     for column in COLUMNS.split(", ")
 )
@@ -41,10 +41,10 @@ _RAW_COLUMNS: Final = ", ".join(
 WORKER_ID: Final = "main"
 """Of the one process that serves a store."""
 
-_UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
+UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
 """What a row of a damaged file raises when it is read."""
 
-_PAUSED: Final = "paused queues"
+PAUSED: Final = "paused queues"
 
 _NEVER: Final = 1e18
 
@@ -95,7 +95,7 @@ class SqliteTasks:
         marks = ",".join("?" * len(excluded_queues))
         with self._database.write() as connection:
             rows = connection.execute(
-                f"SELECT {_RAW_COLUMNS} FROM task WHERE eta <= ? AND {_IS_FREE} "
+                f"SELECT {RAW_COLUMNS} FROM task WHERE eta <= ? AND {_IS_FREE} "
                 f"AND queue NOT IN ({marks}) ORDER BY eta LIMIT ?",
                 (now, now, worker_id, *excluded_queues, limit),
             ).fetchall()
@@ -208,7 +208,7 @@ class SqliteTasks:
         """Lease one task, due or not; None when it is gone or in somebody's hand."""
         with self._database.write() as connection:
             row = connection.execute(
-                f"SELECT {_RAW_COLUMNS} FROM task WHERE queue = ? AND name = ? "
+                f"SELECT {RAW_COLUMNS} FROM task WHERE queue = ? AND name = ? "
                 f"AND {_IS_FREE}",
                 (queue, name, now, worker_id),
             ).fetchone()
@@ -222,38 +222,39 @@ class SqliteTasks:
     def pause(self, queue: str, *, is_paused: bool) -> None:
         """Note whether a queue's tasks wait until somebody resumes it."""
         with self._database.write() as connection:
-            names = _paused(connection)
+            names = read_paused(connection)
             changed = names | {queue} if is_paused else names - {queue}
             if changed != names:
                 connection.execute(
                     "INSERT OR REPLACE INTO saved VALUES (?, ?)",
-                    (_PAUSED, json.dumps(sorted(changed)).encode("ascii")),
+                    (PAUSED, json.dumps(sorted(changed)).encode("ascii")),
                 )
 
     def paused(self) -> frozenset[str]:
         """Return the names of the queues that were paused."""
         with self._database.read() as connection:
-            return _paused(connection)
+            return read_paused(connection)
 
     def _look(self, condition: str, *values: object) -> list[ListedTask]:
         found = []
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_RAW_COLUMNS}, leased_until FROM task WHERE {condition}",
+                f"SELECT {RAW_COLUMNS}, leased_until FROM task WHERE {condition}",
                 values,
             )
             for *row, leased_until in rows:
-                with contextlib.suppress(*_UNREADABLE):
+                with contextlib.suppress(*UNREADABLE):
                     found.append(ListedTask(read_task(row), float(leased_until)))
         return found
 
 
-def _paused(connection: sqlite3.Connection) -> frozenset[str]:
+def read_paused(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the names of the queues that were paused, within a transaction."""
     row = connection.execute(
-        "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (_PAUSED,)
+        "SELECT CAST(value AS BLOB) FROM saved WHERE name = ?", (PAUSED,)
     ).fetchone()
     # What cannot be read, of a damaged file, pauses nothing.
-    with contextlib.suppress(*_UNREADABLE):
+    with contextlib.suppress(*UNREADABLE):
         return frozenset(map(str, json.loads(row[0])))
     return frozenset()
 
@@ -312,7 +313,7 @@ def _read(
     """Return the task of a row; put one aside that cannot be read."""
     try:
         return read_task(row)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         _logger.error(
             "the task %r of queue %r cannot be read (%s) and is left out until the "
             "next start; to remove it, purge the queue",

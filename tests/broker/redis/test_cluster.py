@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from channelshim.broker.redis import session
+from channelshim.broker.redis.address import parse
+from channelshim.broker.redis.examining import examine
+from channelshim.contracts.examination import Verdict
 from tests.broker.redis.conftest import Fronts
 from tests.redis_servers import RedisCluster
 
@@ -51,6 +54,19 @@ def test_channels_are_spread_over_a_cluster(
     # Each of the three has some of it.
     assert all(server.client().dbsize() > 0 for server in cluster.servers[:3])
     assert [each.client_id for each in second.broker.known_ids("", 100)] == sorted(ids)
+
+
+def test_cluster_is_examined_server_by_server(cluster: RedisCluster) -> None:
+    found = examine(parse(cluster.url), "app", "broker")
+    assert [each for each in found if each.verdict is Verdict.WRONG] == []
+    versions = [each.sentence for each in found if each.subject == "version"]
+    assert len(versions) == 3
+    assert {each.partition(": ")[0] for each in versions} == {
+        f"127.0.0.1:{port}" for port in cluster.ports[:3]
+    }
+    (state,) = (each for each in found if each.subject == "cluster")
+    assert "3 masters" in state.sentence
+    assert examine(parse(cluster.url), "app", "memcache")[-1].verdict is Verdict.FINE
 
 
 @pytest.mark.failures

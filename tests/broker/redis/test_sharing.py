@@ -157,6 +157,24 @@ def test_orderly_stop_leaves_the_ids_at_once(fronts: Fronts) -> None:
     assert second.got == {"a": ["the last"]}
 
 
+def test_what_the_app_was_told_at_the_very_end_is_not_told_again(
+    fronts: Fronts,
+) -> None:
+    first, second = fronts(), fronts()
+    first.answers_told = False
+    first.open_page("a")
+    fronts.run_until(lambda: first.told and not second.broker._outbox.is_away)
+    # The loop has ended when the last POST is answered.
+    first.broker.told("a", Change.CONNECTED)
+    first.broker.stop()
+    fronts.run_until(lambda: second.adopted)
+    fronts.settle()
+    assert second.told == []
+    second.close_page("a")
+    fronts.run_until(lambda: second.told)
+    assert second.told == [("disconnected", "a")]
+
+
 def test_lost_connection_costs_nothing_however_often(fronts: Fronts) -> None:
     first, second = fronts(), fronts()
     first.open_page("a")
@@ -177,6 +195,24 @@ def test_lost_connection_costs_nothing_however_often(fronts: Fronts) -> None:
     assert first.told == [("connected", "a")]
     assert not first.losses
     client.close()
+
+
+def test_end_of_a_connection_given_up_long_ago_changes_nothing(
+    fronts: Fronts,
+) -> None:
+    front = fronts()
+    front.open_page("a")
+    fronts.run_until(lambda: front.numbers)
+    session = front.broker._shards.all[0].session
+    generation = session._generation
+    fronts.server.client().client_kill_filter(_type="normal", skipme=True)
+    fronts.run_until(lambda: session._generation > generation and session.is_ready)
+    session._lost(generation, OSError("at last"))
+    session._broken(generation, BrokerError("a message is missing"), True)
+    assert session.is_ready
+    assert session._is_whole
+    front.broker.publish("a", "text")
+    fronts.run_until(lambda: front.got["a"] == ["text"])
 
 
 # --- A Redis that is away -------------------------------------------------------------

@@ -24,6 +24,7 @@ from channelshim.console.sources import AppFacts, Module, Sources
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.store import Store
 from channelshim.jobs.jobs import Jobs
+from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.environment import RequestScope
@@ -163,6 +164,7 @@ def make_visitor(tmp_path: Path) -> Iterator[Callable[..., Visitor]]:
             in_app=in_app,
             jobs=jobs,
             start_thread=threads.start,
+            limit=Deadlines(threads).limit,
             login=login,
             logs=cast(Any, None),
             code_names=dict,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from typing import Any
 
+import psycopg
 import pytest
 
 from channelshim.contracts.entities import Conflict
@@ -57,6 +60,31 @@ def test_session_that_dies_within_a_transaction_is_an_error_once(server, open_st
     held.close()
 
 
+def test_transaction_of_a_failed_statement_is_no_success(open_store):
+    store = open_store()
+
+    def write():
+        with store.database.write() as connection:
+            connection.run("INSERT INTO counter VALUES ('a', 1)")
+            # Somebody passes over an error; the server answers ROLLBACK, and no error.
+            with contextlib.suppress(psycopg.Error):
+                connection.run("INSERT INTO counter VALUES ('a', 1)")
+
+    with pytest.raises(StorageError, match="nothing was changed"):
+        write()
+    with store.database.read() as connection:
+        assert connection.row("SELECT 1 FROM counter WHERE name = 'a'") is None
+
+
+def test_server_without_a_free_connection_says_what_to_do(server, schema):
+    server.sql("DROP ROLE IF EXISTS crowded; CREATE ROLE crowded LOGIN")
+    server.sql("ALTER ROLE crowded CONNECTION LIMIT 0")
+    url = server.url().replace("channelshim@", "crowded@")
+    with pytest.raises(StorageError, match="raise max_connections, or set store_conn"):
+        PostgresStore(Place(url, schema))
+    server.sql("DROP ROLE crowded")
+
+
 def test_transaction_that_nobody_goes_on_with_ends(
     schema, server, monkeypatch, wait_until
 ):
@@ -85,6 +113,37 @@ def test_full_pool_is_busy(schema, server, monkeypatch):
     held.pop().close()
     assert store.entities.get_many([key("A", 1)]) == [None]
     held.pop().close()
+    store.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_pool_whose_threads_have_ended_is_replaced(
+    schema, server, monkeypatch, wait_until, caplog
+):
+    monkeypatch.setattr(connections, "STORE_BUSY_SECONDS", 0.5)
+    store = PostgresStore(Place(server.url(), schema, connections=1), values_of)
+    assert store.entities.summary() is not None
+    pool: Any = store.database._pool
+
+    def workers():
+        names = [each.name for each in threading.enumerate()]
+        return [name for name in names if name.startswith(f"{pool.name}-worker")]
+
+    assert workers()
+
+    class Ending:
+        def run(self):
+            raise SystemExit
+
+    for _ in range(pool.num_workers):
+        pool.run_task(Ending())
+    wait_until(lambda: not workers())
+    # What it has is still good; a session that has died is not made anew.
+    end_all(server)
+    with pytest.raises(StorageError):
+        store.entities.summary()
+    assert store.entities.summary() is not None
+    assert "the threads that connect to" in caplog.text
     store.close()
 
 

@@ -50,6 +50,34 @@ def test_blob_is_replaced_and_deleted(blobs, open_store):
         blobs.open("key")
 
 
+def test_reader_of_a_replaced_blob_reads_on(blobs, monkeypatch):
+    old = bytes(range(100))
+    blobs.put("key", io.BytesIO(old))
+    with blobs.open("key") as file:
+        begun = file.read(15)
+        blobs.put("key", io.BytesIO(b"new" * 40))
+        assert begun + file.read() == old
+        # What nobody can be reading any more goes with a later write.
+        monkeypatch.setattr(files, "STORE_REPLACED_SECONDS", -1)
+        blobs.put("other", io.BytesIO(b"x"))
+        file.seek(0)
+        with pytest.raises(FileNotFoundError):
+            file.read()
+    assert blobs.open("key").read() == b"new" * 40
+
+
+def test_blob_of_before_its_pieces_had_a_key_is_read_and_replaced(blobs, open_store):
+    with open_store().database.write() as connection:
+        connection.run("INSERT INTO blob VALUES (%s, 4, 10, NULL)", (b"key",))
+        connection.run("INSERT INTO blob_piece VALUES (%s, 0, %s)", (b"key", b"four"))
+    assert blobs.open("key").read() == b"four"
+    blobs.put("key", io.BytesIO(b"new"))
+    assert blobs.open("key").read() == b"new"
+    blobs.delete("key")
+    with pytest.raises(FileNotFoundError):
+        blobs.open("key")
+
+
 def test_upload_that_breaks_off_leaves_the_old_blob(blobs):
     class Broken:
         def read(self, size):

@@ -9,7 +9,7 @@ import pytest
 from channelshim.contracts.server_urls import shown
 from channelshim.errors import ConfigurationError, StorageError
 from channelshim.store.postgres import schema as schemas
-from channelshim.store.postgres.connections import complete
+from channelshim.store.postgres.connections import Connection, Database, complete
 from channelshim.store.postgres.place import Place
 from channelshim.store.postgres.state import PostgresStore
 
@@ -50,6 +50,29 @@ def test_many_that_start_at_once_make_the_schema_once(server, fresh):
     assert len(secrets) == 6
     assert len(set(secrets)) == 1
     assert version_of(server, fresh) == schemas.VERSION
+
+
+def test_schema_made_while_it_is_looked_for_is_no_one_elses(server, fresh):
+    store = Database(Place(server.url(), fresh))
+    raw = store.connect().raw
+    other = store.connect()
+
+    class Overtaken(Connection):
+        """Has another server make the schema after this one's first look."""
+
+        __slots__ = ("is_overtaken",)
+
+        def row(self, statement, values=()):
+            answer = super().row(statement, values)
+            if "to_regclass" in statement and not hasattr(self, "is_overtaken"):
+                self.is_overtaken = True
+                schemas.migrate(other, store.place)
+            return answer
+
+    schemas.migrate(Overtaken(raw), store.place)
+    assert version_of(server, fresh) == schemas.VERSION
+    raw.close()
+    other.raw.close()
 
 
 def test_older_schema_is_brought_up_and_keeps_its_data(server, fresh, monkeypatch):

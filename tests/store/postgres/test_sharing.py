@@ -7,11 +7,13 @@ import sys
 import threading
 from collections import Counter
 
+import psycopg
 import pytest
 
 from channelshim.contracts import tasks as contract
 from channelshim.contracts.tasks import QueueRule, Task
 from channelshim.errors import StorageError
+from channelshim.store.postgres import connections, identity
 from channelshim.store.postgres import tasks as postgres_tasks
 from channelshim.store.postgres.identity import Identity
 from tests.lanes import ROOT, timeout_factor
@@ -184,6 +186,23 @@ def test_moment_of_a_cron_job_is_claimed_once(open_store):
     assert stores[0].cron.claim("other", 100.0) is None
 
 
+def test_claim_whose_commit_broke_off_is_still_this_servers(open_store, monkeypatch):
+    one, two = open_store(server="one"), open_store(server="two")
+    commit = connections.Connection.commit
+    broken = []
+
+    def break_off(connection):
+        commit(connection)
+        if not broken:
+            broken.append(connection)
+            raise psycopg.OperationalError("the connection was lost")
+
+    monkeypatch.setattr(connections.Connection, "commit", break_off)
+    assert one.cron.claim("job", 100.0) is None
+    assert len(broken) == 1
+    assert two.cron.claim("job", 100.0) == 100.0
+
+
 def test_interval_counts_from_the_last_run_anywhere(open_store):
     one, two = open_store(server="one"), open_store(server="two")
     assert one.cron.claim("job", 100.0, 60.0) is None
@@ -206,10 +225,37 @@ def test_servers_keep_their_connections_apart_and_share_the_rest(open_store):
 def test_each_server_on_a_machine_has_a_name_that_its_restart_has_too(tmp_path):
     first, second = Identity(tmp_path), Identity(tmp_path)
     assert first.name != second.name
-    name = first.name
+    for each in (first, second):
+        each.save()
+    names = {first.name, second.name}
     first.close()
-    assert Identity(tmp_path).name == name
     second.close()
+    again = [Identity(tmp_path), Identity(tmp_path)]
+    assert {each.name for each in again} == names
+    for each in again:
+        each.close()
+
+
+def test_name_that_cannot_be_read_is_drawn_anew(tmp_path):
+    first = Identity(tmp_path)
+    first.save()
+    first.close()
+    for text in ("", "half", "a b", "\udcff"):
+        file = tmp_path / "channelshim.server-0.name"
+        file.write_bytes(text.encode("utf-8", "surrogateescape"))
+        drawn = Identity(tmp_path)
+        assert drawn.name not in (first.name, text)
+        assert drawn.old_pass == ""
+        drawn.close()
+
+
+def test_servers_of_a_folder_are_bounded_by_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(identity, "MOST_SERVERS", 2)
+    held = [Identity(tmp_path), Identity(tmp_path)]
+    with pytest.raises(StorageError, match=r"2 servers have their data in .*--storage"):
+        Identity(tmp_path)
+    for each in held:
+        each.close()
 
 
 def test_folder_that_cannot_be_written_is_told(tmp_path):

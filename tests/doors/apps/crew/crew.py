@@ -107,6 +107,14 @@ class UploadHandler(webapp2.RequestHandler):
         self.response.write(str(len(body)) + " " + str(len(body.strip(b"x"))))
 
 
+class VariablesHandler(webapp2.RequestHandler):
+    def get(self):
+        # As whatever the app starts would inherit them.
+        with open("/proc/self/environ", "rb") as file:
+            inherited = file.read().decode("utf-8", "replace").split("\0")
+        self.response.write("\n".join([*inherited, *map("=".join, os.environ.items())]))
+
+
 class BusyHandler(webapp2.RequestHandler):
     running = 0
 
@@ -133,6 +141,7 @@ app = webapp2.WSGIApplication(
         ("/background", BackgroundHandler),
         ("/upload", UploadHandler),
         ("/busy", BusyHandler),
+        ("/variables", VariablesHandler),
         ("/_ah/(start|stop)", InstanceHandler),
         ("/_ah/channel/(connected|disconnected)/", PresenceHandler),
     ]

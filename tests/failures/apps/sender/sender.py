@@ -3,7 +3,7 @@
 import os
 
 import webapp2
-from google.appengine.api import channel
+from google.appengine.api import channel, taskqueue
 
 # Appended to by all servers at once; a short line is one write.
 LOG = os.open(os.environ["SENDER_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -20,6 +20,29 @@ class Send(webapp2.RequestHandler):
             channel.send_message(client_id, self.request.get("text"))
 
 
+class Many(webapp2.RequestHandler):
+    def post(self):
+        """Send so many long texts; say how many were taken."""
+        count = 0
+        try:
+            for _ in range(int(self.request.get("count"))):
+                channel.send_message("many", "x" * 30000 + str(count))
+                count += 1
+        except channel.Error as error:
+            self.response.write(f"{count} {error}")
+        else:
+            self.response.write(f"{count} all")
+
+
+class Task(webapp2.RequestHandler):
+    def get(self):
+        taskqueue.add(url="/task", params={"name": self.request.get("name")})
+
+    def post(self):
+        line = "t {}\n".format(self.request.get("name"))
+        os.write(LOG, line.encode("utf-8"))
+
+
 class Presence(webapp2.RequestHandler):
     def post(self, what):
         line = "{} {}\n".format(what[0], self.request.get("from"))
@@ -30,6 +53,8 @@ app = webapp2.WSGIApplication(
     [
         ("/token", Token),
         ("/send", Send),
+        ("/many", Many),
+        ("/task", Task),
         ("/_ah/channel/(connected|disconnected)/", Presence),
     ]
 )

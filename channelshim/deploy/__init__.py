@@ -1,0 +1,1 @@
+"""What `channelshim deploy` writes: the files of a server for one app."""

@@ -1,0 +1,27 @@
+"""Long works: those that run are kept, and too many are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from channelshim.console.page import Refused
+from channelshim.console.work import MOST_WORKS, Work, Works
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def test_a_work_that_runs_gives_way_to_no_other() -> None:
+    works = Works()
+    begun = [Work(f"work {number}", "/", lambda: 0.0) for number in range(MOST_WORKS)]
+    keys = [works.add(work) for work in begun]
+    with pytest.raises(Refused, match="20 long works have not ended: wait until"):
+        works.add(Work("one more", "/", lambda: 0.0))
+    begun[3].run(call, iter([(1, 1)]))
+    key = works.add(Work("one more", "/", lambda: 0.0))
+    assert works.find(keys[3]) is None
+    assert works.find(key) is not None
+    assert all(works.find(each) for each in keys if each != keys[3])
