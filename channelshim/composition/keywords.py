@@ -23,6 +23,7 @@ class Keywords(TypedDict, total=False):
     ssl_certificate_key_path: str | os.PathLike[str]
     log_level: Literal["debug", "info", "warning", "error", "critical"]
     log_format: Literal["text", "json"]
+    log_file: str | os.PathLike[str]
     automatic_restart: bool
     threads: int
     workers: int
@@ -90,3 +91,10 @@ class Keywords(TypedDict, total=False):
     pause_seconds: float
     send_buffer_bytes: int
     send_buffer_total_bytes: int
+    smtp_host: str | os.PathLike[str]
+    smtp_port: int
+    smtp_user: str | os.PathLike[str]
+    smtp_password: str | os.PathLike[str]
+    smtp_password_file: str | os.PathLike[str]
+    smtp_tls: Literal["auto", "starttls", "tls", "no"]
+    enable_sendmail: bool

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from channelshim.contracts.cache import Cache
     from channelshim.contracts.cron import CronClaims
     from channelshim.contracts.data import StoreData
-    from channelshim.contracts.files import Blobs, Mails
+    from channelshim.contracts.files import Blobs
+    from channelshim.contracts.mails import Mails
     from channelshim.contracts.search import SearchIndexes
 
 BLOBS_FOLDER: Final = "blobs"
@@ -220,8 +221,9 @@ class Store(Protocol):
         """The bytes of blobs; None where they are files in BLOBS_FOLDER."""
 
     @property
-    def mails(self) -> Mails | None:
-        """The mails of the app; None where they are files."""
+    def mails(self) -> Mails:
+        """The mails of the app that are to leave; and those that are kept, where they
+        are not files."""
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""

@@ -48,6 +48,7 @@ from channelshim.contracts.tasks import (
 )
 from channelshim.errors import StorageError
 from channelshim.store import bounds
+from tests.store.dict_mails import DictMail, DictMails
 from tests.store.dict_search import DictSearchIndexes, SearchTables
 
 Name = tuple[str, str]
@@ -77,6 +78,7 @@ class Tables:
     connected: dict[str, None] = field(default_factory=dict)
     windows: dict[str, bytes] = field(default_factory=dict)
     search: dict[str, SearchTables] = field(default_factory=dict)
+    mails: dict[int, DictMail] = field(default_factory=dict)
     imports: dict[str, bytes] = field(default_factory=dict)
 
     def copy(self) -> Tables:
@@ -130,7 +132,7 @@ class DictStore:
         self.data = DictData(self, values_of)
         self.cron = None
         self.blobs = None
-        self.mails = None
+        self.mails = DictMails(self.read, self.write)
 
     def read(self) -> Tables:
         if self._is_closed:
