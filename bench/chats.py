@@ -259,8 +259,8 @@ def text(recorded: dict[str, Any]) -> str:
         lines.append((f"lines of the app {what}", "0", *counts))
     head = ("", *(chat.title for chat in CHATS))
     return (
-        f"{recorded['users']} pages, {recorded['writers']} writers under load, "
-        f"medians of {recorded['rounds']} rounds, load {recorded['load']}:\n\n"
+        f"{recorded['users']:,} pages, {recorded['writers']} writers under load, "
+        f"rounds: {recorded['rounds']}, load of the machine: {recorded['load']}\n\n"
         + table(head, lines)
     )
 
@@ -283,16 +283,28 @@ def plots(recorded: dict[str, Any]) -> dict[str, str]:
     return drawn
 
 
+def page_text(recorded: dict[str, Any]) -> str:
+    """Return all tables of the page.
+
+    Args:
+        recorded: sessions by the number of users, as text.
+    """
+    return "\n".join(text(each) for each in recorded.values())
+
+
 def write_page(recorded: dict[str, Any]) -> None:
-    """Put table and plots between the marks of docs/explanation/why-not.md."""
-    pictures = plots(recorded)
+    """Put tables and plots between the marks of docs/explanation/why-not.md.
+
+    The first session is drawn.
+    """
+    pictures = plots(next(iter(recorded.values())))
     for name, svg in pictures.items():
         (PAGE.parent / "img" / name).write_text(svg, "utf-8")
     shown = "\n".join(
         f"![{re.findall('<text[^>]*>([^<]*)', svg)[0]}](img/{name})"
         for name, svg in pictures.items()
     )
-    write_between(PAGE, BEGIN, END, f"{shown}\n\n{text(recorded)}")
+    write_between(PAGE, BEGIN, END, f"{shown}\n\n{page_text(recorded)}")
 
 
 def main() -> int:
@@ -303,16 +315,14 @@ def main() -> int:
     parser.add_argument("--recorded", action="store_true", help="measure nothing")
     parser.add_argument("--write", action="store_true", help="record; write the page")
     arguments = parser.parse_args()
-    if arguments.recorded:
-        recorded = json.loads(RECORDED.read_text("utf-8"))
-    else:
+    recorded = json.loads(RECORDED.read_text("utf-8"))
+    if not arguments.recorded:
         for sentence in install():
             print(f"not installed: {sentence}", file=sys.stderr)
-        recorded = session(arguments.users, arguments.rounds)
+        recorded[str(arguments.users)] = session(arguments.users, arguments.rounds)
         if arguments.write:
-            RECORDED.parent.mkdir(exist_ok=True)
             RECORDED.write_text(json.dumps(recorded, indent=1) + "\n", "utf-8")
-    print(text(recorded))
+    print(page_text(recorded))
     if arguments.write:
         write_page(recorded)
     return 0

@@ -65,6 +65,7 @@ GROUPS = (
             "composition/place.py",
             "composition/setting_values.py",
             "composition/settings",
+            "kernel/log_file.py",
             "services/datastore_v3/ids.py",
         ),
     ),
@@ -140,6 +141,7 @@ GROUPS = (
             "composition/control.py",
             "composition/deployment.py",
             "composition/reloading.py",
+            "composition/restoring.py",
         ),
     ),
     Group(

@@ -62,7 +62,9 @@ This page lists the flags of the old `dev_appserver.py`, which today's and
 Settings of today keep their old names; they are on [a page of their own](settings.md):
 `--host --port --admin_host --admin_port --storage_path --clear_datastore --log_level
 --application --require_indexes --auto_id_policy --automatic_restart
---enable_task_running --env_var`.
+--enable_task_running --env_var --smtp_host --smtp_port --smtp_user
+--enable_sendmail`; a password is not taken on a command line
+([Send the app's mail](../how-to/send-mail.md)).
 
 This page is written from `channelshim/cli/old_flags.py` by `scripts/docs`.
 

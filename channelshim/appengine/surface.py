@@ -88,7 +88,7 @@ def _messages(names: str) -> Iterator[Row]:
 ROWS: Final = (
     *_sdk("api base"),
     *_sdk("api.blobstore ext.blobstore", "files up to 32 MB"),
-    *_sdk("api.mail", "mails are kept as files, none is sent"),
+    *_sdk("api.mail", "mails are kept, or leave by SMTP"),
     *_sdk("api.modules", "the modules that run; starting others has no effect"),
     *_sdk("datastore ext ext.db ext.ndb ext.gql ext.key_range ext.testbed runtime"),
     *_ours(

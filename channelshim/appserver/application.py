@@ -202,8 +202,11 @@ class AppServer:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer a request of the login's pages, unless there are too many."""
-        limit = self._login_limit
-        seconds = limit.wait(str(environ.get("REMOTE_ADDR", ""))) if limit else 0
+        address = str(environ.get("REMOTE_ADDR", ""))
+        if guard.UNKNOWN_CLIENT_KEY in environ:
+            # All who come through a proxy that nobody has named are one.
+            address = "unknown"
+        seconds = self._login_limit.wait(address) if self._login_limit else 0
         if not seconds:
             return self._login(environ, start_response)
         return answer(

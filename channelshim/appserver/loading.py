@@ -110,7 +110,7 @@ def settle(
     Raises:
         ConfigurationError: see Scripts.settle_stand_in.
     """
-    scripts.settle_stand_in(_named(config), wrapper)
+    scripts.settle_stand_in([*_named(config)], wrapper)
 
 
 def _prepare(scripts: Scripts, config: AppConfig) -> None:
@@ -123,14 +123,14 @@ def _warn(config: AppConfig) -> None:
         NOTICES.warn(_logger, str(warning))
 
 
-def _named(config: AppConfig) -> list[str]:
-    return [
-        handler.target
-        for handler in config.handlers
-        if handler.kind == SCRIPT
-        and handler.target != NOTHING
-        and "\\" not in handler.target
-    ]
+def _named(config: AppConfig) -> dict[str, tuple[str, int]]:
+    """Return the scripts of the handlers, each with where it is first named."""
+    named: dict[str, tuple[str, int]] = {}
+    for handler in config.handlers:
+        is_name = handler.target != NOTHING and "\\" not in handler.target
+        if handler.kind == SCRIPT and is_name:
+            named.setdefault(handler.target, (handler.path, handler.line))
+    return named
 
 
 def _set_process_variables(application: Application, host: str) -> None:

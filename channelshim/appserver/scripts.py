@@ -8,7 +8,7 @@ import pathlib
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,7 @@ from channelshim.appengine import surface
 from channelshim.appserver.cgi_scripts import CgiScripts
 from channelshim.appserver.dialects import PYTHON3, Dialect
 from channelshim.appserver.own_imports import import_before
-from channelshim.compat.tracebacks import hide_translator, hint
+from channelshim.compat.tracebacks import hide_translator, hint, is_our_file
 from channelshim.errors import ConfigurationError
 from channelshim.kernel.app_lock import AppLock
 
@@ -35,7 +35,9 @@ class AppImportError(ConfigurationError):
         root: the app's folder, whose lines are the ones to show.
 
     Attributes:
-        report: the app's own traceback as text, without the frames of this server.
+        report: the app's own traceback as text, without the frames of this server; ""
+            where it has no others.
+        script: as given.
     """
 
     def __init__(self, script: str, cause: BaseException, root: pathlib.Path) -> None:
@@ -47,10 +49,8 @@ class AppImportError(ConfigurationError):
             path=path,
             line=line,
         )
-        own = traceback.TracebackException.from_exception(cause)
-        while len(own.stack) > 1 and not _is_inside(own.stack[0].filename, root):
-            del own.stack[0]
-        self.report: str = "".join(own.format())
+        self.script: str = script
+        self.report: str = _report(cause, root)
         if help_text := hint(cause):
             self.report += f"{help_text}\n"
         self._cause = cause
@@ -64,6 +64,22 @@ class AppImportError(ConfigurationError):
         ):
             trace = trace.tb_next
         return self._cause.with_traceback(trace or self._cause.__traceback__)
+
+
+def _report(cause: BaseException, root: pathlib.Path) -> str:
+    """Return a traceback from the app's first line on, without frames of ours."""
+    own = traceback.TracebackException.from_exception(cause)
+    frames = list(own.stack)
+    own.stack.clear()
+    for frame in frames:
+        is_before = not own.stack and not _is_inside(frame.filename, root)
+        if not (is_before or is_our_file(frame.filename)):
+            own.stack.append(frame)
+    if own.stack:
+        return "".join(own.format())
+    # Its place is in the error itself, and so is all that can be said of others.
+    is_told = not isinstance(cause, SyntaxError)
+    return "" if is_told else "".join(own.format_exception_only())
 
 
 def _is_inside(filename: str, root: pathlib.Path) -> bool:
@@ -221,8 +237,11 @@ class Scripts:
                 return module
         return _NOTHING
 
-    def load_all(self, scripts: Iterable[str]) -> None:
+    def load_all(self, scripts: Mapping[str, tuple[str, int]]) -> None:
         """Load each; log what cannot be loaded, unless nothing of the app's can.
+
+        Args:
+            scripts: as app.yaml names them, with the file and the line that do.
 
         Raises:
             AppImportError: of the first, when none can be loaded.
@@ -233,6 +252,9 @@ class Scripts:
             try:
                 self.load(script)
             except AppImportError as failure:
+                if failure.path is None:
+                    # No line of the app's code is at fault, but that one may be.
+                    failure.path, failure.line = scripts[script]
                 failures.append(failure)
         if failures and len(failures) == len(distinct):
             raise failures[0]

@@ -13,6 +13,9 @@ from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
 
+_LONGEST_LINE: Final = 65536
+"""Bytes; what is longer is too long for a password anyway."""
+
 _SETTINGS: Final = (
     *("application", "storage_path", "store_synchronous"),
     *("store", "store_file", "store_schema"),
@@ -84,14 +87,22 @@ def _list(app_dir: str, **settings: Any) -> None:
 
 
 def _new_password() -> str:
-    if sys.stdin.isatty():
+    # Without a standard input there is no such object.
+    if sys.stdin is not None and sys.stdin.isatty():
         password: str = click.prompt(
             "Password", hide_input=True, confirmation_prompt=True
         )
         return password
-    line = sys.stdin.readline().rstrip("\r\n")
+    line = b"" if sys.stdin is None else sys.stdin.buffer.readline(_LONGEST_LINE)
+    line = line.rstrip(b"\r\n")
     if not line:
         raise ConfigurationError(
             "there is no password: type it at a terminal, or write it to standard input"
         )
-    return line
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            "the password on standard input is not UTF-8: write it so, or type it at a "
+            "terminal"
+        ) from None

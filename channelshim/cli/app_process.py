@@ -5,9 +5,14 @@ Nothing but the standard library is imported before signals are looked after.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from channelshim.kernel.threads import Threads
 
 
 def main(descriptor: int) -> None:
@@ -43,9 +48,21 @@ def main(descriptor: int) -> None:
         return
     process = f"app-{setup.number}"
     settings = setup.settings
+    if settings.log_file:
+        _follow_log_file(settings.log_file, threads)
     terminal.configure_logging(settings.log_level, f"{process} ", settings.log_format)
     logging.getLogger().addHandler(PipeLogHandler(pipe, process))
     Ending(AppProcess(setup, pipe, threads).run()).begin()
+
+
+def _follow_log_file(path: str, threads: Threads) -> None:
+    """Follow the name of the log file, which the front has opened."""
+    from channelshim.errors import ConfigurationError
+    from channelshim.kernel.log_file import LogFile
+
+    # Otherwise lines go on to what the front has opened.
+    with contextlib.suppress(ConfigurationError):
+        LogFile(path).watch(threads)
 
 
 def _ignore(_: int, __: object) -> None:

@@ -135,6 +135,26 @@ def _backup(app_dir: str, file: str, **settings: Any) -> None:
     click.echo(f"the app's data is in {file}: {files}")
 
 
+@with_settings(*_STORE_SETTINGS)
+@_group.command("restore", cls=SettingsCommand)
+@click.argument("file")
+@click.argument("app_dir")
+def _restore(file: str, app_dir: str, **settings: Any) -> None:
+    """Put the data of FILE, a backup, in the place of that of the app in APP_DIR.
+
+    No server of the app may be running. The data that was there is moved away, not
+    deleted.
+    """
+    from channelshim.composition import restoring
+
+    read = read_settings(settings, os.environ)
+    done = restoring.restore(Path(file), _folder(app_dir), read)
+    files = "1 file" if done.files == 1 else f"{done.files:,} files"
+    click.echo(f"the app's data in {done.folder} is that of {file}: {files}")
+    if done.before is not None:
+        click.echo(f"what was there is in {done.before}")
+
+
 @with_settings(*_COMMAND_SETTINGS)
 @_group.command("shell", cls=SettingsCommand)
 @click.argument("app_dir", default=".")
@@ -267,8 +287,9 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
     if handover is not None:
         NOTICES.begin(handover.warned)
     settings = read_settings(arguments, os.environ)
-    terminal.configure_logging(settings.log_level, form=settings.log_format)
-    _serve_app(paths, settings, command, handover)
+    with terminal.log_to(settings.log_file):
+        terminal.configure_logging(settings.log_level, form=settings.log_format)
+        _serve_app(paths, settings, command, handover)
 
 
 def _folder(app_dir: str) -> Path:

@@ -40,13 +40,9 @@ INERT: Final = (
         "nothing is reported to anybody",
     ),
     *_inert(
-        "enable_sendmail show_mail_body smtp_allow_tls",
-        "mails are kept as files in mail/ below the store, none is sent",
+        "show_mail_body",
+        "the console's page Mail shows each mail",
         takes_value=False,
-    ),
-    *_inert(
-        "smtp_host smtp_port smtp_user smtp_password",
-        "mails are kept as files in mail/ below the store, none is sent",
     ),
     *_inert(
         "datastore_path blobstore_path search_indexes_path history_path"
@@ -188,6 +184,7 @@ SWITCHES: Final = {
     "debug": ("--log_level=debug", ""),
     "enable_console": ("--console_code=yes", ""),
     "disable_task_running": ("--enable_task_running=no", ""),
+    "smtp_allow_tls": ("--smtp_tls=auto", "--smtp_tls=no"),
 }
 """Old flag without a value: what it is when on, and when off."""
 

@@ -6,10 +6,14 @@ see no change.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import pytest
+
+
+_NOISE: Final = (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +48,13 @@ def _install(config: pytest.Config) -> None:
     from channelshim.cli.testing import install
     from channelshim.errors import ConfigurationError
 
+    # Google's modules are as they are, and some are imported by ours.
+    for module in (r".*google[./\\]appengine", r".*channelshim[./\\]compat"):
+        for category in _NOISE:
+            # For what is imported now, and for what tests import.
+            warnings.filterwarnings("ignore", category=category, module=module)
+            line = f"ignore::{category.__name__}:{module}"
+            config.addinivalue_line("filterwarnings", line)
     try:
         install(python27=options.channelshim_python27 or None)
     except ConfigurationError as error:

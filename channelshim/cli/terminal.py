@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
 from typing import IO, Any, Final
 
 import click
 
-from channelshim.errors import ConfigurationError
+from channelshim.errors import ChannelShimError, ConfigurationError
 
 _FORMAT: Final = "%(levelname)-8s %(asctime)s %(place)s] %(request)s%(message)s"
 
@@ -118,6 +120,34 @@ class LineFormatter(logging.Formatter):
 
 def _coloured_status(found: re.Match[str]) -> str:
     return click.style(found[0], fg=_STATUS_COLOURS[found[1]])
+
+
+@contextlib.contextmanager
+def log_to(path: str) -> Iterator[None]:
+    """Have a file be standard error in the block and afterwards; see kernel.log_file.
+
+    What ends the block by an error of ours is told there and at the terminal.
+
+    Args:
+        path: "" for none.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    if not path:
+        yield
+        return
+    from channelshim.kernel.log_file import LogFile
+    from channelshim.kernel.threads import Threads
+
+    log_file = LogFile(path)
+    log_file.watch(Threads())
+    try:
+        yield
+    except ChannelShimError as error:
+        complain(str(error), report=str(getattr(error, "report", "")))
+        log_file.put_back()
+        raise
 
 
 def configure_logging(level: str, process: str = "", form: str = "text") -> None:

@@ -128,7 +128,10 @@ def _run_pytest(args: list[str]) -> int:
 
     from channelshim.cli import pytest_plugin
 
-    status = int(pytest.main(["-p", pytest_plugin.__name__, "--channelshim", *args]))
+    # That the plugin has been imported already is this command's doing.
+    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    own = ["-p", pytest_plugin.__name__, "--channelshim"]
+    status = int(pytest.main([*own, *quiet, *args]))
     if status == _PYTEST_FOUND_NOTHING:
         print(_NO_TESTS, end="", file=sys.stderr)
     return status

@@ -85,6 +85,11 @@ def _hide_findings(error: BaseException) -> None:
         last.tb_next = None
 
 
+def is_our_file(name: str) -> bool:
+    """Return whether a frame is one of ours, or one of importing."""
+    return name.startswith((_OURS, *_IMPORTING))
+
+
 def is_ours(error: BaseException) -> bool:
     """Return whether an exception passed through our code and Google's alone."""
     trace = error.__traceback__

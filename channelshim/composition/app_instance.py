@@ -71,6 +71,7 @@ class AppInstance(AppParts):
             _FrontExecutions(self.clock, pipe),
             lambda: pipe.note("tasks"),
             self._memcache,
+            lambda: pipe.note("mail"),
         )
 
     def close(self) -> None:

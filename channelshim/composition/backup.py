@@ -4,12 +4,16 @@ The database is copied by the server that has it, or here where none runs, as on
 transaction sees it. The files beside it are blobs and mails, which are written once and
 never changed. They go in twice: before the copy is made, and those that came meanwhile
 behind it. So no blob is missing that the copy of the database knows, unless it was
-deleted in these moments.
+deleted in these moments. Behind all is a list of checksums, by which `restoring` checks
+what it reads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
+import json
 import os
 import stat
 import tarfile
@@ -17,11 +21,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from channelshim.composition import control
 from channelshim.composition.control import Facts
-from channelshim.composition.place import STORE_ENTRIES
+from channelshim.composition.place import STORE_DATA
 from channelshim.composition.plan import Plan, make_plan
 from channelshim.composition.reading import read_folder
 from channelshim.composition.settings import Settings
@@ -36,15 +40,14 @@ if TYPE_CHECKING:
 QUESTION: Final = "backup"
 """What a command asks the server that has the store."""
 
+SUMS_NAME: Final = "channelshim.sums.json"
+"""The last file in a backup: the SHA-256 of each other one, by name."""
+
 _PREFIX: Final = "channelshim.backup-"
 """Of a copy in the making, in the store's folder: a server may write nowhere else."""
 
 _STALE_SECONDS: Final = 24 * 3600.0
 """After which such a file is of a command that was killed."""
-
-_OWN: Final = "channelshim."
-"""How files begin that are not put in as they are: the database and its companions,
-the lock, the socket, such copies."""
 
 
 def back_up(path: Path, settings: Settings, target: Path) -> int:
@@ -95,10 +98,12 @@ def _write(plan: Plan, target: Path) -> int:
             # Each file with its bytes, whatever links there are to it.
             with tarfile.open(fileobj=file, mode="w", dereference=True) as tar:
                 known: dict[str, tuple[int, int]] = {}
-                _add_files(tar, folder, known)
+                sums: dict[str, str] = {}
+                _add_files(tar, folder, known, sums)
                 with _copied(plan) as copy:
-                    _add_file(tar, copy, FILE_NAME)
-                    _add_files(tar, folder, known)
+                    sums[FILE_NAME] = _add_file(tar, copy, FILE_NAME)
+                    _add_files(tar, folder, known, sums)
+                _add_sums(tar, sums)
             file.flush()
             os.fsync(file.fileno())
         # Not os.replace: another command may have made the same file meanwhile.
@@ -155,7 +160,10 @@ def answer(store: Store, folder: Path, facts: Facts) -> tuple[Facts, bytes]:
 
 
 def _add_files(
-    tar: tarfile.TarFile, folder: Path, known: dict[str, tuple[int, int]]
+    tar: tarfile.TarFile,
+    folder: Path,
+    known: dict[str, tuple[int, int]],
+    sums: dict[str, str],
 ) -> None:
     """Put in what lies in a folder and is not known yet as it is.
 
@@ -164,33 +172,62 @@ def _add_files(
         folder: the store's.
         known: size and time of those that are in, by name; those that follow are
             added.
+        sums: checksums by name, added to as well.
     """
     for place, folders, names in os.walk(folder):
         if Path(place) == folder:
             # The app itself may be in there.
-            folders[:] = [name for name in folders if name.startswith(STORE_ENTRIES)]
-            names = [name for name in names if name.startswith(STORE_ENTRIES)]
+            folders[:] = [name for name in folders if name in STORE_DATA]
+            names = []
         folders.sort()
         for name in sorted(names):
             path = Path(place, name)
             inside = path.relative_to(folder).as_posix()
-            if inside.startswith(_OWN):
-                continue
             try:
                 found = path.lstat()
                 is_file = stat.S_ISREG(found.st_mode)
                 state = (found.st_size, found.st_mtime_ns)
                 if is_file and known.get(inside) != state:
-                    _add_file(tar, path, inside)
+                    sums[inside] = _add_file(tar, path, inside)
                     known[inside] = state
             except FileNotFoundError:
                 # It was deleted meanwhile.
                 continue
 
 
-def _add_file(tar: tarfile.TarFile, path: Path, inside: str) -> None:
+class _Summed(io.RawIOBase):
+    """A file whose bytes are summed up while they are read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        data = self._file.read(size)
+        self._digest.update(data)
+        return data
+
+    def checksum(self) -> str:
+        """Return that of what was read."""
+        return self._digest.hexdigest()
+
+
+def _add_file(tar: tarfile.TarFile, path: Path, inside: str) -> str:
+    """Put a file in; return its checksum."""
     with path.open("rb") as file:
-        tar.addfile(tar.gettarinfo(arcname=inside, fileobj=file), file)
+        summed = _Summed(file)
+        info = tar.gettarinfo(arcname=inside, fileobj=file)
+        tar.addfile(info, summed)
+        return summed.checksum()
+
+
+def _add_sums(tar: tarfile.TarFile, sums: dict[str, str]) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(json.dumps(sums, indent=0, sort_keys=True).encode("ascii"))
+        file.seek(0)
+        tar.addfile(tar.gettarinfo(arcname=SUMS_NAME, fileobj=file), file)
 
 
 def _remove_stale(folder: Path) -> None:

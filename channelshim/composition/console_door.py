@@ -210,6 +210,7 @@ class LazyConsole:
             login=instance.login,
             logs=logs_of_this_process(),
             code_names=_code_names,
+            wake_mail=instance.wake_mail,
         )
         # Who asks for proof for the app asks for it here too, near or far.
         asks_nobody = self._is_near and instance.login.asks_no_proof
@@ -247,6 +248,8 @@ class LazyConsole:
             store_directory=plan.store_directory,
             started_at=self._started_at,
             allows_code=settings.console_code and self._is_near,
+            is_mail_stored=plan.store.is_shared or plan.mail is not None,
+            mail_route="" if plan.mail is None else str(plan.mail),
         )
 
     def _urls_of_modules(self) -> list[str]:

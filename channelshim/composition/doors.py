@@ -356,6 +356,7 @@ def rotate_secrets(
         StorageError: the store is in use.
     """
     from channelshim.composition.app_parts import COOKIES, TOKENS
+    from channelshim.composition.logins import NOTES
 
     config = read_app(directory)
     application_id = application_id_of(directory, config, settings.application)
@@ -363,7 +364,7 @@ def rotate_secrets(
     choice = choose_store(settings, application_id, folder, config)
     store = open_store(choice)
     try:
-        for purpose in (TOKENS, COOKIES):
+        for purpose in (TOKENS, COOKIES, NOTES):
             store.secrets.get(purpose)
             store.secrets.rotate(purpose, keep=keep)
     finally:

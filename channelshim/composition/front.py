@@ -120,6 +120,8 @@ class Front:
             modules=[each.config for each in self._instance.plan.modules],
             tells_instances=tells_instances,
         )
+        if self._instance.mail is not None:
+            self._instance.mail.start()
 
     def _look_for_others(self) -> None:
         """Say where servers share a store and not their channels."""
@@ -173,6 +175,8 @@ class Front:
         if self._leading is not None:
             self._leading.cancel()
         self._instance.jobs.begin_stop()
+        if self._instance.mail is not None:
+            self._instance.mail.begin_stop()
 
     def close(self, seconds: float = INTERRUPT_SECONDS) -> None:
         """Finish, and close the instance; see `finish`."""
@@ -191,5 +195,8 @@ class Front:
         self._is_finished = True
         bound = time.monotonic() + seconds
         self._instance.jobs.stop(seconds)
+        if self._instance.mail is not None:
+            # A mail in hand: what is cut off may leave twice.
+            self._instance.mail.stop(max(bound - time.monotonic(), 0.0))
         left = bound - time.monotonic()
         self._reports.stop(max(left, INTERRUPT_SECONDS))

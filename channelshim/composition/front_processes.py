@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from channelshim import version
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition import module_serving
 from channelshim.composition.addresses import Served, exposure_of
@@ -72,6 +73,7 @@ class FrontProcesses:
         config = plan.app.config
         assert config is not None
         self._plan = plan
+        self._installed = _installed()
         self._paths = tuple(os.path.abspath(each) for each in paths)
         self._addresses = tuple(
             Address(tuple(each.getsockname())) for each in listeners
@@ -149,12 +151,15 @@ class FrontProcesses:
         """See Processes."""
         self.processes.report_to(status)
 
-    def is_app_changed(self) -> bool:
-        """Return whether the app's YAML files say something else than at the start.
+    def must_begin_anew(self) -> bool:
+        """Return whether new app processes would not fit this front.
 
-        Then the front itself has to begin anew. Files that cannot be read change
-        nothing, and the log says what is wrong.
+        The app's YAML files say something else than at the start, or channelshim was
+        installed anew. Files that cannot be read change nothing, and the log says what
+        is wrong with the app's.
         """
+        if _installed() not in (self._installed, None):
+            return True
         try:
             app = read_named(
                 [Path(each) for each in self._paths],
@@ -181,6 +186,10 @@ class FrontProcesses:
             clear_datastore=False,
             # The front answers; and a relative path would lead elsewhere there.
             metrics_token_file="",
+            # The front sends; here only whether mail is sent matters.
+            smtp_user="",
+            smtp_password="",
+            smtp_password_file="",
         )
         return AppSetup(
             number,
@@ -192,6 +201,18 @@ class FrontProcesses:
             self._folders.index(folder),
             number - first,
         ).to_json()
+
+
+def _installed() -> tuple[int, int] | None:
+    """Return what is another one when channelshim is installed anew.
+
+    None while its files are not there, as in the middle of that.
+    """
+    try:
+        found = os.stat(version.__file__)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 class FolderPools:
@@ -262,6 +283,7 @@ def services_of(instance: Instance, full: Callable[[bool], None]) -> FrontServic
         },
         {
             "tasks": instance.jobs.wake,
+            "mail": instance.wake_mail,
             "begun": lambda queue, tasks: executions.count(queue, int(tasks)),
             pipe_logs.NOTE: _take_log,
         },

@@ -100,6 +100,8 @@ class Installation:
             writes_indexes=lambda: self.is_served and settings.write_index_yaml,
             modules=lambda: self._modules,
             is_store_shared=plan.store.is_shared,
+            sends_mail=plan.mail is not None,
+            admins=settings.admins,
         )
         self._proxy = api_proxy.install(
             registry.factories(needs), ndb_memcache=settings.ndb_memcache, owner=self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from channelshim.composition import accounts
 from channelshim.composition.app_parts import (
@@ -36,6 +37,9 @@ from channelshim.services.deadline import deadline_error
 from channelshim.services.executions import Executions
 from channelshim.services.registry import Backing
 
+if TYPE_CHECKING:
+    from channelshim.jobs.mail_sender import MailSender
+
 
 class Instance(AppParts):
     """One app with everything behind it; `Front` stands before it.
@@ -59,6 +63,8 @@ class Instance(AppParts):
         backing: what the services are made from.
         sites: the applications, for the platform's own requests.
         jobs: tasks, cron and the instance's life; not started.
+        mail: sends what the app's mail service has stored, not started; None where mail
+            is kept.
 
     Raises:
         ConfigurationError: the broker's server cannot serve.
@@ -109,8 +115,10 @@ class Instance(AppParts):
             self.store.cron,
             has_company=self.is_shared,
         )
-        for part in (self.threads, self.store, self.broker, self.jobs):
-            part.report_to(self.status)
+        self.mail: MailSender | None = self._mail_sender()
+        for part in (self.threads, self.store, self.broker, self.jobs, self.mail):
+            if part is not None:
+                part.report_to(self.status)
         self._servers = []
         self.status.check("appserver.turns", self._describe_turns)
         self.backing: Backing = Backing(
@@ -120,6 +128,7 @@ class Instance(AppParts):
             executions,
             self.jobs.wake,
             self._memcache,
+            self.wake_mail,
         )
         if self._memcache is not None:
             self.status.check(
@@ -137,6 +146,19 @@ class Instance(AppParts):
         )
         if self.store.is_leased:
             self._control.start()
+
+    def wake_mail(self) -> None:
+        """Look for mails to send now. Any thread."""
+        if self.mail is not None:
+            self.mail.wake()
+
+    def _mail_sender(self) -> MailSender | None:
+        if self.plan.mail is None:
+            return None
+        # Most servers send no mail, and load nothing for it.
+        from channelshim.jobs.mail_sender import MailSender
+
+        return MailSender(self.store.mails, self.plan.mail, self.clock, self.threads)
 
     def lead(self) -> bool:
         """Do what one server alone does for a store, if no other does it.

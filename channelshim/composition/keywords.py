@@ -23,6 +23,7 @@ class Keywords(TypedDict, total=False):
     ssl_certificate_key_path: str | os.PathLike[str]
     log_level: Literal["debug", "info", "warning", "error", "critical"]
     log_format: Literal["text", "json"]
+    log_file: str | os.PathLike[str]
     automatic_restart: bool
     threads: int
     workers: int
@@ -65,6 +66,7 @@ class Keywords(TypedDict, total=False):
     login_assertion_issuer: str | os.PathLike[str]
     oidc_issuer: str | os.PathLike[str]
     oidc_client_id: str | os.PathLike[str]
+    oidc_client_id_file: str | os.PathLike[str]
     oidc_client_secret: str | os.PathLike[str]
     oidc_client_secret_file: str | os.PathLike[str]
     oidc_trust_email: bool
@@ -89,3 +91,10 @@ class Keywords(TypedDict, total=False):
     pause_seconds: float
     send_buffer_bytes: int
     send_buffer_total_bytes: int
+    smtp_host: str | os.PathLike[str]
+    smtp_port: int
+    smtp_user: str | os.PathLike[str]
+    smtp_password: str | os.PathLike[str]
+    smtp_password_file: str | os.PathLike[str]
+    smtp_tls: Literal["auto", "starttls", "tls", "no"]
+    enable_sendmail: bool

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from channelshim.appserver.guard import clean
 from channelshim.appserver.login.addresses import Admins, is_address
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.composition.app_parts import AppParts
@@ -27,8 +28,8 @@ from channelshim.protocol.cookies import CookieClaims
 if TYPE_CHECKING:
     from channelshim.appserver.login.assertions import Verifier
 
-ATTEMPTS: Final = "oidc logins"
-"""What the store's secrets are for."""
+NOTES: Final = "login pages"
+"""What the store's secrets are for: notes that browsers keep for the pages."""
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 """Without an underscore: in the environment it could not be told from a dash."""
@@ -89,15 +90,7 @@ def _proxy_header(plan: Plan, parts: Parts) -> Login:
             "login=proxy-header believes a header of the proxies that trusted_proxies "
             "names: set it to the address of your proxy"
         )
-    name = (
-        "login_assertion_header" if settings.login_assertion_header else "login_header"
-    )
-    header = getattr(settings, name)
-    if not _HEADER.fullmatch(header):
-        raise ConfigurationError(
-            f"{name} must be the name of a header, of letters, digits and dashes, not "
-            f"{header!r}"
-        )
+    _check_trust(plan)
     assertions = None
     if settings.login_assertion_header:
         assertions = _verifier(settings)
@@ -115,6 +108,31 @@ def _proxy_header(plan: Plan, parts: Parts) -> Login:
         assertion_header=settings.login_assertion_header,
         assertions=assertions,
     )
+
+
+def _check_trust(plan: Plan) -> None:
+    """Refuse a header that is never believed, or that anybody could send."""
+    from channelshim.appserver.login.proxy_header import key_of
+
+    settings = plan.settings
+    has_assertion = bool(settings.login_assertion_header)
+    name = "login_assertion_header" if has_assertion else "login_header"
+    header = getattr(settings, name)
+    if not _HEADER.fullmatch(header):
+        raise ConfigurationError(
+            f"{name} must be the name of a header, of letters, digits and dashes, not "
+            f"{header!r}"
+        )
+    if not clean({key_of(header): ""}):
+        raise ConfigurationError(
+            f"{name}={header} names a header that is taken out of each request, since "
+            "visitors send it too: have your proxy send another"
+        )
+    if not has_assertion and any(each.prefixlen == 0 for each in plan.proxies):
+        raise ConfigurationError(
+            "trusted_proxies names every address, so that anybody could be anybody by "
+            "login=proxy-header: name the addresses of your proxy alone"
+        )
 
 
 def _verifier(settings: Settings) -> Verifier:
@@ -155,14 +173,17 @@ def _accounts(plan: Plan, parts: Parts) -> Login:
         _Logins(parts),
         _Passwords(parts),
         Admins(plan.settings.admins),
+        lambda: parts().secrets(NOTES),
         seconds=plan.settings.login_seconds,
     )
 
 
 def _oidc(plan: Plan, parts: Parts) -> Login:
     settings = plan.settings
-    for name in ("oidc_issuer", "oidc_client_id"):
-        if not getattr(settings, name).strip():
+    issuer = settings.oidc_issuer.strip()
+    client_id = _value_of(settings, "oidc_client_id")
+    for name, value in (("oidc_issuer", issuer), ("oidc_client_id", client_id)):
+        if not value:
             raise ConfigurationError(
                 f"login=oidc needs {name}: your provider shows it where you register "
                 "this app"
@@ -172,39 +193,36 @@ def _oidc(plan: Plan, parts: Parts) -> Login:
     from channelshim.appserver.login.oidc import OidcLogin
     from channelshim.appserver.login.provider import Client
 
-    issuer = settings.oidc_issuer.strip()
     if not is_safe_url(issuer):
         raise ConfigurationError(f"oidc_issuer must be an https URL, not {issuer!r}")
     return OidcLogin(
         _Cookies(parts),
         _Logins(parts),
-        Client(issuer, settings.oidc_client_id.strip(), _client_secret(settings)),
-        lambda: parts().secrets(ATTEMPTS),
+        Client(issuer, client_id, _value_of(settings, "oidc_client_secret")),
+        lambda: parts().secrets(NOTES),
         Admins(settings.admins),
         trusts_email=settings.oidc_trust_email,
         seconds=settings.login_seconds,
     )
 
 
-def _client_secret(settings: Settings) -> str:
-    path = settings.oidc_client_secret_file
+def _value_of(settings: Settings, name: str) -> str:
+    """Return a setting, or what is in the file that the setting NAME_file names."""
+    value: str = getattr(settings, name).strip()
+    path: str = getattr(settings, f"{name}_file")
     if not path:
-        return settings.oidc_client_secret.strip()
-    if settings.oidc_client_secret:
-        raise ConfigurationError(
-            "oidc_client_secret and oidc_client_secret_file are both set: unset one"
-        )
+        return value
+    if value:
+        raise ConfigurationError(f"{name} and {name}_file are both set: unset one")
     try:
-        lines = Path(path).expanduser().read_text("utf-8").split()
+        text = Path(path).expanduser().read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"oidc_client_secret_file {path} cannot be read: {error}"
+            f"{name}_file {path} cannot be read: {error}"
         ) from None
-    if len(lines) != 1:
-        raise ConfigurationError(
-            f"oidc_client_secret_file {path} must hold one secret and no more"
-        )
-    return lines[0]
+    if not text.isprintable() or not text:
+        raise ConfigurationError(f"{name}_file {path} must hold one line, the value")
+    return text
 
 
 def _need(module: str, setting: str) -> None:
@@ -254,6 +272,9 @@ class _Passwords:
 
     def get(self, email: str) -> Password | None:
         return self._parts().store.passwords.get(email)
+
+    def rehash(self, email: str, old: str, new: str) -> bool:
+        return self._parts().store.passwords.rehash(email, old, new)
 
     def attempt(
         self, key: str, now: float, *, every_seconds: float, at_once: int

@@ -17,6 +17,10 @@ STORE_ENTRIES: Final = ("blobs", "channelshim.", "control.", "mail", "search")
 """How the names begin of what is kept in a store's folder."""
 
 
+STORE_DATA: Final = ("blobs", "mail", "search")
+"""What of it is data, beside the database: folders of files."""
+
+
 def private_prefixes(store: Path, app: Path) -> tuple[str, ...]:
     """Return how the real paths begin of files that are never served.
 

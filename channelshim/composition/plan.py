@@ -16,7 +16,11 @@ from typing import Final
 from channelshim.appserver.proxies import Network, parse_networks
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.place import store_directory
-from channelshim.composition.policy import metrics_token, signing_secrets
+from channelshim.composition.policy import (
+    mail_route,
+    metrics_token,
+    signing_secrets,
+)
 from channelshim.composition.reading import (
     DEFAULT_MODULE,
     App,
@@ -25,6 +29,7 @@ from channelshim.composition.reading import (
 from channelshim.composition.reloading import Handover
 from channelshim.composition.settings import Settings
 from channelshim.composition.stores import StoreChoice, choose_store
+from channelshim.contracts.mails import MailRoute
 from channelshim.runtime.variables import Application
 
 _logger: Final = logging.getLogger("channelshim.composition")
@@ -66,6 +71,7 @@ class Plan:
         modules: further modules of its folder.
         elsewhere: modules of other folders, which run in other processes.
         metrics_token: opens the probes of the console's port; "" for nothing.
+        mail: how the app's mail leaves; None where it is kept.
     """
 
     settings: Settings
@@ -80,6 +86,7 @@ class Plan:
     modules: tuple[Module, ...] = ()
     elsewhere: tuple[Module, ...] = ()
     metrics_token: str = field(default="", repr=False)
+    mail: MailRoute | None = None
 
     @property
     def all_modules(self) -> tuple[Module, ...]:
@@ -178,6 +185,7 @@ def make_plan(
             for each in app.elsewhere
         ),
         metrics_token=metrics_token(settings),
+        mail=mail_route(settings),
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
+import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any, Final, Protocol
 from channelshim.appserver import hosts
 from channelshim.appyaml.config import AppConfig
 from channelshim.composition.settings import Settings
+from channelshim.contracts.mails import MailRoute, SendmailRoute, SmtpRoute
 from channelshim.errors import ConfigurationError
 
 
@@ -23,6 +27,14 @@ class Bound(Protocol):
 
 DEVELOPMENT: Final = "dev"
 """The setting `login` of the login that asks for no proof."""
+
+OIDC: Final = "oidc"
+"""The same of the login by a provider."""
+
+_SENDMAIL_FOLDERS: Final = ("/usr/sbin", "/usr/lib")
+"""Where it is by the Filesystem Hierarchy Standard 3.0, often on root's PATH alone."""
+
+_logger: Final = logging.getLogger("channelshim.composition")
 
 SHORTEST_SECRET: Final = 32
 """Characters of a signing secret that a setting gives."""
@@ -57,9 +69,16 @@ def signer_name(settings: Settings) -> str:
     """Return the name of the login in what cookies are signed with.
 
     Whoever became somebody by another login, above all the development login, is
-    nobody by this one.
+    nobody by this one; so is who became it by another provider, or while addresses
+    counted that it had not verified.
     """
-    return "" if settings.login == DEVELOPMENT else settings.login
+    if settings.login == DEVELOPMENT:
+        return ""
+    if settings.login != OIDC:
+        return settings.login
+    facts = f"{settings.oidc_issuer.strip()}\0{settings.oidc_trust_email}"
+    digest = hashlib.sha256(facts.encode("utf-8", "backslashreplace"))
+    return f"{OIDC} {digest.hexdigest()}"
 
 
 def is_on_loopback(listener: Bound) -> bool:
@@ -133,6 +152,60 @@ def metrics_token(settings: Settings) -> str:
             f"{name} {path}: the token must have at least {SHORTEST_SECRET} characters"
         )
     return lines[0]
+
+
+def mail_route(settings: Settings) -> MailRoute | None:
+    """Return how the app's mail leaves; None where it is kept.
+
+    Raises:
+        ConfigurationError: the password is missing, given twice or cannot be read.
+    """
+    if not settings.smtp_host:
+        return _sendmail() if settings.enable_sendmail else None
+    password = settings.smtp_password
+    if settings.smtp_password_file:
+        if password:
+            raise ConfigurationError(
+                "smtp_password and smtp_password_file are both set: unset one"
+            )
+        path = settings.smtp_password_file
+        lines = _lines(path, "smtp_password_file", "the password")
+        if len(lines) > 1:
+            raise ConfigurationError(
+                f"smtp_password_file {path}: write the password, and nothing else"
+            )
+        password = lines[0]
+    if bool(settings.smtp_user) != bool(password):
+        missing = "smtp_user" if password else "smtp_password_file"
+        raise ConfigurationError(
+            "a login at the SMTP server needs smtp_user and its password: set "
+            f"{missing}"
+        )
+    if not (settings.smtp_user + password).isascii():
+        raise ConfigurationError(
+            "smtp_user and its password must be ASCII: SMTP servers take no other"
+        )
+    return SmtpRoute(
+        settings.smtp_host.strip(),
+        settings.smtp_port,
+        settings.smtp_user,
+        password,
+        settings.smtp_tls,
+    )
+
+
+def _sendmail() -> SendmailRoute | None:
+    """Return this machine's own mail system, if it has one."""
+    places = (os.environ.get("PATH", os.defpath), *_SENDMAIL_FOLDERS)
+    program = shutil.which("sendmail", path=os.pathsep.join(places))
+    if program is None:
+        # Old command lines name the flag wherever they run.
+        _logger.warning(
+            "enable_sendmail: this machine has no program sendmail: mail is kept and "
+            "not sent"
+        )
+        return None
+    return SendmailRoute(program)
 
 
 def _lines(path: str, setting: str, contents: str) -> tuple[str, ...]:

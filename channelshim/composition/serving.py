@@ -30,6 +30,7 @@ from channelshim.composition.reloading import (
     Handover,
     Watcher,
 )
+from channelshim.contracts.mails import MailRoute
 from channelshim.errors import ConfigurationError
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.passes import CallSoon
@@ -283,7 +284,7 @@ class Serving:
             return False
         loop, workforce = self._loop, self._workforce
         if loop is not None and workforce is not None:
-            if self._command is None or not workforce.is_app_changed():
+            if self._command is None or not workforce.must_begin_anew():
                 loop.call_soon_threadsafe(workforce.processes.roll)
                 return True
         if self._command is None:
@@ -314,6 +315,7 @@ class Serving:
                 self._say(f"Its console is at {self._console_url}")
             self._say("Press Ctrl-C to stop.")
             self._say(f"Its data is in {self._plan.store}")
+            self._say(_about_mail(self._plan.mail))
 
     def _stopping(self) -> None:
         if not self._changed:
@@ -347,6 +349,12 @@ class Serving:
         static = config.static_directories if config else ()
         directory = self._plan.app.directory
         return [self._plan.store_directory, *(directory / name for name in static)]
+
+
+def _about_mail(route: MailRoute | None) -> str:
+    if route is None:
+        return "Its mail is kept and not sent: --smtp_host names a server for it"
+    return f"Its mail leaves through {route}"
 
 
 def _make_bridge(

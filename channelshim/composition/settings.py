@@ -26,8 +26,9 @@ _APP: Final = "The app"
 _STORE: Final = "The store"
 _ACCESS: Final = "Who may do what"
 _CHANNELS: Final = "Channels"
+_MAIL: Final = "Mail"
 
-GROUPS: Final = (_SERVER, _APP, _STORE, _ACCESS, _CHANNELS)
+GROUPS: Final = (_SERVER, _APP, _STORE, _ACCESS, _CHANNELS, _MAIL)
 """The headings of the reference page, in its order."""
 
 
@@ -105,6 +106,11 @@ class Settings:
     log_format: Literal["text", "json"] = _setting(
         "text",
         "text for people; json: each line an object, with the request's id.",
+        _SERVER,
+    )
+    log_file: str = _setting(
+        "",
+        "File that standard error, with the log, is appended to; it may be rotated.",
         _SERVER,
     )
     automatic_restart: bool = _setting(
@@ -324,6 +330,7 @@ class Settings:
     oidc_client_id: str = _setting(
         "", "For oidc: the client id that the provider gave this app.", _ACCESS
     )
+    oidc_client_id_file: str = _setting("", "File with the same.", _ACCESS)
     oidc_client_secret: str = _setting(
         "", "For oidc: the client secret.", _ACCESS, is_secret=True
     )
@@ -467,6 +474,32 @@ class Settings:
         _CHANNELS,
         unit="bytes",
         low=1,
+    )
+
+    # --- Mail ---
+    smtp_host: str = _setting(
+        "",
+        "SMTP server that takes the app's mail; empty: it is kept and not sent.",
+        _MAIL,
+    )
+    smtp_port: int = _setting(
+        25, "Port of the SMTP server, such as 587.", _MAIL, low=1, high=65535
+    )
+    smtp_user: str = _setting(
+        "", "User to log in as at the SMTP server; empty for no login.", _MAIL
+    )
+    smtp_password: str = _setting("", "Password of that user.", _MAIL, is_secret=True)
+    smtp_password_file: str = _setting("", "File with the same.", _MAIL)
+    smtp_tls: Literal["auto", "starttls", "tls", "no"] = _setting(
+        "auto",
+        "auto: encrypt where the server offers STARTTLS; starttls: always; tls: from "
+        "the first byte, as on port 465; no: never.",
+        _MAIL,
+    )
+    enable_sendmail: bool = _setting(
+        False,
+        "Hand mail to this machine's program sendmail, where smtp_host is empty.",
+        _MAIL,
     )
 
     # Not a setting: who said each; a name that is not here has its default.

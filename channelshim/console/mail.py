@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email.utils
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ from channelshim.console import downloads
 from channelshim.console.page import DOCUMENT_SECURITY, PageHandler, Refused
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.services.admin import outbox
+from channelshim.services.admin.mail_boxes import Box, FolderBox, StoreBox
 from channelshim.services.admin.outbox import Letter, Mail, Upload
 
 MOST_FILES: Final = 20
@@ -30,9 +30,11 @@ class _Outbox(PageHandler):
     """What the pages of mails share."""
 
     @property
-    def folder(self) -> Path:
+    def box(self) -> Box:
         """Return where the mail service keeps its mails."""
-        return self.sources.app.store_directory / "mail"
+        if self.sources.app.is_mail_stored:
+            return StoreBox(self.sources.store.mails)
+        return FolderBox(self.sources.app.store_directory / "mail")
 
     def mail_number(self) -> int:
         """Return which mail the query names."""
@@ -43,7 +45,7 @@ class _Outbox(PageHandler):
 
     def mail(self) -> Mail:
         """Return the mail that the query names."""
-        found = outbox.find(self.folder, self.mail_number())
+        found = outbox.find(self.box, self.mail_number())
         if found is None:
             raise Refused("There is no such mail any more.", HTTPStatus.NOT_FOUND)
         return found
@@ -58,8 +60,10 @@ class MailPage(_Outbox):
         """See PageHandler.facts."""
         config = self.sources.app.modules[0].config
         return {
-            "mails": self.part(outbox.listed(self.folder)),
-            "count": outbox.count(self.folder),
+            "mails": self.part(outbox.listed(self.box)),
+            "count": outbox.count(self.box),
+            "route": self.sources.app.mail_route,
+            "trouble": self.sources.status.problems().get("mail", ""),
             "takes_mail": config is None or "mail" in config.inbound_services,
         }
 
@@ -127,11 +131,27 @@ class MessagePage(_Outbox):
 
     def facts(self, **names: str) -> dict[str, Any]:
         """See PageHandler.facts."""
-        return {"number": self.mail_number(), "mail": self.mail()}
+        mail = self.mail()
+        return {
+            "number": self.mail_number(),
+            "mail": mail,
+            "can_retry": bool(self.sources.app.mail_route)
+            and mail.summary.state in ("waiting", "failed"),
+        }
+
+    def do_retry(self, **names: str) -> str:
+        """Have the mail tried now."""
+        sources = self.sources
+        if not sources.app.mail_route:
+            raise Refused("Mail is kept and not sent: no setting says where it goes.")
+        if not sources.store.mails.retry(self.mail_number(), sources.clock.time()):
+            raise Refused("The mail is being sent, or was sent.", HTTPStatus.CONFLICT)
+        sources.wake_mail()
+        return "It is tried now."
 
     def do_delete(self, **names: str) -> str:
         """Delete the mail."""
-        outbox.delete(self.folder, self.mail_number())
+        self.box.delete(self.mail_number())
         self.done("Deleted.", "/mail")
         return ""
 
@@ -141,7 +161,7 @@ class HtmlPage(_Outbox):
 
     def get(self, **names: str) -> None:
         """Answer with it."""
-        html = outbox.html_of(self.folder, self.mail_number())
+        html = outbox.html_of(self.box, self.mail_number())
         if html is None:
             raise Refused("The mail has no HTML.", HTTPStatus.NOT_FOUND)
         self.response.headers["Content-Type"] = "text/html; charset=utf-8"
@@ -156,11 +176,11 @@ class PartPage(_Outbox):
         """Answer with it."""
         number = self.mail_number()
         if not self.request.GET.get("part", ""):
-            raw = outbox.raw_of(self.folder, number)
+            raw = self.box.read(number)
             found = None if raw is None else (f"{number:06d}.eml", raw)
         else:
             part = self.number("part", 0, 0, 10_000)
-            found = outbox.attachment_of(self.folder, number, part)
+            found = outbox.attachment_of(self.box, number, part)
         if found is None:
             raise Refused("There is no such file.", HTTPStatus.NOT_FOUND)
         filename, data = found

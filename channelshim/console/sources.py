@@ -89,6 +89,8 @@ class AppFacts:
         store_directory: of its data.
         started_at: Unix seconds.
         allows_code: whether the interactive page runs Python.
+        is_mail_stored: whether mails are in the store, not in files.
+        mail_route: where mail leaves, as text; "" where it is kept.
     """
 
     application_id: str
@@ -105,6 +107,8 @@ class AppFacts:
     store_directory: Path
     started_at: float
     allows_code: bool
+    is_mail_stored: bool = False
+    mail_route: str = ""
 
 
 class ChannelActions(Protocol):
@@ -186,6 +190,7 @@ class Sources:
         login: of the app.
         logs: the latest requests and lines of the log.
         code_names: returns what the interactive page has imported, by name.
+        wake_mail: has mails looked for that are to leave.
     """
 
     app: AppFacts
@@ -203,3 +208,4 @@ class Sources:
     login: Login
     logs: Logs
     code_names: Callable[[], dict[str, Any]]
+    wake_mail: Callable[[], None] = lambda: None

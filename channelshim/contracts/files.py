@@ -1,8 +1,7 @@
-"""Blobs and mails in the store, where every machine sees them."""
+"""Blobs in the store, where every machine sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import IO, Protocol
 
 
@@ -25,16 +24,3 @@ class Blobs(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove a blob; nothing happens when there is none."""
-
-
-class Mails(Protocol):
-    """The mails that an app has sent, none of which leaves. Any thread.
-
-    Bounded: the oldest give way.
-    """
-
-    def add(self, data: bytes) -> int:
-        """Keep a mail; return its number, higher than any before."""
-
-    def all(self) -> Sequence[tuple[int, bytes]]:
-        """Return number and bytes of each, the oldest first."""

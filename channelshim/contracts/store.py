@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from channelshim.contracts.cache import Cache
     from channelshim.contracts.cron import CronClaims
     from channelshim.contracts.data import StoreData
-    from channelshim.contracts.files import Blobs, Mails
+    from channelshim.contracts.files import Blobs
+    from channelshim.contracts.mails import Mails
     from channelshim.contracts.search import SearchIndexes
 
 BLOBS_FOLDER: Final = "blobs"
@@ -59,6 +60,14 @@ class Passwords(Protocol):
 
     def get(self, email: str) -> Password | None:
         """Return the password of an email, or None; case is ignored."""
+
+    def rehash(self, email: str, old: str, new: str) -> bool:
+        """Replace a hash by another one of the same password.
+
+        Returns:
+            False where it is not the old one any more: somebody has changed the
+            password meanwhile, or removed it.
+        """
 
     def remove(self, email: str) -> bool:
         """Remove the password of an email; return whether there was one."""
@@ -212,8 +221,9 @@ class Store(Protocol):
         """The bytes of blobs; None where they are files in BLOBS_FOLDER."""
 
     @property
-    def mails(self) -> Mails | None:
-        """The mails of the app; None where they are files."""
+    def mails(self) -> Mails:
+        """The mails of the app that are to leave; and those that are kept, where they
+        are not files."""
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep the broker's windows over an orderly restart; None forgets them."""

@@ -102,5 +102,8 @@ def _stored_blobs(snapshot: DataSnapshot) -> Iterator[Record]:
     for key, size in snapshot.blobs():
         yield Blob(key, size)
         for piece in snapshot.blob_pieces(key):
+            size -= len(piece)
             for start in range(0, len(piece), PIECE_BYTES):
                 yield BlobPiece(piece[start : start + PIECE_BYTES])
+        if size:
+            raise BadRecord(f"the store has not all bytes of the blob {key}")

@@ -84,8 +84,9 @@ class Jobs:
         status.counter("jobs.tasks_waiting", self._count_waiting)
         status.counter("jobs.tasks_running", self._count_running)
         status.check("jobs.tasks", self._describe_late, is_vital=False)
-        status.table("jobs.cron_runs", "job", self._count_cron_runs)
-        status.table("jobs.cron_failures", "job", self._count_cron_failures)
+        # Not "job", which every number has of Prometheus.
+        status.table("jobs.cron_runs", "url", self._count_cron_runs)
+        status.table("jobs.cron_failures", "url", self._count_cron_failures)
 
     def _count_cron_runs(self) -> dict[str, float]:
         return {} if self._cron_runs is None else self._cron_runs.count_ended()
@@ -164,7 +165,8 @@ class Jobs:
             self._deadline_seconds,
         )
         if not runs_cron:
-            _logger.info("cron.yaml is not run; --cron=yes runs it")
+            sentence = "cron.yaml is not run; --cron=yes runs it"
+            NOTICES.warn(_logger, sentence, logging.INFO)
             return
         self._scheduler = CronScheduler(
             self._cron,

@@ -30,11 +30,19 @@ def bridge(program: Program) -> Program:
         answer = program(_environ27(environ), _start(start_response))
         if type(answer) is list or type(answer) is tuple:
             # The server knows that a list is all of it.
-            return [to_bytes(chunk) for chunk in answer]
+            return [_piece(chunk) for chunk in answer]
         return _Chunks(answer)
 
     functools.update_wrapper(bridged, program, assigned=("__doc__",), updated=())
     return bridged
+
+
+def _piece(chunk: Any) -> Any:
+    """Return a piece of a body as bytes; what is none, for the server to refuse."""
+    try:
+        return to_bytes(chunk)
+    except TypeError:
+        return chunk
 
 
 class _Unbridged:
@@ -131,4 +139,4 @@ class _Chunks:
             yield to_bytes(self._chunks)
             return
         for chunk in self._chunks:
-            yield to_bytes(chunk)
+            yield _piece(chunk)

@@ -34,13 +34,21 @@ class Notices:
         self._known = frozenset(known)
         self._seen.clear()
 
-    def warn(self, logger: logging.Logger, sentence: str) -> None:
-        """Log a warning, unless it is known; then it is for the level DEBUG."""
+    def warn(
+        self, logger: logging.Logger, sentence: str, level: int = logging.WARNING
+    ) -> None:
+        """Log a sentence, unless it is known; then it is for the level DEBUG.
+
+        Args:
+            logger: takes it.
+            sentence: what a person should know once.
+            level: of a new one.
+        """
         digest = _digest(sentence)
         is_known = digest in self._known
         if len(self._seen) < _MOST:
             self._seen.add(digest)
-        logger.log(logging.DEBUG if is_known else logging.WARNING, "%s", sentence)
+        logger.log(logging.DEBUG if is_known else level, "%s", sentence)
 
     def digests(self, *, is_whole: bool = True) -> tuple[str, ...]:
         """Return what the next image is told.

@@ -30,6 +30,11 @@ _TRY_AGAIN: Final = (
 )
 
 
+FIRST_REQUEST_SECONDS: Final = 0.5
+"""For which a stop waits for the first request of a connection that was just made: its
+peer was told that it is connected, and a reload refuses nobody."""
+
+
 class HttpConnection(asyncio.Protocol, Watched):
     """One HTTP connection, without what it reads. Loop thread.
 
@@ -57,6 +62,7 @@ class HttpConnection(asyncio.Protocol, Watched):
         self._server: Address | None = None
         self._scheme = "http"
         self._client: Address | None = None
+        self._made_at = self._loop.time()
         # To the request in hand: its head is here, and its answer not written.
         self._response: Response | None = None
         # The body that is coming, if somebody may read it.
@@ -164,10 +170,15 @@ class HttpConnection(asyncio.Protocol, Watched):
         """Close, or have the last answer do so; called again and again by a stop."""
         if self._unparsed and not self._is_lingering:
             self._is_stopping = True
-        elif self._response is None:
-            self.transport.close()
-        else:
+        elif self._response is not None:
             self._response.close_after()
+        elif not self._awaits_first_request():
+            self.transport.close()
+
+    def _awaits_first_request(self) -> bool:
+        """Whether its peer has hardly had the time to send a first request."""
+        age = self._loop.time() - self._made_at
+        return not self._requests and age < FIRST_REQUEST_SECONDS
 
     def give_up(self) -> bool:
         """End the connection at the end of a stop.

@@ -40,6 +40,7 @@ class Backing:
         executions: how many tasks were begun lately.
         on_tasks_added: called after tasks are stored; wakes the runner. Any thread.
         memcache: where its values are; None for the store.
+        on_mail_added: called after a mail is stored that is to leave. Any thread.
     """
 
     store: Store
@@ -48,6 +49,7 @@ class Backing:
     executions: Executions
     on_tasks_added: Callable[[], None]
     memcache: Memcache | None = None
+    on_mail_added: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Needs:
         writes_indexes: returns whether index.yaml gets what queries need.
         modules: returns the modules that run here, the default one first.
         is_store_shared: whether blobs and mails are in the store, for all its servers.
+        sends_mail: whether mails leave; they are in the store until they do.
+        admins: addresses that mails to the administrators go to.
     """
 
     application_id: str
@@ -85,6 +89,8 @@ class Needs:
     writes_indexes: Callable[[], bool] = lambda: False
     modules: Callable[[], Sequence[RunningModule]] = lambda: (RunningModule(),)
     is_store_shared: bool = False
+    sends_mail: bool = False
+    admins: Sequence[str] = ()
 
 
 def _app_identity(needs: Needs) -> Any:
@@ -150,10 +156,19 @@ def _images(needs: Needs) -> Any:
 
 
 def _mail(needs: Needs) -> Any:
-    from channelshim.services.mail import make_mail_service
+    from channelshim.services.mail import Outbox, make_mail_service
 
-    mails = needs.backing().store.mails if needs.is_store_shared else None
-    return make_mail_service(needs.store_directory / "mail", mails)
+    outbox = None
+    if needs.sends_mail or needs.is_store_shared:
+        backing = needs.backing()
+        outbox = Outbox(
+            backing.store.mails,
+            needs.clock,
+            needs.sends_mail,
+            needs.admins,
+            backing.on_mail_added,
+        )
+    return make_mail_service(needs.store_directory / "mail", outbox)
 
 
 def _memcache(needs: Needs) -> Any:

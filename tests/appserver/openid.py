@@ -46,6 +46,7 @@ class OpenIdProvider:
         claims: what its id_token says besides what it must, or instead.
         userinfo: what its userinfo says; None has no such address.
         facts: what its discovery document says besides, or instead.
+        secret: that the client must know.
         signing: what it signs with.
         published: whose keys it shows.
         answers: path to a status and a body in the place of the real answer.
@@ -56,6 +57,7 @@ class OpenIdProvider:
         self.claims: dict[str, Any] = {}
         self.userinfo: dict[str, Any] | None = None
         self.facts: dict[str, Any] = {}
+        self.secret = SECRET
         self.signing = Signing()
         self.published = [self.signing]
         self.answers: dict[str, tuple[int, bytes]] = {}
@@ -162,7 +164,7 @@ class OpenIdProvider:
                 environ["wsgi.input"].read(length).decode()
             ).items()
         }
-        if not _knows_secret(environ.get("HTTP_AUTHORIZATION", "")):
+        if not _knows(self.secret, environ.get("HTTP_AUTHORIZATION", "")):
             return 401, b'{"error": "invalid_client"}'
         asked = self._codes.pop(form["code"], None)
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
@@ -196,10 +198,10 @@ class OpenIdProvider:
         return 200, json.dumps(token).encode()
 
 
-def _knows_secret(authorization: str) -> bool:
+def _knows(secret: str, authorization: str) -> bool:
     kind, _, sent = authorization.partition(" ")
-    wanted = f"{CLIENT_ID}:{SECRET}".encode()
+    wanted = f"{CLIENT_ID}:{secret}".encode()
     return kind == "Basic" and base64.b64decode(sent) in (
         wanted,
-        urlencode({CLIENT_ID: SECRET}).replace("=", ":").encode(),
+        urlencode({CLIENT_ID: secret}).replace("=", ":").encode(),
     )

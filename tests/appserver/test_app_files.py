@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,11 @@ def test_script_that_cannot_be_loaded_is_one_sentence(
     with pytest.raises(AppImportError, match=part) as caught:
         folder.server(handlers(f"{{url: /, script: {wanted}}}"))
     assert wanted in str(caught.value)
-    if "syntax" in script:
-        assert caught.value.line == 1
+    assert f"{os.sep}channelshim{os.sep}" not in caught.value.report
+    is_in_app = "syntax" in script or "exit" in script
+    assert bool(caught.value.report) is is_in_app
+    assert str(caught.value.path).endswith(".py" if is_in_app else "app.yaml")
+    assert caught.value.line
 
 
 def test_one_broken_script_does_not_stop_the_others(

@@ -12,6 +12,7 @@ from webtest import TestApp
 
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.hosts import HostRule
+from channelshim.appserver.login import proxy_header
 from channelshim.appserver.login.addresses import Admins
 from channelshim.appserver.login.assertions import Verifier
 from channelshim.appserver.login.keys import keys_in
@@ -101,6 +102,8 @@ def test_administrators_are_those_that_are_named(email: str) -> None:
         '"boss"@example.com',
         "bo ss@example.com",
         f"{'a' * 250}@b.example",
+        # Too many bytes for a cookie.
+        f"{chr(0xE4) * 130}@b.example".encode().decode("latin-1"),
         # Letters that become ASCII without case: k and s.
         "\u212aim@example.com".encode().decode("latin-1"),
         "bo\u017fs@example.com".encode().decode("latin-1"),
@@ -257,6 +260,8 @@ def test_assertion_counts_from_the_proxy_alone(
         {"email": None},
         {"email": 3},
         {"email": ["boss@example.com"]},
+        {"email_verified": False},
+        {"email_verified": "false"},
     ],
 )
 def test_assertion_that_does_not_fit_is_nobody(
@@ -296,6 +301,40 @@ def test_assertion_that_was_good_ends(tmp_path: Path, signing: Signing) -> None:
     assert who(asked, X_Assertion=token) == "ann@example.com"
     now[0] += 700
     assert who(asked, X_Assertion=token) == ""
+
+
+def test_assertion_that_was_good_ends_with_its_key(
+    tmp_path: Path, signing: Signing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asserting(tmp_path)
+    token = signing.sign(claims(exp=NOW + 1e9))
+    assert who(asked, X_Assertion=token) == "ann@example.com"
+    # As if five minutes had gone by at each request.
+    monkeypatch.setattr(proxy_header, "REMEMBER_SECONDS", 1e-9)
+    assert who(asked, X_Assertion=token) == "ann@example.com"
+    Signing().write(tmp_path / "newer.json")
+    (tmp_path / "newer.json").replace(tmp_path / "keys.json")
+    assert who(asked, X_Assertion=token) == ""
+
+
+def test_trouble_is_told_once_a_minute(
+    tmp_path: Path,
+    signing: Signing,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = asserting(tmp_path)
+    late, early = (
+        signing.sign(claims(iat=NOW + skew, exp=NOW + skew + 60))
+        for skew in (-300, 300)
+    )
+    for _ in range(3):
+        assert who(asked, X_Assertion=late) == ""
+    assert caplog.text.count("is this machine's clock right?") == 1
+    assert "it expired 240 seconds ago" in caplog.text
+    monkeypatch.setattr(proxy_header, "WARNING_SECONDS", 0)
+    assert who(asked, X_Assertion=early) == ""
+    assert "it is good in 300 seconds only" in caplog.text
 
 
 def test_new_keys_of_a_file_are_read(tmp_path: Path, signing: Signing) -> None:

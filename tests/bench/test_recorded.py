@@ -26,14 +26,15 @@ def test_plot_is_drawn_from_the_recorded_session(name: str) -> None:
 
 
 def test_page_shows_the_recorded_chats() -> None:
-    assert chats.text(CHATS) in chats.PAGE.read_text("utf-8")
-    for name, svg in chats.plots(CHATS).items():
+    assert chats.page_text(CHATS) in chats.PAGE.read_text("utf-8")
+    for name, svg in chats.plots(next(iter(CHATS.values()))).items():
         assert (chats.PAGE.parent / "img" / name).read_text("utf-8") == svg
 
 
 def test_changed_lines_are_those_of_the_rewrites() -> None:
-    for name, counts in CHATS["lines"].items():
-        assert chats.lines_changed(chats.REWRITES / name) == counts
+    for session in CHATS.values():
+        for name, counts in session["lines"].items():
+            assert chats.lines_changed(chats.REWRITES / name) == counts
 
 
 def test_changed_lines_leave_out_blank_ones(tmp_path: Path) -> None:

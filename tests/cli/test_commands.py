@@ -128,8 +128,11 @@ def test_help_of_test_says_what_it_is_before_the_runners_own(tmp_path: Path) -> 
 
 
 def test_finding_no_test_says_where_they_are_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("from google.appengine.ext import db, ndb\n")
     answered = _run_tests(tmp_path)
     assert answered.returncode == 5
+    # Google's modules, and how this command loads its plugin, are nobody's mistake.
+    assert "warnings summary" not in answered.stdout
     assert "no test was found. pytest looks for test_*.py" in answered.stderr
 
 

@@ -37,7 +37,8 @@ PATIENCE_SECONDS = 10.0 * timeout_factor()
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[Instance]:
-    settings = read_settings({"storage_path": tmp_path / "store"}, {})
+    given = {"storage_path": tmp_path / "store", "smtp_host": "127.0.0.1"}
+    settings = read_settings(given, {})
     opened = Instance(make_plan(settings, empty_app(tmp_path)), make_login())
     yield opened
     opened.close()

@@ -236,7 +236,7 @@ def test_the_program_of_the_page_reads_a_file(
 
 def test_the_page_has_every_record() -> None:
     page = (ROOT / "docs" / "reference" / "data-format.md").read_text("utf-8")
-    examples = [
+    examples: list[Record] = [
         *(TASK, PULLED, ACCOUNT, Counter("sequential", 1), Blob("k", 1)),
         *(Password("a@x", "h", 1.0), PausedQueue("q"), Entity(b""), BlobPiece(b"x")),
     ]

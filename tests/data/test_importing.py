@@ -139,12 +139,13 @@ def prepared(mode: Mode) -> tuple[Disk, dict[str, bytes]]:
     """Return what there is before the import."""
     disk, blobs = Disk(), {}
     if mode is not Mode.FRESH:
-        old = [Entity(simple(2, text="old")), Entity(simple(99)), Blob("old", 0)]
+        old: list[Record] = [Entity(simple(2, text="old")), Entity(simple(99))]
+        old.append(Blob("old", 0))
         run(disk, blobs, Mode.FRESH, 0, written(old))
     return disk, blobs
 
 
-def state(disk: Disk, blobs: dict[str, bytes]) -> object:
+def state(disk: Disk, blobs: dict[str, bytes]) -> tuple[Any, ...]:
     store = DictStore(disk, values_of_body)
     with store.data.read() as snapshot:
         counters = dict(snapshot.counters())
@@ -223,7 +224,7 @@ def test_what_the_store_refuses_is_named_and_undone(mode: Mode) -> None:
         ConfigurationError, match=f"record 7 of x: the disk is full; .*{end}"
     ):
         attempt(life, mode)
-    content, _, _, note = state(disk, blobs)  # type: ignore[misc]
+    content, _, _, note = state(disk, blobs)
     if mode is Mode.MERGE:
         assert note is not None
         found = [each[2] for each in content if isinstance(each, tuple)]

@@ -39,7 +39,8 @@ if sys.argv[1] == "sqlite":
         "dev~old", sys.argv[2],
         auto_id_policy=datastore_stub_util.SCATTERED)
 else:
-    stub = datastore_file_stub.DatastoreFileStub("dev~old", sys.argv[2])
+    stub = datastore_file_stub.DatastoreFileStub(
+        "dev~old", sys.argv[2] if sys.argv[1] == "pickle" else None)
 apiproxy_stub_map.apiproxy.RegisterStub("datastore_v3", stub)
 apiproxy_stub_map.apiproxy.RegisterStub(
     "memcache", memcache_stub.MemcacheServiceStub())
@@ -74,7 +75,17 @@ if sys.argv[1] == "sqlite":
     info = datastore.Entity("__BlobInfo__", name="abcDEF==")
     info["size"] = 15
     datastore.Put(info)
-stub.Write()
+if sys.argv[1] == "log":
+    # As its export of the datastore wrote them.
+    from google.appengine.api import datastore
+    from google.appengine.api.files import records
+    with open(sys.argv[2], "wb") as file:
+        with records.RecordsWriter(file) as writer:
+            for namespace in ("", "staff"):
+                for found in datastore.Query("Note", namespace=namespace).Run():
+                    writer.write(found._ToPb().Encode())
+else:
+    stub.Write()
 """
 
 
@@ -95,7 +106,7 @@ def write(folder: Path, kind: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "pickle"])
+@pytest.mark.parametrize("kind", ["sqlite", "pickle", "log"])
 def test_data_of_the_original_is_imported(tmp_path: Path, kind: str) -> None:
     file = write(tmp_path, kind)
     app = App(tmp_path / "app")

@@ -24,6 +24,7 @@ from websockets.sync.client import ClientConnection, connect
 from channelshim.composition.app_slot import MOST_ENDS
 from tests import programs
 from tests.conftest import await_condition
+from tests.lanes import ROOT
 from tests.redis_servers import RedisServer
 from tests.servers import Server, Servers
 
@@ -371,6 +372,38 @@ def test_hangup_after_a_change_of_app_yaml_starts_anew(
     assert status_of(running, "more/more.txt") == 404
     running.process.send_signal(signal.SIGHUP)
     wait_until(lambda: status_of(running, "more/more.txt") == 200)
+
+
+def test_hangup_after_an_upgrade_starts_anew(
+    own_crew: Path, server: Servers, wait_until: Until, tmp_path: Path
+) -> None:
+    # A copy, which can be installed anew.
+    place = tmp_path / "site"
+    shutil.copytree(ROOT / "channelshim", place / "channelshim")
+    running = server(
+        own_crew,
+        *("--workers=2", "--automatic_restart=no"),
+        env={"PYTHONPATH": str(place)},
+        prefix=("env", "-C", str(place)),
+    )
+    front = (place / "channelshim" / "version.py").read_text("utf-8")
+    newer = tmp_path / "version.py"
+    newer.write_text(front.replace('"0.', '"99.'), "utf-8")
+    newer.replace(place / "channelshim" / "version.py")
+    before = pids(running)
+    with Posters(running, 2) as posters:
+        running.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "SIGHUP: reloading" in running.output)
+        counts = [len(each) for each in posters.answered]
+        for place_of, count in enumerate(counts):
+            wait_until(
+                lambda place_of=place_of, count=count: (
+                    len(posters.answered[place_of]) > count
+                ),
+                60,
+            )
+    assert posters.failed == []
+    assert not before & pids(running)
 
 
 def test_change_of_a_file_reloads_all(

@@ -42,13 +42,14 @@ def test_a_function_that_gives_native_strings(app: App) -> None:
                     body = environ['wsgi.input'].read()
                     assert len(body) == 5 and body[4] == '\\xff'
                     assert environ['PATH_INFO'] == '/é', environ
-                    return ['text é', u'unicode', chr(200), environ['HTTP_X']]
+                    # The server refuses the last one.
+                    return ['text é', u'unicode', chr(200), environ['HTTP_X'], 3]
             """
         }
     )
     assert app.run(CALL).splitlines() == [
         "'200 OK' [('X-Name', 'Ã©')]",
-        "[b'text \\xc3\\xa9', b'unicode', b'\\xc8', b'\\xff'] "
+        "[b'text \\xc3\\xa9', b'unicode', b'\\xc8', b'\\xff', 3] "
         "[b'\\xc3\\xa9', b'\\xff']",
         "b'/\\xc3\\xa9'",
     ]

@@ -533,6 +533,29 @@ def test_many_drips_hold_out_nobody(site: Site, wait_until: WaitUntil) -> None:
         assert (status, body) == (200, b"/here")
 
 
+def test_stop_waits_for_the_first_request_of_a_connection_that_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "channelshim.server.http_connection.FIRST_REQUEST_SECONDS"
+    monkeypatch.setattr(name, PATIENCE_SECONDS)
+    running = Site()
+    with raw(running) as peer:
+        await_condition(lambda: running.count(State.HEAD) == 1)
+        running.server.stop()
+
+        def is_refusing() -> bool:
+            try:
+                raw(running).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        await_condition(is_refusing)
+        peer.sendall(get("/late"))
+        assert until_end(peer).endswith(b"/late")
+    running.stop()
+
+
 def test_the_oldest_of_many_handshakes_gives_way(
     site: Site, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:

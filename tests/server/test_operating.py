@@ -9,11 +9,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.cli.test_beside import run
 from tests.lanes import ROOT
 from tests.servers import Server, Servers
 
@@ -221,3 +223,46 @@ def test_health_is_bare_for_all_and_told_in_detail_at_the_consoles_port(
     status, body = console(running, "/_ah/health")
     assert (status, json.loads(body)["status"]) == (200, "ok")
     assert ask(running, "/metrics")[1] != console(running, "/metrics")[1]
+
+
+def test_log_goes_to_a_file_that_is_rotated_while_it_runs(
+    server: Servers,
+    tmp_path: Path,
+    wait_until: Callable[..., Any],
+) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "app.yaml").write_text(APP_YAML)
+    (folder / "main.py").write_text(APP)
+    log = tmp_path / "log"
+    flags = (f"--log_file={log}", "--workers=2", "--automatic_restart=no")
+    started = server(folder, *flags)
+    ask(started, "/before")
+    wait_until(lambda: 'GET /before" 200' in log.read_text())
+    assert "by the handler" in log.read_text()
+    log.rename(tmp_path / "log.1")
+
+    def has_moved_on() -> bool:
+        ask(started, "/after")
+        return log.exists() and {"/after", "by the handler"} <= set(
+            re.findall("/after|by the handler", log.read_text())
+        )
+
+    wait_until(has_moved_on)
+    asked = (tmp_path / "log.1").read_text().count("GET /after")
+    asked += log.read_text().count("GET /after")
+    # Nothing of it is at the terminal, but what is for whoever starts it.
+    assert "GET /" not in started.output
+    assert "is running at" in started.output
+    assert asked >= 1
+
+
+def test_start_that_fails_is_told_at_the_terminal_and_in_the_log_file(
+    running: Server, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    words = ("serve", str(running.app_dir), f"--port={running.port}")
+    done = run(*words, f"--log_file={log}", data=tmp_path / "data")
+    assert done.returncode == 1
+    assert f"{running.port}" in done.stderr
+    assert f"{running.port}" in log.read_text()

@@ -8,11 +8,13 @@ from datetime import datetime
 import pytest
 from google.appengine.api import apiproxy_stub_map, mail
 
+from channelshim.composition.clock import SystemClock
+from channelshim.contracts.mails import MailState
 from channelshim.services import blobstore
 from channelshim.services.blobstore import BlobstoreService
 from channelshim.services.datastore_v3 import DatastoreService
 from channelshim.services.datastore_v3.values import values_of_body
-from channelshim.services.mail import make_mail_service
+from channelshim.services.mail import Outbox, make_mail_service
 
 pytestmark = pytest.mark.postgres
 
@@ -30,7 +32,8 @@ def serve(monkeypatch, store, folder):
     service = DatastoreService(store.entities, "dev~app")
     proxy.RegisterStub("datastore_v3", service)
     proxy.RegisterStub("blobstore", BlobstoreService(folder, store.blobs))
-    proxy.RegisterStub("mail", make_mail_service(folder / "mail", store.mails))
+    outbox = Outbox(store.mails, SystemClock())
+    proxy.RegisterStub("mail", make_mail_service(folder / "mail", outbox))
     monkeypatch.setattr(apiproxy_stub_map, "apiproxy", proxy)
 
 
@@ -54,6 +57,7 @@ def test_second_server_reads_the_blob_that_the_first_stored(
 def test_second_server_has_the_mail_that_the_first_kept(monkeypatch, stores, tmp_path):
     serve(monkeypatch, stores[0], tmp_path)
     mail.send_mail("ann@example.com", "bob@example.com", "Hello", "Text")
-    ((_, data),) = stores[1].mails.all()
-    assert b"Subject: Hello" in data
+    (facts,) = stores[1].mails.facts()
+    assert facts.state is MailState.KEPT
+    assert b"Subject: Hello" in stores[1].mails.read(facts.number)
     assert not (tmp_path / "mail").exists()

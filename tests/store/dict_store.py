@@ -48,6 +48,7 @@ from channelshim.contracts.tasks import (
 )
 from channelshim.errors import StorageError
 from channelshim.store import bounds
+from tests.store.dict_mails import DictMail, DictMails
 from tests.store.dict_search import DictSearchIndexes, SearchTables
 
 Name = tuple[str, str]
@@ -77,6 +78,7 @@ class Tables:
     connected: dict[str, None] = field(default_factory=dict)
     windows: dict[str, bytes] = field(default_factory=dict)
     search: dict[str, SearchTables] = field(default_factory=dict)
+    mails: dict[int, DictMail] = field(default_factory=dict)
     imports: dict[str, bytes] = field(default_factory=dict)
 
     def copy(self) -> Tables:
@@ -130,7 +132,7 @@ class DictStore:
         self.data = DictData(self, values_of)
         self.cron = None
         self.blobs = None
-        self.mails = None
+        self.mails = DictMails(self.read, self.write)
 
     def read(self) -> Tables:
         if self._is_closed:
@@ -859,6 +861,15 @@ class DictPasswords:
 
     def get(self, email: str) -> Password | None:
         return self._store.read().passwords.get(folded(email))
+
+    def rehash(self, email: str, old: str, new: str) -> bool:
+        with self._store.write() as tables:
+            found = tables.passwords.get(folded(email))
+            if found is None or found.hash != old:
+                return False
+            changed = dataclasses.replace(found, hash=new)
+            tables.passwords[folded(email)] = changed
+            return True
 
     def remove(self, email: str) -> bool:
         with self._store.write() as tables:

@@ -43,6 +43,15 @@ def test_removed_password_is_gone(passwords: Any) -> None:
     assert passwords.all() == []
 
 
+def test_hash_is_replaced_only_while_it_is_the_old_one(passwords: Any) -> None:
+    passwords.put(Password("Ann@example.com", "old", NOW))
+    assert passwords.rehash("ann@EXAMPLE.com", "old", "new") is True
+    assert passwords.get("ann@example.com") == Password("Ann@example.com", "new", NOW)
+    assert passwords.rehash("ann@example.com", "old", "newer") is False
+    assert passwords.rehash("bob@example.com", "old", "new") is False
+    assert [each.hash for each in passwords.all()] == ["new"]
+
+
 def test_all_come_by_email(passwords: Any) -> None:
     for email in ("Zoe@x", "ann@x", "Bob@x"):
         passwords.put(Password(email, "h", NOW))

@@ -1,21 +1,26 @@
 """The login by a password, for a few people who have no provider.
 
-Attempts are counted by the visitor's address and by the account, for all processes and
-servers of a store together, before the password is looked at. Who guesses is slow, and
-learns nothing from the answer or from its time: whether there is such an account, it
-does not say.
+Attempts on an account are counted for all processes and servers of a store together,
+before the password is looked at; the requests of an address are counted before that, by
+the server that they come to (appserver.client_limits). Who guesses is slow, and learns
+nothing from the answer or from its time: whether there is such an account, it does not
+say.
+
+Guesses hold up the account's owner too, but not in a browser that has logged in to it
+before: its attempts are counted apart, by a number in a signed cookie (the device
+cookies of OWASP).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import logging
 import math
 import os
+import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -25,11 +30,21 @@ os.environ.setdefault("APPENGINE_RUNTIME", "python27")
 import webapp2
 
 from channelshim import limits
-from channelshim.appserver.guard import UNKNOWN_CLIENT_KEY
 from channelshim.appserver.login import page
 from channelshim.appserver.login.addresses import Admins, is_address
-from channelshim.appserver.login.passwords import Verifier, mark_of_hash
-from channelshim.appserver.login.sessions import Logins, Sessions, Signer, mark_of
+from channelshim.appserver.login.notes import Notes
+from channelshim.appserver.login.passwords import (
+    TooBusy,
+    Verifier,
+    mark_of_hash,
+)
+from channelshim.appserver.login.sessions import (
+    Logins,
+    Sessions,
+    Signer,
+    cookie_value,
+    mark_of,
+)
 from channelshim.contracts.identity import LOGIN_SECONDS, User, folded
 from channelshim.contracts.store import Password
 from channelshim.pages import templates
@@ -39,16 +54,16 @@ if TYPE_CHECKING:
 
 _logger: Final = logging.getLogger("channelshim.login")
 
-ADDRESS_SECONDS: Final = 15.0
-ADDRESS_AT_ONCE: Final = 10
-"""Of one address: ten attempts, then four a minute."""
-
 ACCOUNT_SECONDS: Final = 60.0
 ACCOUNT_AT_ONCE: Final = 20
 """On one account, wherever they come from: twenty, then one a minute."""
 
-_NETWORK_BITS: Final = 64
-"""Of an IPv6 address: who has one has all with the same beginning."""
+BROWSER_COOKIE: Final = "channelshim_known"
+BROWSER_SECONDS: Final = 365 * 86400
+"""So long a browser is known that has logged in."""
+
+BUSY_SECONDS: Final = 5
+"""To wait where too many passwords are being looked at."""
 
 _RELOAD_SECONDS: Final = 5.0
 """After this time a password that was changed or removed ends the sessions it began."""
@@ -65,6 +80,8 @@ class Passwords(Protocol):
 
     def get(self, email: str) -> Password | None: ...
 
+    def rehash(self, email: str, old: str, new: str) -> bool: ...
+
     def attempt(
         self, key: str, now: float, *, every_seconds: float, at_once: int
     ) -> float: ...
@@ -80,6 +97,7 @@ class AccountsLogin:
         logins: keeps who has logged in, and which logins ended early.
         passwords: who may log in.
         admins: who is an administrator.
+        read_secrets: what signs the cookies of browsers that are known, oldest first.
         clock: Unix seconds.
         seconds: how long a login is good.
     """
@@ -93,6 +111,7 @@ class AccountsLogin:
         logins: Logins,
         passwords: Passwords,
         admins: Admins,
+        read_secrets: Callable[[], Sequence[bytes]],
         *,
         clock: Callable[[], float] = time.time,
         seconds: float = LOGIN_SECONDS,
@@ -107,6 +126,7 @@ class AccountsLogin:
             sessions=self._sessions,
             user=self.user,
             entry=_Entry(passwords, clock),
+            browsers=_Browsers(read_secrets, clock),
             admins=admins,
         )
 
@@ -171,6 +191,29 @@ class Refused(Exception):
         self.wait_seconds: int = wait_seconds
 
 
+class _Browsers:
+    """Browsers that have logged in before, each in a cookie of its own."""
+
+    def __init__(
+        self, read_secrets: Callable[[], Sequence[bytes]], clock: Callable[[], float]
+    ) -> None:
+        self._notes = Notes(read_secrets, "known browser", clock)
+
+    def number(self, environ: WSGIEnvironment, email: str) -> str:
+        """Return the number of a browser that has logged in by an email, or ""."""
+        header = str(environ.get("HTTP_COOKIE", ""))
+        note = self._notes.read(cookie_value(header, BROWSER_COOKIE))
+        if note is None or note["account"] != _digest(email):
+            return ""
+        return str(note["number"])
+
+    def note(self, email: str) -> str:
+        """Return the cookie's value of a browser that has logged in by an email."""
+        # A new one each time, with a full allowance.
+        note = {"account": _digest(email), "number": secrets.token_hex(16)}
+        return self._notes.write(note, BROWSER_SECONDS)
+
+
 class _Entry:
     """Decides who gets in."""
 
@@ -179,16 +222,36 @@ class _Entry:
         self._clock = clock
         self._verifier = Verifier()
 
-    def admit(self, email: str, password: str, environ: WSGIEnvironment) -> Password:
+    def admit(
+        self, email: str, password: str, environ: WSGIEnvironment, browser: str
+    ) -> Password:
         """Return whose password it is.
+
+        Args:
+            email: as typed, without blanks around it.
+            password: as typed.
+            environ: of the request.
+            browser: the number of one that is known for this email, or "".
 
         Raises:
             Refused: nobody's, or too many were tried.
         """
-        email = email.strip()
-        account = f"account {_digest(folded(email))}"
-        self._count(f"address {network_of(environ)}", ADDRESS_SECONDS, ADDRESS_AT_ONCE)
-        self._count(account, ACCOUNT_SECONDS, ACCOUNT_AT_ONCE)
+        key = browser or _digest(email)
+        try:
+            with self._verifier.place():
+                self._count(key)
+                found = self._password(email, password, environ)
+        except TooBusy:
+            raise Refused(
+                "Too many people are logging in just now. Try again in a few seconds.",
+                BUSY_SECONDS,
+            ) from None
+        self._passwords.forgive(key)
+        return found
+
+    def _password(
+        self, email: str, password: str, environ: WSGIEnvironment
+    ) -> Password:
         found = self._passwords.get(email) if is_address(email) else None
         hashed = None if found is None else found.hash
         if not self._verifier.is_right(hashed, password) or found is None:
@@ -198,16 +261,17 @@ class _Entry:
                 environ.get("REMOTE_ADDR", ""),
             )
             raise Refused(_WRONG)
-        self._passwords.forgive(account)
         fresh = self._verifier.new_hash(found.hash, password)
-        if fresh:
+        if fresh and self._passwords.rehash(found.email, found.hash, fresh):
             found = Password(found.email, fresh, found.changed_at)
-            self._passwords.put(found)
         return found
 
-    def _count(self, key: str, every_seconds: float, at_once: int) -> None:
+    def _count(self, key: str) -> None:
         wait = self._passwords.attempt(
-            key, self._clock(), every_seconds=every_seconds, at_once=at_once
+            key,
+            self._clock(),
+            every_seconds=ACCOUNT_SECONDS,
+            at_once=ACCOUNT_AT_ONCE,
         )
         if wait:
             seconds = math.ceil(wait)
@@ -217,21 +281,9 @@ class _Entry:
             )
 
 
-def network_of(environ: WSGIEnvironment) -> str:
-    """Return whose attempts are counted together: an address, or an IPv6 network."""
-    if UNKNOWN_CLIENT_KEY in environ:
-        return "unknown"
-    try:
-        address = ipaddress.ip_address(str(environ.get("REMOTE_ADDR", "")))
-    except ValueError:
-        return "unknown"
-    address = getattr(address, "ipv4_mapped", None) or address
-    bits = _NETWORK_BITS if address.version == 6 else 32
-    return str(ipaddress.ip_network((address, bits), strict=False))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+def _digest(email: str) -> str:
+    """Return by what an email is counted: there may be no such account."""
+    return hashlib.sha256(folded(email).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 class _PasswordPage(page.LoginPage):
@@ -245,11 +297,14 @@ class _PasswordPage(page.LoginPage):
             return
         fields = self.request.POST
         destination = self.destination(fields)
-        email = str(fields.get("email", ""))
+        email = str(fields.get("email", "")).strip()
         entry: _Entry = self.app.registry["entry"]
+        browsers: _Browsers = self.app.registry["browsers"]
         environ = self.request.environ
+        browser = browsers.number(environ, email)
         try:
-            found = entry.admit(email, str(fields.get("password", "")), environ)
+            password = str(fields.get("password", ""))
+            found = entry.admit(email, password, environ, browser)
         except Refused as refusal:
             if refusal.wait_seconds:
                 self.response.status = HTTPStatus.TOO_MANY_REQUESTS
@@ -263,6 +318,8 @@ class _PasswordPage(page.LoginPage):
         cookie = self.sessions.log_in(
             admins.user(found.email), environ, mark_of_hash(found.hash)
         )
+        note = browsers.note(found.email)
+        self.set_note(BROWSER_COOKIE, note, BROWSER_SECONDS, same_site="Strict")
         self.response.headers.add("Set-Cookie", cookie)
         self.go_on(destination)
 

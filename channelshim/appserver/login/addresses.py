@@ -17,14 +17,16 @@ def is_address(text: str) -> bool:
     """Return whether text can be the address of somebody who has logged in.
 
     A letter that is no ASCII but becomes it without case, as the Kelvin sign becomes k,
-    is refused: its owner would be somebody else.
+    is refused: its owner would be somebody else. Its length counts in bytes, as in RFC
+    6532: a longer one would not fit into a cookie.
     """
     name, at, domain = text.partition("@")
     return (
         bool(name and at and domain)
         and "@" not in domain
-        and len(text) <= limits.MAXIMUM_EMAIL_LENGTH
+        # A lone surrogate is not printable, and has no bytes.
         and text.isprintable()
+        and len(text.encode()) <= limits.MAXIMUM_EMAIL_LENGTH
         and not _FORBIDDEN & set(text)
         and not any(map(_becomes_ascii, text))
     )

@@ -1,19 +1,41 @@
-"""Documents of login providers: JSON by https, bounded in time and size."""
+"""Questions to login providers: by https, bounded in time and size.
+
+A socket's timeout bounds each step, not the whole answer, and the look-up of a name not
+at all: a server that sends a byte now and then would hold a visitor's thread for days.
+So each question is asked in a thread of its own, and given up when its time is over.
+Few such threads may be left waiting.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from channelshim.appserver import hosts
 
-TIMEOUT_SECONDS: Final = 10.0
-"""A visitor waits for it in the middle of a login."""
+ANSWER_SECONDS: Final = 10.0
+"""For a whole answer: a visitor waits for it in the middle of a login."""
 
 LONGEST_BYTES: Final = 1 << 20
+
+MOST_WAITING: Final = 8
+"""Questions without an answer yet, of all that this process asks."""
+
+_places: Final = threading.BoundedSemaphore(MOST_WAITING)
+
+_COPIED: Final = (
+    *("status_code", "headers", "url", "reason"),
+    *("encoding", "request", "connection"),
+)
 
 
 class FetchFailed(Exception):
@@ -35,6 +57,93 @@ def is_safe_url(url: object) -> bool:
     return bool(host) and parts.scheme in (("https", "http") if is_here else ("https",))
 
 
+class BoundedAdapter(HTTPAdapter):
+    """Sends requests whose answers are small and soon there."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: object = None,
+        verify: bool | str = True,
+        cert: str | tuple[str, str] | None = None,
+        proxies: dict[str, str] | None = None,
+    ) -> requests.Response:
+        """Return the whole answer; the bounds are those of this module.
+
+        Raises:
+            requests.RequestException: there is none in time, or it is too long.
+        """
+        # What is packed may be a thousand times as long.
+        request.headers["Accept-Encoding"] = "identity"
+        ask = super().send
+
+        def ask_and_read() -> requests.Response:
+            return _whole(
+                ask(
+                    request,
+                    stream=True,
+                    timeout=ANSWER_SECONDS,
+                    verify=verify,
+                    cert=cert,
+                    proxies=proxies,
+                )
+            )
+
+        return _in_time(ask_and_read)
+
+
+def bound(session: requests.Session) -> None:
+    """Have a session's answers be bounded."""
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, BoundedAdapter())
+
+
+def _whole(answer: requests.Response) -> requests.Response:
+    """Return an answer with its body read."""
+    with answer:
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise requests.RequestException("the answer is packed")
+        body = b""
+        for part in answer.iter_content(65536):
+            body += part
+            if len(body) > LONGEST_BYTES:
+                raise requests.RequestException("the answer has too many bytes")
+    whole = requests.Response()
+    for name in _COPIED:
+        setattr(whole, name, getattr(answer, name))
+    whole.raw = io.BytesIO(body)
+    return whole
+
+
+def _in_time(ask: Callable[[], requests.Response]) -> requests.Response:
+    """Return what a question is answered with, within ANSWER_SECONDS."""
+    places = _places
+    if not places.acquire(blocking=False):
+        raise requests.Timeout("too many other questions have no answer yet")
+    answer: Future[requests.Response] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+        finally:
+            places.release()
+
+    try:
+        threading.Thread(target=run, name="login provider", daemon=True).start()
+    except RuntimeError as error:
+        places.release()
+        raise requests.ConnectionError("there is no thread left to ask") from error
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except FutureTimeout as error:
+        raise requests.Timeout(
+            f"the whole answer has not come within {ANSWER_SECONDS:.0f} seconds"
+        ) from error
+
+
 def fetch_json(url: str) -> dict[str, Any]:
     """Return the JSON object at a URL.
 
@@ -43,24 +152,17 @@ def fetch_json(url: str) -> dict[str, Any]:
             is named.
     """
     try:
-        with requests.get(
-            url,
-            timeout=TIMEOUT_SECONDS,
-            allow_redirects=False,
-            stream=True,
-            headers={"Accept": "application/json"},
-        ) as answer:
-            if answer.status_code != requests.codes.ok:
-                raise FetchFailed(f"{url} answers with status {answer.status_code}")
-            body = b""
-            for part in answer.iter_content(65536):
-                body += part
-                if len(body) > LONGEST_BYTES:
-                    raise FetchFailed(f"{url} answers with too many bytes")
+        with requests.Session() as session:
+            bound(session)
+            answer = session.get(
+                url, allow_redirects=False, headers={"Accept": "application/json"}
+            )
     except requests.RequestException as error:
         raise FetchFailed(f"{url} cannot be reached: {reason_of(error)}") from error
+    if answer.status_code != requests.codes.ok:
+        raise FetchFailed(f"{url} answers with status {answer.status_code}")
     try:
-        document = json.loads(body)
+        document = json.loads(answer.content)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -73,7 +175,8 @@ def reason_of(error: BaseException) -> str:
     cause: BaseException = error
     for _ in range(8):
         inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
-        if not isinstance(inner, BaseException):
+        # A wait that was given up says nothing; who gave it up does.
+        if not isinstance(inner, BaseException) or not str(inner):
             break
         cause = inner
     text = " ".join(str(cause).split()) or type(cause).__name__

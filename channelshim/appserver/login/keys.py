@@ -36,6 +36,9 @@ REFRESH_SECONDS: Final = 3600
 PAUSE_SECONDS: Final = 60
 """Between two questions at least: anybody can send the name of an unknown key."""
 
+RETRY_SECONDS: Final = 10
+"""The same while there are no keys, and nobody can log in."""
+
 
 class KeysUnavailable(Exception):
     """There are no keys now; the text is a sentence for the operator's log."""
@@ -73,27 +76,38 @@ class Keys:
             KeysUnavailable: there are none, and they cannot be had.
         """
         found = _named(self._keys, number)
-        age = self._monotonic() - self._asked_at
-        if age > REFRESH_SECONDS or (not found and age > PAUSE_SECONDS):
-            self._refresh(may_wait=not self._keys)
+        asked_at = self._asked_at
+        if self._monotonic() - asked_at > self._pause(is_found=bool(found)):
+            self._refresh(asked_at)
             found = _named(self._keys, number)
         if not self._keys:
             raise KeysUnavailable("the keys that sign logins cannot be had")
         return found
 
-    def _refresh(self, *, may_wait: bool) -> None:
-        # One asks; the others go on with what there is.
-        if not self._lock.acquire(blocking=may_wait):
+    def _pause(self, *, is_found: bool) -> float:
+        """Return the seconds between two questions."""
+        if not self._keys:
+            return RETRY_SECONDS
+        return REFRESH_SECONDS if is_found else PAUSE_SECONDS
+
+    def _refresh(self, asked_at: float) -> None:
+        """Ask for the keys, unless another thread has since asked_at."""
+        # One asks; the others go on with what there is, or wait where there is nothing.
+        if not self._lock.acquire(blocking=not self._keys):
             return
         try:
-            if self._monotonic() - self._asked_at <= PAUSE_SECONDS:
-                return
+            if self._asked_at == asked_at:
+                self._ask()
+        finally:
+            self._lock.release()
+
+    def _ask(self) -> None:
+        try:
             self._keys = keys_of(self._load()) or self._keys
         except FetchFailed as error:
             _logger.error("the keys that sign logins cannot be had: %s", error)
         finally:
             self._asked_at = self._monotonic()
-            self._lock.release()
 
 
 def _named(keys: Sequence[Any], number: str) -> Sequence[Any]:
@@ -130,13 +144,7 @@ def keys_in(path: Path) -> Keys:
     Raises:
         ConfigurationError: the file cannot be read, or has no key.
     """
-    keys = _read(path)
-    if not keys:
-        raise ConfigurationError(
-            f"login_assertion_keys_file {path} has no public key: it must be a JWK "
-            "set, or a key in PEM"
-        )
-    return FileKeys(path, keys)
+    return FileKeys(path, _keys_of_file(path))
 
 
 class FileKeys(Keys):
@@ -160,7 +168,7 @@ class FileKeys(Keys):
         if stamp not in (self._stamp, None):
             self._stamp = stamp
             try:
-                self._keys = _read(self._path) or self._keys
+                self._keys = _keys_of_file(self._path)
             except ConfigurationError as error:
                 _logger.error("%s; the keys stay as they were", error)
         return _named(self._keys, number)
@@ -172,6 +180,16 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return facts.st_mtime_ns, facts.st_ino
+
+
+def _keys_of_file(path: Path) -> Sequence[Any]:
+    keys = _read(path)
+    if not keys:
+        raise ConfigurationError(
+            f"login_assertion_keys_file {path} has no public key: it must be a JWK "
+            "set, or a key in PEM"
+        )
+    return keys
 
 
 def _read(path: Path) -> Sequence[Any]:

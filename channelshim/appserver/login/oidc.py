@@ -17,17 +17,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 # webapp2 asks when it is first imported; see compat.installer.
 os.environ.setdefault("APPENGINE_RUNTIME", "python27")
 
 import webapp2
-from itsdangerous import BadData, URLSafeSerializer
 
 from channelshim import limits
 from channelshim.appserver.login import page
 from channelshim.appserver.login.addresses import Admins, is_address
+from channelshim.appserver.login.notes import Notes
 from channelshim.appserver.login.provider import (
     Client,
     LoginRefused,
@@ -64,7 +64,6 @@ COOKIE_PREFIX: Final = "channelshim_oidc_"
 
 _LONGEST_CODE: Final = 4096
 _LONGEST_DESTINATION: Final = 1000
-_SALT: Final = b"channelshim oidc login"
 _TROUBLE: Final = (
     "Logging in does not work at the moment. Try again later; if it stays so, tell "
     "whoever runs this server."
@@ -153,9 +152,8 @@ class _Attempts:
         client: Client,
         clock: Callable[[], float],
     ) -> None:
-        self._read_secrets = read_secrets
-        self._salt = _SALT + b"\0" + f"{client.issuer}\0{client.client_id}".encode()
-        self._clock = clock
+        kind = f"oidc login\0{client.issuer}\0{client.client_id}"
+        self._notes = Notes(read_secrets, kind, clock)
 
     def begin(self, destination: str) -> dict[str, Any]:
         """Return a new login: state, nonce, verifier and where to go on."""
@@ -166,13 +164,11 @@ class _Attempts:
             "nonce": secrets.token_urlsafe(24),
             "verifier": secrets.token_urlsafe(48),
             "destination": destination,
-            "ends_at": int(self._clock() + ATTEMPT_SECONDS),
         }
 
     def write(self, attempt: Mapping[str, Any]) -> str:
         """Return the cookie's value for a login."""
-        value = self._serializer().dumps(dict(attempt))
-        return value if isinstance(value, str) else value.decode("ascii")
+        return self._notes.write(attempt, ATTEMPT_SECONDS)
 
     def read(self, value: str, state: str) -> Mapping[str, Any] | None:
         """Return the login of a cookie and a state, or None.
@@ -181,26 +177,12 @@ class _Attempts:
             value: of the cookie; anything.
             state: that the answer brings; anything.
         """
-        try:
-            attempt = self._serializer().loads(value)
-        except BadData:
+        attempt = self._notes.read(value)
+        if attempt is None:
             return None
         own = str(attempt["state"]).encode("ascii")
         sent = state.encode("utf-8", "backslashreplace")
-        if not hmac.compare_digest(own, sent) or attempt["ends_at"] <= self._clock():
-            return None
-        found: Mapping[str, Any] = attempt
-        return found
-
-    def _serializer(self) -> URLSafeSerializer:
-        return URLSafeSerializer(
-            list(self._read_secrets()),
-            salt=self._salt,
-            signer_kwargs={
-                "key_derivation": "hmac",
-                "digest_method": hashlib.sha256,
-            },
-        )
+        return attempt if hmac.compare_digest(own, sent) else None
 
 
 def cookie_name(state: str) -> str:
@@ -233,15 +215,8 @@ class _OidcPage(page.LoginPage):
 
     def set_attempt(self, name: str, value: str) -> None:
         """Set the cookie of a login that was begun; "" removes it."""
-        environ = self.request.environ
-        secure = "; Secure" if environ.get("wsgi.url_scheme") == "https" else ""
-        age = ATTEMPT_SECONDS if value else 0
         # Lax: the provider's page leads to ours by a link, as it were.
-        self.response.headers.add(
-            "Set-Cookie",
-            f"{name}={value}; Path={quote(self.request.script_name)}"
-            f"{limits.PATH_LOGIN}; Max-Age={age}; HttpOnly; SameSite=Lax{secure}",
-        )
+        self.set_note(name, value, ATTEMPT_SECONDS if value else 0, same_site="Lax")
 
     def attempt_names(self) -> list[str]:
         """Return the names of such cookies that the browser has."""
@@ -350,10 +325,11 @@ class _EndPage(page.LogoutPage, _OidcPage):
         if not url:
             return
         client: Client = self.app.registry["client"]
+        path = page.path_of(destination)
         asked = {
             "client_id": client.client_id,
             "post_logout_redirect_uri": self.own_url(PATH_LOGGED_OUT),
-            "state": page.path_of(destination)[:_LONGEST_DESTINATION],
+            "state": path if len(path) <= _LONGEST_DESTINATION else "/",
         }
         separator = "&" if "?" in url else "?"
         self.response.headers["Location"] = f"{url}{separator}{urlencode(asked)}"

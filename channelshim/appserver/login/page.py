@@ -74,6 +74,24 @@ class LoginPage(webapp2.RequestHandler):  # type: ignore[misc]
         """Return the URL of a path of the login's own."""
         return str(self.request.host_url + self.request.script_name + path)
 
+    def set_note(self, name: str, value: str, seconds: int, *, same_site: str) -> None:
+        """Set a cookie that the login's pages alone get.
+
+        Args:
+            name: of the cookie.
+            value: as written by Notes.
+            seconds: until the browser forgets it; 0 removes it.
+            same_site: its attribute.
+        """
+        environ = self.request.environ
+        secure = "; Secure" if environ.get("wsgi.url_scheme") == "https" else ""
+        path = quote(self.request.script_name) + limits.PATH_LOGIN
+        self.response.headers.add(
+            "Set-Cookie",
+            f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; "
+            f"SameSite={same_site}{secure}",
+        )
+
     def go_on(self, destination: str) -> None:
         """Redirect, by GET whatever the request was."""
         self.response.status = HTTPStatus.SEE_OTHER
@@ -102,9 +120,12 @@ class LoginPage(webapp2.RequestHandler):  # type: ignore[misc]
                 "send it from there.",
             )
             return False
-        length = str(environ.get("CONTENT_LENGTH") or "0")
+        # A browser says how long its form is; what does not may have no end.
+        length = str(environ.get("CONTENT_LENGTH", ""))
         kind = str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
-        is_short = length.isdecimal() and int(length[:9]) <= LONGEST_FORM_BYTES
+        is_short = (
+            length.isdecimal() and len(length) < 9 and int(length) <= LONGEST_FORM_BYTES
+        )
         if not is_short or kind != "application/x-www-form-urlencoded":
             self.explain(HTTPStatus.BAD_REQUEST, "Not taken", "That is no login form.")
             return False

@@ -7,9 +7,12 @@ attack by itself, so few are hashed at a time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import threading
+import unicodedata
+from collections.abc import Iterator
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -24,7 +27,14 @@ LONGEST: Final = 1024
 AT_ONCE: Final = 2
 """Passwords that are hashed at the same time, 64 MiB each."""
 
+WAITING: Final = 8
+"""Passwords that wait for their turn; each holds a thread, which others need too."""
+
 _MARK_DIGITS: Final = 32
+
+
+class TooBusy(Exception):
+    """More passwords are being looked at than may wait."""
 
 
 def complaint(password: str) -> str:
@@ -40,7 +50,7 @@ def complaint(password: str) -> str:
 
 def hash_of(password: str) -> str:
     """Return a new hash of a password, with its parameters and salt."""
-    return PasswordHasher().hash(password)
+    return PasswordHasher().hash(_bytes_of(password))
 
 
 def mark_of_hash(hashed: str) -> str:
@@ -56,9 +66,24 @@ class Verifier:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
+        self._places = threading.BoundedSemaphore(AT_ONCE + WAITING)
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._lock = threading.Lock()
         self._nobody = ""
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Have a place among those who wait, in a with statement.
+
+        Raises:
+            TooBusy: there is none.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TooBusy
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def is_right(self, hashed: str | None, password: str) -> bool:
         """Return whether a password is the one of a hash.
@@ -69,11 +94,11 @@ class Verifier:
         """
         if len(password) > LONGEST:
             return False
-        # A lone surrogate has no UTF-8.
-        sent = password.encode("utf-8", "backslashreplace")
         with self._turns:
             try:
-                is_right = self._hasher.verify(hashed or self._nobodys(), sent)
+                is_right = self._hasher.verify(
+                    hashed or self._nobodys(), _bytes_of(password)
+                )
             except (VerificationError, InvalidHashError):
                 return False
         return is_right and hashed is not None
@@ -83,9 +108,19 @@ class Verifier:
         if not self._hasher.check_needs_rehash(hashed):
             return ""
         with self._turns:
-            return self._hasher.hash(password)
+            return self._hasher.hash(_bytes_of(password))
 
     def _nobodys(self) -> str:
         with self._lock:
             self._nobody = self._nobody or self._hasher.hash(secrets.token_hex())
         return self._nobody
+
+
+def _bytes_of(password: str) -> bytes:
+    """Return what is hashed: the same for a letter however a keyboard makes it.
+
+    Source: NIST SP 800-63B 5.1.1.2, NFKC.
+    """
+    # A lone surrogate has no UTF-8.
+    normal = unicodedata.normalize("NFKC", password)
+    return normal.encode("utf-8", "backslashreplace")

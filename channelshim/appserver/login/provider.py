@@ -20,8 +20,8 @@ from authlib.integrations.requests_client import OAuth2Session
 
 from channelshim.appserver.login.assertions import AssertionRefused, Verifier
 from channelshim.appserver.login.fetching import (
-    TIMEOUT_SECONDS,
     FetchFailed,
+    bound,
     fetch_json,
     is_safe_url,
     reason_of,
@@ -223,6 +223,7 @@ class Provider:
         )
         # A secret goes with the request: it must lead nowhere else.
         session.max_redirects = 0
+        bound(session)
         return session
 
     def _token(
@@ -234,7 +235,6 @@ class Provider:
                 grant_type="authorization_code",
                 code=code,
                 code_verifier=verifier,
-                timeout=TIMEOUT_SECONDS,
             )
         except requests.HTTPError as error:
             if error.response is not None and error.response.status_code >= _SERVERS:
@@ -287,7 +287,7 @@ class Provider:
     ) -> Mapping[str, Any]:
         url = facts["userinfo_endpoint"]
         try:
-            answer = session.get(url, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+            answer = session.get(url, allow_redirects=False)
             answer.raise_for_status()
             found = answer.json()
         except _NO_ANSWER as error:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -36,6 +38,11 @@ _logger: Final = logging.getLogger("channelshim.login")
 
 ASSERTIONS_REMEMBERED: Final = 1024
 """Tokens that were verified: a page asks again and again with the same."""
+
+REMEMBER_SECONDS: Final = 300.0
+"""So long at most: a key may be withdrawn."""
+
+WARNING_SECONDS: Final = 60.0
 
 _LONGEST_REMEMBERED: Final = 4096
 
@@ -99,8 +106,14 @@ class ProxyHeaderLogin:
         self._assertions = assertions
         self._warnings = _Warnings()
         if assertions is not None:
+            verify = assertions.claims
+
             # One that is refused raises, and is not remembered: the keys may change.
-            self._claims = functools.lru_cache(ASSERTIONS_REMEMBERED)(assertions.claims)
+            @functools.lru_cache(ASSERTIONS_REMEMBERED)
+            def claims(token: str, _: float) -> Mapping[str, Any]:
+                return verify(token)
+
+            self._claims = claims
         self._app = webapp2.WSGIApplication(
             [(limits.PATH_LOGIN, _InPage), (limits.PATH_LOGOUT, _OutPage)]
         )
@@ -141,16 +154,30 @@ class ProxyHeaderLogin:
         token = header_of_proxy(environ, self._assertion_key, self._proxies)
         if not token:
             return ""
-        read = self._claims if len(token) <= _LONGEST_REMEMBERED else assertions.claims
         try:
-            claims = read(token)
+            if len(token) <= _LONGEST_REMEMBERED:
+                claims = self._claims(token, time.monotonic() // REMEMBER_SECONDS)
+            else:
+                claims = assertions.claims(token)
             assertions.check_times(claims)
         except (AssertionRefused, KeysUnavailable) as error:
             self._warnings.add("an assertion of the proxy is refused: %s", str(error))
             return ""
+        return self._verified(claims)
+
+    def _verified(self, claims: Mapping[str, Any]) -> str:
+        """Return the address in claims, as WSGI writes text, or ""."""
         email = claims.get("email")
         if not isinstance(email, str):
             self._warnings.add("an assertion of the proxy has no email%s", "")
+            return ""
+        # Most do not say it; what is said counts, as with a provider.
+        if claims.get("email_verified", True) is not True:
+            self._warnings.add(
+                "an assertion of the proxy does not call the address %s verified: "
+                "nobody is logged in",
+                ascii(email)[:100],
+            )
             return ""
         return email.encode("utf-8", "replace").decode("latin-1")
 
@@ -176,22 +203,20 @@ def key_of(header: str) -> str:
 
 
 class _Warnings:
-    """Warns of each kind of trouble once in a while: anybody may send anything.
+    """Warns of each kind of trouble once a minute: each request may have it."""
 
-    Args:
-        most: lines in the life of the process.
-    """
-
-    def __init__(self, most: int = 100) -> None:
-        self._left = most
+    def __init__(self) -> None:
+        self._warned_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def add(self, sentence: str, fact: str) -> None:
-        """Write a line, if there were not too many."""
+        """Write a line, unless there was one like it just now."""
+        now = time.monotonic()
         with self._lock:
-            self._left -= self._left > 0
-            is_said = self._left > 0
-        if is_said:
+            is_due = now - self._warned_at.get(sentence, -math.inf) >= WARNING_SECONDS
+            if is_due:
+                self._warned_at[sentence] = now
+        if is_due:
             _logger.warning(sentence, fact)
 
 

@@ -1,4 +1,4 @@
-"""The mails that the app has sent: read from the files that the mail service keeps.
+"""The mails that the app has sent: read from where the mail service keeps them.
 
 A mail holds whatever its sender put there, who may be anybody who has filled a form of
 the app in. Its HTML is for a sandbox alone: see `html_of`.
@@ -17,9 +17,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Final
 
+from channelshim.contracts.mails import MailFacts
+from channelshim.services.admin.mail_boxes import Box
 from channelshim.services.admin.texts import clean, shorten
 
 MOST_PARTS: Final = 200
@@ -37,7 +38,6 @@ MOST_INLINED_BYTES: Final = 20 << 20
 
 LONGEST_TEXT: Final = 200_000
 
-_NUMBER: Final = re.compile(r"\d{1,12}", re.ASCII)
 _CID: Final = re.compile(rb"""(?<=["'(=])cid:([^"'()<>\s]{1,300})""")
 _INLINE_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _ERRORS: Final = (MessageError, LookupError, ValueError, TypeError, AttributeError)
@@ -49,11 +49,15 @@ class Summary:
     """A mail in a list.
 
     Attributes:
-        number: of its file.
+        number: in its box.
         sender, to, subject, date: its headers.
-        sent_at: Unix seconds, of the file.
+        sent_at: Unix seconds at which the app sent it.
         size: bytes.
         has_attachments: whether it has any.
+        state: a MailState's value.
+        tries: how often it was tried to send it.
+        due_at: Unix seconds of its next try, while it waits.
+        reason: why it was not sent, or not to everybody; "" for nothing.
     """
 
     number: int
@@ -64,6 +68,10 @@ class Summary:
     sent_at: float
     size: int
     has_attachments: bool
+    state: str
+    tries: int
+    due_at: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +110,24 @@ class Mail:
     attachments: Sequence[Attachment]
 
 
-def listed(folder: Path) -> Iterator[Summary]:
-    """Yield the mails, latest first.
-
-    Args:
-        folder: of the mail service.
-    """
-    numbers = sorted(_numbers(folder), reverse=True)
-    for number in numbers:
-        with contextlib.suppress(OSError):
-            # Deleted meanwhile, as a newer one came.
-            yield _summary(folder, number, _read(folder, number, LISTED_BYTES))
+def listed(box: Box) -> Iterator[Summary]:
+    """Yield the mails, latest first."""
+    for facts in box.facts():
+        data = box.read(facts.number, LISTED_BYTES)
+        if data is not None:
+            yield _summary(facts, _parsed(data))
 
 
-def count(folder: Path) -> int:
+def count(box: Box) -> int:
     """Return how many mails there are."""
-    return len(_numbers(folder))
+    return len(box.facts())
 
 
-def find(folder: Path, number: int) -> Mail | None:
+def find(box: Box, number: int) -> Mail | None:
     """Return a mail, or None."""
-    message = _message(folder, number)
-    if message is None:
+    facts = box.find(number)
+    message = _message(box, number)
+    if message is None or facts is None:
         return None
     attachments = [
         Attachment(
@@ -137,7 +141,7 @@ def find(folder: Path, number: int) -> Mail | None:
     ]
     text = _body(message, "plain")
     return Mail(
-        _summary(folder, number, message),
+        _summary(facts, message),
         [(clean(name), _header(value)) for name, value in _raw_headers(message)],
         shorten(text, LONGEST_TEXT),
         _body_part(message, "html") is not None,
@@ -145,13 +149,13 @@ def find(folder: Path, number: int) -> Mail | None:
     )
 
 
-def html_of(folder: Path, number: int) -> bytes | None:
+def html_of(box: Box, number: int) -> bytes | None:
     """Return a mail's HTML with its own images in it, as UTF-8; None for none.
 
     Nothing is taken out: whoever shows it must keep scripts, forms and everything
     remote from working (a sandbox, and a Content-Security-Policy).
     """
-    message = _message(folder, number)
+    message = _message(box, number)
     if message is None or _body_part(message, "html") is None:
         return None
     html = _body(message, "html").encode("utf-8", "replace")
@@ -176,32 +180,15 @@ def html_of(folder: Path, number: int) -> bytes | None:
     return _CID.sub(image, html)
 
 
-def attachment_of(folder: Path, number: int, part: int) -> tuple[str, bytes] | None:
+def attachment_of(box: Box, number: int, part: int) -> tuple[str, bytes] | None:
     """Return filename and bytes of an attachment, or None."""
-    message = _message(folder, number)
+    message = _message(box, number)
     if message is None:
         return None
     for place, each in _parts(message):
         if place == part and _is_attachment(each):
             return _filename(each, place), _payload(each)
     return None
-
-
-def raw_of(folder: Path, number: int) -> bytes | None:
-    """Return a mail as it would be sent, or None."""
-    try:
-        return _path(folder, number).read_bytes()
-    except OSError:
-        return None
-
-
-def delete(folder: Path, number: int) -> bool:
-    """Delete a mail; return whether it was there."""
-    try:
-        _path(folder, number).unlink()
-    except OSError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,40 +252,31 @@ def write(letter: Letter) -> bytes:
 # --- Reading what anybody may have written --------------------------------------------
 
 
-def _numbers(folder: Path) -> list[int]:
-    names = [path.stem for path in folder.glob("*.eml")]
-    return [int(name) for name in names if _NUMBER.fullmatch(name)]
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"{number:06d}.eml"
-
-
-def _read(folder: Path, number: int, most: int = MOST_BYTES) -> email.message.Message:
-    with _path(folder, number).open("rb") as file:
-        data = file.read(most)
+def _parsed(data: bytes) -> email.message.Message:
     # The old policy: it reads anything, and decodes nothing before it is asked.
     return email.message_from_bytes(data, policy=email.policy.compat32)
 
 
-def _message(folder: Path, number: int) -> email.message.Message | None:
-    try:
-        return _read(folder, number)
-    except OSError:
-        return None
+def _message(box: Box, number: int) -> email.message.Message | None:
+    data = box.read(number, MOST_BYTES)
+    return None if data is None else _parsed(data)
 
 
-def _summary(folder: Path, number: int, message: email.message.Message) -> Summary:
-    facts = _path(folder, number).stat()
+def _summary(facts: MailFacts, message: email.message.Message) -> Summary:
+    reasons = filter(None, [facts.refused, facts.trouble])
     return Summary(
-        number,
+        facts.number,
         _header(message.get("From", "")),
         _header(message.get("To", "")),
         _header(message.get("Subject", "")),
         _header(message.get("Date", "")),
-        facts.st_mtime,
-        facts.st_size,
+        facts.added_at,
+        facts.size,
         any(_is_attachment(part) for _, part in _parts(message)),
+        facts.state.value,
+        facts.tries,
+        facts.due_at,
+        shorten(clean("; ".join(reasons)), 2000),
     )
 
 

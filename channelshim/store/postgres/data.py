@@ -23,7 +23,7 @@ _PAGE: Final = 50
 
 _EMPTIED: Final = (
     *("entity", "index_row", "entity_group", "task", "task_tombstone", "pull_task"),
-    *("paused_queue", "account", "password", "blob_piece", "blob"),
+    *("paused_queue", "account", "password", "blob_replaced", "blob_piece", "blob"),
 )
 """Tables of what an import brings."""
 
@@ -102,7 +102,9 @@ class PostgresDataSnapshot:
         """Yield a blob's bytes, piece by piece."""
         number = 0
         while rows := self._rows(
-            "SELECT data FROM blob_piece WHERE key = %s AND number = %s",
+            "SELECT p.data FROM blob b "
+            "JOIN blob_piece p ON p.key = coalesce(b.pieces, b.key) "
+            "WHERE b.key = %s AND p.number = %s",
             (key.encode(), number),
         ):
             yield bytes(rows[0][0])

@@ -1,10 +1,9 @@
-"""Blobs in pieces and mails, so that every machine sees them."""
+"""Blobs in pieces, so that every machine sees them."""
 
 from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Final
 
 from channelshim.store.postgres.connections import Connection, Database
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
 
 STORE_PIECE_BYTES: Final = 256 << 10
 """Of a blob in one row: what a read of a part has to fetch and a write to hold."""
-
-STORE_MAILS: Final = 100
-"""Mails that are kept; the oldest give way."""
 
 
 STORE_REPLACED_SECONDS: Final = 600
@@ -171,32 +167,3 @@ class _BlobFile(io.RawIOBase):
         view[: len(data)] = data
         self._position += len(data)
         return len(data)
-
-
-class PostgresMails:
-    """The mails that were not sent: contracts.files.Mails. Any process.
-
-    Args:
-        database: the store's.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def add(self, data: bytes) -> int:
-        """Keep a mail, and the last STORE_MAILS in all; return its number."""
-        with self._database.write() as connection:
-            (number,) = connection.row(
-                "INSERT INTO mail (data) VALUES (%s) RETURNING number", (data,)
-            )
-            connection.run(
-                "DELETE FROM mail WHERE number <= (SELECT number FROM mail "
-                "ORDER BY number DESC OFFSET %s LIMIT 1)",
-                (STORE_MAILS,),
-            )
-        return int(number)
-
-    def all(self) -> Sequence[tuple[int, bytes]]:
-        """Return number and bytes of each, the oldest first."""
-        with self._database.once() as connection:
-            return connection.rows("SELECT number, data FROM mail ORDER BY number")

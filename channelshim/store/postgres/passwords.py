@@ -53,6 +53,16 @@ class PostgresPasswords:
             return Password(each.decode(), hashed.decode(), changed_at)
         return None
 
+    def rehash(self, email: str, old: str, new: str) -> bool:
+        """Replace a hash by another one of the same password; False: it has changed."""
+        with self._database.write(self._lock) as connection:
+            rows = connection.rows(
+                "UPDATE password SET hash = %s WHERE folded = %s AND hash = %s "
+                "RETURNING folded",
+                (new.encode(), folded(email).encode(), old.encode()),
+            )
+        return bool(rows)
+
     def remove(self, email: str) -> bool:
         """Remove the password of an email; return whether there was one."""
         with self._database.write(self._lock) as connection:

@@ -165,6 +165,19 @@ ALTER TABLE blob ADD pieces bytea;
 CREATE TABLE blob_replaced (pieces bytea PRIMARY KEY, at timestamptz NOT NULL);
 """
 
+_OUTGOING_MAIL = """
+ALTER TABLE mail
+    ADD added_at double precision NOT NULL DEFAULT 0,
+    ADD state bytea NOT NULL DEFAULT 'kept', ADD sender bytea NOT NULL DEFAULT '',
+    ADD recipients bytea NOT NULL DEFAULT '[]', ADD tries bigint NOT NULL DEFAULT 0,
+    ADD due_at double precision NOT NULL DEFAULT 0,
+    ADD gives_up_at double precision NOT NULL DEFAULT 0,
+    ADD taken_by bytea NOT NULL DEFAULT '', ADD refused bytea NOT NULL DEFAULT '',
+    ADD trouble bytea NOT NULL DEFAULT '', ADD size bigint NOT NULL DEFAULT 0;
+UPDATE mail SET size = length(data);
+CREATE INDEX mail_state ON mail (state, due_at);
+"""
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -175,6 +188,7 @@ MIGRATIONS: Final = (
     _FILES,
     _PASSWORDS,
     _SERVERS,
+    _OUTGOING_MAIL,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

@@ -24,7 +24,8 @@ from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.cron import PostgresCronClaims
 from channelshim.store.postgres.data import PostgresData
 from channelshim.store.postgres.entities import PostgresEntities
-from channelshim.store.postgres.files import PostgresBlobs, PostgresMails
+from channelshim.store.postgres.files import PostgresBlobs
+from channelshim.store.postgres.mails import PostgresMails
 from channelshim.store.postgres.passwords import PostgresPasswords
 from channelshim.store.postgres.place import Place
 from channelshim.store.postgres.pull_tasks import PostgresPullTasks
@@ -91,7 +92,7 @@ class PostgresStore:
         self.data: PostgresData = PostgresData(database)
         self.cron: PostgresCronClaims = PostgresCronClaims(database)
         self.blobs: PostgresBlobs = PostgresBlobs(database)
-        self.mails: PostgresMails = PostgresMails(database)
+        self.mails: PostgresMails = PostgresMails(database, server)
 
     def save_windows(self, saved: bytes | None) -> None:
         """Keep this server's windows over an orderly restart; None forgets them."""

@@ -273,6 +273,24 @@ class Database:
         return StorageError(f"the store {self.path} refused: {error}")
 
 
+def check_file(path: Path) -> None:
+    """Refuse a file that is not whole.
+
+    Args:
+        path: a store's file that nobody has open.
+
+    Raises:
+        StorageError: SQLite finds it damaged, or cannot read it.
+    """
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            found = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    if found != [("ok",)]:
+        raise StorageError(f"the store {path} refused: {_DAMAGED}")
+
+
 def _set_patience(connection: sqlite3.Connection, seconds: float) -> None:
     """Set how long a connection waits for other processes."""
     connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")

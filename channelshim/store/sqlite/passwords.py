@@ -47,6 +47,15 @@ class SqlitePasswords:
             ).fetchone()
         return None if row is None else Password(*row)
 
+    def rehash(self, email: str, old: str, new: str) -> bool:
+        """Replace a hash by another one of the same password; False: it has changed."""
+        with self._database.write() as connection:
+            cursor = connection.execute(
+                "UPDATE password SET hash = ? WHERE folded = ? AND hash = ?",
+                (new, folded(email), old),
+            )
+            return bool(cursor.rowcount)
+
     def remove(self, email: str) -> bool:
         """Remove the password of an email; return whether there was one."""
         with self._database.write() as connection:

@@ -163,6 +163,17 @@ CREATE TABLE login_attempt (
 CREATE INDEX login_attempt_full_at ON login_attempt (full_at)
 """
 
+_MAIL = """
+CREATE TABLE mail (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, added_at REAL NOT NULL,
+    state TEXT NOT NULL, sender TEXT NOT NULL, recipients TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL, gives_up_at REAL NOT NULL,
+    is_taken INTEGER NOT NULL DEFAULT 0, refused TEXT NOT NULL DEFAULT '',
+    trouble TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX mail_state ON mail (state, due_at)
+"""
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -175,6 +186,7 @@ MIGRATIONS: Final = (
     _ENDED_LOGINS,
     _SEARCH,
     _PASSWORDS,
+    _MAIL,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

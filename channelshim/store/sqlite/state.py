@@ -26,6 +26,7 @@ from channelshim.store.sqlite.tasks import SqliteTasks
 if TYPE_CHECKING:
     from channelshim.store.sqlite.cache import SqliteCache
     from channelshim.store.sqlite.data import SqliteData
+    from channelshim.store.sqlite.mails import SqliteMails
     from channelshim.store.sqlite.passwords import SqlitePasswords
     from channelshim.store.sqlite.pull_tasks import SqlitePullTasks
     from channelshim.store.sqlite.search import SqliteSearchIndexes
@@ -232,6 +233,7 @@ class SqliteStore:
         self._search: SqliteSearchIndexes | None = None
         self._pull_tasks: SqlitePullTasks | None = None
         self._passwords: SqlitePasswords | None = None
+        self._mails: SqliteMails | None = None
         self._data: SqliteData | None = None
 
     @property
@@ -277,6 +279,16 @@ class SqliteStore:
             return self._passwords
 
     @property
+    def mails(self) -> SqliteMails:
+        """The mails that are to leave."""
+        with self._making:
+            if self._mails is None:
+                from channelshim.store.sqlite.mails import SqliteMails
+
+                self._mails = SqliteMails(self.database)
+            return self._mails
+
+    @property
     def data(self) -> SqliteData:
         """All of it together, to be moved."""
         with self._making:
@@ -294,11 +306,6 @@ class SqliteStore:
     @property
     def blobs(self) -> None:
         """None: blobs are files beside the store's."""
-        return None
-
-    @property
-    def mails(self) -> None:
-        """None: mails are files beside the store's."""
         return None
 
     def save_windows(self, saved: bytes | None) -> None:

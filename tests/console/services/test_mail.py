@@ -9,6 +9,7 @@ import pytest
 from google.appengine.api import mail
 
 from channelshim.services.admin import outbox
+from channelshim.services.admin.mail_boxes import FolderBox
 from tests.console.services.conftest import HOSTILE, Visitor
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
@@ -192,7 +193,7 @@ def test_many_mails_are_paged(visitor: Visitor) -> None:
     folder.mkdir(parents=True)
     for number in range(1, 101):
         (folder / f"{number:06}.eml").write_bytes(b"Subject: s\n\n")
-    assert outbox.count(folder) == 100
+    assert outbox.count(FolderBox(folder)) == 100
     facts = visitor.json("/mail?limit=40&offset=80")["mails"]
     assert [row["number"] for row in facts["rows"]] == list(range(20, 0, -1))
     assert not facts["has_more"]

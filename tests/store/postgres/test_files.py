@@ -87,13 +87,3 @@ def test_upload_that_breaks_off_leaves_the_old_blob(blobs):
     with pytest.raises(OSError, match="the disk"):
         blobs.put("key", Broken())
     assert blobs.open("key").read() == b"old"
-
-
-def test_last_mails_are_kept(open_store, monkeypatch):
-    monkeypatch.setattr(files, "STORE_MAILS", 3)
-    store = open_store()
-    numbers = [store.mails.add(b"mail %d" % number) for number in range(5)]
-    assert numbers == sorted(set(numbers))
-    kept = open_store().mails.all()
-    assert [data for _, data in kept] == [b"mail 2", b"mail 3", b"mail 4"]
-    assert [number for number, _ in kept] == numbers[2:]
