@@ -47,7 +47,7 @@ def test_services_and_libraries_are_told(tmp_path: Path) -> None:
     lines = {line.split("  ")[0]: line for line in text.splitlines()}
     assert "works" in lines["google.appengine.api.channel"]
     assert "helper.py, main.py" in lines["google.appengine.api.channel"]
-    assert "none is sent" in lines["google.appengine.api.mail"]
+    assert "kept, or leave by SMTP" in lines["google.appengine.api.mail"]
     assert "missing" in lines["google.appengine.api.made_up"]
     assert "works" in lines["google.appengine.ext.ndb"]
     assert "neither in the app nor" in lines["a_library_that_nobody_has"]
