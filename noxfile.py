@@ -14,8 +14,14 @@ VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 
+COMING = "3.14"
+"""Not promised yet; scripts/test runs it where it is."""
+
 # What the fast lanes import; the rest of the extra `test` would only cost time.
 FAST_REQUIREMENTS = (
+    "Authlib",
+    "argon2-cffi",
+    "joserfc",
     "pytest",
     "pytest-xdist",
     "hypothesis",
@@ -57,7 +63,7 @@ def _offer_pyenv() -> None:
     root = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path.home() / ".pyenv")
     folders = [
         str(folder)
-        for version in VERSIONS
+        for version in (*VERSIONS, COMING)
         for folder in sorted(root.glob(f"versions/{version}.*/bin"))
     ]
     os.environ["PATH"] = os.pathsep.join([*folders, os.environ["PATH"]])
@@ -109,7 +115,7 @@ def _lowest_constraints() -> str:
     project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
     extras = project["optional-dependencies"]
     texts = list(project["dependencies"])
-    for extra in ("redis", "postgres", "django"):
+    for extra in ("redis", "postgres", "login", "metrics", "django"):
         texts += extras[extra]
     lowest = {}
     for requirement in map(Requirement, texts):
@@ -173,7 +179,7 @@ def _make_fast(version: str) -> None:
         _test(session)
 
 
-for _version in VERSIONS:
+for _version in (*VERSIONS, COMING):
     _make_fast(_version)
 
 

@@ -4,7 +4,8 @@ Run it by hand with each interpreter's answer, to take newer versions:
 
     for v in 3.10 3.11 3.12 3.13; do
         python$v -m pip install --dry-run --ignore-installed --quiet \
-            --report report-$v.json '.[test,docs,login,redis,postgres,metrics,django]'
+            --report report-$v.json '.[test,dev,docs,login,redis,postgres]' \
+            '.[metrics,django]'
     done
     python scripts/pin.py report-3.10.json ... report-3.13.json
 """

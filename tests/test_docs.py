@@ -19,7 +19,7 @@ from tests.test_architecture import DATA_ROOMS, FLOORS
 DOCS = ROOT / "docs"
 PAGES = sorted(
     [
-        *(*DOCS.rglob("*.md"), *ROOT.glob("*.md")),
+        *(*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md")),
         *(*(ROOT / "examples").rglob("*.md"), *(ROOT / "bench").glob("*.md")),
     ]
 )

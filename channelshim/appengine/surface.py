@@ -219,7 +219,7 @@ ROWS: Final = (
         "the server calls the app by itself",
     ),
     *_refused("tools", "run channelshim"),
-    *_refused("tools.dev_appserver tools.dev_appserver_login", "run dev_appserver.py"),
+    *_refused("tools.dev_appserver tools.dev_appserver_login", "run channelshim serve"),
 )
 """A row under google.appengine covers all below it that has no row of its own."""
 

@@ -96,7 +96,7 @@ def _init(directory: str) -> None:
 
     for path in write_tutorial_app(Path(directory)):
         click.echo(f"wrote {path}")
-    click.echo(f"Now run: dev_appserver.py {directory}")
+    click.echo(f"Now run: channelshim serve {directory}")
 
 
 @with_settings(

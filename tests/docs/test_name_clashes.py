@@ -10,6 +10,8 @@ from tests.lanes import ROOT
 
 PAGE = ROOT / "docs" / "how-to" / "name-clashes.md"
 
+OTHERS = sorted({*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"} - {PAGE})
+
 PROGRAM = "from channelshim.cli.entry import dev_appserver; dev_appserver()"
 
 
@@ -28,3 +30,16 @@ def test_version_says_whose_command_it_is() -> None:
         text=True,
     )
     assert _without_numbers(run.stdout) == _without_numbers(sample[1])
+
+
+def test_samples_use_the_name_that_no_other_program_has() -> None:
+    """Who copies a command may have Google's first on the PATH."""
+    samples = {
+        str(path.relative_to(ROOT)): re.findall(
+            r"^(?:    )?dev_appserver\.py .*", path.read_text("utf-8"), re.MULTILINE
+        )
+        for path in OTHERS
+    }
+    # That page shows that both are the same.
+    assert samples.pop("docs/how-to/install.md") == ["    dev_appserver.py APP_DIR"]
+    assert {name: lines for name, lines in samples.items() if lines} == {}

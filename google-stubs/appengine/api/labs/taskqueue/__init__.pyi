@@ -1,0 +1,2 @@
+# scripts/stubs.py writes this file.
+from google.appengine.api.taskqueue import *
