@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHash, VerificationError
 
 SHORTEST: Final = 8
 """Characters (NIST SP 800-63B 5.1.1.2)."""
@@ -99,7 +99,7 @@ class Verifier:
                 is_right = self._hasher.verify(
                     hashed or self._nobodys(), _bytes_of(password)
                 )
-            except (VerificationError, InvalidHashError):
+            except (VerificationError, InvalidHash):
                 return False
         return is_right and hashed is not None
 

@@ -240,17 +240,16 @@ class Provider:
             if error.response is not None and error.response.status_code >= _SERVERS:
                 raise ProviderFailed(ascii(str(error))[:300]) from error
             raise _refusal(_error_of(error.response), str(error)) from error
-        except requests.JSONDecodeError as error:
-            raise ProviderFailed("the provider's token is no JSON") from error
+        # What Authlib raises for an answer that is no JSON object. The first is a
+        # requests.RequestException too, in newer releases.
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ProviderFailed("the provider's token is no JSON object") from error
         except requests.RequestException as error:
             raise ProviderFailed(
                 f"{facts['token_endpoint']} cannot be reached: {reason_of(error)}"
             ) from error
         except AuthlibBaseError as error:
             raise _refusal(error.error, str(error)) from error
-        # What Authlib raises for an answer that is something else.
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ProviderFailed("the provider's token is no JSON object") from error
         if not isinstance(token, dict):
             raise ProviderFailed("the provider's token is no JSON object")
         return token
