@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -207,4 +208,6 @@ ignore_startup_parameters = extra_float_digits
         if self._process.poll() is not None:
             self._log.seek(0)
             raise AssertionError(self._log.read().decode("utf-8", "replace"))
-        return (self.folder / ".s.PGSQL.6432").exists()
+        # Its file is there before anybody listens.
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.folder / ".s.PGSQL.6432")) == 0

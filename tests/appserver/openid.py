@@ -208,7 +208,7 @@ class OpenIdProvider:
 def _knows(secret: str, authorization: str) -> bool:
     kind, _, sent = authorization.partition(" ")
     # Releases of Authlib quote the two differently, or not at all.
-    written = [str, quote, quote_plus]
+    written: list[Callable[[str], str]] = [str, quote, quote_plus]
     return kind == "Basic" and base64.b64decode(sent).decode() in [
         f"{write(CLIENT_ID)}:{write(secret)}" for write in written
     ]
