@@ -115,7 +115,7 @@ def _lowest_constraints() -> str:
     project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
     extras = project["optional-dependencies"]
     texts = list(project["dependencies"])
-    for extra in ("redis", "postgres", "login", "metrics", "django"):
+    for extra in ("redis", "postgres", "metrics", "django"):
         texts += extras[extra]
     lowest = {}
     for requirement in map(Requirement, texts):
