@@ -159,6 +159,23 @@ def test_a_cron_job_is_run(
     assert pages.errors(page) == []
 
 
+def test_a_mail_is_read_and_one_is_sent_to_the_app(
+    pages: Any, shelf: Server, shelf_console: str
+) -> None:
+    page = pages()
+    page.goto(shelf_console + "mail")
+    page.click("a:text-is('Overdue')")
+    page.wait_for_selector("pre:has-text('Bring the owl back.')")
+    page.goto(shelf_console + "mail")
+    page.fill("#to", "books@example.com")
+    page.fill("#subject", "Return")
+    page.fill("#text", "Here it is.")
+    page.click("button:text-is('Send')")
+    says(page, "the app answered 200")
+    assert "Return to books@example.com" in seen(shelf)["done"]
+    assert pages.errors(page) == []
+
+
 def test_a_blob_is_looked_at_and_deleted(pages: Any, shelf_console: str) -> None:
     page = pages()
     page.goto(shelf_console + "blobs")

@@ -4,7 +4,7 @@ import json
 import logging
 
 import webapp2
-from google.appengine.api import memcache, search, taskqueue, users
+from google.appengine.api import mail, memcache, search, taskqueue, users
 from google.appengine.ext import blobstore, ndb
 from google.appengine.ext.webapp import blobstore_handlers
 
@@ -23,6 +23,9 @@ class Fill(webapp2.RequestHandler):
             "paper", fields=[search.TextField("title", "a paper about owls")]
         )
         search.Index("papers").put(document)
+        mail.send_mail(
+            "shelf@example.com", "ann@example.com", "Overdue", "Bring the owl back."
+        )
         logging.warning("the shelves are full")
         self.response.write(blobstore.create_upload_url("/uploaded"))
 
@@ -41,6 +44,12 @@ class Done(webapp2.RequestHandler):
         Work(id=self.request.get("by")).put()
 
     post = get
+
+
+class Mailed(webapp2.RequestHandler):
+    def post(self, recipient):
+        message = mail.InboundEmailMessage(self.request.body)
+        Work(id=message.subject + " to " + recipient).put()
 
 
 class Seen(webapp2.RequestHandler):
@@ -70,6 +79,7 @@ app = webapp2.WSGIApplication(
         ("/fill", Fill),
         ("/uploaded", Uploaded),
         ("/done", Done),
+        ("/_ah/mail/(.+)", Mailed),
         ("/seen", Seen),
         ("/fail", Fail),
     ]
