@@ -415,6 +415,10 @@ class Processes:
 
     def _give_up(self, sentence: str) -> None:
         self._is_stopping = True
+        if self._loop is None:
+            # `load` waits for this.
+            self._failure = self._failure or AppLoadError(sentence)
+            return
         on_given_up, self._on_given_up = self._on_given_up, _nobody
         on_given_up(sentence)
 

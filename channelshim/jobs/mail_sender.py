@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from channelshim.contracts.clock import Clock
@@ -87,6 +89,8 @@ class MailSender:
         self._trouble = ""
         self._sent = 0
         self._failed = 0
+        # What became of a mail, while the store could not be told.
+        self._unsettled: Callable[[], None] | None = None
         self._thread: Kept | None = None
 
     def report_to(self, status: Status) -> None:
@@ -141,6 +145,8 @@ class MailSender:
                     # The process before this one may have died with a mail.
                     self._mails.release()
                     self._has_released = True
+                if self._unsettled is not None:
+                    self._write(self._unsettled)
                 wait_seconds = self._send_next()
             except StorageError as error:
                 _logger.error("mails wait: %s", error)
@@ -167,6 +173,10 @@ class MailSender:
             # New mails do not shorten it.
             self._is_stopping.wait(pause)
             return 0.0
+        except Exception as error:
+            _logger.exception("mail %d could not be handed over", mail.number)
+            reasons = dict.fromkeys(mail.envelope.recipients, type(error).__name__)
+            outcome = Outcome(deferred=reasons)
         if self._trouble:
             _logger.info("%s takes mail again", self._route)
         self._trouble = ""
@@ -179,6 +189,16 @@ class MailSender:
             self._delivery = _delivery_of(self._route)
         return self._delivery.deliver(mail)
 
+    def _write(self, settle: Callable[[], None]) -> None:
+        """Note what became of a mail; again, if the store is away.
+
+        Raises:
+            StorageError: it is; the next round tries again before it sends anything.
+        """
+        self._unsettled = settle
+        settle()
+        self._unsettled = None
+
     def _put_back(self, mail: OutgoingMail, reason: str) -> None:
         """Have a mail wait at the head, whose turn has come while nothing can leave."""
         if reason != self._trouble:
@@ -186,12 +206,15 @@ class MailSender:
         self._trouble = reason
         recipients = mail.envelope.recipients
         is_over = self._clock.time() >= mail.gives_up_at
-        self._mails.settle(
-            mail,
-            MailState.FAILED if is_over else MailState.WAITING,
-            recipients=recipients,
-            refused=mail.refused,
-            trouble=reason,
+        self._write(
+            partial(
+                self._mails.settle,
+                mail,
+                MailState.FAILED if is_over else MailState.WAITING,
+                recipients=recipients,
+                refused=mail.refused,
+                trouble=reason,
+            )
         )
         if is_over:
             self._note_failure(mail, dict.fromkeys(recipients, reason))
@@ -201,13 +224,16 @@ class MailSender:
         now = self._clock.time()
         if outcome.deferred and now < mail.gives_up_at:
             seconds = self._retry_seconds(mail.tries)
-            self._mails.settle(
-                mail,
-                MailState.WAITING,
-                recipients=list(outcome.deferred),
-                due_at=now + seconds,
-                refused=refused,
-                trouble=shown(outcome.deferred),
+            self._write(
+                partial(
+                    self._mails.settle,
+                    mail,
+                    MailState.WAITING,
+                    recipients=list(outcome.deferred),
+                    due_at=now + seconds,
+                    refused=refused,
+                    trouble=shown(outcome.deferred),
+                )
             )
             _logger.warning(
                 "mail %d is tried again in %.0f s: %s",
@@ -219,12 +245,15 @@ class MailSender:
         # Those who were refused it in an earlier try are not in the envelope any more.
         left = {**outcome.refused, **outcome.deferred}
         state = MailState.FAILED if left or mail.refused else MailState.SENT
-        self._mails.settle(
-            mail,
-            state,
-            recipients=list(left),
-            refused=refused,
-            trouble=shown(outcome.deferred),
+        self._write(
+            partial(
+                self._mails.settle,
+                mail,
+                state,
+                recipients=list(left),
+                refused=refused,
+                trouble=shown(outcome.deferred),
+            )
         )
         if state is MailState.FAILED:
             self._note_failure(mail, left)

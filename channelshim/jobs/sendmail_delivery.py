@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
+import tempfile
 from typing import Final
 
 from channelshim.contracts.mails import OutgoingMail, SendmailRoute
@@ -19,6 +21,7 @@ _FOR_GOOD: Final = frozenset(
 """Exit statuses after which another try would end the same. Source: sysexits.h."""
 
 _SHOWN_LETTERS: Final = 200
+_SHOWN_BYTES: Final = 4096
 
 
 class SendmailDelivery:
@@ -37,22 +40,30 @@ class SendmailDelivery:
         # No shell; and behind -- no address is an option. The line ends are those of
         # this system, and a line with a dot alone does not end the mail.
         command = [self._route.program, "-i", "-f", envelope.sender, "--"]
-        try:
-            done = subprocess.run(
-                [*command, *envelope.recipients],
-                input=mail.data.replace(b"\r\n", b"\n"),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=SENDMAIL_SECONDS,
-                check=False,
-            )
-        except OSError as error:
-            raise RouteDown(f"it cannot be started: {error.strerror}") from error
-        except subprocess.TimeoutExpired as error:
-            raise RouteDown("it does not end") from error
         outcome = Outcome()
+        # A file: of a pipe, what the program leaves in the background may keep an end.
+        with tempfile.TemporaryFile() as output:
+            try:
+                done = subprocess.run(
+                    [*command, *envelope.recipients],
+                    input=mail.data.replace(b"\r\n", b"\n"),
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    timeout=SENDMAIL_SECONDS,
+                    check=False,
+                )
+            except OSError as error:
+                if error.errno == errno.E2BIG:
+                    outcome.note(envelope.recipients, 550, "too many recipients")
+                    return outcome
+                raise RouteDown(f"it cannot be started: {error.strerror}") from error
+            except subprocess.TimeoutExpired:
+                # It may have the mail.
+                outcome.note(envelope.recipients, 450, "sendmail does not end")
+                return outcome
+            output.seek(0)
+            printed = output.read(_SHOWN_BYTES).decode("utf-8", "replace")
         if done.returncode:
-            printed = done.stdout.decode("utf-8", "replace")
             text = one_line(" ".join(printed.split()))[:_SHOWN_LETTERS]
             code = 550 if done.returncode in _FOR_GOOD else 450
             reason = f"sendmail ended with status {done.returncode}: {text}"

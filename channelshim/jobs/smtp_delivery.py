@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import math
 import re
 import smtplib
 import socket
@@ -23,8 +24,8 @@ from channelshim.jobs.mail_outcomes import Outcome, RouteDown
 from channelshim.runtime.log_text import one_line
 
 SMTP_STEP_SECONDS: Final = 60.0
-"""For one answer. RFC 5321, 4.5.3.2, would have a client wait 5 minutes; a mail that
-was given up too early is sent twice at worst, one that waits holds up the others."""
+"""For one answer but the last, which has all the time that is left: RFC 5321,
+4.5.3.2.6, has a client wait 10 minutes for it, since who ends earlier sends twice."""
 
 SMTP_SECONDS: Final = 600.0
 """For all of a mail: 31.5 MB, the most that App Engine took, in 10 minutes."""
@@ -33,9 +34,13 @@ REPLY_BYTES: Final = 1 << 20
 """All that a server may say about one mail."""
 
 _SHOWN_LETTERS: Final = 200
+_GOODBYE_SECONDS: Final = 5.0
 
 _SERVICE_CLOSES: Final = 421
 """RFC 5321, 4.2.3: may answer any command, and the connection ends."""
+
+_NEEDS_LOGIN: Final = 530
+"""RFC 4954, 6, and RFC 3207, 4: without a login, or encryption, it takes no mail."""
 
 _SOUND: Final = re.compile(r"[^\s<>\x00-\x1f\x7f]+")
 """An address that ends no command. The mail service refuses others; this is for what a
@@ -100,6 +105,14 @@ class _Session(smtplib.SMTP):
             raise TimeoutError("it took too long in all")
         return min(left, self._step_seconds)
 
+    def wait_long(self) -> None:
+        """Give the next answers all that is left: a server may look into a mail."""
+        self._step_seconds = math.inf
+
+    def hurry(self) -> None:
+        """Give the next answers little time: they change nothing any more."""
+        self._step_seconds = _GOODBYE_SECONDS
+
     def count(self, received: int) -> None:
         """Count bytes of the server."""
         self._received += received
@@ -160,12 +173,13 @@ class SmtpDelivery:
         outcome = Outcome()
         try:
             _transact(session, mail, outcome)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, ValueError) as error:
             # Perhaps some have it: at least once is what is promised.
             reason = f"the connection ended: {_reason(error)}"
             left = set(mail.envelope.recipients) - {*outcome.refused, *outcome.deferred}
             outcome.deferred.update(dict.fromkeys(sorted(left), reason))
         finally:
+            session.hurry()
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 session.quit()
             session.close()
@@ -184,7 +198,7 @@ class SmtpDelivery:
             self._encrypt(session)
             if route.user:
                 session.login(route.user, route.password)
-        except (OSError, smtplib.SMTPException, UnicodeError) as error:
+        except (OSError, smtplib.SMTPException, ValueError) as error:
             if session is not None:
                 session.close()
             raise RouteDown(self._why(error)) from error
@@ -242,6 +256,9 @@ def _transact(session: _Session, mail: OutgoingMail, outcome: Outcome) -> None:
         outcome.note(recipients, 553, "the sender is not an address")
         return
     code, reply = session.mail(sender, _options(session, data, needs_utf8=needs_utf8))
+    if code in (_SERVICE_CLOSES, _NEEDS_LOGIN):
+        # Of us, not of this mail.
+        raise RouteDown(f"it answered {code} {_text(reply)}")
     if code != 250:
         outcome.note(recipients, _class(code), _text(reply))
         return
@@ -260,6 +277,7 @@ def _transact(session: _Session, mail: OutgoingMail, outcome: Outcome) -> None:
     if not taken:
         session.rset()
         return
+    session.wait_long()
     try:
         code, reply = session.data(data)
     except smtplib.SMTPDataError as error:

@@ -29,7 +29,8 @@ LONGEST_LINE: Final = 998
 _FOLD: Final = re.compile(r"\r?\n[ \t]+")
 """A header's value may be written in several lines (RFC 5322, 2.2.3)."""
 
-_LINE_BREAK: Final = re.compile(r"[\r\n\0]")
+_LINE_BREAK: Final = re.compile(r"[\r\n\0\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+"""What str.splitlines, and with it the standard library, takes for a line's end."""
 
 _ADDRESS: Final = re.compile(
     r"[^\s()<>\[\],;:\\\"@\x00-\x1f\x7f]{1,200}@[^\s()<>,;:\\\"@\x00-\x1f\x7f]{1,255}"

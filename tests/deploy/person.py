@@ -38,7 +38,9 @@ class Person:
                 "Sec-Fetch-Site": "same-origin",
             },
         )
-        self._cookie = (answer.headers["Set-Cookie"] or "").partition(";")[0]
+        # The login's, and one by which the browser is known.
+        cookies = answer.headers.get_all("Set-Cookie") or []
+        self._cookie = "; ".join(each.partition(";")[0] for each in cookies)
         return answer
 
     def ask(

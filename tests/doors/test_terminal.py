@@ -131,8 +131,9 @@ def test_start_and_end_of_a_quiet_server_are_few_lines(
     running = server(SLOW)
     running.process.terminate()
     assert running.process.wait(timeout=60 * timeout_factor()) == 0
-    # Where it and its console are, how to end it, and where its data is.
-    assert len(running.output.splitlines()) == 4
+    # Where it and its console are, how to end it, where its data is, and that mail
+    # is kept.
+    assert len(running.output.splitlines()) == 5
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])

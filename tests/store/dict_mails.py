@@ -133,6 +133,8 @@ class DictMails:
             states = (MailState.WAITING, MailState.FAILED)
             if mail is None or mail.is_taken or mail.facts.state not in states:
                 return False
+            if not mail.facts.recipients:
+                return False
             facts = dataclasses.replace(
                 mail.facts, state=MailState.WAITING, due_at=now, refused="", trouble=""
             )

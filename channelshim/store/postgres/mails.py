@@ -31,6 +31,10 @@ class PostgresMails:
         self._database = database
         self._server = server.encode()
 
+    def rename(self, server: str) -> None:
+        """Take mails under another name from now on."""
+        self._server = server.encode()
+
     def add(self, data: bytes, now: float, envelope: Envelope | None = None) -> int:
         """Store a mail; return its number, higher than any before."""
         state = MailState.KEPT if envelope is None else MailState.WAITING
@@ -109,10 +113,11 @@ class PostgresMails:
             changed = connection.run(
                 "UPDATE mail SET state = %s, due_at = %s, gives_up_at = %s, "
                 "refused = '', trouble = '' "
-                "WHERE number = %s AND state IN (%s, %s) AND taken_by = ''",
+                "WHERE number = %s AND state IN (%s, %s) AND taken_by = '' "
+                "AND recipients <> %s",
                 (
                     *(_WAITING, float(now), float(now) + MAIL_PATIENCE_SECONDS),
-                    *(number, _WAITING, _FAILED),
+                    *(number, _WAITING, _FAILED, mail_rows.packed(()).encode()),
                 ),
             )
         return bool(changed)

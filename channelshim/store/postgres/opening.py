@@ -42,6 +42,7 @@ class ServedStore(PostgresStore):
         may_share: bool = False,
     ) -> None:
         self._folder = folder
+        self._is_entered = False
         self._may_share = may_share
         self._identity = Identity(folder)
         try:
@@ -59,6 +60,8 @@ class ServedStore(PostgresStore):
     def _enter(self) -> None:
         """Enter this server into the store's roll, under a name of its own."""
         identity = self._identity
+        # Whatever breaks from here on, `stay` enters again.
+        self._is_entered = False
         while not self._roll.enter(identity.name, identity.old_pass, identity.new_pass):
             _logger.warning(
                 "another server has the name that this one had, from a copy of %s: "
@@ -68,11 +71,14 @@ class ServedStore(PostgresStore):
             identity.draw()
         identity.save()
         self.rename(identity.name)
+        self._is_entered = True
 
     def stay(self, *, takes_connections: bool) -> RollCall:
         """See contracts.store.Store."""
         identity = self._identity
-        was_struck_off = not self._roll.stay(identity.name, identity.new_pass)
+        was_struck_off = not (
+            self._is_entered and self._roll.stay(identity.name, identity.new_pass)
+        )
         if was_struck_off:
             self._enter()
         return RollCall(

@@ -144,6 +144,7 @@ class PostgresStore:
         self._server = server.encode()
         self.tasks.rename(server)
         self.journal.rename(server)
+        self.mails.rename(server)
 
     def copy_to(self, path: Path) -> None:
         """See contracts.store.Store: always refused."""

@@ -112,10 +112,12 @@ class SqliteMails:
         with self._database.write() as connection:
             cursor = connection.execute(
                 "UPDATE mail SET state = ?, due_at = ?, gives_up_at = ?, refused = '', "
-                "trouble = '' WHERE number = ? AND state IN (?, ?) AND is_taken = 0",
+                "trouble = '' WHERE number = ? AND state IN (?, ?) AND is_taken = 0 "
+                "AND recipients <> ?",
                 (
                     *(MailState.WAITING.value, now, now + MAIL_PATIENCE_SECONDS),
                     *(number, MailState.WAITING.value, MailState.FAILED.value),
+                    mail_rows.packed(()),
                 ),
             )
             return bool(cursor.rowcount)
