@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
@@ -60,8 +61,20 @@ class Person:
         assert found, page
         return found[1]
 
-    def listen(self) -> ClientConnection:
-        """Open a channel by a WebSocket."""
+    def listen(self, tries: int = 3) -> ClientConnection:
+        """Open a channel by a WebSocket.
+
+        The client reads in one thread and writes in another, of one SSL object that has
+        no lock before Python 3.13: now and then its request is never sent.
+        """
+        try:
+            return self._connect()
+        except InvalidStatus as refusal:
+            if refusal.response.status_code != 408 or tries == 1:
+                raise
+            return self.listen(tries - 1)
+
+    def _connect(self) -> ClientConnection:
         front = self._front
         address = f"{front.domain}:{front.https_port}"
         return connect(
