@@ -116,13 +116,14 @@ def test_logout_during_a_look_at_the_ended_ones_is_not_missed() -> None:
     class SlowLogins(Logins):
         """Answers what was so before a logout that comes meanwhile."""
 
+        meanwhile: Callable[[], object] | None = None
+
         def ended_logins(self) -> Collection[str]:
             before = set(self.ended)
-            asked, self.asked = self.asked, lambda: None
-            asked()
+            act, self.meanwhile = self.meanwhile, None
+            if act is not None:
+                act()
             return before
-
-        asked: Callable[[], object] = staticmethod(lambda: None)
 
     logins = SlowLogins()
     login = DevelopmentLogin(SIGNER, logins)
@@ -130,7 +131,7 @@ def test_logout_during_a_look_at_the_ended_ones_is_not_missed() -> None:
     log_in(client, "email=a@b")
     cookie = {"HTTP_COOKIE": f"{COOKIE}={client.cookies[COOKIE]}"}
     # Nothing has been read yet: this asks, and the logout comes while it waits.
-    logins.asked = lambda: client.get("/_ah/logout", status=302)
+    logins.meanwhile = lambda: client.get("/_ah/logout", status=302)
     login.user(cookie)
     assert logins.ended
     assert login.user(cookie) is None
