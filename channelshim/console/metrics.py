@@ -105,7 +105,11 @@ def exposition(sources: ProbeSources, accept: str) -> tuple[str, bytes]:
     registry = CollectorRegistry()
     registry.register(_Numbers(sources))
     ProcessCollector(registry=registry)
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):
+        # It compares the version's numbers, which may be letters.
+        encode, content_type = choose_encoder("")
     return content_type, encode(registry)
 
 

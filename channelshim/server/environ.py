@@ -51,7 +51,8 @@ def _of_connection(
 ) -> dict[str, Any]:
     """Return what is the same for all requests of a connection; to be copied."""
     host, port = server or ("localhost", 80)
-    address, client_port = client or ("127.0.0.1", 0)
+    # Gone before it could be asked: nobody's, above all not this machine's.
+    address, client_port = client or ("", 0)
     return {
         "SCRIPT_NAME": "",
         "SERVER_NAME": host,

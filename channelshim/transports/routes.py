@@ -22,6 +22,7 @@ from channelshim import limits
 from channelshim.appserver.client_limits import ClientLimit
 from channelshim.appserver.response_rules import NO_SNIFFING
 from channelshim.contracts.status import PATH_HEALTH
+from channelshim.protocol.window import parse_after
 from channelshim.transports import handshake
 from channelshim.transports.health import Health
 from channelshim.transports.origins import Origins
@@ -166,9 +167,7 @@ class Routes:
 
         A page's further polls say how far it got, and are not counted.
         """
-        if self._limit is None or "after=" in request.query:
-            return None
-        if request.path == limits.PATH_DEV and "command=connect" not in request.query:
+        if self._limit is None or not _opens_channel(request):
             return None
         seconds = self._limit.wait(request.peer, request.forwarded)
         if not seconds:
@@ -181,6 +180,17 @@ class Routes:
         """Add what lets a page of another origin read the answer."""
         more = self._origins.headers(request.origin)
         return replace(reply, headers=(*reply.headers, NO_SNIFFING, *more))
+
+
+def _opens_channel(request: Request) -> bool:
+    """Return whether a poll, or a request of the old wire, is a page's first.
+
+    Asked of the query as it is answered, so that no spelling of it passes.
+    """
+    query = dict(parse_qsl(request.query, keep_blank_values=True))
+    if request.path == limits.PATH_DEV:
+        return query.get("command") == "connect"
+    return parse_after(query.get("after")) is None
 
 
 def _text(

@@ -218,6 +218,32 @@ def test_form_of_another_site_is_not_taken(
     assert who(client) == "Ann@example.com"
 
 
+@pytest.mark.parametrize("path", ["/_ah/login", "/_ah/logout"])
+@pytest.mark.parametrize("charset", ["latin-1", "no-such-charset", "utf-16"])
+def test_form_in_another_charset_is_not_taken(
+    site: Site, path: str, charset: str
+) -> None:
+    client = site.client()
+    kind = f"application/x-www-form-urlencoded; charset={charset}"
+    answer = client.post(path, "a=b", {**OWN, "Content-Type": kind}, status=400)
+    assert "no login form" in answer.text
+
+
+def test_form_that_names_its_charset_is_taken(site: Site) -> None:
+    kind = "application/x-www-form-urlencoded; charset=utf-8"
+    send(site.client(), headers={**OWN, "Content-Type": kind})
+
+
+def test_password_in_the_place_of_the_address_is_not_logged(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(site.client(), PASSWORD, PASSWORD, status=422)
+    send(site.client(), "eve@example.com", PASSWORD, status=422)
+    first, second = caplog.messages
+    assert first == "a wrong password for what is no address, from 203.0.113.5"
+    assert "'eve@example.com'" in second
+
+
 @pytest.mark.parametrize("headers", [{"Origin": f"http://{HOST}"}, OWN])
 def test_form_of_our_own_is_taken(site: Site, headers: dict[str, str]) -> None:
     send(site.client(), headers=headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from http.cookies import SimpleCookie
 
 import pytest
@@ -110,6 +110,31 @@ def test_copy_of_a_cookie_ends_with_the_logout(client: TestApp, logins: Logins) 
     assert login.user(copied) is None
     # The same person, in another browser.
     assert login.user(kept) is not None
+
+
+def test_logout_during_a_look_at_the_ended_ones_is_not_missed() -> None:
+    class SlowLogins(Logins):
+        """Answers what was so before a logout that comes meanwhile."""
+
+        meanwhile: Callable[[], object] | None = None
+
+        def ended_logins(self) -> Collection[str]:
+            before = set(self.ended)
+            act, self.meanwhile = self.meanwhile, None
+            if act is not None:
+                act()
+            return before
+
+    logins = SlowLogins()
+    login = DevelopmentLogin(SIGNER, logins)
+    client = TestApp(login)
+    log_in(client, "email=a@b")
+    cookie = {"HTTP_COOKIE": f"{COOKIE}={client.cookies[COOKIE]}"}
+    # Nothing has been read yet: this asks, and the logout comes while it waits.
+    logins.meanwhile = lambda: client.get("/_ah/logout", status=302)
+    login.user(cookie)
+    assert logins.ended
+    assert login.user(cookie) is None
 
 
 def test_cookie_ends_by_itself(logins: Logins) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -18,16 +19,17 @@ from webtest import TestApp
 
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.hosts import HostRule
-from channelshim.appserver.login import keys, oidc
+from channelshim.appserver.login import keys, oidc, provider
 from channelshim.appserver.login.addresses import Admins
 from channelshim.appserver.login.oidc import OidcLogin
-from channelshim.appserver.login.provider import Client
+from channelshim.appserver.login.provider import Client, Provider
 from channelshim.appserver.proxies import parse_networks
 from channelshim.contracts.identity import user_id_of
 from channelshim.protocol.cookies import CookieSigner
 from channelshim.runtime.variables import Application
 from tests.appserver.openid import CLIENT_ID, SECRET, OpenIdProvider
 from tests.appserver.signing import Signing
+from tests.lanes import timeout_factor
 from tests.store.dict_store import DictStore, Disk
 
 HOST = "chat.example.com"
@@ -220,6 +222,34 @@ def test_new_key_of_the_provider_is_asked_for(
     client = site.client()
     log_in(client, site.openid)
     assert who(client) == "ann@example.com"
+
+
+def test_nobody_waits_for_a_newer_document_of_the_provider(
+    openid: OpenIdProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Provider(Client(openid.url, CLIENT_ID, SECRET), time.time)
+    known = asked.facts()
+    monkeypatch.setattr(provider, "REFRESH_SECONDS", -1)
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow(url: str) -> dict[str, Any]:
+        began.set()
+        assert go_on.wait(10 * timeout_factor())
+        return openid.discovery()
+
+    monkeypatch.setattr(provider, "fetch_json", slow)
+    refreshing = threading.Thread(target=asked.facts)
+    refreshing.start()
+    others: list[Any] = []
+    other = threading.Thread(target=lambda: others.append(asked.facts()))
+    try:
+        assert began.wait(10 * timeout_factor())
+        other.start()
+        other.join(10 * timeout_factor())
+        assert others == [known]
+    finally:
+        go_on.set()
+        refreshing.join()
 
 
 def test_address_may_stand_in_userinfo(site: Site) -> None:

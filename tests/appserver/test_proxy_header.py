@@ -109,6 +109,7 @@ def test_administrators_are_those_that_are_named(email: str) -> None:
         "bo\u017fs@example.com".encode().decode("latin-1"),
         "bo\u017f\u017f@example.com".encode().decode("latin-1"),
         "\xff@example.com",
+        "boss@example.com\u00a0".encode().decode("latin-1"),
     ],
 )
 def test_what_is_no_address_is_nobody(value: str) -> None:
@@ -129,6 +130,9 @@ def test_name_without_a_domain_gets_the_one_that_is_set() -> None:
     assert who(named, Remote_User="ann") == "ann@example.com"
     assert who(named, Remote_User="ann@other.example") == "ann@other.example"
     assert who(client(header="Remote-User"), Remote_User="ann") == ""
+    for blank in ("\u2003", "\u00a0", "\u3000", "\x85"):
+        name = f"ann{blank}".encode().decode("latin-1")
+        assert who(named, Remote_User=name) == ""
 
 
 def test_app_never_sees_a_forwarded_header() -> None:
@@ -269,6 +273,17 @@ def test_assertion_that_does_not_fit_is_nobody(
 ) -> None:
     asked = asserting(tmp_path, issuer="https://issuer.example")
     assert who(asked, X_Assertion=signing.sign(claims(**changed))) == ""
+
+
+def test_name_in_an_assertion_is_not_completed(
+    tmp_path: Path, signing: Signing, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = asserting(tmp_path, domain="example.com")
+    for email in ("ann", "accounts.google.com:ann", ""):
+        assert who(asked, X_Assertion=signing.sign(claims(email=email))) == ""
+    assert "an assertion of the proxy has no address: 'ann'" in caplog.text
+    named = signing.sign(claims(email="accounts.google.com:ann@example.com"))
+    assert who(asked, X_Assertion=named) == "ann@example.com"
 
 
 def test_assertion_that_others_have_made_is_nobody(

@@ -205,6 +205,15 @@ def test_open_metrics_are_answered_to_whoever_takes_them(site: Site) -> None:
     assert answer.text.endswith("# EOF\n")
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/openmetrics-text"])
+@pytest.mark.parametrize("version", ["1.x", "x", "1..0", "-1", "9" * 5000, "1.0.0-b"])
+def test_odd_version_of_the_format_is_answered(
+    site: Site, kind: str, version: str
+) -> None:
+    accept = {"Accept": f"{kind};version={version}"}
+    assert "channelshim_info" in port_of(site).get("/metrics", headers=accept).text
+
+
 def test_every_number_of_the_dashboard_is_there(tmp_path: Path) -> None:
     # Mail has numbers where it is sent.
     site = Site(tmp_path, smtp_host="127.0.0.1")

@@ -255,9 +255,11 @@ class _Entry:
         found = self._passwords.get(email) if is_address(email) else None
         hashed = None if found is None else found.hash
         if not self._verifier.is_right(hashed, password) or found is None:
+            # People type a password there by mistake.
+            shown = ascii(email)[:100] if is_address(email) else "what is no address"
             _logger.warning(
                 "a wrong password for %s, from %.64s",
-                ascii(email)[:100],
+                shown,
                 environ.get("REMOTE_ADDR", ""),
             )
             raise Refused(_WRONG)

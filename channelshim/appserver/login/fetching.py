@@ -27,8 +27,9 @@ ANSWER_SECONDS: Final = 10.0
 
 LONGEST_BYTES: Final = 1 << 20
 
-MOST_WAITING: Final = 8
-"""Questions without an answer yet, of all that this process asks."""
+MOST_WAITING: Final = 4
+"""Questions without an answer yet, of all that this process asks. Each holds a thread
+of the server's, which has six on one core."""
 
 _places: Final = threading.BoundedSemaphore(MOST_WAITING)
 

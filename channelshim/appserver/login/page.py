@@ -126,7 +126,12 @@ class LoginPage(webapp2.RequestHandler):  # type: ignore[misc]
         is_short = (
             length.isdecimal() and len(length) < 9 and int(length) <= LONGEST_FORM_BYTES
         )
-        if not is_short or kind != "application/x-www-form-urlencoded":
+        # WebOb raises for a form that names another charset.
+        is_form = (
+            kind == "application/x-www-form-urlencoded"
+            and self.request.charset == "UTF-8"
+        )
+        if not is_short or not is_form:
             self.explain(HTTPStatus.BAD_REQUEST, "Not taken", "That is no login form.")
             return False
         return True

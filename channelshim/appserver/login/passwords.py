@@ -27,8 +27,9 @@ LONGEST: Final = 1024
 AT_ONCE: Final = 2
 """Passwords that are hashed at the same time, 64 MiB each."""
 
-WAITING: Final = 8
-"""Passwords that wait for their turn; each holds a thread, which others need too."""
+WAITING: Final = 2
+"""Passwords that wait for their turn; each holds a thread, which others need too: a
+server on one core has six."""
 
 _MARK_DIGITS: Final = 32
 

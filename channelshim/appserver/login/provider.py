@@ -97,7 +97,11 @@ class Provider:
         Raises:
             FetchFailed: it cannot be had, or is another provider's.
         """
-        with self._lock:
+        known = self._facts
+        # One asks; the others go on with what there is, or wait where there is nothing.
+        if not self._lock.acquire(blocking=not known):
+            return known
+        try:
             age = time.monotonic() - self._asked_at
             if self._failure and age < PAUSE_SECONDS:
                 # Nobody waits again for a provider that has just not answered.
@@ -105,6 +109,8 @@ class Provider:
             if not self._facts or age > REFRESH_SECONDS:
                 self._refresh()
             return self._facts
+        finally:
+            self._lock.release()
 
     def begin(self, redirect_url: str, state: str, nonce: str, verifier: str) -> str:
         """Return the URL at the provider where a visitor logs in.

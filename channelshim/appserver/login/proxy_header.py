@@ -131,7 +131,7 @@ class ProxyHeaderLogin:
 
     def _user(self, name: str) -> User | None:
         try:
-            email = name.encode("latin-1").decode("utf-8").strip()
+            email = name.encode("latin-1").decode("utf-8").strip(" \t")
         except UnicodeError:
             email = ""
         email = email.removeprefix(_PREFIX)
@@ -177,6 +177,12 @@ class ProxyHeaderLogin:
                 "an assertion of the proxy does not call the address %s verified: "
                 "nobody is logged in",
                 ascii(email)[:100],
+            )
+            return ""
+        # Only a plain header's name is completed: an assertion says all of it.
+        if not is_address(email.removeprefix(_PREFIX)):
+            self._warnings.add(
+                "an assertion of the proxy has no address: %s", ascii(email)[:100]
             )
             return ""
         return email.encode("utf-8", "replace").decode("latin-1")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -83,6 +84,8 @@ class Sessions:
         self._clock = clock
         self._ended: Collection[str] = ()
         self._read_at = float("-inf")
+        self._last_logout = object()
+        self._lock = threading.Lock()
         # The same pages ask again and again; verifying costs as much as a small app.
         self._claims_of = functools.lru_cache(COOKIES_REMEMBERED)(self._read)
 
@@ -118,7 +121,9 @@ class Sessions:
         if claims is not None and self._logins is not None:
             now = self._clock()
             self._logins.end_login(claims.number, claims.expires_at, now)
-            self._read_at = float("-inf")
+            with self._lock:
+                self._last_logout = object()
+                self._read_at = float("-inf")
 
     def claims(self, environ: WSGIEnvironment) -> CookieClaims | None:
         """Return what the cookie says while it is good, or None."""
@@ -135,10 +140,15 @@ class Sessions:
 
     def _ended_logins(self) -> Collection[str]:
         now = time.monotonic()
-        if self._logins is not None and now - self._read_at > _RELOAD_SECONDS:
-            self._ended = self._logins.ended_logins()
-            self._read_at = now
-        return self._ended
+        if self._logins is None or now - self._read_at <= _RELOAD_SECONDS:
+            return self._ended
+        last_logout = self._last_logout
+        found = self._logins.ended_logins()
+        with self._lock:
+            # What was read before a logout may not have it: the next request reads.
+            if self._last_logout is last_logout:
+                self._ended, self._read_at = found, now
+        return found
 
     def _read(self, header: str) -> CookieClaims | None:
         claims = self._signer.read(cookie_value(header))

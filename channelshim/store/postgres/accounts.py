@@ -67,12 +67,19 @@ class PostgresAccounts:
 
     Args:
         database: of the store.
-        most: accounts, and logins that have ended early.
+        most: accounts.
+        most_ended: logins that have ended early.
     """
 
-    def __init__(self, database: Database, most: int = bounds.MAXIMUM_ACCOUNTS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        most: int = bounds.MAXIMUM_ACCOUNTS,
+        most_ended: int = bounds.MAXIMUM_ENDED_LOGINS,
+    ) -> None:
         self._database = database
         self._most = most
+        self._most_ended = most_ended
         self._lock = lock_number(database.place, b"accounts")
 
     def remember(self, account: Account) -> None:
@@ -120,7 +127,7 @@ class PostgresAccounts:
             connection.run(
                 "DELETE FROM ended_login WHERE number IN (SELECT number FROM "
                 "ended_login ORDER BY expires_at DESC, number OFFSET %s)",
-                (self._most,),
+                (self._most_ended,),
             )
 
     def ended_logins(self) -> Collection[str]:

@@ -87,12 +87,19 @@ class SqliteAccounts:
 
     Args:
         database: of the store.
-        most: accounts, and logins that have ended early.
+        most: accounts.
+        most_ended: logins that have ended early.
     """
 
-    def __init__(self, database: Database, most: int = bounds.MAXIMUM_ACCOUNTS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        most: int = bounds.MAXIMUM_ACCOUNTS,
+        most_ended: int = bounds.MAXIMUM_ENDED_LOGINS,
+    ) -> None:
         self._database = database
         self._most = most
+        self._most_ended = most_ended
 
     def remember(self, account: Account) -> None:
         """Insert or replace the account with this user's email."""
@@ -130,7 +137,7 @@ class SqliteAccounts:
             connection.execute(
                 "DELETE FROM ended_login WHERE number IN (SELECT number FROM "
                 "ended_login ORDER BY expires_at DESC, number LIMIT -1 OFFSET ?)",
-                (self._most,),
+                (self._most_ended,),
             )
 
     def ended_logins(self) -> Collection[str]:

@@ -48,8 +48,15 @@ def test_files_are_private(tmp_path):
     store.close()
 
 
+def test_logouts_are_not_forgotten_for_those_of_one_account(tmp_path):
+    accounts = SqliteAccounts(Database(tmp_path), most=1)
+    for number in range(3):
+        accounts.end_login(str(number), 100.0 + number, now=0.0)
+    assert set(accounts.ended_logins()) == {"0", "1", "2"}
+
+
 def test_accounts_and_ended_logins_are_bounded(tmp_path):
-    accounts = SqliteAccounts(Database(tmp_path), most=3)
+    accounts = SqliteAccounts(Database(tmp_path), most=3, most_ended=3)
     for number in range(5):
         user = User(f"{number}@example.com", False, "1")
         accounts.remember(Account(user, float(number)))
