@@ -46,6 +46,7 @@ class EntityReader:
             others being refused.
 
     Attributes:
+        choice: whose entities were asked for, as in `source`.
         counters: of each name of a counter the highest number that ids have.
         left_out: how many entities were another app's.
     """
@@ -54,6 +55,7 @@ class EntityReader:
         self._application = application
         self._source = source
         self._is_chosen = bool(source)
+        self.choice: str = source
         self.counters: dict[str, int] = {}
         self.left_out: int = 0
 
