@@ -78,8 +78,11 @@ class EntityReader:
             _check_key(entity.key)
             is_changed |= self._rename(entity)
             key, codes = values.key_of(entity.key), values.values_of(entity)
-            for text in (key.namespace, key.kind, *codes):
-                # What is no UTF-8 stands there as bytes, which have no `encode`.
+            names: tuple[object, ...] = (key.namespace, key.kind, *codes)
+            for text in names:
+                # What is no UTF-8 stands there as bytes.
+                if not isinstance(text, str):
+                    raise ValueError("a name in it is not UTF-8")
                 text.encode()
             self._note_ids(entity.key.path.element)
         except _REFUSALS as error:
