@@ -158,7 +158,8 @@ def _clear(apps: Sequence[str], yes: bool) -> None:
 
 
 def _confirms(question: str) -> bool:
-    if not sys.stdin.isatty():
+    # It is None where the descriptor is closed.
+    if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigurationError("nobody can be asked here: say --yes to delete data")
     return click.confirm(question)
 
@@ -173,7 +174,8 @@ def _size_text(size: float) -> str:
 
 def _progress() -> Progress:
     """Return a bar for a person at a terminal, and nothing elsewhere."""
-    return _Bar() if sys.stderr.isatty() else _Silence()
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return _Bar() if is_terminal else _Silence()
 
 
 class _Silence:

@@ -62,8 +62,8 @@ def back_up(path: Path, settings: Settings, target: Path) -> int:
         how many files are in it.
 
     Raises:
-        ConfigurationError: there is no data, it is in PostgreSQL, or the file cannot be
-            written.
+        ConfigurationError: there is no data, it is in PostgreSQL, a part of it cannot
+            be read, or the file cannot be written.
         StorageError: the data cannot be read.
     """
     plan = make_plan(settings, read_folder(path, needs_app_yaml=True))
@@ -73,26 +73,31 @@ def back_up(path: Path, settings: Settings, target: Path) -> int:
             "docs/how-to/grow-postgres.md says"
         )
     folder = plan.store_directory
-    if not (folder / FILE_NAME).exists():
+    if not os.path.lexists(folder / FILE_NAME):
         raise ConfigurationError(
             f"there is no data in {folder}: start the app once, or name the folder "
             "with --storage_path"
         )
-    if target.exists():
+    if os.path.lexists(target):
         raise ConfigurationError(f"{target} is there already: name another file")
     try:
         return _write(plan, target)
     except (OSError, tarfile.TarError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigurationError(f"{target} cannot be written: {reason}") from error
+        name = Path(getattr(error, "filename", None) or target)
+        # Of the file in the making nobody knows the name.
+        path = name if name.is_relative_to(folder) else target
+        raise ConfigurationError(
+            f"{path} cannot be read or written: {reason}"
+        ) from error
 
 
 def _write(plan: Plan, target: Path) -> int:
     folder = plan.store_directory
     _remove_stale(folder)
-    part = target.with_name(f"{target.name}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    descriptor = os.open(part, flags, stat.S_IRUSR | stat.S_IWUSR)
+    # A name of its own: another command may be writing to the same target.
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             # Each file with its bytes, whatever links there are to it.
@@ -174,7 +179,7 @@ def _add_files(
             added.
         sums: checksums by name, added to as well.
     """
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=_refuse):
         if Path(place) == folder:
             # The app itself may be in there.
             folders[:] = [name for name in folders if name in STORE_DATA]
@@ -193,6 +198,12 @@ def _add_files(
             except FileNotFoundError:
                 # It was deleted meanwhile.
                 continue
+
+
+def _refuse(error: OSError) -> None:
+    """Let no folder be left out but one that was deleted meanwhile."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 class _Summed(io.RawIOBase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -84,12 +84,12 @@ def export_data(
     """
     place = _place(path, settings)
     choice = place.choice
-    if not choice.is_shared and not (choice.folder / FILE_NAME).exists():
+    if not choice.is_shared and not os.path.lexists(choice.folder / FILE_NAME):
         raise ConfigurationError(
             f"there is no data in {choice.folder}: start the app once, or name the "
             "folder with --storage_path"
         )
-    if target.exists():
+    if os.path.lexists(target):
         raise ConfigurationError(f"{target} is there already: name another file")
     store = open_store(choice, takes_lease=False)
     try:
@@ -118,9 +118,9 @@ def _export(
 @contextlib.contextmanager
 def _written(target: Path) -> Iterator[IO[bytes]]:
     """Yield a file that takes its name when all is written, and else is removed."""
-    part = target.with_name(f"{target.name}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    descriptor = os.open(part, flags, stat.S_IRUSR | stat.S_IWUSR)
+    # A name of its own: another command may be writing to the same target.
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -181,6 +181,8 @@ def import_data(
         clear_blobs = _blob_clearer(place)
         put_blob = _blob_putter(place, store)
         importer = Importer(store, source, reader(), put_blob, progress, clear_blobs)
+        # The survey may have taken minutes.
+        _check_is_alone(place, store)
         return importer.run(survey, mode)
 
 
@@ -251,14 +253,23 @@ def _store_alone(place: _Place) -> Iterator[Store]:
         )
     store = open_store(choice, values_of_body, may_be_partial=True)
     try:
-        if store.tasks.count_others(store.tasks.worker_id):
-            raise ConfigurationError(
-                f"a server uses {choice}, or did so less than half a minute ago: stop "
-                "it, and run the import again"
-            )
+        _check_is_alone(place, store)
         yield store
     finally:
         store.close()
+
+
+def _check_is_alone(place: _Place, store: Store) -> None:
+    """Refuse a store that a server has lately used.
+
+    Raises:
+        ConfigurationError: one has.
+    """
+    if store.tasks.count_others(store.tasks.worker_id):
+        raise ConfigurationError(
+            f"a server uses {place.choice}, or did so less than half a minute ago: "
+            "stop it, and run the import again"
+        )
 
 
 def _blob_putter(place: _Place, store: Store) -> PutBlob:

@@ -45,7 +45,17 @@ _BEFORE: Final = "channelshim.before-"
 
 _CHUNK_BYTES: Final = 1 << 20
 
-_BROKEN: Final = (tarfile.TarError, EOFError, ValueError, OverflowError)
+_MAXIMUM_SUMS_BYTES: Final = 256 << 20
+"""A list of checksums is shorter, be there two million files."""
+
+_BROKEN: Final = (
+    tarfile.TarError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
 """What the standard library raises for a strange tar file."""
 
 
@@ -94,7 +104,7 @@ def restore(file: Path, app: Path, settings: Settings) -> Restored:
         ) from error
     except _BROKEN as error:
         raise ConfigurationError(
-            f"{file} is damaged, or not a tar file: {error}"
+            f"{file} is damaged, or not a tar file: {_reason(error)}"
         ) from error
     with tar, _without_server(folder):
         try:
@@ -104,7 +114,14 @@ def restore(file: Path, app: Path, settings: Settings) -> Restored:
                 f"{file} cannot be restored: {error.strerror or error}"
             ) from error
         except _BROKEN as error:
-            raise ConfigurationError(f"{file} is damaged: {error}") from error
+            raise ConfigurationError(f"{file} is damaged: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what is wrong with a tar file, of one of _BROKEN."""
+    if isinstance(error, (MemoryError, RecursionError)):
+        return "a header in it is too long"
+    return str(error)
 
 
 @contextlib.contextmanager
@@ -118,7 +135,7 @@ def _without_server(folder: Path) -> Iterator[None]:
         f"a server of the app runs with the data in {folder}: stop it, restore, and "
         "start it again"
     )
-    server = control.connect(folder) if folder.is_dir() else None
+    server = control.connect(folder) if os.path.isdir(folder) else None
     if server is not None:
         server.close()
         raise ConfigurationError(sentence)
@@ -157,6 +174,8 @@ def _unpack(tar: tarfile.TarFile, file: Path, filled: Path) -> int:
         if stream is None:
             raise _no_backup(file, member.name, "which is not a plain file")
         if member.name == SUMS_NAME:
+            if member.size > _MAXIMUM_SUMS_BYTES:
+                raise ValueError("its list of checksums is too long")
             sums = _read_sums(stream.read())
             continue
         target = filled.joinpath(*_parts_of(member.name, file))

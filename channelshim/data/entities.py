@@ -46,6 +46,7 @@ class EntityReader:
             others being refused.
 
     Attributes:
+        choice: whose entities were asked for, as in `source`.
         counters: of each name of a counter the highest number that ids have.
         left_out: how many entities were another app's.
     """
@@ -54,6 +55,7 @@ class EntityReader:
         self._application = application
         self._source = source
         self._is_chosen = bool(source)
+        self.choice: str = source
         self.counters: dict[str, int] = {}
         self.left_out: int = 0
 
@@ -76,8 +78,11 @@ class EntityReader:
             _check_key(entity.key)
             is_changed |= self._rename(entity)
             key, codes = values.key_of(entity.key), values.values_of(entity)
-            for text in (key.namespace, key.kind, *codes):
-                # What is no UTF-8 stands there as bytes, which have no `encode`.
+            names: tuple[object, ...] = (key.namespace, key.kind, *codes)
+            for text in names:
+                # What is no UTF-8 stands there as bytes.
+                if not isinstance(text, str):
+                    raise ValueError("a name in it is not UTF-8")
                 text.encode()
             self._note_ids(entity.key.path.element)
         except _REFUSALS as error:

@@ -64,7 +64,7 @@ class Note:
     """How far an import has come.
 
     Attributes:
-        digest: of what is imported.
+        digest: of what is imported, and of which app.
         name: of it.
         mode: as it was begun.
         is_begun: whether the store is ready for it, emptied and all.
@@ -210,7 +210,7 @@ class Importer:
         note = self._unfinished(survey, mode)
         if note is None:
             check_is_free(store, mode)
-            note = Note(survey.digest, self._source.name, mode)
+            note = Note(self._identity(survey), self._source.name, mode)
             store.note_import(note.to_bytes())
         if not note.is_begun:
             if note.mode is Mode.REPLACE:
@@ -222,6 +222,10 @@ class Importer:
             note = self._noted(note, 0)
         return note
 
+    def _identity(self, survey: Survey) -> str:
+        """Return what tells this import from any other of the same store."""
+        return f"{survey.digest} {self._reader.choice}"
+
     def _unfinished(self, survey: Survey, mode: Mode) -> Note | None:
         """Return the note of a run that was cut short and goes on now, or None.
 
@@ -230,13 +234,17 @@ class Importer:
         """
         data = self._store.unfinished_import()
         note = Note.from_bytes(data) if data is not None else None
-        if note is None or note.digest == survey.digest:
-            return note
-        if mode is Mode.REPLACE:
+        if note is None:
             return None
+        is_same = note.digest == self._identity(survey)
+        # What another mode has left in the store is to be deleted.
+        if mode is Mode.REPLACE and not (is_same and note.mode is Mode.REPLACE):
+            return None
+        if is_same:
+            return note
         raise ConfigurationError(
             f"an import of {note.name} was cut short: run that one again to go on, or "
-            "add --replace to delete what it has written"
+            "add --replace to delete all data of the app and import this file"
         )
 
     def _noted(self, note: Note, records: int) -> Note:
@@ -325,7 +333,9 @@ class Importer:
                 f"{error}; what was imported could not be deleted: when the store "
                 "works again, run the import again"
             )
-        return ConfigurationError(f"{error}; nothing is imported")
+        # The data that there was is gone.
+        end = " and the store is empty now" if note.mode is Mode.REPLACE else ""
+        return ConfigurationError(f"{error}; nothing is imported{end}")
 
 
 def check_is_free(store: Store, mode: Mode) -> None:

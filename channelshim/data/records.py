@@ -197,11 +197,25 @@ def _read_counter(facts: Mapping[str, Any], _body: bytes) -> Counter:
     return Counter(text(facts, "name"), whole(facts, "next", low=1))
 
 
+_RETRY: Final = frozenset(
+    {
+        "limit",
+        "age_limit_seconds",
+        "min_backoff_seconds",
+        "max_backoff_seconds",
+        "max_doublings",
+    }
+)
+"""Names of the numbers that a queue, or a task, says of retries."""
+
+
 def _read_task(facts: Mapping[str, Any], body: bytes) -> Task:
     retry = facts.get("retry")
     if retry is not None:
         if not isinstance(retry, dict):
             raise BadRecord("its fact 'retry' must be an object or null")
+        if not retry.keys() <= _RETRY:
+            raise BadRecord("its fact 'retry' has a name that is none of a queue's")
         retry = {key: number(retry, key) for key in retry}
     tried = None
     if facts.get("first_tried_at") is not None:

@@ -167,9 +167,10 @@ class _WithBlobs:
                 yield self.size, record
 
     def _blob(self, name: str) -> Iterator[Record]:
-        for folder in sorted(self._folder.iterdir()):
+        # Below the folder itself no link is followed, at no step.
+        for folder in sorted(self._folder.resolve().iterdir()):
             path = file_of(folder, name)
-            if path is not None and path.is_file() and not path.is_symlink():
+            if path is not None and path.is_file() and path.resolve() == path:
                 yield from blob_records(name, path)
                 return
 

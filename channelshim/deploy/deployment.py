@@ -46,11 +46,22 @@ _EMAIL: Final = re.compile(r"[^@\s,]+@[^@\s,]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _RESERVED: Final = frozenset(
-    "adm backup bin caddy cron daemon dbus docker ftp games haproxy http kmem lp mail "
-    "man messagebus mysql news nginx nobody operator podman postgres proxy redis root "
-    "ssh sshd sudo sync sys syslog systemd tty users uucp wheel www-data".split()
+    "adm alternatives apache2 apparmor apt backup bin binfmt bluetooth caddy "
+    "certs chrony console containerd cron crontab cups daemon dbus default dhcp "
+    "docker dpkg environment fonts fstab ftp games getty git gnutls grafana group "
+    "gshadow gss haproxy hostname hosts http init initramfs-tools iproute2 issue "
+    "java kernel kmem kubernetes ldap letsencrypt lib libvirt localtime log "
+    "logrotate lp mail man messagebus misc modprobe modules mysql network "
+    "networking news nftables nginx nobody nsswitch nut openvpn operator opt pam "
+    "passwd perl php pip pki podman polkit postgres postgresql ppp private "
+    "profile prometheus protocols proxy python redis resolv root rpc rsyslog "
+    "samba security selinux services shadow shells skel sos ssh sshd ssl subgid "
+    "subuid sudo sudoers sync sys sysctl syslog systemctl systemd terminfo "
+    "tmpfiles tty udev ufw users uucp vim wheel wireguard wpa-supplicant www-data "
+    "xdg yum zfs".split()
 )
-"""Names that a machine has services or users of."""
+"""Names that a machine has services or users of, or folders in /etc, /var/lib or
+/var/cache, whose modes the files for systemd set."""
 
 LOCAL: Final = "localhost"
 """The domain of a first try, on one machine."""

@@ -43,7 +43,8 @@ def output_folder(output: str | None, app_dir: Path, here: Path) -> Path:
         if _is_inside(folder, real):
             folder = app_dir.with_name(f"{app_dir.name}-deploy")
     else:
-        folder = here / Path(output).expanduser()
+        # Not Path.expanduser, which raises for a user whom nobody knows.
+        folder = here / os.path.expanduser(output)
     if _is_inside(folder, real):
         raise ConfigurationError(
             f"{folder} is in the app's folder, whose files may be served: name another "
@@ -69,7 +70,7 @@ def write_files(folder: Path, files: Sequence[File], *, force: bool) -> list[Wri
         ConfigurationError: a file would be overwritten, the folder cannot be written,
             or some of the secrets are there and others are missing.
     """
-    there = [each for each in files if _exists(folder / each.name)]
+    there = [each for each in files if os.path.lexists(folder / each.name)]
     if there and not force:
         raise ConfigurationError(
             f"{folder / there[0].name} is there already and would be overwritten: name "
@@ -93,10 +94,6 @@ def write_files(folder: Path, files: Sequence[File], *, force: bool) -> list[Wri
         raise ConfigurationError(
             f"{error.filename or folder} cannot be written: {error.strerror}"
         ) from error
-
-
-def _exists(path: Path) -> bool:
-    return path.exists() or path.is_symlink()
 
 
 def _write(folder: Path, file: File) -> Written:

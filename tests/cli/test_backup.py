@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tarfile
 import threading
@@ -81,7 +82,8 @@ def test_a_backup_without_a_server_has_the_same(folder: Path, tmp_path: Path) ->
     ("words", "where", "sentence"),
     [
         ("{app} {tmp}/there.tar", "data", "is there already: name another file"),
-        ("{app} {tmp}/no/b.tar", "data", "cannot be written: No such file"),
+        ("{app} {tmp}/no/b.tar", "data", "no/b.tar cannot be read or written: No such"),
+        ("{app} {tmp}/" + "x" * 300, "data", "cannot be read or written: File name"),
         ("{tmp} {tmp}/b.tar", "data", "there is no app.yaml"),
         ("{app} {tmp}/b.tar", "no", "there is no data in"),
     ],
@@ -101,6 +103,40 @@ def test_what_cannot_be_done_is_one_sentence(
     assert (tmp_path / "there.tar").read_text() == "mine"
     assert not list(tmp_path.rglob("*.part"))
     assert not list(data.glob("*backup-*"))
+
+
+def test_a_file_of_somebody_elses_stays(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with closing(open_store(data)):
+        pass
+    (tmp_path / "b.tar.part").write_text("mine")
+    settings = read_settings({"storage_path": data}, {})
+    backup.back_up(folder, settings, tmp_path / "b.tar")
+    assert (tmp_path / "b.tar.part").read_text() == "mine"
+    assert [each.name for each in tmp_path.rglob("*.part")] == ["b.tar.part"]
+    assert stat.S_IMODE((tmp_path / "b.tar").stat().st_mode) == 0o600
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root reads every folder; nobody can list one whose path is too long.
+    data = tmp_path / "data"
+    with closing(open_store(data)):
+        pass
+    (data / "blobs").mkdir()
+    name = "x" * 250
+    with monkeypatch.context() as here:
+        here.chdir(data / "blobs")
+        for _ in range(20):
+            os.mkdir(name)
+            os.chdir(name)
+    settings = read_settings({"storage_path": data}, {})
+    with pytest.raises(ConfigurationError) as raised:
+        backup.back_up(folder, settings, tmp_path / "b.tar")
+    assert str(raised.value).startswith(str(data / "blobs" / name))
+    assert "cannot be read or written: File name too long" in str(raised.value)
+    assert not (tmp_path / "b.tar").exists()
 
 
 def test_data_in_postgresql_has_other_means(

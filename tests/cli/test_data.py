@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from channelshim.cli.data import _progress, _Silence
 from channelshim.cli.data import data as commands
 from channelshim.composition import store_folders
 from channelshim.composition.place import store_directory
@@ -162,6 +163,16 @@ def test_stores_are_listed_and_cleared(home: Path) -> None:
     assert [path.name for path in first.iterdir()] == ["mine.txt"]
     assert not second.exists()
     assert store_folders.all_stores() == []
+
+
+def test_descriptors_may_be_closed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make("one")
+    # So Python has them then.
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(ConfigurationError, match="say --yes to delete data"):
+        commands.main(["clear", "one"], standalone_mode=False)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert isinstance(_progress(), _Silence)
 
 
 def test_a_store_in_use_is_not_cleared(home: Path) -> None:

@@ -269,6 +269,37 @@ def test_what_is_no_tar_file_is_one_sentence(
     assert sentence in line
 
 
+def long_header(size: int) -> bytes:
+    info = member("././@LongLink", tarfile.GNUTYPE_LONGNAME)
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize("header", [long_header(1 << 60), long_header(0) * 2000])
+def test_backup_with_endless_headers_is_damaged(
+    folder: Path, data: Path, tmp_path: Path, header: bytes
+) -> None:
+    file = make(folder, data, tmp_path / "b.tar")
+    whole = file.read_bytes()
+    # As its first header, and behind its first file.
+    size = 512 + -(-(data / "blobs" / "aa" / "blob").stat().st_size // 512) * 512
+    for start in (0, size):
+        file.write_bytes(whole[:start] + header + whole[start:])
+        with pytest.raises(ConfigurationError, match="is damaged"):
+            restoring.restore(file, folder, settings(data))
+
+
+def test_list_of_checksums_has_a_bound(
+    folder: Path, data: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "b.tar"
+    info = member(SUMS)
+    info.size = 1 << 40
+    file.write_bytes(info.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(ConfigurationError, match="list of checksums is too long"):
+        restoring.restore(file, folder, settings(data))
+
+
 def test_backup_with_a_damaged_database_changes_nothing(
     folder: Path, data: Path, tmp_path: Path
 ) -> None:

@@ -118,6 +118,12 @@ def with_bytes(old: bytes, new: bytes) -> bytes:
     return body
 
 
+def with_namespace(name: bytes) -> bytes:
+    entity = changed()
+    entity.key.name_space = "x" * len(name)
+    return bytes(entity.SerializeToString()).replace(b"x" * len(name), name)
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
@@ -134,6 +140,7 @@ def with_bytes(old: bytes, new: bytes) -> bytes:
         (simple(0), "cannot be stored"),
         (simple(1, app=""), "names no app"),
         (with_bytes(b"Kind", b"K\xffnd"), "cannot be stored"),
+        (with_namespace(b"n\xffpc"), "cannot be stored: a name in it is not UTF-8$"),
         (with_bytes(b"text", b"t\xffxt"), "cannot be stored"),
         (with_bytes(b"dev~app", b"dev\xffapp"), "names no app"),
     ],

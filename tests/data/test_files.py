@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import struct
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channelshim.appyaml.queues import RetryParameters
 from channelshim.contracts.identity import User
 from channelshim.contracts.store import Account, Password
 from channelshim.contracts.tasks import PullTask, Task
@@ -33,6 +35,7 @@ from tests.lanes import ROOT
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 MOMENTS = st.floats(0, 4e9)
+RETRY_NAMES = [each.name for each in dataclasses.fields(RetryParameters)]
 BYTES = st.binary(max_size=40)
 COUNTS = st.integers(0, 2**63 - 1)
 
@@ -58,7 +61,8 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
             tuple
         ),
         body=BYTES,
-        retry=st.none() | st.dictionaries(NAMES, MOMENTS, max_size=2),
+        retry=st.none()
+        | st.dictionaries(st.sampled_from(RETRY_NAMES), MOMENTS, max_size=2),
         retries=COUNTS,
         first_tried_at=st.none() | MOMENTS,
     ),
@@ -177,7 +181,9 @@ ACCOUNT = Account(User("a@x", False, "1"), 1.0)
         (TASK, {"headers": [["a"]]}),
         (TASK, {"headers": [["a", 1]]}),
         (TASK, {"retry": []}),
-        (TASK, {"retry": {"a": None}}),
+        (TASK, {"retry": {"limit": None}}),
+        (TASK, {"retry": {"a": 1}}),
+        (TASK, {"retry": {"limit": 1, "task_retry_limit": 1}}),
         (TASK, {"retries": -1}),
         (TASK, {"retries": 1.0}),
         (TASK, {"retries": 2**63}),
@@ -197,6 +203,14 @@ def test_facts_of_another_type_are_refused(
     assert records.read(letter, facts, body) == record
     with pytest.raises(BadRecord):
         records.read(*spelled(record, **changes))
+
+
+def test_every_name_of_a_queues_numbers_is_read() -> None:
+    retry = dict.fromkeys(RETRY_NAMES, 1.0)
+    read_task = records.read(*spelled(TASK, retry=retry))
+    assert isinstance(read_task, Task)
+    assert read_task.retry == retry
+    RetryParameters.of(retry)
 
 
 def test_only_true_makes_an_administrator() -> None:

@@ -119,18 +119,26 @@ class _Part:
 
 
 def run(
-    disk: Disk, blobs: dict[str, bytes], mode: Mode, steps: int, file: bytes = FILE
+    disk: Disk,
+    blobs: dict[str, bytes],
+    mode: Mode,
+    steps: int,
+    file: bytes = FILE,
+    source_app: str = "",
 ) -> importing.Outcome:
     """Import the file, unless it is killed first."""
-    return attempt(Mortal(disk, blobs, steps), mode, file)
+    return attempt(Mortal(disk, blobs, steps), mode, file, source_app)
 
 
-def attempt(life: Mortal, mode: Mode, file: bytes = FILE) -> importing.Outcome:
+def attempt(
+    life: Mortal, mode: Mode, file: bytes = FILE, source_app: str = ""
+) -> importing.Outcome:
     """Import the file into a store that may be killed."""
     source = DataReader(io.BytesIO(file), "x")
-    found = survey(source, EntityReader(APP), Quiet(), {})
+    found = survey(source, EntityReader(APP, source_app), Quiet(), {})
+    reader = EntityReader(APP, source_app)
     importer = Importer(
-        life.store, source, EntityReader(APP), life.put_blob, Quiet(), life.clear_blobs
+        life.store, source, reader, life.put_blob, Quiet(), life.clear_blobs
     )
     return importer.run(found, mode)
 
@@ -196,6 +204,49 @@ def test_it_goes_on_where_it_was() -> None:
     assert run(disk, blobs, Mode.FRESH, 0).resumed_at == steps[number]
 
 
+def kill_within(
+    disk: Disk, blobs: dict[str, bytes], mode: Mode, file: bytes, source_app: str = ""
+) -> None:
+    """Import a file, and kill that when some of its records are in the store."""
+    note = None
+    for steps in range(1, 60):
+        with pytest.raises(Killed):
+            run(disk, blobs, mode, steps, file, source_app)
+        note = DictStore(disk).unfinished_import()
+        if note is not None and Note.from_bytes(note).records >= 6:
+            return
+    pytest.fail(f"it was not killed on its way: {note!r}")
+
+
+def test_another_app_of_the_file_is_another_import() -> None:
+    first, second = "dev~first", "dev~second"
+    apps = [first] * 10 + [second] * 10 + [first] * 10
+    found: list[Any] = [
+        Entity(simple(number, app=app)) for number, app in enumerate(apps, 1)
+    ]
+    file = written(found)
+    disk, blobs = prepared(Mode.FRESH)
+    kill_within(disk, blobs, Mode.FRESH, file, first)
+    with pytest.raises(ConfigurationError, match="delete all data of the app"):
+        run(disk, blobs, Mode.FRESH, 0, file, second)
+    run(disk, blobs, Mode.REPLACE, 0, file, second)
+    found = [each[2] for each in state(disk, blobs)[0] if isinstance(each, tuple)]
+    assert found == [simple(number) for number in range(11, 21)]
+
+
+@pytest.mark.parametrize("mode", [Mode.FRESH, Mode.MERGE])
+def test_replacing_deletes_what_another_mode_has_left(mode: Mode) -> None:
+    disk, blobs = prepared(Mode.FRESH)
+    run(disk, blobs, Mode.FRESH, 0)
+    content, _, files, _ = state(disk, blobs)
+    disk, blobs = prepared(mode)
+    kill_within(disk, blobs, mode, FILE)
+    assert run(disk, blobs, Mode.REPLACE, 0).resumed_at == 0
+    # Without the counters, which no import lowers.
+    found, _, left, note = state(disk, blobs)
+    assert (found, left, note) == (content, files, None)
+
+
 class Refusing:
     """Entities that refuse one of them, or everything."""
 
@@ -219,9 +270,13 @@ def test_what_the_store_refuses_is_named_and_undone(mode: Mode) -> None:
     life = Mortal(disk, blobs, 0)
     bad = simple(6, text="new")
     life.store.entities = Refusing(life.store.entities, lambda body: body == bad)
-    end = "goes on" if mode is Mode.MERGE else "nothing is imported"
+    end = {
+        Mode.FRESH: "nothing is imported",
+        Mode.MERGE: ".*goes on",
+        Mode.REPLACE: "nothing is imported and the store is empty now",
+    }[mode]
     with pytest.raises(
-        ConfigurationError, match=f"record 7 of x: the disk is full; .*{end}"
+        ConfigurationError, match=f"record 7 of x: the disk is full; {end}$"
     ):
         attempt(life, mode)
     content, _, _, note = state(disk, blobs)

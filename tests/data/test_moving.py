@@ -15,7 +15,7 @@ from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from channelshim.composition.data import export_data
+from channelshim.composition.data import export_data, import_data
 from channelshim.composition.stores import choose_store, open_store
 from channelshim.contracts.identity import User
 from channelshim.contracts.index_definitions import IndexDefinition
@@ -52,7 +52,7 @@ REST: list[Record] = [
         path="/work?a=1",
         headers=(("X-A", "1"), ("X-A", "2")),
         body=b"\0\xff",
-        retry={"task_retry_limit": 3.0},
+        retry={"limit": 3.0},
         retries=2,
         first_tried_at=1e9,
     ),
@@ -217,6 +217,21 @@ def test_a_server_that_lives_keeps_the_database(tmp_path: Path, shared: App) -> 
         store.tasks.beat("another:server")
     with pytest.raises(ConfigurationError, match=r"a server uses .*, or did so less"):
         shared.take(file)
+
+
+@pytest.mark.postgres
+def test_a_server_that_starts_meanwhile_keeps_the_database(
+    tmp_path: Path, shared: App
+) -> None:
+    class Starting(Quiet):
+        def end(self) -> None:
+            with shared.store() as store:
+                store.tasks.beat("another:server")
+
+    file = write_file(tmp_path / "in", [Entity(simple(1))])
+    with pytest.raises(ConfigurationError, match=r"a server uses .*, or did so less"):
+        import_data(shared.folder, shared.settings, file, Mode.FRESH, Starting())
+    assert shared.is_untouched()
 
 
 # --- Kills ----------------------------------------------------------------------------
@@ -413,10 +428,14 @@ def test_an_export_is_its_owners_alone_and_replaces_nothing(
     for target, sentence in (
         (file, "is there already"),
         (tmp_path / "no" / "out", "cannot be written: No such file"),
+        (tmp_path / ("x" * 300), "cannot be written: File name too long"),
     ):
         with pytest.raises(ConfigurationError, match=sentence):
             export_data(app.folder, app.settings, target, Quiet())
-    assert not list(tmp_path.rglob("*.part"))
+    (tmp_path / "mine.part").write_text("mine")
+    export_data(app.folder, app.settings, tmp_path / "mine", Quiet())
+    assert [each.name for each in tmp_path.rglob("*.part")] == ["mine.part"]
+    assert (tmp_path / "mine.part").read_text() == "mine"
 
 
 def test_an_export_beside_a_server_is_of_one_moment(tmp_path: Path, app: App) -> None:

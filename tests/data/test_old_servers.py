@@ -110,6 +110,7 @@ def test_blobs_beside_the_old_datastore_come_along(
             ("gone", "__BlobInfo__"),
             ("../../../secret", "__BlobInfo__"),
             ("linked", "__BlobInfo__"),
+            ("xsecret", "__BlobInfo__"),
             (BLOB, "__GsFileInfo__"),
         )
     ]
@@ -121,9 +122,10 @@ def test_blobs_beside_the_old_datastore_come_along(
         path.write_bytes(key.encode() * 50_000)
     (storage / "blobs" / "s~old" / "i").mkdir()
     (storage / "blobs" / "s~old" / "i" / "inked").symlink_to(tmp_path / "secret")
+    (storage / "blobs" / "s~old" / "s").symlink_to(tmp_path)
     # The folder, as --storage_path named it.
     outcome = app.take(storage)
-    assert len(bodies(app)) == 6
+    assert len(bodies(app)) == 7
     for key in ("abc==", BLOB):
         assert app.blob(key).read_bytes() == key.encode() * 50_000
     files = [path for path in app.store_folder.rglob("*") if path.is_file()]

@@ -33,6 +33,7 @@ def refusal(target: str = "systemd", app_dir: str = "/srv/a", **options: Any) ->
         ("Grüße", "gr-e"),
         ("日本", "app"),
         ("root", "app-root"),
+        ("default", "app-default"),
         ("x" * 50, "x" * 31),
     ],
 )
@@ -43,6 +44,12 @@ def test_name_is_made_of_the_apps(default: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["root", "nginx", "A", "a b", "a%h", "", "a" * 32])
 def test_name_that_cannot_be_is_refused(name: str) -> None:
+    assert "--name must be a name of its own" in refusal(name=name)
+
+
+@pytest.mark.parametrize("name", ["ssl", "security", "apt", "network", "certs"])
+def test_folder_of_the_machine_keeps_its_mode(name: str) -> None:
+    # The steps for systemd would make /etc/NAME root's alone.
     assert "--name must be a name of its own" in refusal(name=name)
 
 

@@ -6,6 +6,7 @@ import ast
 import itertools
 import json
 import re
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -164,12 +165,24 @@ def test_containers_are_the_app_and_caddy() -> None:
     assert "ports" not in app
     address = found["services"]["caddy"]["networks"]["edge"]["ipv4_address"]
     assert settings_of("compose", made).trusted_proxies == (address,)
+    # The app starts first, and must not be given it.
+    (network,) = found["networks"]["edge"]["ipam"]["config"]
+    subnet, others = IPv4Network(network["subnet"]), IPv4Network(network["ip_range"])
+    assert IPv4Address(address) in subnet
+    assert IPv4Address(address) not in others
+    assert others.subnet_of(subnet)
+    assert network["gateway"] != address
     assert app["cap_drop"] == ["ALL"]
     assert app["read_only"] is True
     assert "env_file" not in app
     volumes = set(found["volumes"])
     assert volumes == {"caddy_data", "caddy_config", "data"}
     assert not [each for each in make_files("compose", made) if each.is_secret]
+
+
+@pytest.mark.parametrize("name", ["on", "yes", "null", "true", "chat"])
+def test_name_of_the_containers_is_a_text(name: str) -> None:
+    assert compose(deployment("compose", name=name))["name"] == name
 
 
 def test_grown_containers_have_secrets_of_their_own() -> None:

@@ -96,12 +96,21 @@ def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     assert [each for each in os.listdir(folder) if each.startswith(".")] == []
 
 
+def test_folder_whose_name_is_too_long_is_one_sentence(tmp_path: Path) -> None:
+    assert "cannot be written: File name too long" in refusal(
+        tmp_path / ("x" * 300), FILES
+    )
+
+
 def test_folder_is_named_or_deploy_in_the_current_one(tmp_path: Path) -> None:
     app = tmp_path / "chat"
     app.mkdir()
     assert output_folder(None, app, tmp_path) == tmp_path / "deploy"
     assert output_folder("there", app, tmp_path) == tmp_path / "there"
     assert output_folder(str(tmp_path / "x"), app, app) == tmp_path / "x"
+    assert output_folder("~nobody-here/x", app, tmp_path) == (
+        tmp_path / "~nobody-here" / "x"
+    )
     # Inside of the app it would be served, or set off a reload.
     assert output_folder(None, app, app) == tmp_path / "chat-deploy"
 

@@ -18,7 +18,7 @@ TASK = Task(
     path="/work?a=1",
     headers=(("X-A", "1"), ("X-A", "2")),
     body=b"\0\xff",
-    retry={"task_retry_limit": 3.0},
+    retry={"limit": 3.0},
     retries=2,
     first_tried_at=NOW,
 )
