@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,3 +65,22 @@ def test_program_that_is_gone_holds_up_all_mail(tmp_path: Path) -> None:
     delivery = SendmailDelivery(SendmailRoute(str(tmp_path / "no")))
     with pytest.raises(RouteDown, match="cannot be started: No such file"):
         delivery.deliver(MAIL)
+
+
+def test_what_the_program_leaves_running_is_not_waited_for(
+    sendmail: Callable[[str], SendmailDelivery], tmp_path: Path
+) -> None:
+    body = f"cat > /dev/null; sleep 600 & echo $! > {tmp_path}/child"
+    try:
+        assert sendmail(body).deliver(MAIL) == Outcome()
+    finally:
+        os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+
+
+def test_more_recipients_than_a_command_may_have_are_refused(
+    sendmail: Callable[[str], SendmailDelivery],
+) -> None:
+    many = tuple(f"{'x' * 60}{n}@example.com" for n in range(40_000))
+    envelope = dataclasses.replace(MAIL.envelope, recipients=many)
+    outcome = sendmail("exit 0").deliver(dataclasses.replace(MAIL, envelope=envelope))
+    assert len(outcome.refused) == len(many)

@@ -266,6 +266,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("unknown blobs", "D28", _went((500, 404), pattern=".*(upload|BlobKey)")),
     Rule("Cloud Storage", "D35", _is_case("platform .*/_ah/gcs")),
+    Rule("health", "D38", _is_case("platform .*/_ah/health")),
     Rule(
         "pages of the libraries",
         "D34",

@@ -138,6 +138,10 @@ def test_line_of_any_length_arrives(office: Office) -> None:
         {"subject": "x\nBcc: evil@example.com"},
         {"subject": "x\r\n\r\nbody"},
         {"subject": "x\rBcc: evil@example.com"},
+        # The standard library ends lines there, too.
+        {"subject": "x\x0cReply-To : evil@example.com"},
+        {"subject": "x\x1cBcc : evil@example.com"},
+        {"subject": "x\u2028Bcc : evil@example.com"},
         {"subject": "x\n\n"},
         {"sender": "app@example.com\nBcc: evil@example.com"},
         {"to": "ann@example.com\r\nBcc: evil@example.com"},
