@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from channelshim.compat.import_hooks import hide_while_importing
+from channelshim.compat.patches import HIDDEN
 from channelshim.composition import control
 from channelshim.composition.place import store_directory
 from channelshim.composition.reading import application_id_of, read_app
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from channelshim.data.exporting import Progress
     from channelshim.data.importing import Mode, Outcome, PutBlob
     from channelshim.data.sources import Source
+
+# Before `channelshim.data` imports Google's SDK: with grpc it is slow, and warns.
+for _hidden, _importer in HIDDEN:
+    hide_while_importing(_hidden, _importer)
 
 _PARTITION: Final = "dev~"
 """Before the id of every app here."""
