@@ -380,6 +380,8 @@ def test_disk_that_refuses_leaves_the_old_data(
     assert contents(data) == before
 
 
+# Its driver is not in every lane.
+@pytest.mark.postgres
 @pytest.mark.parametrize("words", [("backup", "{app}", "b"), ("restore", "b", "{app}")])
 def test_data_in_postgresql_has_other_means(
     folder: Path, tmp_path: Path, words: tuple[str, ...]
