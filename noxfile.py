@@ -30,6 +30,7 @@ FAST_REQUIREMENTS = (
     "WebTest",
     "coverage",
     "gunicorn",
+    "aiosmtpd",
     "prometheus-client",
     "trustme",
     "uvicorn",
