@@ -44,6 +44,14 @@ def test_older_secret_verifies_and_an_unknown_one_does_not() -> None:
     assert CookieSigner([NEW]).read(value) is None
 
 
+def test_cookie_of_another_login_is_nobody() -> None:
+    by_provider = CookieSigner([NEW], "chat", "oidc https://login.example.com")
+    value = by_provider.sign(claims())
+    assert by_provider.read(value) == claims()
+    assert CookieSigner([NEW], "chat").read(value) is None
+    assert CookieSigner([NEW], "chat", "accounts").read(value) is None
+
+
 def test_cookie_of_another_app_is_nobody() -> None:
     value = CookieSigner([OLD], "one").sign(claims())
     assert CookieSigner([OLD], "one").read(value) == claims()
