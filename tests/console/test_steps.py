@@ -74,13 +74,13 @@ def test_an_entity_is_made_changed_and_deleted(
     assert "mine" in seen(shelf)["notes"]
     page.fill("#text-0", "second")
     page.click("button:text-is('Save')")
-    page.wait_for_selector("[role=status]")
+    says(page, "Saved.")
     page.goto(shelf_console + "datastore?kind=Note&run=1")
     page.wait_for_selector("td:text-is('second')")
     page.click("a:has-text('mine')")
     page.wait_for_selector("button:text-is('Delete the entity')")
     page.click("button:text-is('Delete the entity')")
-    page.wait_for_selector("[role=status]")
+    says(page, "Deleted")
     assert "mine" not in seen(shelf)["notes"]
     assert pages.errors(page) == []
 
