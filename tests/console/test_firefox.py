@@ -19,6 +19,8 @@ PLAYWRIGHT_ALONE = (
     "test_page_is_accessible_and_fits_a_phone",
     "test_pages_of_ours_look_alike_and_ask_for_no_icon",
     "test_console_works_without_javascript",
+    # What is typed into a page that is still being loaded is lost now and then.
+    "test_an_entity_is_made_changed_and_deleted",
 )
 
 globals().update(take_tests(test_browser, PLAYWRIGHT_ALONE))
