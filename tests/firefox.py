@@ -181,16 +181,23 @@ class FirefoxPage(DrivenPage):
         )
 
     def click(self, selector: str) -> None:
-        """Click on the first such element that is shown."""
+        """Click on the first such element that is shown.
+
+        It is scrolled to first, and the click waits until that has been painted: until
+        then Firefox finds what is below the mouse as it was before.
+        """
         place = self._wait_for(
             selector,
-            """(() => {
+            """(async () => {
                 const element = found.find(each => each.getClientRects().length > 0);
-                if (!element) { return null; }
                 // What is loaded later moves it.
-                if (document.readyState !== 'complete') { return null; }
+                if (!element || document.readyState !== 'complete') { return null; }
                 element.scrollIntoView({block: 'center', behavior: 'instant'});
+                const painted = () => new Promise(requestAnimationFrame);
+                await painted();
+                await painted();
                 const box = element.getClientRects()[0];
+                if (!box) { return null; }
                 const x = Math.floor(box.x + box.width / 2);
                 const y = Math.floor(box.y + box.height / 2);
                 return element.contains(document.elementFromPoint(x, y)) && {x, y};
@@ -208,8 +215,11 @@ class FirefoxPage(DrivenPage):
 
     def fill(self, selector: str, text: str) -> None:
         """Type a text into a field, in the place of what is there."""
+        # What is loaded later may take the focus.
         self._wait_for(
-            selector, "(() => { found[0].focus(); found[0].select(); return true; })()"
+            selector,
+            "document.readyState === 'complete'"
+            " && (() => { found[0].focus(); found[0].select(); return true; })()",
         )
         self.keyboard.press("Delete")
         self.keyboard.type(text)

@@ -21,11 +21,8 @@ PLAYWRIGHT_ALONE = (
     "test_console_works_without_javascript",
 )
 
-LOSES_TYPED_TEXT = ("test_an_entity_is_made_changed_and_deleted",)
-"""What is typed into a page that is still being loaded is lost now and then."""
-
 globals().update(take_tests(test_browser, PLAYWRIGHT_ALONE))
-globals().update(take_tests(test_steps, LOSES_TYPED_TEXT))
+globals().update(take_tests(test_steps))
 
 # Their servers.
 globals().update({name: vars(test_browser)[name] for name in ("running", "console")})
