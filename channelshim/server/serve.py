@@ -275,6 +275,8 @@ class Server:
             await self._stop.wait()
             for close in closing:
                 close()
+            # What was accepted before is made known in the loop's next turn.
+            await asyncio.sleep(0)
             await self._shut_down()
             await self._end_others()
             dates.cancel()

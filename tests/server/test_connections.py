@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import random
 import socket
 import ssl
@@ -548,10 +549,32 @@ def test_stop_waits_for_the_first_request_of_a_connection_that_is_new(
                 raw(running).close()
             except ConnectionRefusedError:
                 return True
+            except ConnectionResetError:
+                # In the moment in which the listener closes.
+                return False
             return False
 
         await_condition(is_refusing)
         peer.sendall(get("/late"))
+        assert until_end(peer).endswith(b"/late")
+    running.stop()
+
+
+def test_stop_answers_whoever_comes_in_the_same_turn_of_the_loop() -> None:
+    running = Site()
+    came: queue.Queue[socket.socket] = queue.Queue()
+
+    def come_and_stop() -> None:
+        peer = raw(running)
+        peer.sendall(get("/late"))
+        came.put(peer)
+        # The loop goes on with the stop before it makes the connection known.
+        running.server._begin_stop()
+
+    loop = running.server._loop
+    assert loop is not None
+    loop.call_soon_threadsafe(come_and_stop)
+    with came.get(timeout=PATIENCE_SECONDS) as peer:
         assert until_end(peer).endswith(b"/late")
     running.stop()
 
