@@ -250,8 +250,40 @@ def test_fault_of_a_delivery_ends_no_other(
     second = office.add()
     office.sender.start()
     wait_until(lambda: office.state(second) is MailState.SENT)
-    # Its turn comes when whoever had it could be dead.
     assert office.state(first) is MailState.WAITING
-    office.clock.step(mail_sender.MAIL_LEASE_SECONDS)
+    assert "ZeroDivisionError" in office.facts(first).trouble
+    office.clock.step(mail_sender.FIRST_RETRY_SECONDS)
     office.sender.wake()
     wait_until(lambda: office.state(first) is MailState.SENT)
+
+
+def test_mail_whose_delivery_always_fails_is_given_up(
+    office: Office, wait_until: Callable[..., Any]
+) -> None:
+    office.post.outcomes = [ZeroDivisionError()]
+    office.clock.step(1)
+    number = office.add()
+    office.clock.step(MAIL_PATIENCE_SECONDS)
+    office.sender.start()
+    wait_until(lambda: office.state(number) is MailState.FAILED)
+
+
+def test_what_became_of_a_mail_is_written_when_the_store_is_back(
+    office: Office, wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_sender, "_AFTER_ERROR_SECONDS", 0.01)
+    refused: list[OutgoingMail] = []
+    settle = office.mails.settle
+
+    def settle_later(mail: OutgoingMail, *args: Any, **named: Any) -> None:
+        if len(refused) < 3:
+            refused.append(mail)
+            raise StorageError("the disk is full")
+        settle(mail, *args, **named)
+
+    monkeypatch.setattr(office.mails, "settle", settle_later)
+    number = office.add()
+    office.sender.start()
+    wait_until(lambda: office.state(number) is MailState.SENT)
+    assert len(refused) == 3
+    assert len(office.post.delivered) == 1

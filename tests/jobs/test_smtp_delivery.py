@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tests.authority import Authority
 from tests.smtp_server import Received, ScriptedServer, SmtpServer
 
 HOST = "127.0.0.1"
+
+STEP_SECONDS = 2.0
 
 DATA = b"Subject: hello\r\n\r\n.dots\r\n.\r\nend\r\n"
 
@@ -160,6 +163,17 @@ def test_server_that_leaves_in_the_middle_is_tried_again(plain: SmtpServer) -> N
     assert outcome.deferred["ann@example.com"].startswith("the connection ended")
 
 
+@pytest.mark.parametrize("answer", ["530 5.7.0 log in first", "421 too busy"])
+def test_server_that_takes_no_mail_at_all_holds_up_all(
+    plain: SmtpServer, answer: str
+) -> None:
+    plain.orders.mail = answer
+    try:
+        assert refused(plain.port) == f"it answered {answer}"
+    finally:
+        plain.orders.mail = ""
+
+
 # --- Encryption and login -------------------------------------------------------------
 
 
@@ -280,6 +294,37 @@ def test_server_that_answers_a_letter_at_a_time_is_left(
                 continue
 
     assert "does not answer in time" in refused(scripted(dribble), bound=0.2)
+
+
+def test_server_may_look_into_a_mail_for_long(scripted: Callable[..., int]) -> None:
+    begun = threading.Event()
+
+    def look(connection: socket.socket) -> None:
+        connection.sendall(b"220 x\r\n")
+        for answer in (b"250 x\r\n", b"250 OK\r\n", b"250 OK\r\n", b"354 go\r\n"):
+            connection.recv(65536)
+            connection.sendall(answer)
+        while not connection.recv(65536).endswith(b"\r\n.\r\n"):
+            pass
+        # Longer than any other answer may take.
+        begun.wait(1.5 * STEP_SECONDS)
+        connection.sendall(b"250 taken\r\n")
+        wait_for_end(connection)
+
+    delivery = SmtpDelivery(SmtpRoute(HOST, scripted(look)), step_seconds=STEP_SECONDS)
+    assert delivery.deliver(mail()) == Outcome()
+
+
+def test_login_that_makes_no_sense_is_told(scripted: Callable[..., int]) -> None:
+    def challenge(connection: socket.socket) -> None:
+        connection.sendall(b"220 x\r\n")
+        connection.recv(65536)
+        connection.sendall(b"250-x\r\n250 AUTH CRAM-MD5\r\n")
+        connection.recv(65536)
+        connection.sendall(b"334 abc\r\n")
+        wait_for_end(connection)
+
+    assert refused(scripted(challenge), user="app", password="x")
 
 
 def test_answer_without_an_end_is_left(scripted: Callable[..., int]) -> None:

@@ -170,3 +170,15 @@ def test_servers_that_take_at_once_never_have_the_same(open_engine: Any) -> None
     for thread in threads:
         thread.join()
     assert len(taken) == len(set(taken)) == 30
+
+
+def test_mail_that_nobody_lacks_any_more_is_not_tried_again(mails: Any) -> None:
+    number = mails.add(b"data", NOW, TO_TWO)
+    mails.settle(mails.take(NOW, NOW + 10), MailState.FAILED, refused="ann: 550 no")
+    assert not mails.retry(number, NOW)
+    assert mails.facts()[0].state is MailState.FAILED
+    other = mails.add(b"data", NOW, TO_TWO)
+    left = TO_TWO.recipients[:1]
+    mails.settle(mails.take(NOW, NOW + 10), MailState.FAILED, recipients=left)
+    assert mails.retry(other, NOW)
+    assert mails.take(NOW, NOW + 10).envelope.recipients == left

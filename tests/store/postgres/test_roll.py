@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from channelshim.errors import StoreInUse
+from channelshim.contracts.mails import Envelope
+from channelshim.errors import StorageError, StoreInUse
 from channelshim.store.postgres import roll
 from channelshim.store.postgres.opening import ServedStore
 from channelshim.store.postgres.place import Place
@@ -98,6 +99,38 @@ def test_copy_of_a_machine_takes_another_name(serve, tmp_path, caplog):
     assert copy.tasks.worker_id == name_of(copy)
     copy.close()
     assert name_of(serve(tmp_path / "two")) == name_of(copy)
+
+
+def test_copy_of_a_machine_frees_no_mail_of_the_original(serve, tmp_path):
+    first = serve(tmp_path / "one")
+    first._identity.close()
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    original, copy = serve(tmp_path / "one"), serve(tmp_path / "two")
+    original.mails.add(b"data", 0.0, Envelope("app@example.com", ("a@example.com",)))
+    assert original.mails.take(1.0, 900.0)
+    copy.mails.release()
+    assert copy.mails.take(1.0, 900.0) is None
+    original.mails.release()
+    assert copy.mails.take(1.0, 900.0)
+
+
+def test_server_that_broke_off_while_it_entered_anew_enters_again(
+    serve, tmp_path, monkeypatch
+):
+    running = serve(tmp_path / "one")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    serve(tmp_path / "two")
+    # Its name is another's, and the line breaks when it has just taken a new one.
+    with monkeypatch.context() as broken:
+        broken.setattr(running, "rename", fail)
+        with pytest.raises(StorageError, match="gone"):
+            running.stay(takes_connections=True)
+    assert running.stay(takes_connections=True).was_struck_off
+    assert running.tasks.worker_id == name_of(running)
+
+
+def fail(name):
+    raise StorageError("the connection is gone")
 
 
 def test_copy_that_came_first_leaves_the_running_one_another_name(serve, tmp_path):
