@@ -27,6 +27,9 @@ _COUNTER_BOUNDS: Final = {SEQUENTIAL: 1 << 51, SCATTERED: 1 << 50}
 up or production has scattered, does not raise it: a new id is never one that is taken,
 and the counter must have an end that nobody reaches."""
 
+_DEEPEST: Final = 20
+"""Entities within entities whose keys are renamed; each is bytes in its outer one."""
+
 _REFUSALS: Final = (
     apiproxy_errors.ApplicationError,
     datastore_errors.Error,
@@ -119,12 +122,35 @@ class EntityReader:
         """Make keys of the source's app this one's; return whether there were any."""
         if self._source == self._application:
             return False
-        entity.key.app = self._application
+        self._rename_within(entity, 0)
+        return True
+
+    def _rename_within(self, entity: Any, depth: int) -> bool:
+        """Rename keys of an entity and of those in it; return whether any was."""
+        is_changed = bool(entity.key.app == self._source)
+        if is_changed:
+            entity.key.app = self._application
         for prop in (*entity.property, *entity.raw_property):
-            if prop.value.HasField("referencevalue"):
-                reference = prop.value.referencevalue
-                if reference.app == self._source:
-                    reference.app = self._application
+            value = prop.value
+            if value.HasField("referencevalue"):
+                if value.referencevalue.app == self._source:
+                    value.referencevalue.app = self._application
+                    is_changed = True
+            elif prop.meaning == entity_pb2.Property.ENTITY_PROTO and depth < _DEEPEST:
+                is_changed |= self._rename_kept(value, depth)
+        return is_changed
+
+    def _rename_kept(self, value: Any, depth: int) -> bool:
+        """Do the same for an entity that is kept as bytes in another one's property."""
+        inner = entity_pb2.EntityProto()
+        try:
+            inner.ParseFromString(value.stringValue)
+        except DecodeError:
+            # Whatever the app has put there stays.
+            return False
+        if not self._rename_within(inner, depth + 1):
+            return False
+        value.stringValue = inner.SerializePartialToString()
         return True
 
     def _note_ids(self, elements: Any) -> None:

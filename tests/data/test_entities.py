@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from google.appengine.datastore import datastore_stub_util
 from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
+from google.appengine.ext import ndb
 from hypothesis import given
 
 from channelshim.contracts import ordering
@@ -42,6 +43,44 @@ def test_keys_of_the_sources_app_become_this_ones(body: bytes) -> None:
                 prop.value.referencevalue.app = ""
     assert before == after
     assert write.values == values.values_of_body(write.body)
+
+
+class _Inner(ndb.Model):
+    friend = ndb.KeyProperty()
+
+
+class _Middle(ndb.Model):
+    inner = ndb.LocalStructuredProperty(_Inner, repeated=True, keep_keys=True)
+
+
+class _Outer(ndb.Model):
+    middle = ndb.LocalStructuredProperty(_Middle)
+    blob = ndb.BlobProperty()
+
+
+def test_keys_of_entities_within_entities_become_this_apps_too() -> None:
+    friends = [ndb.Key("Friend", number, app=app) for number, app in FRIENDS]
+    inner = [
+        _Inner(key=ndb.Key("_Inner", 7, app="s~app"), friend=each) for each in friends
+    ]
+    outer = _Outer(
+        key=ndb.Key("_Outer", 1, app="s~app"),
+        middle=_Middle(inner=inner),
+        blob=b"\x0a\xff no entity",
+    )
+    write = EntityReader(APP).write_of(outer._to_pb().SerializeToString())
+    assert write is not None
+    assert write.body is not None
+    after = _Outer._from_pb(entity_pb2.EntityProto.FromString(write.body))
+    assert after.blob == outer.blob
+    assert [each.key.app() for each in after.middle.inner] == [APP, APP]
+    assert [(each.friend.id(), each.friend.app()) for each in after.middle.inner] == [
+        (1, APP),
+        (2, "s~other"),
+    ]
+
+
+FRIENDS = ((1, "s~app"), (2, "s~other"))
 
 
 def _references(entity: Any) -> list[str]:
