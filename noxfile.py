@@ -111,7 +111,8 @@ def _need(session: nox.Session, version: str) -> None:
 def _lowest_constraints() -> str:
     """Return constraints.txt with the lower bounds of pyproject.toml in it.
 
-    Only what users install is at its lowest; the tools of the tests are pinned.
+    Only what users install is at its lowest; the tools of the tests are pinned, and so
+    is the extra `login`, whose lowest libraries ask for others than the tools do.
     """
     project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
     extras = project["optional-dependencies"]

@@ -19,9 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 def watched(arguments: Sequence[str]) -> set[Path]:
     """Return the folders and files whose changes matter for a run of pytest."""
     # FILE::TEST names a file too.
+    own = {ROOT / "channelshim", ROOT / "tests"}
     named = {Path(argument.partition("::")[0]).absolute() for argument in arguments}
-    elsewhere = {path for path in named if path.exists() and ROOT not in path.parents}
-    return {ROOT / "channelshim", ROOT / "tests"} | elsewhere
+    elsewhere = {
+        path
+        for path in named - {ROOT}
+        if path.exists() and not any(path.is_relative_to(folder) for folder in own)
+    }
+    return own | elsewhere
 
 
 def main() -> int:

@@ -195,6 +195,8 @@ def find_proxy(name: str) -> str | None:
 
 
 def _missing_proxies() -> str | None:
+    if os.geteuid() != 0:
+        return "systemd-tmpfiles gives folders to another user: run as root"
     for name in PROXIES:
         if find_proxy(name) is None:
             return f"no {name}: run scripts/proxies"

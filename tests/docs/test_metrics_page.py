@@ -13,6 +13,8 @@ from tests.lanes import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "metrics.md").read_text("utf-8")
 
+HEADINGS = re.findall(r"^## .*", PAGE, re.MULTILINE)
+
 LISTED = frozenset(re.findall(r"`([a-z_]+)(?:\{[a-z,]+\})?`", PAGE))
 
 
@@ -37,3 +39,7 @@ def test_page_lists_what_a_server_serves(
 
     assert "channelshim_info" in served
     assert {name.removeprefix("channelshim_") for name in served} - LISTED == set()
+
+
+def test_no_section_stands_twice() -> None:
+    assert len(set(HEADINGS)) == len(HEADINGS) > 3
