@@ -147,7 +147,9 @@ def _note_failures(terminalreporter: pytest.TerminalReporter) -> None:
             lines = getattr(report, "longreprtext", "").splitlines()
             wrong = [line for line in lines if line.startswith("E ")]
             stream.write(f"{report.nodeid} ({report.when})\n")
-            stream.writelines(f"    {line[:300]}\n" for line in wrong[:8])
+            # What went wrong may stand at the end of a long text.
+            shown = wrong if len(wrong) <= 16 else [*wrong[:4], "...", *wrong[-12:]]
+            stream.writelines(f"    {line[:300]}\n" for line in shown)
 
 
 @pytest.fixture
