@@ -30,7 +30,11 @@ def _run(name: str) -> None:
         from channelshim.cli import main
 
         getattr(main, name)()
-    except KeyboardInterrupt:
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if not interrupts.is_interrupt(error):
+            raise
         _end_interrupted()
 
 

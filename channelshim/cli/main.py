@@ -18,7 +18,7 @@ from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import SETTINGS, Settings
 from channelshim.errors import ChannelShimError, ConfigurationError
-from channelshim.runtime import collector
+from channelshim.runtime import collector, interrupts
 from channelshim.version import __version__
 
 if TYPE_CHECKING:
@@ -357,6 +357,8 @@ def _run(command: click.Command, name: str) -> None:
         # click's word for Ctrl-C.
         raise KeyboardInterrupt from error
     except ChannelShimError as error:
+        if interrupts.is_interrupt(error):
+            raise
         _complain(str(error), name, getattr(error, "report", ""))
         sys.exit(1)
 

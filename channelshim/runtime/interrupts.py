@@ -66,3 +66,20 @@ def raise_if_interrupted() -> None:
     """
     if _interrupted.is_set():
         raise KeyboardInterrupt
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Return whether Ctrl-C is what raised error, or what it was raised from.
+
+    Before Python 3.12 what is raised while a class is being made, in `__set_name__`,
+    comes out as a RuntimeError; libraries replace what they catch by errors of their
+    own.
+    """
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        if isinstance(found, KeyboardInterrupt):
+            return True
+        seen.add(id(found))
+        found = found.__cause__ or found.__context__
+    return False

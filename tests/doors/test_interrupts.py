@@ -31,6 +31,34 @@ Thing()
 app = webapp2.WSGIApplication([])
 """
 
+CHANGED = """\
+import os, signal, sys, types
+import channelshim.cli
+
+class Part:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+
+def make_class():
+    class Whole:
+        part = Part()
+
+def replace():
+    try:
+        make_class()
+    except BaseException:
+        raise ValueError("not importable") from None
+
+main = types.ModuleType("channelshim.cli.main")
+main.main = {function}
+sys.modules[main.__name__] = channelshim.cli.main = main
+
+from channelshim.cli import entry
+entry.channelshim()
+"""
+
 APP_YAML = "runtime: python27\nhandlers:\n- url: /.*\n  script: main.app\n"
 
 
@@ -90,3 +118,18 @@ def test_an_interrupt_that_python_forgets_ends_the_start(
     assert program.returncode == 130
     assert "is running" not in output
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("function", ["make_class", "replace"])
+def test_an_interrupt_that_others_have_changed_shows_no_traceback(
+    function: str,
+) -> None:
+    program = subprocess.run(
+        [sys.executable, "-c", CHANGED.replace("{function}", function)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        check=False,
+    )
+    assert program.stderr == ""
+    assert program.returncode == 130
