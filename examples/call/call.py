@@ -75,7 +75,7 @@ class CallPage(webapp2.RequestHandler):
   def get(self, name):
     if Call.get_by_id(name) is None:
       self.abort(404)
-    # The random half is what a page proves with that a signal is its own.
+    # A page proves by the random half that a signal is its own.
     client_id = '%s-%s' % (name, os.urandom(16).encode('hex'))
     template = TEMPLATES.get_template('call.html')
     self.response.write(template.render(
