@@ -90,6 +90,14 @@ def history_of(room_key):
   return filter(None, ndb.get_multi(keys))
 
 
+def send_all(client_id):
+  """Sends one visitor the history, and everybody the names of who is here."""
+  room_key = room_key_of(client_id)
+  for message in history_of(room_key):
+    channel.send_message(client_id, message.as_json())
+  tell_who_is_here(room_key)
+
+
 def tell_everybody(room_key, text):
   for visitor in people_in(room_key):
     channel.send_message(visitor.key.id(), text)
@@ -142,15 +150,27 @@ class RoomPage(Page):
       tell_everybody(room.key, message.as_json())
 
 
+class Opened(webapp2.RequestHandler):
+  """A page has opened its channel: perhaps a reloaded one, or a second tab.
+
+  Presence is that of a client id, so neither of them is reported as connected.
+  """
+
+  def post(self, name):
+    client_id = make_client_id(name, users.get_current_user())
+    visitor = Visitor.get_by_id(client_id, parent=ndb.Key(Room, name))
+    # Who is not here yet gets no messages, and could miss one that comes after the
+    # history. Connected is still to come then, and sends it.
+    if visitor is not None and visitor.here:
+      send_all(client_id)
+
+
 class Connected(webapp2.RequestHandler):
   def post(self):
     client_id = self.request.get('from')
-    room_key = room_key_of(client_id)
     # First here, then the history: what comes in between is sent twice, not lost.
     if set_presence(client_id, True):
-      for message in history_of(room_key):
-        channel.send_message(client_id, message.as_json())
-      tell_who_is_here(room_key)
+      send_all(client_id)
 
 
 class Disconnected(webapp2.RequestHandler):
@@ -163,6 +183,7 @@ class Disconnected(webapp2.RequestHandler):
 app = webapp2.WSGIApplication([
     ('/', RoomsPage),
     ('/room/([a-z0-9-]+)', RoomPage),
+    ('/room/([a-z0-9-]+)/opened', Opened),
     ('/_ah/channel/connected/', Connected),
     ('/_ah/channel/disconnected/', Disconnected),
 ])

@@ -54,7 +54,11 @@ class GamePage(Page):
     if game is None or player not in game.players:
       self.abort(404)
     token = channel.create_channel(game.client_id(player))
-    self.show('game.html', token=token, columns=xrange(rules.COLUMNS),
+    # Read after the channel was made: a move in between is sent over the channel
+    # too, not lost.
+    game = models.Game.get_by_id(game.key.id(), use_cache=False)
+    self.show('game.html', token=token, state=game.state_for(player),
+              columns=xrange(rules.COLUMNS),
               rows=xrange(rules.ROWS - 1, -1, -1))
 
 

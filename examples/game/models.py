@@ -19,18 +19,21 @@ class Game(ndb.Model):
   def client_id(self, player):
     return '%d-%s' % (self.key.id(), player)
 
+  def state_for(self, player):
+    """Returns as JSON what a player sees: digits, booleans and null only."""
+    return json.dumps({
+        'moves': self.moves,
+        'you': self.players.index(player),
+        'turn': len(self.moves) % 2,
+        'winner': rules.winner_of(self.moves),
+        'isFull': len(self.moves) == rules.COLUMNS * rules.ROWS,
+        'players': len(self.players),
+        'isOpponentHere': any(other != player for other in self.here),
+    })
+
   def tell_players(self):
-    for number, player in enumerate(self.players):
-      state = {
-          'moves': self.moves,
-          'you': number,
-          'turn': len(self.moves) % 2,
-          'winner': rules.winner_of(self.moves),
-          'isFull': len(self.moves) == rules.COLUMNS * rules.ROWS,
-          'players': len(self.players),
-          'here': len(self.here),
-      }
-      channel.send_message(self.client_id(player), json.dumps(state))
+    for player in self.players:
+      channel.send_message(self.client_id(player), self.state_for(player))
 
 
 @ndb.transactional

@@ -25,6 +25,8 @@ Example = Callable[[str], Server]
 BLUE = "26,115,232,255"
 EMPTY = "0,0,0,0"
 
+RELOADED_AFTER = 3
+
 
 def log_in(page: Any, url: str, email: str) -> None:
     """Go to an address by way of the login page."""
@@ -56,6 +58,46 @@ def test_chat_shows_history_and_who_is_here(example: Example, pages: Pages) -> N
     wait_for_text(ann, "#people", "ann@example.com")
 
 
+def test_chat_shows_all_to_a_reloaded_page_and_a_second_tab(
+    example: Example, pages: Pages
+) -> None:
+    ann = pages()
+    log_in(ann, example("chat").url, "ann@example.com")
+    ann.fill("#name", "harbour")
+    ann.click("form button")
+    wait_for_text(ann, "#state", "connected")
+    for text in ("first", "second"):
+        say(ann, text)
+    wait_for_texts(ann, "#messages span", ["first", "second"])
+
+    # Neither is reported as connected: the client id was here all the time.
+    ann.reload()
+    tab = pages.watch(ann.context.new_page())
+    tab.goto(ann.url)
+
+    for page in (ann, tab):
+        wait_for_texts(page, "#messages span", ["first", "second"])
+        wait_for_text(page, "#people", "ann@example.com")
+    say(tab, "third")
+    for page in (ann, tab):
+        wait_for_texts(page, "#messages span", ["first", "second", "third"])
+        assert pages.errors(page) == []
+
+
+def see_the_same_board_again(player: Any, pages: Pages) -> None:
+    """Reload a player's page, and open the game in a second tab for a moment."""
+    board = player.inner_html("#board")
+    state = player.inner_text("#state")
+    player.reload()
+    tab = pages.watch(player.context.new_page())
+    tab.goto(player.url)
+    for page in (player, tab):
+        wait_for_text(page, "#state", state)
+        assert page.inner_html("#board") == board
+        assert pages.errors(page) == []
+    tab.close()
+
+
 def test_game_is_won_by_four_in_a_row(example: Example, pages: Pages) -> None:
     url = example("game").url
     red, yellow = pages(), pages()
@@ -80,6 +122,8 @@ def test_game_is_won_by_four_in_a_row(example: Example, pages: Pages) -> None:
                 "n => document.querySelectorAll('.red, .yellow').length === n",
                 arg=number + 1,
             )
+        if number == RELOADED_AFTER:
+            see_the_same_board_again(red, pages)
 
     wait_for_text(red, "#state", "You have won.")
     wait_for_text(yellow, "#state", "You have lost.")

@@ -30,8 +30,18 @@ function openRoom(token) {
     list.scrollTop = list.scrollHeight;
   }
 
+  function post(path, body) {
+    var request = new XMLHttpRequest();
+    request.open('POST', location.pathname + path);
+    request.setRequestHeader('Content-Type', 'application/x-www-form-urlencoded');
+    request.send(body);
+  }
+
   var socket = new goog.appengine.Channel(token).open({
-    onopen: function() { state.textContent = 'connected'; },
+    onopen: function() {
+      state.textContent = 'connected';
+      post('/opened', '');
+    },
     onmessage: function(event) {
       var message = JSON.parse(event.data);
       if (message.type === 'people') {
@@ -49,10 +59,7 @@ function openRoom(token) {
     if (!input.value) {
       return;
     }
-    var request = new XMLHttpRequest();
-    request.open('POST', location.pathname);
-    request.setRequestHeader('Content-Type', 'application/x-www-form-urlencoded');
-    request.send('text=' + encodeURIComponent(input.value));
+    post('', 'text=' + encodeURIComponent(input.value));
     input.value = '';
   };
 

@@ -1,6 +1,7 @@
-// The board of one game, as the server last described it.
+// The board of one game, as the server last described it: in the page, then over
+// the channel.
 
-function openGame(token) {
+function openGame(token, first) {
   var COLOURS = ['red', 'yellow'];
   var state = document.getElementById('state');
   var refusal = document.getElementById('refusal');
@@ -15,7 +16,7 @@ function openGame(token) {
     if (game.isFull) {
       return 'A draw.';
     }
-    if (game.here < 2) {
+    if (!game.isOpponentHere) {
       return 'Your opponent is away.';
     }
     return game.turn === game.you ?
@@ -32,6 +33,7 @@ function openGame(token) {
     state.textContent = sentence(game);
   }
 
+  show(first);
   new goog.appengine.Channel(token).open({
     onopen: function() {},
     onmessage: function(event) { show(JSON.parse(event.data)); },
