@@ -286,8 +286,9 @@ def test_closed_terminal_is_an_orderly_stop(
             program.close_terminal()
             # The shell and the kernel may both say so.
             program.process.send_signal(signal.SIGHUP)
-            assert until_end(peer).endswith(b"done")
-        assert program.process.wait(PATIENCE_SECONDS) == 0
+            answer = until_end(peer)
+            assert answer.endswith(b"done"), program.output
+        assert program.process.wait(PATIENCE_SECONDS) == 0, program.output
     again = PlainSite(server(HELD, storage_path=storage).url)
     assert again.poll(token, after=number)["messages"] == ["kept"]
 
