@@ -127,7 +127,10 @@ class Front:
         """Say where servers share a store and not their channels."""
         if not self._instance.plan.store.is_shared or self._instance.is_shared:
             return
-        self._instance.status.check("channels.shared", self._describe_others)
+        # A server that a load balancer left out for this would not be better elsewhere.
+        self._instance.status.check(
+            "channels.shared", self._describe_others, is_vital=False
+        )
         found = self._describe_others()
         if found:
             _logger.warning("%s", found)

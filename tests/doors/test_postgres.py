@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
 from tests.doors.test_refusals import refusal
 from tests.doors.test_stop import get
-from tests.servers import Servers
+from tests.servers import Server, Servers
 from tests.store.backends import give_back_schema, shared_server, take_schema
 
 APP_YAML = """\
@@ -69,12 +70,21 @@ def options():
     give_back_schema(schema)
 
 
+def is_well(server: Server) -> bool:
+    try:
+        return get(server.url + "_ah/health") == ""
+    except HTTPError:
+        return False
+
+
 def test_two_servers_share_a_store(server: Servers, app, options, wait_until) -> None:
     one, two = server(app, *options), server(app, *options)
     assert "Its data is in postgresql://" in one.output
     # It found itself alone; the second one says what the two do not share.
     assert "channels are not shared" not in one.output
     wait_until(lambda: "other servers have this store too (1)" in two.output)
+    # Without the channels each is well: a load balancer leaves neither out.
+    wait_until(lambda: is_well(two))
     get(one.url + "put?text=a")
     get(two.url + "put?text=b")
     for each in (one, two):
