@@ -29,7 +29,7 @@ from channelshim.server.response import Response
 from channelshim.server.service import Service
 from channelshim.server.stopping import Bound
 from channelshim.server.workers import Workers
-from channelshim.transports import connection_table
+from channelshim.transports import connection_table, handshake
 from channelshim.transports.acceptor import Acceptor
 from channelshim.transports.connection_table import ConnectionTable
 from channelshim.transports.polling import Reply
@@ -127,7 +127,7 @@ def _answer_channel(routes: Routes, response: Response) -> None:
         asked.header(b"origin"),
         asked.query.decode("latin-1"),
         asked.client[0] if asked.client else "",
-        asked.header(b"x-forwarded-for") or "",
+        handshake.joined(asked.headers, b"x-forwarded-for"),
     )
     reply = routes.reply_at_once(request)
     if reply is None or response.is_behind:

@@ -121,7 +121,7 @@ class Acceptor:
         refusal = handshake.refusal(method, version, text, headers, self._is_allowed)
         if refusal or self._limit is None:
             return refusal
-        forwarded = dict(headers).get(b"x-forwarded-for", b"").decode("latin-1")
+        forwarded = handshake.joined(headers, b"x-forwarded-for")
         seconds = self._limit.wait(peer, forwarded)
         return handshake.too_many(seconds) if seconds else b""
 

@@ -24,6 +24,16 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
 
 
+def joined(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
+    """Return all lines of a header as one; "" without any (RFC 9110, 5.3).
+
+    Args:
+        headers: as parsed, names in lower case.
+        name: in lower case.
+    """
+    return ",".join(value.decode("latin-1") for each, value in headers if each == name)
+
+
 def refusal(
     method: str,
     version: str,

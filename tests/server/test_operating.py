@@ -145,23 +145,55 @@ def test_logins_of_one_address_are_limited(running: Server) -> None:
     assert 1 <= int(headers["Retry-After"]) <= 20
 
 
+UPGRADE = {
+    "Sec-WebSocket-Version": "13",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def status_of(
+    server: Server, path: str, headers: dict[str, str], *forwarded: str
+) -> int:
+    """Return the status of a request with so many lines of X-Forwarded-For."""
+    connection = http.client.HTTPConnection("localhost", server.port)
+    try:
+        connection.putrequest("GET", path)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        for line in forwarded:
+            connection.putheader("X-Forwarded-For", line)
+        connection.endheaders()
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "client"),
+    [("poll", {}, 401, "192.0.2.20"), ("socket", UPGRADE, 101, "192.0.2.21")],
+)
+def test_forwarded_addresses_in_several_lines_are_one_header(
+    running: Server, path: str, headers: dict[str, str], status: int, client: str
+) -> None:
+    def connect(*lines: str) -> int:
+        asked = f"/_ah/channel/{path}?token=x"
+        return status_of(running, asked, headers, *lines)
+
+    # What a client writes itself comes first, and each proxy may add a line.
+    assert connect("198.51.100.1", client) == status
+    assert connect("198.51.100.2", f"198.51.100.3, {client}") == status
+    assert connect("198.51.100.4", client, "127.0.0.1") == 429
+
+
 def test_connects_of_one_address_are_limited(running: Server) -> None:
     def connect(address: str, query: str = "token=x") -> int:
         headers = {"X-Forwarded-For": address}
         return ask(running, f"/_ah/channel/poll?{query}", headers)[0]
 
     def upgrade(address: str) -> int:
-        headers = {
-            **{"X-Forwarded-For": address, "Sec-WebSocket-Version": "13"},
-            **{"Upgrade": "websocket", "Connection": "Upgrade"},
-            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-        }
-        connection = http.client.HTTPConnection("localhost", running.port)
-        try:
-            connection.request("GET", "/_ah/channel/socket?token=x", headers=headers)
-            return connection.getresponse().status
-        finally:
-            connection.close()
+        return status_of(running, "/_ah/channel/socket?token=x", UPGRADE, address)
 
     assert [connect("192.0.2.7") for _ in range(3)] == [401, 401, 429]
     # A page that goes on is not counted.
