@@ -205,7 +205,7 @@ class AppServer:
         address = str(environ.get("REMOTE_ADDR", ""))
         if guard.UNKNOWN_CLIENT_KEY in environ:
             # All who come through a proxy that nobody has named are one.
-            address = "unknown"
+            address = ""
         seconds = self._login_limit.wait(address) if self._login_limit else 0
         if not seconds:
             return self._login(environ, start_response)

@@ -93,7 +93,7 @@ class ClientLimit:
             "too many %s from %s are refused; behind a proxy, name it with "
             "--trusted_proxies",
             self._what,
-            one_line(address),
+            one_line(address) or "clients of a proxy that nobody has named",
         )
 
 
@@ -109,7 +109,7 @@ def _key(address: str) -> str:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        # A socket without an address; one client as any.
+        # Nobody knows it: all such are one client.
         return ""
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:

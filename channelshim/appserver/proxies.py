@@ -103,7 +103,7 @@ def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> Non
 
 
 def client_of(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str:
-    """Return the address of a client, as `settle_client` finds it.
+    """Return the address of a client, as `settle_client` finds it; "" where unknown.
 
     Args:
         peer: who has connected.
@@ -112,7 +112,7 @@ def client_of(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str:
     """
     environ: dict[str, Any] = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
     settle_client(environ, proxies)
-    return str(environ["REMOTE_ADDR"])
+    return "" if UNKNOWN_CLIENT_KEY in environ else str(environ["REMOTE_ADDR"])
 
 
 def header_of_proxy(

@@ -74,6 +74,24 @@ def test_one_network_of_ipv6_is_one_client() -> None:
     assert limit.wait("odd") > 0
 
 
+def test_clients_of_a_proxy_that_nobody_has_named_are_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limit = ClientLimit(1, "connects")
+    assert limit.wait("127.0.0.1", "203.0.113.9") == 0
+    assert limit.wait("127.0.0.1", "203.0.113.10") > 0
+    assert limit.wait("10.0.0.1", BOB) > 0
+    assert limit.wait("127.0.0.1") == 0
+    assert "from clients of a proxy that nobody has named are refused" in caplog.text
+
+
+def test_a_trusted_proxy_that_names_nobody_stands_for_one_client() -> None:
+    limit = ClientLimit(1, "connects", parse_networks(["127.0.0.1"]))
+    assert limit.wait("127.0.0.1", "unknown") == 0
+    assert limit.wait("127.0.0.1", f"{ANN}, unknown") > 0
+    assert limit.wait("127.0.0.1", ANN) == 0
+
+
 def test_a_trusted_proxy_says_who_the_client_is() -> None:
     limit = ClientLimit(1, "connects", parse_networks(["127.0.0.1", "10.0.0.0/8"]))
     assert limit.wait("127.0.0.1", ANN) == 0
