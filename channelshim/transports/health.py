@@ -45,6 +45,8 @@ class Health:
         self._problems = problems
         self._start_thread = start_thread
         self._asked: Future[bool] | None = None
+        # The same, to be waited for.
+        self._answer: asyncio.Future[bool] | None = None
         self._asked_at = 0.0
 
     async def reply(self) -> Reply:
@@ -65,15 +67,13 @@ class Health:
                 # The system has no thread to give: nor would the app have one.
                 return False
             self._asked, self._asked_at = asked, now
-        if asked.done():
-            return asked.result()
-        # Of checks that hang, all probes hear within their own time, one thread waits.
+            self._answer = asyncio.wrap_future(asked)
+        # Of checks that hang, all probes hear within their own time, one thread waits,
+        # and nothing is left of a probe when it has its answer.
         left = self._asked_at + PATIENCE_SECONDS - now
-        try:
-            answer = asyncio.shield(asyncio.wrap_future(asked))
-            return await asyncio.wait_for(answer, max(left, 0.0))
-        except asyncio.TimeoutError:
-            return False
+        if not asked.done() and left > 0 and self._answer is not None:
+            await asyncio.wait([self._answer], timeout=left)
+        return asked.done() and asked.result()
 
     def _ask(self, asked: Future[bool]) -> None:
         is_well = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Mapping
 
@@ -81,6 +82,43 @@ def test_checks_that_hang_are_a_503_and_hold_one_thread(
         may_end.set()
         while (await health.reply()).status != 200:
             await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE_SECONDS))
+
+
+def test_nothing_is_left_of_a_probe_that_has_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health_module, "PATIENCE_SECONDS", 0.001)
+    may_end = threading.Event()
+
+    def problems() -> dict[str, str]:
+        assert may_end.wait(PATIENCE_SECONDS)
+        return {}
+
+    def futures_left() -> int:
+        gc.collect()
+        loop = asyncio.get_running_loop()
+        kinds = (asyncio.Future, asyncio.Task)
+        found = [each for each in gc.get_objects() if type(each) in kinds]
+        return sum(each.get_loop() is loop for each in found)
+
+    async def run() -> None:
+        health = Health(problems, Threads().start)
+        assert (await health.reply()).status == 503
+        before = futures_left()
+        for _ in range(100):
+            assert (await health.reply()).status == 503
+        # And of those that wait and leave.
+        monkeypatch.setattr(health_module, "PATIENCE_SECONDS", 3600.0)
+        probes = [asyncio.ensure_future(health.reply()) for _ in range(100)]
+        await asyncio.sleep(0)
+        for probe in probes:
+            probe.cancel()
+        await asyncio.wait(probes)
+        del probe, probes
+        assert futures_left() <= before + 2
+        may_end.set()
 
     asyncio.run(asyncio.wait_for(run(), PATIENCE_SECONDS))
 
