@@ -13,7 +13,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import IO, Any, ClassVar, Final
 
-from channelshim.console.page import PageHandler, Refused
+from channelshim.console.page import NO_THREAD, PageHandler, Refused
 from channelshim.console.sources import Sources
 from channelshim.kernel.deadlines import TYPED
 
@@ -191,6 +191,10 @@ class Program:
         finally:
             self._is_over.set()
 
+    def give_up(self) -> None:
+        """Count as ended: there is no thread to run it."""
+        self._is_over.set()
+
     def wait(self, seconds: float) -> bool:
         """Wait for its end, and return whether that has come."""
         return self._is_over.wait(seconds)
@@ -233,7 +237,11 @@ class Programs:
                 )
             program = self.latest = Program(text, session)
             self._running.append(program)
-        sources.start_thread("console program", lambda: program.run(sources))
+        try:
+            sources.start_thread("console program", lambda: program.run(sources))
+        except RuntimeError:
+            program.give_up()
+            raise Refused(NO_THREAD, HTTPStatus.SERVICE_UNAVAILABLE) from None
         return program
 
 

@@ -56,6 +56,9 @@ _MESSAGE: Final = re.compile(r"message=")
 _ACTION: Final = re.compile(r"[a-z][a-z_]{0,40}")
 
 
+NO_THREAD: Final = "The system has no thread to give: try again later."
+
+
 class Refused(Exception):
     """Something that the person asked for cannot be done.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
-from channelshim.console.page import PageHandler, Refused
+from channelshim.console.page import NO_THREAD, PageHandler, Refused
 from channelshim.errors import ChannelShimError
 
 _logger: Final = logging.getLogger("channelshim.console")
@@ -114,6 +114,11 @@ class Works:
             HTTPStatus.SERVICE_UNAVAILABLE,
         )
 
+    def remove(self, key: str) -> None:
+        """Forget a work that was never begun."""
+        with self._lock:
+            self._works.pop(key, None)
+
     def find(self, key: str) -> Work | None:
         """Return the work of a key, or None."""
         with self._lock:
@@ -131,8 +136,13 @@ def begin(page: PageHandler, title: str, steps: Iterator[Progress]) -> None:
     """
     sources = page.sources
     work = Work(title, page.request.path_qs, sources.clock.monotonic)
-    key = _works(page).add(work)
-    sources.start_thread("console work", lambda: work.run(sources.in_app, steps))
+    works = _works(page)
+    key = works.add(work)
+    try:
+        sources.start_thread("console work", lambda: work.run(sources.in_app, steps))
+    except RuntimeError:
+        works.remove(key)
+        raise Refused(NO_THREAD, HTTPStatus.SERVICE_UNAVAILABLE) from None
     page.done(f"{title}: begun.", f"/work?id={key}")
 
 

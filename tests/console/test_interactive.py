@@ -106,6 +106,21 @@ def gate(steered: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.E
     opened.set()
 
 
+def test_program_without_a_thread_keeps_no_place(steered: Site) -> None:
+    def refuse(name: str, loop: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    steered.client.get("/")
+    start_thread = steered.client.app._console._pages.registry["sources"].start_thread
+    steered.replace(start_thread=refuse)
+    for _ in range(MOST_PROGRAMS + 1):
+        assert "no thread to give: try again" in run(steered, "1", 503)["error"]
+        steered.post("/interactive", "forget")
+    assert "no thread to give" in run(steered, "1", 503)["error"]
+    steered.replace(start_thread=start_thread)
+    assert run(steered, "1 + 1")["output"] == "2\n"
+
+
 def test_program_that_goes_on_frees_its_page(
     steered: Site,
     gate: threading.Event,

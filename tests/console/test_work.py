@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from channelshim.console.page import Refused
 from channelshim.console.work import MOST_WORKS, Work, Works
+from tests.console.site import Site
 
 
 def call(function: Any, *arguments: Any) -> Any:
     return function(*arguments)
+
+
+def test_work_without_a_thread_keeps_no_place(site: Site) -> None:
+    def refuse(name: str, loop: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def generate(status: int) -> Any:
+        page = "/datastore/statistics?format=json"
+        return site.post(page, "generate", status=status).json
+
+    site.client.get("/")
+    start_thread = site.client.app._console._pages.registry["sources"].start_thread
+    site.replace(start_thread=refuse)
+    for _ in range(MOST_WORKS + 1):
+        assert "no thread to give: try again" in generate(503)["error"]
+    assert not site.client.app._console._pages.registry["works"]._works
+    site.replace(start_thread=start_thread)
+    site.post("/datastore/statistics", "generate", status=303)
 
 
 def test_a_work_that_runs_gives_way_to_no_other() -> None:
