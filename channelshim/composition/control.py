@@ -76,6 +76,7 @@ class ControlServer:
         self._listener: socket.socket | None = None
         self._turn: Lease | None = None
         self._is_closed = False
+        self._has_warned = False
         self._starting = threading.Lock()
         # Of the socket that is bound: another server may have put its own there since.
         self._file_number = 0
@@ -115,14 +116,23 @@ class ControlServer:
             listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
-            _logger.warning(
-                "commands such as channelshim shell cannot reach this server: %s: %s",
-                path,
-                error.strerror or error,
-            )
+            self._give_turn_back()
+            if not self._has_warned:
+                self._has_warned = True
+                _logger.warning(
+                    "commands such as channelshim shell cannot reach this server: "
+                    "%s: %s",
+                    path,
+                    error.strerror or error,
+                )
             return
         self._listener = listener
         self._threads.start("commands", self._accept_all)
+
+    def _give_turn_back(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.close()
 
     def close(self) -> None:
         """Take no further command. Idempotent."""

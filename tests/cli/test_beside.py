@@ -258,6 +258,28 @@ def test_second_server_of_a_folder_leaves_the_socket_to_the_first(
     assert control.connect(tmp_path) is None
 
 
+def test_a_socket_that_cannot_be_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way = tmp_path / control.NAME
+    in_the_way.mkdir()
+    first, second = (
+        control.ControlServer(tmp_path, Threads(), {"echo": echo}) for _ in range(2)
+    )
+    # As each does every few seconds.
+    for _ in range(3):
+        first.start()
+    assert caplog.text.count("cannot reach this server") == 1
+    in_the_way.rmdir()
+    # Neither keeps the other from it.
+    second.start()
+    connected(tmp_path).close()
+    second.close()
+    first.start()
+    connected(tmp_path).close()
+    first.close()
+
+
 def test_another_users_socket_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
