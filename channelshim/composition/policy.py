@@ -47,7 +47,7 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     127.office.example may lead anywhere.
 
     Args:
-        settings: names the host, and whether the login is open.
+        settings: says whether the login is open.
         listener: bound; closed by a refusal.
 
     Raises:
@@ -56,10 +56,11 @@ def refuse_open_login(settings: Settings, listener: socket.socket) -> None:
     asks_for_proof = settings.login != DEVELOPMENT
     if asks_for_proof or settings.allow_dev_login or is_on_loopback(listener):
         return
+    address = listener.getsockname()[0]
     listener.close()
     raise ConfigurationError(
         f"the login page asks for no password, so nobody but this machine should "
-        f"reach it, and {settings.host} is reached by others: listen on localhost, "
+        f"reach it, and {address} is reached by others: listen on localhost, "
         "or choose a real login with --login, or pass --allow_dev_login where "
         "everybody may be anybody"
     )
