@@ -54,7 +54,12 @@ class ThreadPool(Executor):
         future: Future[_T] = Future()
         self._calls.put((future, partial(fn, *args, **kwargs)))
         if not self._idle.acquire(blocking=False):
-            self._start()
+            try:
+                self._start()
+            except RuntimeError:
+                # The thread that is started one day must not run it.
+                future.cancel()
+                raise
         return future
 
     def _start(self) -> None:

@@ -69,6 +69,7 @@ def test_without_any_thread_the_caller_hears_of_it(
 ) -> None:
     threads = Threads()
     pool = ThreadPool(threads, "pool")
+    calls: list[str] = []
 
     def refuse(name: str, loop: object) -> None:
         raise RuntimeError("can't start new thread")
@@ -76,7 +77,10 @@ def test_without_any_thread_the_caller_hears_of_it(
     with monkeypatch.context() as patched:
         patched.setattr(threads, "start", refuse)
         with pytest.raises(RuntimeError, match="can't start"):
-            pool.submit(len, "")
+            pool.submit(calls.append, "refused")
+    # What was refused waits for no thread.
+    pool.submit(calls.append, "taken").result(PATIENCE_SECONDS)
+    assert calls == ["taken"]
     held = threading.Event()
     first = pool.submit(held.wait, PATIENCE_SECONDS)
     with monkeypatch.context() as patched:
