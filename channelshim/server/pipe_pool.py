@@ -146,6 +146,8 @@ class Pool:
         self._call_soon = call_soon
         for link in self._links:
             link.start(loop)
+            if self._is_full:
+                link.send(Kind.FULL, 1)
 
     def attach(self, link: Link) -> None:
         """Have a process get requests from now on."""
@@ -158,6 +160,8 @@ class Pool:
 
     def refuse_messages(self, is_full: bool) -> None:
         """Have handlers hear that no more messages are taken, or again. Any thread."""
+        # First: before the start nothing can be called, and the start looks at it.
+        self._is_full = is_full
         self._call(partial(self._tell_full, is_full))
 
     def _tell_full(self, is_full: bool) -> None:

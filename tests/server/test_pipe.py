@@ -237,6 +237,21 @@ def test_processes_refuse_messages_while_the_front_says_so() -> None:
     play(scenario)
 
 
+def test_processes_hear_at_the_start_that_no_messages_are_taken() -> None:
+    async def run() -> None:
+        front = Front()
+        front.process(echo)
+        front.pool.refuse_messages(True)
+        front.process(echo)
+        front.start()
+        try:
+            await until(lambda: all(p.messages._is_full for p in front.pipes))
+        finally:
+            front.close()
+
+    asyncio.run(run())
+
+
 def test_message_without_an_answer_comes_soon() -> None:
     async def scenario(front: Front, port: int) -> None:
         front.process(echo)
