@@ -180,7 +180,7 @@ class Serving:
         self._watchers = [
             Watcher(
                 folder,
-                self._unwatched(),
+                self._unwatched(folder),
                 self._note_change,
                 is_app_broken=is_app_broken,
                 loaded_files=(
@@ -343,12 +343,12 @@ class Serving:
         self._changed = path
         self._server.stop()
 
-    def _unwatched(self) -> list[Path]:
-        """Return the folders below the app's whose changes need no reload."""
-        config = self._plan.app.config
-        static = config.static_directories if config else ()
-        directory = self._plan.app.directory
-        return [self._plan.store_directory, *(directory / name for name in static)]
+    def _unwatched(self, folder: Path) -> list[Path]:
+        """Return what in a folder of modules may change without a reload."""
+        app = self._plan.app.part(folder)
+        configs = [each for each in (app.config, *app.modules) if each is not None]
+        static = [folder / name for each in configs for name in each.static_directories]
+        return [self._plan.store_directory, *static]
 
 
 def _about_mail(route: MailRoute | None) -> str:

@@ -269,6 +269,9 @@ def test_change_in_another_folder_is_served(
     running = server(app / "app.yaml", str(backend / "backend.yaml"))
     first, second = ports(running, wait_until)
     ask(second, "/")
+    # Nobody loads a static file.
+    (backend / "files" / "x.json").write_text('"changed"')
+    assert ask(second, "/files/x.json") == "changed"
     (backend / "main.py").write_text(MAIN.replace('"mine"', '"changed"'))
 
     def is_changed() -> bool:
@@ -280,6 +283,8 @@ def test_change_in_another_folder_is_served(
 
     wait_until(is_changed, 30)
     assert "changed" not in ask(first, "/")
+    changes = re.findall(r"(\S+) has changed: reloading", running.output)
+    assert [Path(each).name for each in changes] == ["main.py"]
 
 
 def test_other_folder_may_be_in_another_python(
