@@ -12,8 +12,10 @@ import logging
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from channelshim.errors import ConfigurationError
@@ -21,6 +23,7 @@ from channelshim.hub.pacing import Pacing
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
 from channelshim.kernel.wakeups import Wakeups
+from channelshim.server import http_connection
 from channelshim.server.bridge import CallSoon, WsgiBridge
 from channelshim.server.executor import ThreadExecutor
 from channelshim.server.http_connection import HttpConnection
@@ -31,7 +34,7 @@ from channelshim.server.stopping import Bound
 from channelshim.server.workers import Workers
 from channelshim.transports import connection_table, handshake
 from channelshim.transports.acceptor import Acceptor
-from channelshim.transports.connection_table import ConnectionTable
+from channelshim.transports.connection_table import ConnectionTable, State
 from channelshim.transports.polling import Reply
 from channelshim.transports.routes import Request, Routes
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
@@ -317,7 +320,7 @@ class Server:
         """Let end what is in hand, within the bound; say 503 to what has not ended."""
         self._bound = Bound(self._stop_seconds)
         self._on_stopping()
-        await _until(self._has_answered, self._bound)
+        await _until(partial(self._has_answered, time.monotonic()), self._bound)
         self._give_up()
         await _until(
             lambda: not (self._pages() or self._connections()),
@@ -332,16 +335,26 @@ class Server:
         # The loop must have seen them go before it is closed.
         await _until(lambda: not len(self._table), Bound(INTERRUPT_SECONDS))
 
-    def _has_answered(self) -> bool:
+    def _has_answered(self, begun: float) -> bool:
         """Close what has nothing in hand; return whether nothing is left.
 
         A connection is left until its peer has the whole answer. One may have come just
-        before the end, so all are told each time.
+        before the end, so all are told each time. A handshake has as long as a first
+        request.
+
+        Args:
+            begun: when the stop began: monotonic seconds.
         """
         connections = self._connections()
         for connection in connections:
             connection.shutdown()
-        return not (connections or self._requests_in_hand())
+        if connections or self._requests_in_hand():
+            return False
+        is_soon = time.monotonic() < begun + http_connection.FIRST_REQUEST_SECONDS
+        return not (is_soon and self._has_handshakes())
+
+    def _has_handshakes(self) -> bool:
+        return any(each.state() is State.HANDSHAKE for each in self._table)
 
     def _give_up(self) -> None:
         running = self._requests_in_hand()

@@ -534,6 +534,17 @@ def test_many_drips_hold_out_nobody(site: Site, wait_until: WaitUntil) -> None:
         assert (status, body) == (200, b"/here")
 
 
+def is_refusing(client: PlainSite) -> bool:
+    try:
+        client.raw().close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        # In the moment in which the listener closes.
+        return False
+    return False
+
+
 def test_stop_waits_for_the_first_request_of_a_connection_that_is_new(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -543,18 +554,7 @@ def test_stop_waits_for_the_first_request_of_a_connection_that_is_new(
     with raw(running) as peer:
         await_condition(lambda: running.count(State.HEAD) == 1)
         running.server.stop()
-
-        def is_refusing() -> bool:
-            try:
-                raw(running).close()
-            except ConnectionRefusedError:
-                return True
-            except ConnectionResetError:
-                # In the moment in which the listener closes.
-                return False
-            return False
-
-        await_condition(is_refusing)
+        await_condition(lambda: is_refusing(running.client))
         peer.sendall(get("/late"))
         assert until_end(peer).endswith(b"/late")
     running.stop()
@@ -597,7 +597,23 @@ def test_the_oldest_of_many_handshakes_gives_way(
             assert until(peer, b"/heard").startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_stop_does_not_wait_for_handshakes(authority: Authority) -> None:
+def test_stop_waits_for_a_handshake_and_its_first_request(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority
+) -> None:
+    name = "channelshim.server.http_connection.FIRST_REQUEST_SECONDS"
+    monkeypatch.setattr(name, PATIENCE_SECONDS)
+    running = Site(tls=authority.server())
+    with running.encrypted.raw() as peer:
+        await_condition(lambda: running.count(State.HANDSHAKE) == 1)
+        running.server.stop()
+        await_condition(lambda: is_refusing(running.encrypted))
+        with authority.client().wrap_socket(peer, server_hostname="localhost") as tls:
+            tls.sendall(get("/late"))
+            assert until_end(tls).endswith(b"/late")
+    running.stop()
+
+
+def test_a_stop_waits_no_longer_for_handshakes(authority: Authority) -> None:
     site = Site(tls=authority.server())
     with silent_before_its_handshake(site) as peer:
         assert site.client.ask("/first")[0] == 200
