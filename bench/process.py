@@ -49,6 +49,8 @@ class ServerProcess:
         port: it is up when this port answers.
         environment: more variables.
         folder: where it runs.
+        start_seconds: within which its port answers.
+        stop_seconds: within which it ends when it is told to.
     """
 
     def __init__(
@@ -57,8 +59,11 @@ class ServerProcess:
         port: int,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        start_seconds: float = 60.0,
+        stop_seconds: float = 5.0,
     ) -> None:
         self.port = port
+        self._stop_seconds = stop_seconds
         self._output = tempfile.TemporaryFile()
         self._started_at = time.monotonic()
         self._child = subprocess.Popen(
@@ -74,7 +79,7 @@ class ServerProcess:
             cwd=folder,
             start_new_session=True,
         )
-        self._wait_for_port(60)
+        self._wait_for_port(start_seconds)
 
     def _wait_for_port(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -96,11 +101,11 @@ class ServerProcess:
         self.stop()
 
     def stop(self) -> None:
-        """End the whole process group, kindly for five seconds."""
+        """End the whole process group, kindly for `stop_seconds`."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self._child.pid, number)
-                self._child.wait(5)
+                self._child.wait(self._stop_seconds)
             except ProcessLookupError:
                 break
             except subprocess.TimeoutExpired:

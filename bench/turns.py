@@ -34,32 +34,32 @@ LOWER_IS_BETTER = frozenset(
 """Figures whose ratio is taken the other way round: above 1 is always better."""
 
 
-def _python(checkout: Path) -> Path:
+def python_of(checkout: Path) -> Path:
+    """Return the interpreter of a checkout's own environment."""
     return checkout / ".venv" / "bin" / "python"
 
 
-def _peer(checkout: Path) -> Peer:
-    """Return channelshim as that checkout has it."""
+def peer_of(checkout: Path, app: Path = BENCH / "apps" / "fanout") -> Peer:
+    """Return channelshim as that checkout has it, serving an app."""
 
     def command(port: int, folder: Path) -> list[str]:
-        app = BENCH / "apps" / "fanout"
-        return serve_command(app, port, folder, _python(checkout))
+        return serve_command(app, port, folder, python_of(checkout))
 
     return Peer("channelshim", "channelshim", command, ready="hello", page=None)
 
 
 def _push(pages: int, *patterns: str) -> Callable[[Path], Figures]:
     plan = Plan(seconds=2.0, fanouts=60)
-    return lambda checkout: run(_peer(checkout), pages, patterns, plan)
+    return lambda checkout: run(peer_of(checkout), pages, patterns, plan)
 
 
 def _chat(checkout: Path) -> Figures:
-    return minichat.ours(100, 8, python=_python(checkout))
+    return minichat.ours(100, 8, python=python_of(checkout))
 
 
 def _start(checkout: Path) -> Figures:
     """Return the seconds to the tutorial's first answer, and the memory then."""
-    return minichat.start(is_original=False, python=_python(checkout))
+    return minichat.start(is_original=False, python=python_of(checkout))
 
 
 ROWS: dict[str, tuple[Callable[[Path], Figures], tuple[str, ...]]] = {
