@@ -61,13 +61,17 @@ text in a damaged file, is no UTF-8."""
 class _Held:
     """A thread's connection, closed when the thread ends."""
 
+    # At the interpreter's end the module may have lost its names before the last of
+    # these goes.
+    _current_process_id = staticmethod(os.getpid)
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._process_id = os.getpid()
+        self._process_id = self._current_process_id()
 
     def __del__(self) -> None:
         # In a forked child it is the parent's to close.
-        if self._process_id == os.getpid():
+        if self._process_id == self._current_process_id():
             self.connection.close()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import sys
 
 import pytest
 
@@ -12,6 +14,7 @@ from channelshim.contracts.ordering import encode_path
 from channelshim.contracts.store import Account
 from channelshim.errors import ConfigurationError
 from channelshim.store.descriptions import describe
+from channelshim.store.sqlite import database as database_module
 from channelshim.store.sqlite.opening import open_store
 
 KEY = EntityKey("", "A", encode_path([("A", 1)]))
@@ -23,6 +26,21 @@ def test_synchronous_reaches_sqlite(tmp_path, word, number):
     connection = store.database.connection()
     assert connection.execute("PRAGMA synchronous").fetchone() == (number,)
     store.close()
+
+
+def test_a_connection_is_closed_when_the_module_has_lost_its_names(
+    tmp_path, monkeypatch
+):
+    store = open_store(tmp_path)
+    connection = store.database.connection()
+    monkeypatch.setattr(database_module, "os", None)
+    with monkeypatch.context() as patch:
+        failures = []
+        patch.setattr(sys, "unraisablehook", failures.append)
+        del store.database._local.held
+    assert failures == []
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_other_word_is_refused(tmp_path):
