@@ -23,21 +23,29 @@ def ask_hook(namespace_manager: Any) -> None:
     config: Any = lib_config.register(
         "namespace_manager_", {"default_namespace_for_request": lambda: None}
     )
-    has_configuration = _Search()
+    search = _Search()
     plain = namespace_manager.get_namespace
     current = namespace_manager._CURRENT_NAMESPACE
+    current_namespace = current.get
 
     @functools.wraps(plain)
     def get_namespace() -> str:
-        namespace: str | None = current.get(None)
-        if namespace is None and has_configuration():
+        namespace: str | None = current_namespace(None)
+        # A dozen times for one get: without a call where nothing was found before.
+        if namespace is None and (
+            _CONFIGURATION in sys.modules
+            or (sys.path != search.searched and search.finds())
+        ):
             namespace = config.default_namespace_for_request()
             if namespace:
                 namespace_manager.set_namespace(namespace)
         return namespace or ""
 
     def enable_request_namespace() -> None:
-        if current.get(None) is None and namespace_manager.google_apps_namespace():
+        if (
+            current_namespace(None) is None
+            and namespace_manager.google_apps_namespace()
+        ):
             namespace_manager.set_namespace(namespace_manager.google_apps_namespace())
 
     namespace_manager.get_namespace = get_namespace
@@ -45,22 +53,22 @@ def ask_hook(namespace_manager: Any) -> None:
 
 
 class _Search:
-    """Tells whether there is an appengine_config.py; lib_config warns of one missing.
+    """Looks for an appengine_config.py; lib_config warns of one missing.
 
     Asked at each call of a service, so that a path is searched once.
+
+    Attributes:
+        searched: the path on which there was none.
     """
 
     def __init__(self) -> None:
-        self._searched: list[str] = []
+        self.searched: list[str] = []
 
-    def __call__(self) -> bool:
-        if _CONFIGURATION in sys.modules:
-            return True
-        if sys.path == self._searched:
-            return False
+    def finds(self) -> bool:
+        """Return whether there is one on the path of now."""
         if importlib.util.find_spec(_CONFIGURATION) is not None:
             return True
-        self._searched = list(sys.path)
+        self.searched = list(sys.path)
         return False
 
 

@@ -25,12 +25,13 @@ def find_connection(datastore: ModuleType) -> None:
     """Have the thread's connection found by one look."""
     module: Any = datastore
     mark, plain = module._ENV_KEY, module._GetConnection
+    thread_local = module._thread_local
 
     @functools.wraps(plain)
     def get_connection() -> Any:
         variables = current_variables()
         if variables is not None and variables.get(mark):
-            stack = getattr(module._thread_local, "connection_stack", None)
+            stack = getattr(thread_local, "connection_stack", None)
             if stack is not None:
                 return stack[-1]
         return plain()
@@ -42,12 +43,13 @@ def find_context(tasklets: ModuleType) -> None:
     """Have the thread's context found, and set, by one look."""
     module: Any = tasklets
     mark, plain, plain_set = module._CONTEXT_KEY, module.get_context, module.set_context
+    state = module._state
 
     @functools.wraps(plain)
     def get_context() -> Any:
         variables = current_variables()
         if variables is not None and variables.get(mark):
-            context = module._state.current_context
+            context = state.current_context
             if context is not None:
                 return context
         return plain()
@@ -59,7 +61,7 @@ def find_context(tasklets: ModuleType) -> None:
             plain_set(new_context)
             return
         variables[mark] = "1"
-        module._state.set_context(new_context)
+        state.set_context(new_context)
 
     module.get_context = get_context
     module.set_context = set_context
@@ -69,12 +71,13 @@ def find_event_loop(eventloop: ModuleType) -> None:
     """Have the thread's event loop found by one look."""
     module: Any = eventloop
     mark, plain = module._EVENT_LOOP_KEY, module.get_event_loop
+    state = module._state
 
     @functools.wraps(plain)
     def get_event_loop() -> Any:
         variables = current_variables()
         if variables is not None and variables.get(mark):
-            loop = module._state.event_loop
+            loop = state.event_loop
             if loop is not None:
                 return loop
         return plain()
