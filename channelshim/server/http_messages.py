@@ -50,6 +50,10 @@ class HttpMessages(HttpConnection):
         # Of the body's Content-Length; less than 1 where that does not say.
         self._body_left = 0
         self._is_chunked = False
+        # Of all bodies: each took a call of the parser's.
+        self._body_pieces = 0
+        # Of this request, since what came with its first byte.
+        self._turns = 0
         # A WebSocket is asked for; or the parser takes a body for bytes of another
         # protocol, that we do not speak.
         self._is_upgrade = False
@@ -71,6 +75,7 @@ class HttpMessages(HttpConnection):
         self._charged_bytes = self._body_bytes
         self._is_in_head = True
         self._is_between_requests = False
+        self._turns = 0
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
@@ -162,6 +167,7 @@ class HttpMessages(HttpConnection):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
+        self._body_pieces += 1
         self._body_bytes += len(body)
         self._body_left -= len(body)
         if self._upload is not None:

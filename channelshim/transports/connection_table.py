@@ -31,6 +31,7 @@ from channelshim.contracts.status import Status
 from channelshim.kernel.descriptors import descriptor_limit
 from channelshim.transports.body_budget import MAXIMUM_BODIES, BodyBudget
 from channelshim.transports.send_budget import SEND_TOTAL_BYTES, SendBudget
+from channelshim.transports.turns import Turns
 
 _logger: Final = logging.getLogger("channelshim.transports")
 
@@ -197,6 +198,7 @@ class ConnectionTable:
     Attributes:
         sends: as given.
         bodies: as given.
+        turns: of those who send more than is read at once.
     """
 
     def __init__(
@@ -217,6 +219,7 @@ class ConnectionTable:
             sends = SendBudget(SEND_TOTAL_BYTES, time.monotonic)
         self.sends: SendBudget = sends
         self.bodies: BodyBudget = bodies
+        self.turns: Turns = Turns()
         self._visited: dict[Watched, _Note] = {}
         self._open: set[Watched] = set()
         # Of `_open`, those that this round has not come to.

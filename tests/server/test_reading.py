@@ -8,12 +8,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
 from channelshim.server import http_protocol
 from channelshim.server.http_protocol import HttpProtocol
 from channelshim.server.response import Response
 from channelshim.server.service import Service
 from channelshim.transports.connection_table import ConnectionTable
+from channelshim.transports.turns import AT_ONCE, Turns
+from tests.exploring import Cases, explored
 from tests.server.plain_site import (
     ACCEPTED,
     PlainSite,
@@ -293,27 +296,147 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n
 @pytest.mark.parametrize(
     "flood",
     [
-        CHUNKED + b"1\r\nx\r\n" * 40_000,
-        b"\r\n" * 120_000,
-        b"\r\n" + b"\r\n\r\n" * 60_000,
+        CHUNKED + b"1\r\nx\r\n" * 20_000,
+        b"\r\n" * 12_000,
+        b"\r\n" + b"\r\n\r\n" * 6_000,
+        CHUNKED + b"4000\r\n%b\r\n" % bytes(1 << 14) * 8 + b"1\r\nx\r\n" * 20_000,
     ],
-    ids=["chunks", "lines", "more lines"],
+    ids=["chunks", "lines", "more lines", "chunks behind long ones"],
 )
 def test_little_is_parsed_in_a_turn(flood: bytes) -> None:
+    # However it is sent: the parser's calls take a constant, and bytes far less.
+    most_bytes = AT_ONCE * (http_protocol.BODY_TURN_BYTES + (1 << 14))
+    most_pieces = AT_ONCE * 512
+
     @on_a_loop
     async def run(connection: Connection) -> None:
-        connection.protocol.data_received(flood)
+        protocol = connection.protocol
+        pieces = 0
+        protocol.data_received(flood)
         left = len(flood)
-        turns = 0
-        while connection.protocol._unparsed:
+        while protocol._unparsed:
             assert not connection.transport.is_reading
-            assert left - connection.unparsed_bytes <= http_protocol.TURN_BYTES + 256
-            left = connection.unparsed_bytes
+            assert left - connection.unparsed_bytes <= most_bytes
+            assert protocol._body_pieces - pieces <= most_pieces
+            left, pieces = connection.unparsed_bytes, protocol._body_pieces
             await asyncio.sleep(0)
-            turns += 1
-        assert turns >= len(flood) // http_protocol.TURN_BYTES - 1
+        assert protocol._turns > http_protocol.FREE_TURNS
 
     run()
+
+
+class HeldTurns(Turns):
+    """Turns that come when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[Callable[[], None]] = []
+
+    def wait(self, turn: Callable[[], None]) -> None:
+        self.held.append(turn)
+
+
+def test_peer_that_sends_without_end_waits_for_its_turns() -> None:
+    @on_a_loop
+    async def run(connection: Connection) -> None:
+        turns = connection.table.turns = HeldTurns()
+        connection.protocol.data_received(b"\r\n" * 12_000)
+        # The first turns come at once, and every other one when it is called.
+        for _ in range(http_protocol.FREE_TURNS):
+            assert not turns.held
+            await asyncio.sleep(0)
+        for _ in range(5):
+            left = connection.unparsed_bytes
+            await asyncio.sleep(0)
+            assert connection.unparsed_bytes == left
+            turns.held.pop()()
+            assert connection.unparsed_bytes < left
+
+    run()
+
+
+@pytest.mark.parametrize("length", [100, 5_000, 60_000])
+def test_longest_head_does_not_wait(length: int) -> None:
+    @on_a_loop
+    async def run(connection: Connection) -> None:
+        turns = connection.table.turns = HeldTurns()
+        connection.protocol.data_received(get("/", "Cookie: " + "x" * length))
+        while not connection.waiting:
+            assert not turns.held
+            await asyncio.sleep(0)
+
+    run()
+
+
+def test_body_in_long_chunks_takes_few_turns() -> None:
+    chunk = b"10000\r\n%b\r\n" % bytes(1 << 16)
+    assert _turns_of(CHUNKED + chunk * 15 + b"0\r\n\r\n") <= http_protocol.FREE_TURNS
+    # Lines might be those of chunks: it takes four times as many.
+    chunk = b"10000\r\n%b\r\n" % (b"one of many lines, long\n" * 2731)[: 1 << 16]
+    most = 4 * http_protocol.FREE_TURNS
+    assert _turns_of(CHUNKED + chunk * 15 + b"0\r\n\r\n") <= most
+
+
+def _turns_of(sent: bytes) -> int:
+    turns = []
+
+    @on_a_loop
+    async def run(connection: Connection) -> None:
+        connection.protocol.data_received(sent)
+        while not connection.begun:
+            await asyncio.sleep(0)
+        upload = connection.begun[0].request.upload
+        assert upload is not None
+        while not upload.is_whole:
+            await asyncio.sleep(0)
+        upload.drop()
+        turns.append(connection.protocol._turns)
+
+    run()
+    return turns[0]
+
+
+CHUNKS = st.lists(
+    st.one_of(
+        st.binary(min_size=1, max_size=3),
+        st.sampled_from([b"\r\n", b"\r\n\r\n", b"\n" * 100, b"0\r\n\r\n"]),
+        st.builds(lambda n: b"ab\r\n" * n, st.integers(1, 6000)),
+        st.builds(bytes, st.integers(1, 70_000)),
+    ),
+    max_size=12,
+)
+
+
+@explored(20, many=2000)
+def test_chunks_are_one_body_in_whatever_turns(cases: Cases) -> None:
+    def claim(chunks: list[bytes], times: int) -> None:
+        chunks = chunks * times
+        framed = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in chunks)
+        sent = CHUNKED + framed + b"0\r\n\r\n" + get("/behind")
+
+        @on_a_loop
+        async def run(connection: Connection) -> None:
+            connection.protocol.data_received(sent)
+            while not connection.begun:
+                await asyncio.sleep(0)
+            (first,) = connection.begun
+            upload = first.request.upload
+            assert upload is not None
+            while not upload.is_whole:
+                await asyncio.sleep(0)
+            file, _ = upload.take()
+            with file:
+                assert file.read() == b"".join(chunks)
+            connection.waiting.clear()
+            connection.answer_to(first)
+            while not connection.waiting:
+                await asyncio.sleep(0)
+            connection.answer()
+            assert connection.paths == ["/", "/behind"]
+
+        run()
+
+    cases.check(claim, CHUNKS, st.integers(1, 4))
 
 
 @on_a_loop
