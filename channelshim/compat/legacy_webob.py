@@ -9,14 +9,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from types import GeneratorType
-from typing import Any
+from typing import Any, Final
 
 from channelshim.compat.legacy_str import LegacyStr, as_bytes, legacy_str
+
+NATIVE_KEY: Final = "channelshim.native_strings"
+"""In an environ whose texts a program of Python 2.7 reads; WebOb wants PEP 3333's."""
 
 
 def patch_request(module: Any) -> None:
     """Give requests a body that is text, and that can be set to text."""
     kind = module.BaseRequest
+    _mend_environ(kind)
     plain = kind.body
 
     def body(request: Any) -> LegacyStr:
@@ -27,6 +31,29 @@ def patch_request(module: Any) -> None:
 
     kind.body = property(body, set_body, plain.fdel, plain.__doc__)
     _mend_charset(kind)
+
+
+def _mend_environ(kind: Any) -> None:
+    """Have a request read the environ of an app's own middleware.
+
+    Once it is read by WebOb, it stays in Latin-1 for all that are called next.
+    """
+    plain = kind.__init__
+
+    @functools.wraps(plain)
+    def init(request: Any, environ: Any, *arguments: Any, **named: Any) -> None:
+        if type(environ) is dict and environ.pop(NATIVE_KEY, False):
+            in_latin_1(environ)
+        plain(request, environ, *arguments, **named)
+
+    kind.__init__ = init
+
+
+def in_latin_1(environ: dict[str, Any]) -> None:
+    """Change native strings of 2.7 back into PEP 3333's, in place."""
+    for key, value in environ.items():
+        if type(value) is str and not value.isascii():
+            environ[key] = as_bytes(value).decode("latin-1")
 
 
 _DECODED = "channelshim.decoded_request"

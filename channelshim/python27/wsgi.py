@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from channelshim.compat.legacy_webob import NATIVE_KEY, in_latin_1
 from channelshim.python27.installing import is_app_code
 from channelshim.python27.strings import NativeStr, to_bytes, to_text
 
@@ -52,9 +53,8 @@ class _Unbridged:
         self._program: Final = program
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[Any]:
-        for key, value in environ.items():
-            if type(value) is str and not value.isascii():
-                environ[key] = _header(value)
+        environ.pop(NATIVE_KEY, None)
+        in_latin_1(environ)
         return self._program(environ, start_response)
 
     def __getattr__(self, name: str) -> Any:
@@ -80,6 +80,7 @@ def _environ27(environ: dict[str, Any]) -> dict[str, Any]:
             except UnicodeEncodeError:
                 continue
             changed[key] = to_text(raw)
+            changed[NATIVE_KEY] = True
     if "wsgi.input" in environ:
         changed["wsgi.input"] = Body(environ["wsgi.input"])
     return changed

@@ -87,3 +87,52 @@ def test_an_installed_framework_is_left_alone(app: App) -> None:
         print('ok')
     """
     assert app.run(code) == "ok\n"
+
+
+def test_an_installed_framework_behind_a_function_of_the_app(app: App) -> None:
+    app.write(
+        {
+            "main.py": """
+                import urllib
+                import webapp2
+                import webob
+
+                class Page(webapp2.RequestHandler):
+                    def get(self, rest):
+                        self.response.write(self.request.path + u' ' + rest)
+
+                inner = webapp2.WSGIApplication([('/(.*)', Page)])
+
+                def program(environ, start_response):
+                    path = urllib.quote(environ['PATH_INFO']) + '|'
+                    return [path] + list(inner(environ, start_response))
+
+                def asking(environ, start_response):
+                    path = webob.Request(environ).path + '|'
+                    return [path] + list(inner(environ, start_response))
+            """
+        }
+    )
+    code = """
+        import webapp2
+        import webob.request
+        from channelshim.compat import legacy_modules, legacy_webob
+        legacy_webob.patch_request(webob.request)
+        legacy_modules.patch_webapp2(webapp2)
+        from channelshim.python27.wsgi import bridge
+        main = import_app('main')
+        def ask(program, path):
+            environ = {'PATH_INFO': path.decode('latin-1'), 'REQUEST_METHOD': 'GET'}
+            print(b''.join(bridge(program)(environ, lambda *answer: None)).decode())
+        paths = [path.encode() for path in ('/plain', '/é', '/€')]
+        for path in [*paths, b'/' + bytes([255])]:
+            ask(main.program, path)
+        for path in paths:
+            ask(main.asking, path)
+    """
+    assert app.run(code).splitlines() == [
+        *("/plain|/plain plain", "/%C3%A9|/%C3%A9 é", "/%E2%82%AC|/%E2%82%AC €"),
+        # webapp2 has no text for it.
+        *("/%FF|/%FF \ufffd", "/plain|/plain plain"),
+        *("/%C3%A9|/%C3%A9 é", "/%E2%82%AC|/%E2%82%AC €"),
+    ]
