@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import unquote
 
@@ -16,6 +17,8 @@ Headers = list[tuple[bytes, bytes]]
 
 _SLASH: Final = b"/"
 
+_AUTHORITY_END: Final = re.compile(rb"[/?#]")
+
 
 class Request:
     """What is asked for. Loop thread.
@@ -24,7 +27,7 @@ class Request:
         method: as sent.
         version: "1.0" or "1.1".
         target: as sent, in ASCII.
-        headers: names in lower case.
+        headers: names in lower case. Of a target that names its host that one counts.
         server: our own address and port; None where the system does not say.
         client: the peer's.
         upload: receives the body; None where there is none.
@@ -33,7 +36,7 @@ class Request:
     Attributes:
         method: as given.
         version: as given.
-        headers: as given.
+        headers: as given, but for that host.
         server: as given.
         client: as given.
         upload: as given.
@@ -73,6 +76,8 @@ class Request:
     ) -> None:
         self.method: str = method
         self.version: str = version
+        if target[:1] != _SLASH:
+            headers = _of_absolute(target, headers)
         self.headers: Headers = headers
         self.server: Address | None = server
         self.client: Address | None = client
@@ -94,6 +99,21 @@ class Request:
             if name == wanted:
                 return value.decode("latin-1")
         return None
+
+
+def _of_absolute(target: bytes, headers: Headers) -> Headers:
+    """Return headers whose Host is the one that a target names (RFC 9112, 3.2.2).
+
+    A proxy that goes by the target would otherwise keep, for one host, an answer that
+    another one gave.
+    """
+    _, has_scheme, rest = target.partition(b"://")
+    if not has_scheme:
+        return headers
+    host = _AUTHORITY_END.split(rest, 1)[0].rpartition(b"@")[2]
+    if not any(name == b"host" for name, _ in headers):
+        return [*headers, (b"host", host)]
+    return [(name, host if name == b"host" else value) for name, value in headers]
 
 
 def split_target(target: bytes) -> tuple[bytes, bytes]:

@@ -138,7 +138,7 @@ REQUESTS = [
     b"GET //a//b?c?d HTTP/1.1\r\nX-A:  b \r\nx-a: c\r\nX-Latin: \xe9\r\n"
     + LAST
     + b"\r\n",
-    b"GET http://other/a?b HTTP/1.1\r\n" + LAST + b"\r\n",
+    b"GET http://localhost/a?b HTTP/1.1\r\n" + LAST + b"\r\n",
     b"GET /old HTTP/1.0\r\n\r\n",
     b"POST /b HTTP/1.1\r\nContent-Length: 5\r\n" + LAST + b"\r\nhello",
     b"POST /b HTTP/1.1\r\nContent-Length: 0\r\n" + LAST + b"\r\n",
