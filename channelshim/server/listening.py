@@ -14,12 +14,12 @@ import contextlib
 import logging
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from channelshim.kernel import sockets
-from channelshim.kernel.threads import Threads
 from channelshim.server.http_protocol import HttpProtocol
 from channelshim.server.service import Service
 from channelshim.transports.connection_table import State, Watched
@@ -33,15 +33,14 @@ MAXIMUM_HANDSHAKES: Final = 256
 """At one listener at once, some 100 KiB each: peers that are alive need a moment, so
 the oldest gives way to a new one."""
 
+_ACCEPTED_AT_ONCE = 64
+
 _ACCEPT_PAUSE_SECONDS = 0.1
 """After an accept that failed: mostly for want of descriptors."""
 
 
 async def listen(
-    service: Service,
-    listener: socket.socket,
-    tls: ssl.SSLContext | None,
-    threads: Threads,
+    service: Service, listener: socket.socket, tls: ssl.SSLContext | None
 ) -> Callable[[], None]:
     """Take connections on the running loop, and return what ends that.
 
@@ -49,7 +48,6 @@ async def listen(
         service: of the listener.
         listener: the socket; closed at the end.
         tls: what is spoken; None for plain HTTP.
-        threads: keeps the accepting task running.
     """
     made = partial(HttpProtocol, service)
     if tls is None:
@@ -57,13 +55,9 @@ async def listen(
             made, sock=listener, backlog=WAITING_CONNECTIONS
         )
         return server.close
-    accepting = threads.start_task("accept", Accepting(service, listener, tls).run)
-
-    def close() -> None:
-        accepting.cancel()
-        listener.close()
-
-    return close
+    accepting = Accepting(service, listener, tls)
+    accepting.start()
+    return accepting.close
 
 
 class Accepting:
@@ -81,24 +75,64 @@ class Accepting:
         self._service = service
         self._listener = listener
         self._tls = tls
+        self._loop = asyncio.get_running_loop()
+        # One that another process has made may block.
+        listener.setblocking(False)
         # In the order of their coming.
         self._handshakes: dict[Handshake, None] = {}
         self._has_failed = False
 
-    async def run(self) -> None:
-        """Accept for ever."""
-        loop = asyncio.get_running_loop()
-        while True:
+    def start(self) -> None:
+        """Accept, until `close`."""
+        if self._listener.fileno() < 0:
+            return
+        if sys.platform == "win32":
+            # The loop there watches no sockets.
+            self._loop.create_task(self._accept_each())
+        else:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def close(self) -> None:
+        """Accept whoever has come, and no one else."""
+        self._accept()
+        self._watch_no_more()
+        self._listener.close()
+
+    def _watch_no_more(self) -> None:
+        if sys.platform != "win32":
+            self._loop.remove_reader(self._listener)
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
             try:
-                accepted, _ = await loop.sock_accept(self._listener)
+                accepted, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
             except OSError as error:
-                if not self._has_failed:
-                    _logger.warning("connections wait: none can be accepted: %s", error)
-                self._has_failed = True
-                await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
-            else:
-                self._has_failed = False
-                self._begin(accepted)
+                self._rest(error)
+                return
+            self._take(accepted)
+
+    async def _accept_each(self) -> None:
+        try:
+            while True:
+                accepted, _ = await self._loop.sock_accept(self._listener)
+                self._take(accepted)
+        except OSError as error:
+            if self._listener.fileno() >= 0:
+                self._rest(error)
+
+    def _take(self, accepted: socket.socket) -> None:
+        self._has_failed = False
+        accepted.setblocking(False)
+        self._begin(accepted)
+
+    def _rest(self, error: OSError) -> None:
+        if not self._has_failed:
+            _logger.warning("connections wait: none can be accepted: %s", error)
+        self._has_failed = True
+        self._watch_no_more()
+        self._loop.call_later(_ACCEPT_PAUSE_SECONDS, self.start)
 
     def _begin(self, accepted: socket.socket) -> None:
         if len(self._handshakes) >= MAXIMUM_HANDSHAKES:

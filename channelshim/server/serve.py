@@ -269,7 +269,7 @@ class Server:
             bridge.start(wakeups.call)
         with contextlib.closing(wakeups):
             closing = [
-                await listen(service, each.socket, each.tls, self._threads)
+                await listen(service, each.socket, each.tls)
                 for service, each in zip(self._services, self._listeners, strict=True)
             ]
             self._on_started(loop, wakeups.call)

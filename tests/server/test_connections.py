@@ -613,6 +613,29 @@ def test_stop_waits_for_a_handshake_and_its_first_request(
     running.stop()
 
 
+def test_stop_answers_whoever_has_connected_before_it(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority
+) -> None:
+    name = "channelshim.server.http_connection.FIRST_REQUEST_SECONDS"
+    monkeypatch.setattr(name, PATIENCE_SECONDS)
+    running = Site(tls=authority.server())
+    came: queue.Queue[socket.socket] = queue.Queue()
+
+    def come_and_stop() -> None:
+        came.put(running.encrypted.raw())
+        # The loop goes on with the stop before it accepts.
+        running.server._begin_stop()
+
+    loop = running.server._loop
+    assert loop is not None
+    loop.call_soon_threadsafe(come_and_stop)
+    peer = came.get(timeout=PATIENCE_SECONDS)
+    with authority.client().wrap_socket(peer, server_hostname="localhost") as tls:
+        tls.sendall(get("/late"))
+        assert until_end(tls).endswith(b"/late")
+    running.stop()
+
+
 def test_a_stop_waits_no_longer_for_handshakes(authority: Authority) -> None:
     site = Site(tls=authority.server())
     with silent_before_its_handshake(site) as peer:
