@@ -53,7 +53,7 @@ def load_module(scripts: Scripts, config: AppConfig) -> None:
         scripts: of the app, its folder entered.
         config: of the module.
     """
-    _warn(config)
+    warn_of(config)
     try:
         scripts.load_all(_named(config))
     except AppImportError as error:
@@ -115,10 +115,11 @@ def settle(
 
 def _prepare(scripts: Scripts, config: AppConfig) -> None:
     scripts.load_configuration()
-    _warn(config)
+    warn_of(config)
 
 
-def _warn(config: AppConfig) -> None:
+def warn_of(config: AppConfig) -> None:
+    """Say what an app.yaml asks for in vain, unless it is known already."""
     for warning in (*config.warnings, *missing_libraries(config.libraries)):
         NOTICES.warn(_logger, str(warning))
 

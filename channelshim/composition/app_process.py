@@ -25,6 +25,7 @@ from channelshim.kernel import allocator
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.pipe_frames import Kind
 from channelshim.runtime import collector, log_lines
+from channelshim.runtime.notices import NOTICES
 from channelshim.server.pipe_app import AppPipe
 from channelshim.server.pipe_requests import RequestServer
 
@@ -61,6 +62,7 @@ class AppProcess:
         Returns:
             the seconds that threads of the app may still take.
         """
+        NOTICES.begin(self._setup.warned)
         sys.argv[:] = [self._setup.program]
         os.environ["TZ"] = "UTC"
         time.tzset()

@@ -47,6 +47,7 @@ class AppSetup:
         program: for sys.argv.
         folder: whose modules it runs: its place in reading.App.folders.
         instance: which one it is of those that run the same.
+        warned: digests of what the front has warned of; see runtime.notices.
     """
 
     number: int
@@ -57,6 +58,7 @@ class AppSetup:
     program: str
     folder: int = 0
     instance: int = 0
+    warned: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """Return it as bytes."""
@@ -73,6 +75,7 @@ class AppSetup:
             "program": self.program,
             "folder": self.folder,
             "instance": self.instance,
+            "warned": self.warned,
         }
         return json.dumps(facts).encode("ascii")
 
@@ -90,6 +93,7 @@ class AppSetup:
             facts["program"],
             facts["folder"],
             facts["instance"],
+            tuple(facts["warned"]),
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from channelshim import version
+from channelshim.appserver import loading
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition import module_serving
 from channelshim.composition.addresses import Served, exposure_of
@@ -32,6 +33,7 @@ from channelshim.jobs.jobs import first_requests, last_requests
 from channelshim.kernel.threads import Threads
 from channelshim.runtime.log_lines import LineHandler
 from channelshim.runtime.log_ring import LogRingHandler
+from channelshim.runtime.notices import NOTICES
 from channelshim.server import pipe_logs
 from channelshim.server.executor import Executor, ThreadExecutor
 from channelshim.server.front_executor import FILE_THREADS, FrontExecutor
@@ -108,6 +110,9 @@ class FrontProcesses:
         app = self._plan.app.part(folder)
         assert app.config is not None
         modules = (app.config, *app.modules)
+        for config in modules:
+            # Here, or each process would.
+            loading.warn_of(config)
         settings = self._plan.settings
         return Team(
             count,
@@ -200,6 +205,7 @@ class FrontProcesses:
             sys.argv[0],
             self._folders.index(folder),
             number - first,
+            NOTICES.digests(),
         ).to_json()
 
 

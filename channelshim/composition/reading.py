@@ -120,7 +120,8 @@ def read_folder(
     has_app_yaml = needs_app_yaml or find_file(directory, "app") is not None
     config = read_app(directory) if has_app_yaml else None
     if find_file(directory, "dispatch") is not None:
-        _logger.info("dispatch.yaml counts when the command names it, as it was")
+        sentence = "dispatch.yaml counts when the command names it, as it was"
+        NOTICES.warn(_logger, sentence, logging.INFO)
     return _with_siblings(directory, config, runs_cron=runs_cron)
 
 
@@ -146,7 +147,8 @@ def read_named(paths: Sequence[Path], *, runs_cron: bool = False) -> App:
             folder = folders.setdefault(path.resolve(), path.absolute())
             found.append(Elsewhere(read_app(path), folder))
         elif path.stem in _READ_ANYWAY:
-            _logger.info("%s is read from the app's folder anyway", path)
+            sentence = f"{path} is read from the app's folder anyway"
+            NOTICES.warn(_logger, sentence, logging.INFO)
         elif _is_dispatch(path):
             dispatch = _read_dispatch(path)
         else:

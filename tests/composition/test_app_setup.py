@@ -30,6 +30,7 @@ def test_setup_comes_out_as_it_went_in() -> None:
         "channelshim",
         1,
         1,
+        ("0123456789ab",),
     )
     assert AppSetup.of_json(setup.to_json()) == setup
     assert setup.addresses[1].getsockname()[1] == 8081

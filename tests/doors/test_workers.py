@@ -409,6 +409,9 @@ def test_hangup_after_an_upgrade_starts_anew(
 def test_change_of_a_file_reloads_all(
     own_crew: Path, server: Servers, wait_until: Until
 ) -> None:
+    with (own_crew / "app.yaml").open("a") as file:
+        file.write("libraries:\n- name: wonders\n  version: latest\n")
+    (own_crew / "cron.yaml").write_text("cron: 1\n")
     running = server(own_crew, "--workers=2")
     pids(running)
     (own_crew / "words.py").write_text("WORD = 1 / 0\n", "utf-8")
@@ -416,6 +419,9 @@ def test_change_of_a_file_reloads_all(
     (own_crew / "words.py").write_text('WORD = "mended"\n', "utf-8")
     wait_until(lambda: status_of(running, "word") == 200)
     assert get(running, "word").startswith("mended ")
+    # One process has said so for all, and for those before it.
+    for words in ("the library wonders, which", "cron jobs are off, and could not"):
+        assert running.output.count(words) == 1
 
 
 @pytest.mark.parametrize("path", ["slow?seconds=600", "stuck"])
