@@ -47,8 +47,8 @@ class AppInstance(AppParts):
         self._servers = []
         self.plan = plan
         self.clock = SystemClock()
-        self.status = StatusRegistry()
         self.threads = threads
+        self.status = StatusRegistry(threads)
         self.deadlines = Deadlines(threads, deadline_error)
         self.store = open_store(plan.store, values_of, takes_lease=False)
         own = plan.application.application_id

@@ -76,8 +76,8 @@ class Instance(AppParts):
         self.login: Login = login
         self.plan: Plan = plan
         self.clock: SystemClock = SystemClock()
-        self.status: StatusRegistry = StatusRegistry()
         self.threads: Threads = Threads()
+        self.status: StatusRegistry = StatusRegistry(self.threads)
         self.deadlines: Deadlines = Deadlines(self.threads, deadline_error)
         self.is_shared: bool = is_shared(settings)
         self.store: Store = open_store(

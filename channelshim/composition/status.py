@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from channelshim.contracts.status import Histogram
+from channelshim.composition.check_look import CheckLook, ask
+from channelshim.contracts.status import Findings, Histogram
+from channelshim.kernel.threads import Threads
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
@@ -15,10 +17,19 @@ _Read = TypeVar("_Read")
 
 
 class StatusRegistry:
-    """Named checks and numbers; see contracts.status.Status. Any thread."""
+    """Named checks and numbers; see contracts.status.Status. Any thread.
 
-    def __init__(self) -> None:
+    Args:
+        threads: checks are asked in one of them; None for some of its own.
+    """
+
+    def __init__(self, threads: Threads | None = None) -> None:
+        self._threads = threads or Threads()
         self._lock = threading.Lock()
+        self._look = CheckLook({})
+        self._look.run()
+        # Of which a check has yet to answer.
+        self._stalled: tuple[CheckLook, ...] = ()
         self._checks: dict[str, Callable[[], str]] = {}
         # Names of checks.
         self._vital: set[str] = set()
@@ -51,17 +62,47 @@ class StatusRegistry:
         with self._lock:
             self._histograms[name] = read
 
+    def findings(self) -> Findings:
+        """See contracts.status.Status."""
+        look, is_new = self._look_of_now()
+        if is_new:
+            try:
+                self._threads.start("checks", look.run)
+            except RuntimeError:
+                # The system has no thread to give.
+                look.run()
+        problems = look.problems()
+        with self._lock:
+            vital = {name: problems[name] for name in self._vital if name in problems}
+        return Findings(problems, vital)
+
+    def _look_of_now(self) -> tuple[CheckLook, bool]:
+        """Return the look that goes on, or a new one, and whether it is new."""
+        with self._lock:
+            if self._look.is_fresh:
+                return self._look, False
+            self._look.leave()
+            looks = (*self._stalled, self._look)
+            self._stalled = tuple(each for each in looks if each.asked)
+            left_out = {each.asked for each in self._stalled}
+            # One that hangs must not hide a vital one.
+            names = sorted(self._checks, key=lambda name: name not in self._vital)
+            checks = {
+                name: self._checks[name] for name in names if name not in left_out
+            }
+            self._look = CheckLook(checks, self._stalled)
+            return self._look, True
+
     def problems(self) -> dict[str, str]:
         """See contracts.status.Status."""
-        with self._lock:
-            checks = dict(self._checks)
-        return _problems(checks)
+        return dict(self.findings().problems)
 
     def vital_problems(self) -> dict[str, str]:
         """See contracts.status.Status."""
         with self._lock:
             checks = {name: self._checks[name] for name in self._vital}
-        return _problems(checks)
+        found = {name: ask(name, read) for name, read in checks.items()}
+        return {name: sentence for name, sentence in found.items() if sentence}
 
     def counters(self) -> dict[str, float]:
         """See contracts.status.Status."""
@@ -94,18 +135,3 @@ def _read_all(reads: Mapping[str, Callable[[], _Read]]) -> dict[str, _Read]:
             # other.
             _logger.exception("the counter %s failed", name)
     return found
-
-
-def _problems(checks: Mapping[str, Callable[[], str]]) -> dict[str, str]:
-    """Return the sentence of each that is not well, by name."""
-    found = {name: _read(name, read) for name, read in checks.items()}
-    return {name: sentence for name, sentence in found.items() if sentence}
-
-
-def _read(name: str, read: Callable[[], str]) -> str:
-    try:
-        return read()
-    except Exception:
-        # A check that fails is a problem of its own, and hides no other.
-        _logger.exception("the check %s failed", name)
-        return "the check itself failed; the log says why"

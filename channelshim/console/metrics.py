@@ -137,15 +137,16 @@ class _Numbers(Collector):
         yield from _unless_away(self._queues)
 
     def _checks(self) -> Iterator[Metric]:
-        status = self._sources.status
-        vital = status.vital_problems()
+        findings = self._sources.status.findings()
         yield GaugeMetricFamily(
-            f"{_PREFIX}healthy", "1, or 0 while a vital check fails.", value=not vital
+            f"{_PREFIX}healthy",
+            "1, or 0 while a vital check fails.",
+            value=not findings.vital,
         )
         failing = GaugeMetricFamily(
             f"{_PREFIX}problem", "1 for each check that fails.", labels=["check"]
         )
-        for name in sorted({*status.problems(), *vital}):
+        for name in sorted(findings.problems):
             failing.add_metric([name], 1)
         yield failing
 

@@ -123,11 +123,11 @@ class Probes:
 
     def _health(self) -> _Reply:
         sources = self._sources
-        vital = sources.status.vital_problems()
-        problems = {**sources.status.problems(), **vital}
+        findings = sources.status.findings()
+        vital, problems = findings.vital, findings.problems
         facts = {
             "status": "failing" if vital else "degraded" if problems else "ok",
-            "problems": problems,
+            "problems": dict(problems),
             "failing": sorted(vital),
             "application": sources.application_id,
             "version": __version__,

@@ -28,6 +28,19 @@ class Histogram:
     total: float
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What checks say that are not well.
+
+    Attributes:
+        problems: the sentence of each, by name.
+        vital: those of vital checks.
+    """
+
+    problems: Mapping[str, str]
+    vital: Mapping[str, str]
+
+
 class Status(Protocol):
     """One registry of named checks and numbers. Any thread.
 
@@ -75,11 +88,18 @@ class Status(Protocol):
             read: returns all so far. Called in any thread; quick.
         """
 
+    def findings(self) -> Findings:
+        """Return what is not well: each check is asked once.
+
+        A check that hangs is a problem after a few seconds, and hides no other for
+        longer. Any thread but the loop's, which would wait.
+        """
+
     def problems(self) -> dict[str, str]:
-        """Return the sentence of each check that is not well, by name."""
+        """Return the problems of `findings` alone."""
 
     def vital_problems(self) -> dict[str, str]:
-        """Return the same of vital checks; no other is asked."""
+        """Return the vital ones; no other check is asked. Waits for one that hangs."""
 
     def counters(self) -> dict[str, float]:
         """Return the number of each counter that can be read, by name."""

@@ -7,12 +7,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from channelshim.appserver.application import Exposure
+from channelshim.composition import check_look
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.plan import make_plan
@@ -23,6 +25,7 @@ from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.presence import Change
 from channelshim.contracts.status import Histogram
 from channelshim.contracts.tasks import Task
+from channelshim.kernel.threads import Threads
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.executor import ThreadExecutor
 from channelshim.server.serve import bind
@@ -83,6 +86,66 @@ def test_vital_problems_are_those_alone_for_which_requests_go_elsewhere() -> Non
     assert status.vital_problems() == {"b": "gone"}
     status.check("b", lambda: "late", is_vital=False)
     assert status.vital_problems() == {}
+
+
+def test_findings_ask_each_check_once() -> None:
+    status = StatusRegistry()
+    asked: list[str] = []
+
+    def read(name: str, sentence: str) -> str:
+        asked.append(name)
+        return sentence
+
+    status.check("a", partial(read, "a", "late"), is_vital=False)
+    status.check("b", partial(read, "b", "gone"))
+    status.check("c", partial(read, "c", ""))
+    findings = status.findings()
+    assert findings.problems == {"a": "late", "b": "gone"}
+    assert findings.vital == {"b": "gone"}
+    assert sorted(asked) == ["a", "b", "c"]
+
+
+def test_check_that_hangs_is_a_problem_and_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., Any]
+) -> None:
+    threads = Threads()
+    status = StatusRegistry(threads)
+    may_end = threading.Event()
+    asked: list[str] = []
+
+    def hang() -> str:
+        asked.append("hangs")
+        assert may_end.wait(PATIENCE_SECONDS)
+        return ""
+
+    status.check("a", lambda: "late", is_vital=False)
+    status.check("hangs", hang)
+    monkeypatch.setattr(check_look, "PATIENCE_SECONDS", 0.05)
+    wait_until(lambda: "hangs" in status.findings().problems)
+    assert "hangs" in status.findings().vital
+    monkeypatch.setattr(check_look, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    for _ in range(20):
+        found = status.findings()
+        assert found.problems["a"] == "late"
+        assert "has not answered" in found.vital["hangs"]
+    # One thread is held, by one call.
+    assert asked == ["hangs"]
+    may_end.set()
+    wait_until(lambda: status.findings().problems == {"a": "late"})
+    wait_until(lambda: "checks" not in threads.running())
+
+
+def test_without_a_thread_checks_are_asked_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(name: str, loop: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threads = Threads()
+    monkeypatch.setattr(threads, "start", refuse)
+    status = StatusRegistry(threads)
+    status.check("a", lambda: "late")
+    assert status.problems() == {"a": "late"}
 
 
 def test_tables_and_histograms_that_fail_hide_no_other() -> None:

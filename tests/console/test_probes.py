@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from webtest import TestApp
 
+from channelshim.composition import check_look
 from channelshim.composition.probes import AdminPort
 from channelshim.contracts.tasks import Task
 from channelshim.server.serve import bind
@@ -196,6 +198,24 @@ def test_numbers_that_cannot_be_read_hide_no_others(site: Site) -> None:
     assert found["channelshim_healthy",] == 0
     assert found["channelshim_problem", "store"] == 1
     assert not any(name.startswith("channelshim_queue") for name, *_ in found)
+
+
+def test_check_that_hangs_does_not_hold_the_numbers(
+    site: Site, wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_look, "PATIENCE_SECONDS", 0.05)
+    may_end = threading.Event()
+    site.instance.status.check("store", lambda: str(may_end.wait() and ""))
+    port = port_of(site)
+
+    def has_said_so() -> bool:
+        found = numbers(port.get("/metrics").text)
+        return found.get(("channelshim_problem", "store")) == 1
+
+    wait_until(has_said_so)
+    assert port.get("/_ah/health", status=503).json["failing"] == ["store"]
+    may_end.set()
+    wait_until(lambda: not has_said_so())
 
 
 def test_open_metrics_are_answered_to_whoever_takes_them(site: Site) -> None:
