@@ -102,6 +102,8 @@ class PresenceReports:
         # Guards what follows: the journal thread, the runners and the loop share it.
         self._lock = threading.Lock()
         self._pending: dict[str, deque[bool]] = {}
+        # What a POST that goes on tells, by client id.
+        self._in_hand: dict[str, bool] = {}
         self._ready: deque[str] = deque()
         self._alarm = threading.Semaphore(0)
         self._idle = 0
@@ -254,8 +256,14 @@ class PresenceReports:
                 return
             # It came back before anybody was told that it had gone.
             pending.pop()
-        # The app knows already; a broker that keeps presence waits to hear so.
-        self._told(client_id, Change.CONNECTED)
+            before = pending[-1] if pending else self._in_hand.get(client_id)
+            if before is False:
+                # The app is told once more that it has gone.
+                pending.append(True)
+        if before is None:
+            # The app knows already; a broker that keeps presence waits to hear so. What
+            # waits or is in hand says it afterwards.
+            self._told(client_id, Change.CONNECTED)
 
     # --- The runners --------------------------------------------------------------
 
@@ -277,6 +285,7 @@ class PresenceReports:
                     self._post(client_id, is_connected=is_connected)
             except BaseException:
                 with self._lock:
+                    self._in_hand.pop(client_id, None)
                     # What is left of the id is for whoever comes next.
                     self._ready.append(client_id)
                 raise
@@ -291,7 +300,8 @@ class PresenceReports:
             pending = self._pending.get(client_id)
             if pending:
                 self._posting[threading.get_ident()] = time.monotonic()
-                return pending.popleft()
+                self._in_hand[client_id] = is_connected = pending.popleft()
+                return is_connected
             self._pending.pop(client_id, None)
             return None
 
@@ -317,6 +327,8 @@ class PresenceReports:
                 _logger.debug(
                     "presence POST %s answered %d", request.path, answer.status
                 )
+        with self._lock:
+            self._in_hand.pop(client_id, None)
         if is_connected:
             self._told(client_id, Change.CONNECTED)
         else:

@@ -207,6 +207,70 @@ def test_the_broker_hears_of_a_change_that_needs_no_post(
     assert app.of("a") == []
 
 
+def queue_up(
+    reports: PresenceReports, wait_until: Wait, *steps: tuple[Change, list[bool]]
+) -> None:
+    """Report changes of one id, each with what then waits to be posted."""
+    for change, waiting in steps:
+        reports.tell("a", change)
+
+        def is_queued(waiting: list[bool] = waiting) -> bool:
+            return [*reports._pending["a"]] == waiting
+
+        wait_until(is_queued)
+
+
+def test_the_broker_hears_of_no_change_that_the_app_has_yet_to_be_told(
+    app: App, wait_until: Wait
+) -> None:
+    held = app.held["a"] = threading.Event()
+    reports = PresenceReports(app, None, app.note_told)
+    reports.tell("a", Change.CONNECTED)
+    wait_until(lambda: "a" in app.journalled)
+    queue_up(
+        reports, wait_until, (Change.DISCONNECTED, [False]), (Change.CONNECTED, [])
+    )
+    assert app.told == []
+    held.set()
+    reports.stop(PATIENCE_SECONDS)
+    assert app.posts == app.told == [("connected", "a")]
+
+
+def test_the_same_while_no_runner_is_free(app: App, wait_until: Wait) -> None:
+    held = app.held["busy"] = threading.Event()
+    reports = PresenceReports(app, None, app.note_told, runners=1)
+    reports.tell("busy", Change.CONNECTED)
+    wait_until(lambda: "busy" in app.journalled)
+    reports.tell("a", Change.CONNECTED)
+    wait_until(lambda: "a" in reports._pending)
+    queue_up(
+        reports,
+        wait_until,
+        (Change.DISCONNECTED, [True, False]),
+        (Change.CONNECTED, [True]),
+    )
+    assert app.told == []
+    held.set()
+    reports.stop(PATIENCE_SECONDS)
+    assert app.told == app.posts == [("connected", "busy"), ("connected", "a")]
+
+
+def test_who_comes_back_after_two_ends_is_connected_in_the_end(
+    app: App, wait_until: Wait
+) -> None:
+    held = app.held["a"] = threading.Event()
+    reports = PresenceReports(app, None, app.note_told)
+    reports.tell("a", Change.DISCONNECTED)
+    wait_until(lambda: "a" in app.journalled)
+    # As a broker says again that takes up its work after an outage.
+    queue_up(
+        reports, wait_until, (Change.DISCONNECTED, [False]), (Change.CONNECTED, [True])
+    )
+    held.set()
+    reports.stop(PATIENCE_SECONDS)
+    assert app.posts == app.told == [("disconnected", "a"), ("connected", "a")]
+
+
 def test_a_slow_handler_holds_up_its_own_id_alone(
     reports: PresenceReports, app: App, wait_until: Wait
 ) -> None:
