@@ -51,6 +51,7 @@ class OutgoingMail:
         gives_up_at: Unix seconds after which no further try follows.
         refused: who was refused it in earlier tries, and why; "" for nobody.
         data: as it is sent (RFC 5322).
+        given_up: those who were refused it: they get it at a try by hand alone.
     """
 
     number: int
@@ -59,6 +60,7 @@ class OutgoingMail:
     gives_up_at: float
     refused: str
     data: bytes
+    given_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class Mails(Protocol):
         state: MailState,
         *,
         recipients: Sequence[str] = (),
+        given_up: Sequence[str] = (),
         due_at: float = 0.0,
         refused: str = "",
         trouble: str = "",
@@ -149,7 +152,8 @@ class Mails(Protocol):
         Args:
             mail: from `take`.
             state: WAITING for another try.
-            recipients: those that do not have it.
+            recipients: those that do not have it, and get it at the next try.
+            given_up: those that do not have it, and get it at a try by hand.
             due_at: Unix seconds of that try.
             refused: see MailFacts.
             trouble: see MailFacts.
@@ -159,7 +163,10 @@ class Mails(Protocol):
         """Give back what this server had taken when it ended."""
 
     def retry(self, number: int, now: float) -> bool:
-        """Have a mail that waits or was given up tried now; False where none is."""
+        """Have a mail that waits or was given up tried now; False where none is.
+
+        For all who do not have it.
+        """
 
     def delete(self, number: int) -> bool:
         """Remove a mail, sent or not; return whether it was there."""

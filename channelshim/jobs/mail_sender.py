@@ -212,6 +212,7 @@ class MailSender:
                 mail,
                 MailState.FAILED if is_over else MailState.WAITING,
                 recipients=recipients,
+                given_up=mail.given_up,
                 refused=mail.refused,
                 trouble=reason,
             )
@@ -230,6 +231,7 @@ class MailSender:
                     mail,
                     MailState.WAITING,
                     recipients=list(outcome.deferred),
+                    given_up=[*mail.given_up, *outcome.refused],
                     due_at=now + seconds,
                     refused=refused,
                     trouble=shown(outcome.deferred),
@@ -251,6 +253,7 @@ class MailSender:
                 mail,
                 state,
                 recipients=list(left),
+                given_up=mail.given_up,
                 refused=refused,
                 trouble=shown(outcome.deferred),
             )

@@ -26,7 +26,7 @@ LONGEST_REASON: Final = 2000
 """Characters that are kept of what a mail server says."""
 
 OUTGOING_COLUMNS: Final = (
-    "number, sender, recipients, tries, gives_up_at, refused, data"
+    "number, sender, recipients, tries, gives_up_at, refused, data, given_up"
 )
 FACTS_COLUMNS: Final = (
     "number, added_at, state, recipients, tries, due_at, refused, trouble, size"
@@ -43,9 +43,14 @@ def unpacked(text: str) -> tuple[str, ...]:
     return tuple(map(str, json.loads(text)))
 
 
+def together(row: Sequence[object]) -> tuple[str, ...]:
+    """Return all addresses of a row of such texts, each once."""
+    return tuple(dict.fromkeys(each for text in row for each in unpacked(_text(text))))
+
+
 def outgoing(row: Sequence[object]) -> OutgoingMail:
     """Return the mail of a row of OUTGOING_COLUMNS."""
-    number, sender, recipients, tries, gives_up_at, refused, data = row
+    number, sender, recipients, tries, gives_up_at, refused, data, given_up = row
     return OutgoingMail(
         int(str(number)),
         Envelope(_text(sender), unpacked(_text(recipients))),
@@ -53,6 +58,7 @@ def outgoing(row: Sequence[object]) -> OutgoingMail:
         float(str(gives_up_at)),
         _text(refused),
         _bytes(data),
+        unpacked(_text(given_up)),
     )
 
 

@@ -159,6 +159,40 @@ def test_who_was_refused_early_is_not_forgotten_by_a_later_success(
     office.sender.wake()
     wait_until(lambda: office.state(number) is MailState.FAILED)
     assert office.facts(number).refused == "ann@example.com: 550 no"
+    # By hand it is tried again, for her alone.
+    assert office.mails.retry(number, office.clock.time())
+    office.sender.wake()
+    wait_until(lambda: office.state(number) is MailState.SENT)
+    recipients = [mail.envelope.recipients for mail in office.post.delivered]
+    assert recipients[1:] == [("bob@example.com",), ("ann@example.com",)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "later"),
+    [
+        (MAIL_PATIENCE_SECONDS, [RouteDown("gone")]),
+        (60, [Outcome(refused={"bob@example.com": "550 no"})]),
+        (60, [RouteDown("gone"), Outcome(refused={"bob@example.com": "550 no"})]),
+    ],
+    ids=["down", "refused", "down and refused"],
+)
+def test_all_who_were_given_up_one_by_one_can_be_tried_again(
+    office: Office, wait_until: Callable[..., Any], seconds: float, later: list[Any]
+) -> None:
+    office.post.outcomes = [
+        Outcome({"ann@example.com": "550 no"}, {"bob@example.com": "451 later"}),
+        *later,
+    ]
+    office.sender.start()
+    number = office.add()
+    wait_until(lambda: office.facts(number).trouble)
+    office.clock.step(seconds)
+    office.sender.wake()
+    wait_until(lambda: office.state(number) is MailState.FAILED)
+    assert office.mails.retry(number, office.clock.time())
+    office.sender.wake()
+    wait_until(lambda: office.state(number) is MailState.SENT)
+    assert office.post.delivered[-1].envelope.recipients == TO_TWO.recipients
 
 
 def test_mail_system_that_is_away_holds_up_all_in_their_order(

@@ -28,6 +28,7 @@ class DictMail:
     gives_up_at: float
     is_taken: bool
     data: bytes
+    given_up: tuple[str, ...] = ()
 
 
 class DictMails:
@@ -86,6 +87,7 @@ class DictMails:
             mail.gives_up_at,
             facts.refused,
             mail.data,
+            mail.given_up,
         )
 
     def settle(
@@ -94,6 +96,7 @@ class DictMails:
         state: MailState,
         *,
         recipients: Sequence[str] = (),
+        given_up: Sequence[str] = (),
         due_at: float = 0.0,
         refused: str = "",
         trouble: str = "",
@@ -114,7 +117,7 @@ class DictMails:
                 trouble=trouble[:longest],
             )
             tables.mails[mail.number] = dataclasses.replace(
-                found, facts=facts, is_taken=False
+                found, facts=facts, is_taken=False, given_up=tuple(given_up)
             )
             self._forget_oldest(tables.mails, state)
 
@@ -133,13 +136,22 @@ class DictMails:
             states = (MailState.WAITING, MailState.FAILED)
             if mail is None or mail.is_taken or mail.facts.state not in states:
                 return False
-            if not mail.facts.recipients:
+            recipients = tuple(dict.fromkeys(mail.given_up + mail.facts.recipients))
+            if not recipients:
                 return False
             facts = dataclasses.replace(
-                mail.facts, state=MailState.WAITING, due_at=now, refused="", trouble=""
+                mail.facts,
+                state=MailState.WAITING,
+                recipients=recipients,
+                due_at=now,
+                refused="",
+                trouble="",
             )
             tables.mails[number] = dataclasses.replace(
-                mail, facts=facts, gives_up_at=now + MAIL_PATIENCE_SECONDS
+                mail,
+                facts=facts,
+                given_up=(),
+                gives_up_at=now + MAIL_PATIENCE_SECONDS,
             )
             return True
 

@@ -182,3 +182,23 @@ def test_mail_that_nobody_lacks_any_more_is_not_tried_again(mails: Any) -> None:
     mails.settle(mails.take(NOW, NOW + 10), MailState.FAILED, recipients=left)
     assert mails.retry(other, NOW)
     assert mails.take(NOW, NOW + 10).envelope.recipients == left
+
+
+@pytest.mark.parametrize("state", [MailState.WAITING, MailState.FAILED])
+def test_who_was_given_up_gets_it_at_a_try_by_hand_alone(
+    mails: Any, state: MailState
+) -> None:
+    number = mails.add(b"data", NOW, TO_TWO)
+    ann, bjorn = TO_TWO.recipients
+    first = mails.take(NOW, NOW + 10)
+    assert first.given_up == ()
+    mails.settle(first, MailState.WAITING, recipients=[bjorn], given_up=[ann])
+    again = mails.take(NOW, NOW + 10)
+    assert (again.envelope.recipients, again.given_up) == ((bjorn,), (ann,))
+    mails.settle(again, state, given_up=again.given_up, due_at=NOW + 99)
+    assert mails.retry(number, NOW)
+    by_hand = mails.take(NOW, NOW + 10)
+    assert (by_hand.envelope.recipients, by_hand.given_up) == ((ann,), ())
+    mails.settle(by_hand, state, recipients=[bjorn], given_up=[ann], due_at=NOW + 99)
+    assert mails.retry(number, NOW)
+    assert mails.take(NOW, NOW + 10).envelope.recipients == TO_TWO.recipients

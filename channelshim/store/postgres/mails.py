@@ -79,6 +79,7 @@ class PostgresMails:
         state: MailState,
         *,
         recipients: Sequence[str] = (),
+        given_up: Sequence[str] = (),
         due_at: float = 0.0,
         refused: str = "",
         trouble: str = "",
@@ -87,11 +88,12 @@ class PostgresMails:
         longest = mail_rows.LONGEST_REASON
         with self._database.write() as connection:
             connection.run(
-                "UPDATE mail SET state = %s, recipients = %s, due_at = %s, "
-                "refused = %s, trouble = %s, taken_by = '' "
+                "UPDATE mail SET state = %s, recipients = %s, given_up = %s, "
+                "due_at = %s, refused = %s, trouble = %s, taken_by = '' "
                 "WHERE number = %s AND tries = %s AND state = %s",
                 (
                     *(state.value.encode(), mail_rows.packed(recipients).encode()),
+                    mail_rows.packed(given_up).encode(),
                     *(float(due_at), refused[:longest].encode("utf-8", "replace")),
                     trouble[:longest].encode("utf-8", "replace"),
                     *(mail.number, mail.tries, _WAITING),
@@ -110,17 +112,24 @@ class PostgresMails:
     def retry(self, number: int, now: float) -> bool:
         """Have a mail that waits or was given up tried now; False where none is."""
         with self._database.write() as connection:
-            changed = connection.run(
-                "UPDATE mail SET state = %s, due_at = %s, gives_up_at = %s, "
-                "refused = '', trouble = '' "
-                "WHERE number = %s AND state IN (%s, %s) AND taken_by = '' "
-                "AND recipients <> %s",
-                (
-                    *(_WAITING, float(now), float(now) + MAIL_PATIENCE_SECONDS),
-                    *(number, _WAITING, _FAILED, mail_rows.packed(()).encode()),
-                ),
+            row = connection.row(
+                "SELECT given_up, recipients FROM mail WHERE number = %s "
+                "AND state IN (%s, %s) AND taken_by = '' FOR UPDATE",
+                (number, _WAITING, _FAILED),
             )
-        return bool(changed)
+            recipients = mail_rows.together(row or ())
+            if recipients:
+                connection.run(
+                    "UPDATE mail SET state = %s, recipients = %s, given_up = %s, "
+                    "due_at = %s, gives_up_at = %s, refused = '', trouble = '' "
+                    "WHERE number = %s",
+                    (
+                        *(_WAITING, mail_rows.packed(recipients).encode()),
+                        *(mail_rows.packed(()).encode(), float(now)),
+                        *(float(now) + MAIL_PATIENCE_SECONDS, number),
+                    ),
+                )
+        return bool(recipients)
 
     def delete(self, number: int) -> bool:
         """Remove a mail, sent or not; return whether it was there."""

@@ -178,6 +178,8 @@ UPDATE mail SET size = length(data);
 CREATE INDEX mail_state ON mail (state, due_at);
 """
 
+_MAIL_GIVEN_UP = "ALTER TABLE mail ADD given_up bytea NOT NULL DEFAULT '[]';"
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -189,6 +191,7 @@ MIGRATIONS: Final = (
     _PASSWORDS,
     _SERVERS,
     _OUTGOING_MAIL,
+    _MAIL_GIVEN_UP,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

@@ -81,6 +81,7 @@ class SqliteMails:
         state: MailState,
         *,
         recipients: Sequence[str] = (),
+        given_up: Sequence[str] = (),
         due_at: float = 0.0,
         refused: str = "",
         trouble: str = "",
@@ -89,11 +90,12 @@ class SqliteMails:
         longest = mail_rows.LONGEST_REASON
         with self._database.write() as connection:
             connection.execute(
-                "UPDATE mail SET state = ?, recipients = ?, due_at = ?, refused = ?, "
-                "trouble = ?, is_taken = 0 "
+                "UPDATE mail SET state = ?, recipients = ?, given_up = ?, due_at = ?, "
+                "refused = ?, trouble = ?, is_taken = 0 "
                 "WHERE number = ? AND tries = ? AND state = ?",
                 (
-                    *(state.value, mail_rows.packed(recipients), due_at),
+                    *(state.value, mail_rows.packed(recipients)),
+                    *(mail_rows.packed(given_up), due_at),
                     *(refused[:longest], trouble[:longest]),
                     *(mail.number, mail.tries, MailState.WAITING.value),
                 ),
@@ -110,17 +112,24 @@ class SqliteMails:
     def retry(self, number: int, now: float) -> bool:
         """Have a mail that waits or was given up tried now; False where none is."""
         with self._database.write() as connection:
-            cursor = connection.execute(
-                "UPDATE mail SET state = ?, due_at = ?, gives_up_at = ?, refused = '', "
-                "trouble = '' WHERE number = ? AND state IN (?, ?) AND is_taken = 0 "
-                "AND recipients <> ?",
-                (
-                    *(MailState.WAITING.value, now, now + MAIL_PATIENCE_SECONDS),
-                    *(number, MailState.WAITING.value, MailState.FAILED.value),
-                    mail_rows.packed(()),
-                ),
-            )
-            return bool(cursor.rowcount)
+            row = connection.execute(
+                "SELECT given_up, recipients FROM mail WHERE number = ? "
+                "AND state IN (?, ?) AND is_taken = 0",
+                (number, MailState.WAITING.value, MailState.FAILED.value),
+            ).fetchone()
+            recipients = mail_rows.together(row or ())
+            if recipients:
+                connection.execute(
+                    "UPDATE mail SET state = ?, recipients = ?, given_up = ?, "
+                    "due_at = ?, gives_up_at = ?, refused = '', trouble = '' "
+                    "WHERE number = ?",
+                    (
+                        *(MailState.WAITING.value, mail_rows.packed(recipients)),
+                        *(mail_rows.packed(()), now, now + MAIL_PATIENCE_SECONDS),
+                        number,
+                    ),
+                )
+        return bool(recipients)
 
     def delete(self, number: int) -> bool:
         """Remove a mail, sent or not; return whether it was there."""

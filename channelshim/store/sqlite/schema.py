@@ -174,6 +174,8 @@ CREATE TABLE mail (
 CREATE INDEX mail_state ON mail (state, due_at)
 """
 
+_MAIL_GIVEN_UP = "ALTER TABLE mail ADD given_up TEXT NOT NULL DEFAULT '[]'"
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -187,6 +189,7 @@ MIGRATIONS: Final = (
     _SEARCH,
     _PASSWORDS,
     _MAIL,
+    _MAIL_GIVEN_UP,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 
