@@ -16,11 +16,11 @@ SOMETHING_WRONG: Final = 1
 UNREADABLE: Final = 2
 
 
-def report(app_dir: Path, settings: Settings) -> tuple[str, int]:
+def report(paths: Sequence[Path], settings: Settings) -> tuple[str, int]:
     """Return a line for each thing that was looked at, and an exit status.
 
     Args:
-        app_dir: the app's folder.
+        paths: what the command names; see reading.read_named.
         settings: as read.
 
     Returns:
@@ -28,7 +28,7 @@ def report(app_dir: Path, settings: Settings) -> tuple[str, int]:
         why nothing could be looked at.
     """
     try:
-        examined = examine(app_dir, settings)
+        examined = examine(paths, settings)
     except ConfigurationError as error:
         return str(error), UNREADABLE
     found = [finding for each in examined for finding in each.findings]

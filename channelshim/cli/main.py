@@ -215,30 +215,32 @@ _group.add_command(deploy)
     *("store_connections", "store_pooler"),
 )
 @_group.command("doctor", cls=SettingsCommand)
-@click.argument("app_dir", default=".")
+@click.argument("app", nargs=-1)
 @click.option(
     "--deployment",
     is_flag=True,
     help="Look at the servers instead that broker, memcache and store name.",
 )
-def _doctor(app_dir: str, deployment: bool, **settings: Any) -> None:
-    """Say what the app in APP_DIR uses, and what works here.
+def _doctor(app: tuple[str, ...], deployment: bool, **settings: Any) -> None:
+    """Say what the app in the folder APP uses, and what works here.
 
     With --deployment, say whether the Redis and the PostgreSQL that serve is to be
-    given are right for it; the settings are those of serve.
+    given are right for it; what is named and the settings are those of serve.
     """
     if deployment:
         from channelshim.cli import doctor_deployment
 
         read = read_settings(settings, os.environ)
-        text, status = doctor_deployment.report(_folder(app_dir), read)
+        text, status = doctor_deployment.report(_paths(app), read)
     else:
         from channelshim.cli import doctor
 
         for name, value in settings.items():
             if value is not None:
                 raise ConfigurationError(f"--{name} is for --deployment: add that")
-        text, status = doctor.report(Path(app_dir))
+        if len(app) > 1:
+            raise ConfigurationError("doctor looks at one app: name its folder alone")
+        text, status = doctor.report(Path(*app))
     click.echo(text)
     sys.exit(status)
 
@@ -275,9 +277,7 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
         arguments: settings by name.
     """
     collector.be_patient()
-    paths = [Path(each) for each in app] or [Path()]
-    if len(paths) == 1:
-        paths = [_folder(app[0] if app else ".")]
+    paths = _paths(app)
     from channelshim.cli import terminal
     from channelshim.composition import reloading
     from channelshim.runtime.notices import NOTICES
@@ -290,6 +290,13 @@ def serve(app: Sequence[str], arguments: dict[str, Any]) -> None:
     with terminal.log_to(settings.log_file):
         terminal.configure_logging(settings.log_level, form=settings.log_format)
         _serve_app(paths, settings, command, handover)
+
+
+def _paths(app: Sequence[str]) -> list[Path]:
+    """Return what a command names: the app's folder, or several YAML files."""
+    if len(app) > 1:
+        return [Path(each) for each in app]
+    return [_folder(app[0] if app else ".")]
 
 
 def _folder(app_dir: str) -> Path:

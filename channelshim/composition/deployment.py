@@ -5,13 +5,21 @@ The settings mean what they mean to `serve`. Nothing is started and nothing chan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from channelshim.composition.brokers import url_of
 from channelshim.composition.place import store_directory
-from channelshim.composition.reading import application_id_of, find_file, read_app
+from channelshim.composition.reading import (
+    App,
+    application_id_of,
+    empty_app,
+    find_file,
+    read_app,
+    read_named,
+)
 from channelshim.composition.settings import Settings
 from channelshim.composition.stores import StoreChoice, choose_store
 from channelshim.contracts.examination import Finding, note
@@ -35,25 +43,23 @@ class Examined:
     findings: tuple[Finding, ...]
 
 
-def examine(app_dir: Path, settings: Settings) -> list[Examined]:
+def examine(paths: Sequence[Path], settings: Settings) -> list[Examined]:
     """Return what is found of the servers that settings name.
 
     Args:
-        app_dir: the app's folder; its app.yaml may be missing where the setting
-            `application` says whose servers they are.
+        paths: what the command names, see reading.read_named; the app.yaml of one
+            folder may be missing where the setting `application` says whose servers
+            they are.
         settings: as read.
 
     Raises:
         ConfigurationError: a setting or app.yaml is wrong, a driver is missing, or no
             server is named.
     """
-    directory = app_dir.absolute()
-    config = None
-    if not settings.application or find_file(directory, "app") is not None:
-        config = read_app(directory)
-    application_id = application_id_of(directory, config, settings.application)
+    app = _app(paths, settings)
+    application_id = application_id_of(app.directory, app.config, settings.application)
     folder = store_directory(application_id, settings.storage_path)
-    store = choose_store(settings, application_id, folder, config)
+    store = choose_store(settings, application_id, folder, app.config)
     broker = _address(settings, "broker")
     memcache = _address(settings, "memcache")
     examined = []
@@ -62,7 +68,7 @@ def examine(app_dir: Path, settings: Settings) -> list[Examined]:
     if memcache is not None:
         examined.append(_of_redis(memcache, application_id, "memcache"))
     if store.is_shared:
-        examined.append(_of_postgres(store, settings))
+        examined.append(_of_postgres(store, _connections(app, settings, store)))
     if not examined:
         raise ConfigurationError(
             "no server is named to look at: give broker, memcache or store as serve "
@@ -72,6 +78,30 @@ def examine(app_dir: Path, settings: Settings) -> list[Examined]:
     if together:
         examined.append(Examined("together", together))
     return examined
+
+
+def _app(paths: Sequence[Path], settings: Settings) -> App:
+    if len(paths) > 1:
+        return read_named(paths)
+    # Nothing but app.yaml matters.
+    app = empty_app(paths[0])
+    if settings.application and find_file(app.directory, "app") is None:
+        return app
+    return replace(app, config=read_app(app.directory))
+
+
+def _connections(app: App, settings: Settings, store: StoreChoice) -> int:
+    """Return how many connections a server opens at most, its processes together."""
+    # The front has its own, and each app process: see FrontProcesses.
+    if len(app.folders) == 1:
+        processes = settings.workers if settings.workers > 1 else 0
+        return store.connections * (1 + processes)
+    total = store.connections
+    for folder in app.folders:
+        config = app.part(folder).config
+        own = choose_store(settings, "", store.folder, config)
+        total += own.connections * max(1, settings.workers)
+    return total
 
 
 def _address(settings: Settings, name: str) -> Address | None:
@@ -92,14 +122,12 @@ def _of_redis(
     return Examined(f"{purpose}: the Redis at {address}", tuple(findings))
 
 
-def _of_postgres(store: StoreChoice, settings: Settings) -> Examined:
+def _of_postgres(store: StoreChoice, connections: int) -> Examined:
     from channelshim.store.postgres.examining import examine as examine_postgres
     from channelshim.store.postgres.place import Place
 
     place = Place(store.url, store.schema, store.through_pooler, store.connections)
-    # The front has its own, and each app process.
-    processes = 1 + (settings.workers if settings.workers > 1 else 0)
-    findings = examine_postgres(place, store.connections * processes)
+    findings = examine_postgres(place, connections)
     return Examined(f"store: {shown(store.url)}", tuple(findings))
 
 

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from channelshim.broker.redis import scripts
 from channelshim.cli import main as cli
+from channelshim.composition.policy import worker_count
+from channelshim.composition.settings import Settings
 from tests.redis_servers import RedisServer, free_port
 
 SECRET = "pa55word"
@@ -306,6 +308,34 @@ def test_what_is_wrong_with_a_postgresql_is_told(
     url = postgres.url("doctored")
     found = doctor(f"--store={url}", "--store-schema=doctored", "--workers=2")
     assert found[subject].startswith(sentence), doctor.output
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (("--threads=3",), 10),
+        (("--threads=3", "--workers=3"), (1 + 3) * 10),
+        # One for each folder, beside the front.
+        (("--threads=3", "MODULES"), (1 + 2) * 10),
+        (("--threads=3", "MODULES", "--workers=2"), (1 + 2 * 2) * 10),
+        (("MODULES", "--store-connections=5"), (1 + 2) * 5),
+        # That with `threadsafe: false` has one thread.
+        (("MODULES",), 2 * (2 * worker_count(Settings(), None) + 4) + 6),
+    ],
+)
+def test_connections_of_all_processes_are_counted(
+    postgres: Postgres, doctor: Doctor, app_dir: Path, words: Any, count: int
+) -> None:
+    (app_dir / "more").mkdir()
+    (app_dir / "more" / "app.yaml").write_text(
+        "runtime: python27\nmodule: more\nthreadsafe: false\n"
+        "handlers:\n- url: /.*\n  script: main.app\n"
+    )
+    named = str(app_dir / "more" / "app.yaml")
+    given = [named if word == "MODULES" else word for word in words]
+    found = doctor(f"--store={postgres.url()}", *given)
+    assert f"opens up to {count}, and" in found["connections"]
 
 
 @pytest.mark.postgres
