@@ -136,6 +136,11 @@ class AppProcess:
                     self._take(self.link, frame, descriptor)
         return loaded
 
+    def discard(self) -> None:
+        """Give back what it has; it is never started."""
+        self._theirs.close()
+        self.link.close()
+
     def wait(self) -> int:
         """Wait for its end; return its status, negative for a signal."""
         return 1 if self._process is None else self._process.wait()

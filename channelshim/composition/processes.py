@@ -262,14 +262,32 @@ class Processes:
             return
         place = self._place_of(slot.number)
         pool, launcher = self.pools[place], self._teams[place].launcher
-        process = launcher.prepare(slot.number, pool.take, pool.lose)
+        try:
+            process = launcher.prepare(slot.number, pool.take, pool.lose)
+        except OSError as error:
+            self._note_unlaunched(slot, error)
+            return
         slot.begin(process)
         self._living.add(process)
-        self._threads.start(f"app-{slot.number}", partial(self._live, slot, process))
+        live = partial(self._live, slot, process)
+        try:
+            self._threads.start(f"app-{slot.number}", live)
+        except RuntimeError as error:
+            slot.leave(process)
+            self._living.discard(process)
+            process.discard()
+            self._note_unlaunched(slot, error)
+
+    def _note_unlaunched(self, slot: Slot, error: Exception) -> None:
+        """Have a process started later for which the system had no thread or socket."""
+        how = AppLoadError(
+            f"an app process cannot be started: {error}", is_passing=True
+        )
+        self._post(partial(self._start_again, slot, 0.0, how, was_loading=True))
 
     def _fill(self, slot: Slot) -> None:
-        """Start a process where none is."""
-        if slot.current is None:
+        """Start a process where none is that goes on."""
+        if slot.current is None or slot.current.is_retired:
             self._launch(slot)
 
     def _live(self, slot: Slot, process: AppProcess) -> None:
@@ -379,11 +397,20 @@ class Processes:
                 self._roll_on()
         else:
             how = failure or AppLoadError(how_it_ended(slot.number, code))
-            self._start_again(slot, process, how, was_loading=was_loading)
+            lived = process.lived_seconds
+            self._start_again(slot, lived, how, was_loading=was_loading)
 
     def _start_again(
-        self, slot: Slot, process: AppProcess, how: AppLoadError, *, was_loading: bool
+        self, slot: Slot, lived: float, how: AppLoadError, *, was_loading: bool
     ) -> None:
+        """Start another process after a pause.
+
+        Args:
+            slot: where one has ended.
+            lived: for how many seconds it has had the app.
+            how: why it has ended.
+            was_loading: whether it had yet to load the app.
+        """
         if self._loop is None and self._failure is None and was_loading:
             self._failure = how
             return
@@ -391,7 +418,7 @@ class Processes:
         before = slot.current
         if was_loading and slot.is_outdated:
             again = partial(self._launch, slot)
-            self._later(slot.pause_after(process.lived_seconds), again)
+            self._later(slot.pause_after(lived), again)
             return
         if was_loading and before is not None and not before.is_retired:
             # Of a reload: the one before goes on.
@@ -402,7 +429,6 @@ class Processes:
         is_counted = not how.is_of_the_app or not is_served
         # Nor an outage: when it is over, so are the failures.
         is_counted = is_counted and not how.is_passing
-        lived = process.lived_seconds
         if is_counted and slot.note_end(lived):
             self._give_up(
                 f"app process {slot.number} has ended {MOST_ENDS} times within "
