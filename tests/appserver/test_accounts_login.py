@@ -459,6 +459,28 @@ def test_guesses_do_not_hold_up_a_browser_that_has_logged_in_before(
     send(known, status=429)
 
 
+def test_changed_or_removed_password_makes_browsers_unknown(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts_login, "ACCOUNT_AT_ONCE", 3)
+    known = site.client()
+    send(known)
+    site.add("ann@example.com", "another password")
+    # As after the seconds for which the one before is remembered.
+    site.login = site.new_login()
+    headers = {**OWN, "Cookie": f"{accounts_login.BROWSER_COOKIE}={note_of(known)}"}
+    assert [guess(site.client(), "ann@example.com") for _ in range(3)] == [422] * 3
+    send(site.client(), headers=headers, status=429)
+    site.store.passwords.remove("ann@example.com")
+    site.login = site.new_login()
+    send(site.client(), headers=headers, status=429)
+
+
+def note_of(client: TestApp) -> str:
+    """Return the cookie by which a browser is known."""
+    return str(client.cookies[accounts_login.BROWSER_COOKIE]).strip('"')
+
+
 def test_known_browser_is_known_for_one_account(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -468,7 +490,7 @@ def test_known_browser_is_known_for_one_account(
     send(attacker, "eve@example.com", "the attacker's own")
     assert [guess(attacker, "ann@example.com") for _ in range(4)] == [422] * 3 + [429]
     name = accounts_login.BROWSER_COOKIE
-    for value in ("", "x", attacker.cookies[name].strip('"')[:-1]):
+    for value in ("", "x", note_of(attacker)[:-1]):
         headers = {**OWN, "Cookie": f"{name}={value}"}
         send(site.client(), headers=headers, status=429)
 

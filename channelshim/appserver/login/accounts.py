@@ -126,7 +126,7 @@ class AccountsLogin:
             sessions=self._sessions,
             user=self.user,
             entry=_Entry(passwords, clock),
-            browsers=_Browsers(read_secrets, clock),
+            browsers=_Browsers(read_secrets, clock, self._marks),
             admins=admins,
         )
 
@@ -192,12 +192,19 @@ class Refused(Exception):
 
 
 class _Browsers:
-    """Browsers that have logged in before, each in a cookie of its own."""
+    """Browsers that have logged in before, each in a cookie of its own.
+
+    By the password of now: whoever knew the one before may be why it was changed.
+    """
 
     def __init__(
-        self, read_secrets: Callable[[], Sequence[bytes]], clock: Callable[[], float]
+        self,
+        read_secrets: Callable[[], Sequence[bytes]],
+        clock: Callable[[], float],
+        marks: _Marks,
     ) -> None:
         self._notes = Notes(read_secrets, "known browser", clock)
+        self._marks = marks
 
     def number(self, environ: WSGIEnvironment, email: str) -> str:
         """Return the number of a browser that has logged in by an email, or ""."""
@@ -205,12 +212,18 @@ class _Browsers:
         note = self._notes.read(cookie_value(header, BROWSER_COOKIE))
         if note is None or note["account"] != _digest(email):
             return ""
+        if not self._marks.is_of(email, str(note.get("mark", ""))):
+            return ""
         return str(note["number"])
 
-    def note(self, email: str) -> str:
-        """Return the cookie's value of a browser that has logged in by an email."""
-        # A new one each time, with a full allowance.
-        note = {"account": _digest(email), "number": secrets.token_hex(16)}
+    def note(self, password: Password) -> str:
+        """Return the cookie's value of a browser that has logged in by a password."""
+        note = {
+            "account": _digest(password.email),
+            "mark": mark_of_hash(password.hash),
+            # A new one each time, with a full allowance.
+            "number": secrets.token_hex(16),
+        }
         return self._notes.write(note, BROWSER_SECONDS)
 
 
@@ -320,7 +333,7 @@ class _PasswordPage(page.LoginPage):
         cookie = self.sessions.log_in(
             admins.user(found.email), environ, mark_of_hash(found.hash)
         )
-        note = browsers.note(found.email)
+        note = browsers.note(found)
         self.set_note(BROWSER_COOKIE, note, BROWSER_SECONDS, same_site="Strict")
         self.response.headers.add("Set-Cookie", cookie)
         self.go_on(destination)
