@@ -37,7 +37,7 @@ from channelshim.runtime.notices import NOTICES
 from channelshim.server import pipe_logs
 from channelshim.server.executor import Executor, ThreadExecutor
 from channelshim.server.front_executor import FILE_THREADS, FrontExecutor
-from channelshim.server.pipe_pool import Pool
+from channelshim.server.pipe_pool import Pool, report_pools
 from channelshim.server.pipe_services import FrontServices
 from channelshim.server.workers import Workers
 
@@ -247,14 +247,7 @@ class FolderPools:
 
     def report_to(self, status: Status) -> None:
         """See Executor."""
-        pools = tuple(dict.fromkeys(self._pools.values()))
-        status.counter(
-            "server.requests_waiting", lambda: sum(each.waiting for each in pools)
-        )
-        status.check(
-            "server.workers",
-            lambda: "; ".join(filter(None, (each.describe_fault() for each in pools))),
-        )
+        report_pools(status, tuple(dict.fromkeys(self._pools.values())))
 
 
 def _variables(time_zone: str | None) -> dict[str, str]:

@@ -33,7 +33,7 @@ _READ_ANYWAY: Final = frozenset({"cron", "queue", "index", "dos", "backends"})
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class ModuleFolder:
     """A module whose files are in another folder than the app's.
 
     Attributes:
@@ -67,7 +67,7 @@ class App:
     modules: tuple[AppConfig, ...] = ()
     dispatch: DispatchConfig | None = None
     order: tuple[str, ...] = ()
-    elsewhere: tuple[Elsewhere, ...] = ()
+    elsewhere: tuple[ModuleFolder, ...] = ()
 
     @property
     def is_divided(self) -> bool:
@@ -90,7 +90,8 @@ class App:
             return self
         own = [each.config for each in self.elsewhere if each.directory == directory]
         others = [
-            Elsewhere(config, self.directory) for config in (self.config, *self.modules)
+            ModuleFolder(config, self.directory)
+            for config in (self.config, *self.modules)
         ]
         others += [each for each in self.elsewhere if each.directory != directory]
         return replace(
@@ -138,14 +139,14 @@ def read_named(paths: Sequence[Path], *, runs_cron: bool = False) -> App:
     """
     if len(paths) == 1 and paths[0].is_dir():
         return read_folder(paths[0], needs_app_yaml=True, runs_cron=runs_cron)
-    found: list[Elsewhere] = []
+    found: list[ModuleFolder] = []
     # A folder may be named in several ways.
     folders: dict[Path, Path] = {}
     dispatch: DispatchConfig | None = None
     for path in paths:
         if path.is_dir() or not path.name.endswith(ENDINGS):
             folder = folders.setdefault(path.resolve(), path.absolute())
-            found.append(Elsewhere(read_app(path), folder))
+            found.append(ModuleFolder(read_app(path), folder))
         elif path.stem in _READ_ANYWAY:
             sentence = f"{path} is read from the app's folder anyway"
             NOTICES.warn(_logger, sentence, logging.INFO)
@@ -154,7 +155,7 @@ def read_named(paths: Sequence[Path], *, runs_cron: bool = False) -> App:
         else:
             own = path.absolute().parent
             folder = folders.setdefault(own.resolve(), own)
-            found.append(Elsewhere(_read_config(path, own), folder))
+            found.append(ModuleFolder(_read_config(path, own), folder))
     _check_modules(found)
     order = tuple(each.config.module for each in found)
     found.sort(key=lambda each: each.config.module != DEFAULT_MODULE)
@@ -180,7 +181,7 @@ def _read_dispatch(path: Path) -> DispatchConfig:
 DEFAULT_MODULE: Final = "default"
 
 
-def _check_modules(found: Sequence[Elsewhere]) -> None:
+def _check_modules(found: Sequence[ModuleFolder]) -> None:
     if not found:
         raise ConfigurationError(
             "no app is named: name the folder of an App Engine app, or its app.yaml"

@@ -115,8 +115,7 @@ class Pool:
 
     def report_to(self, status: Status) -> None:
         """See Executor."""
-        status.counter("server.requests_waiting", lambda: self.waiting)
-        status.check("server.workers", self.describe_fault)
+        report_pools(status, [self])
 
     @property
     def waiting(self) -> int:
@@ -390,6 +389,17 @@ class Pool:
             self._hand_out()
         if link.is_leaving:
             self._look_whether_idle(link)
+
+
+def report_pools(status: Status, pools: Sequence[Pool]) -> None:
+    """Register how many requests wait for processes, and which pools have none."""
+    status.counter(
+        "server.requests_waiting", lambda: sum(pool.waiting for pool in pools)
+    )
+    status.check(
+        "server.workers",
+        lambda: "; ".join(filter(None, (pool.describe_fault() for pool in pools))),
+    )
 
 
 def _not_started(function: Callable[[], None]) -> object:

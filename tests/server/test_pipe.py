@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from channelshim.composition.status import StatusRegistry
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.errors import BrokerError
 from channelshim.kernel.deadlines import Deadlines
@@ -23,6 +24,7 @@ from channelshim.protocol.pipe_frames import Flag, Frame, FrameReader, Kind, enc
 from channelshim.runtime.file_pieces import FilePieces, pieces_of
 from channelshim.runtime.log_ring import LogRing
 from channelshim.server.pipe_logs import PipeLogHandler, line_of
+from channelshim.server.pipe_pool import report_pools
 from channelshim.server.pipe_socket import PipeSocket
 from tests.server.bridges import joined, site
 from tests.server.pipes import (
@@ -342,6 +344,23 @@ def test_requests_wait_for_the_first_process() -> None:
         await until(lambda: front.bridge.requests_in_hand)
         front.process(echo)
         assert (await asked)[2] == b"/ early"
+
+    play(scenario)
+
+
+def test_pools_are_reported_as_one() -> None:
+    async def scenario(front: Front, port: int) -> None:
+        other, status = Front(), StatusRegistry()
+        report_pools(status, [front.pool, other.pool])
+        waiting = asyncio.ensure_future(ask(port, get("/first")))
+        await until(lambda: status.counters()["server.requests_waiting"] == 1)
+        fault = "no process of the app runs"
+        assert status.problems() == {"server.workers": f"{fault}; {fault}"}
+        front.process(echo)
+        await waiting
+        assert status.counters()["server.requests_waiting"] == 0
+        assert status.problems() == {"server.workers": fault}
+        other.close()
 
     play(scenario)
 
