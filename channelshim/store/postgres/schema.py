@@ -180,6 +180,10 @@ CREATE INDEX mail_state ON mail (state, due_at);
 
 _MAIL_GIVEN_UP = "ALTER TABLE mail ADD given_up bytea NOT NULL DEFAULT '[]';"
 
+_ENDED_LOGINS_IN_ORDER = (
+    "CREATE INDEX ended_login_expires_at ON ended_login (expires_at DESC, number);"
+)
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -192,6 +196,7 @@ MIGRATIONS: Final = (
     _SERVERS,
     _OUTGOING_MAIL,
     _MAIL_GIVEN_UP,
+    _ENDED_LOGINS_IN_ORDER,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

@@ -176,6 +176,10 @@ CREATE INDEX mail_state ON mail (state, due_at)
 
 _MAIL_GIVEN_UP = "ALTER TABLE mail ADD given_up TEXT NOT NULL DEFAULT '[]'"
 
+_ENDED_LOGINS_IN_ORDER = (
+    "CREATE INDEX ended_login_expires_at ON ended_login (expires_at DESC, number)"
+)
+
 MIGRATIONS: Final = (
     _ACCOUNTS_AND_CHANNELS,
     _ENTITIES,
@@ -190,6 +194,7 @@ MIGRATIONS: Final = (
     _PASSWORDS,
     _MAIL,
     _MAIL_GIVEN_UP,
+    _ENDED_LOGINS_IN_ORDER,
 )
 """Scripts; the n-th takes a store from version n to n + 1, counted from 0."""
 

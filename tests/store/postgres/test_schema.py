@@ -30,6 +30,18 @@ def opened(server, schema, **options):
     return PostgresStore(Place(server.url(), schema, **options))
 
 
+def test_logouts_are_found_in_an_index_and_not_sorted(server, fresh):
+    opened(server, fresh).close()
+    # As with many rows: these are none.
+    plan = server.sql(
+        f"SET search_path TO {fresh}; SET enable_seqscan TO off; "
+        "EXPLAIN SELECT number FROM ended_login "
+        "ORDER BY expires_at DESC, number OFFSET 1000"
+    )
+    assert "using ended_login_expires_at" in plan
+    assert "Sort" not in plan
+
+
 def test_many_that_start_at_once_make_the_schema_once(server, fresh):
     secrets, errors = [], []
 

@@ -131,6 +131,22 @@ def test_older_version_migrates_forward_and_keeps_its_data(tmp_path, version):
     store.close()
 
 
+def test_logouts_are_found_in_an_index_and_not_sorted(tmp_path):
+    store = SqliteStore(tmp_path)
+    connection, steps = store.database.connection(), []
+    connection.set_trace_callback(steps.append)
+    store.accounts.end_login("a", 10.0, now=1.0)
+    connection.set_trace_callback(None)
+    deletions = [each for each in steps if each.startswith("DELETE FROM ended_login")]
+    assert len(deletions) == 2
+    for statement in deletions:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+        words = " ".join(str(row[3]) for row in plan)
+        assert "INDEX ended_login_expires_at" in words
+        assert "TEMP B-TREE" not in words
+    store.close()
+
+
 @pytest.mark.parametrize("statement", ["CREATE TABLE t (a)", "PRAGMA user_version = 3"])
 def test_database_of_someone_else_is_left_alone(tmp_path, statement):
     path = tmp_path / FILE_NAME
