@@ -446,6 +446,10 @@ class Hub:
         live = [other.number for other in others if other.nonce == nonce]
         return max([token_number, self._positions.of(client_id, nonce), *live])
 
+    def has_position(self, client_id: str, nonce: bytes) -> bool:
+        """Return whether a connection of this token was given any. Any thread."""
+        return self._positions.has(client_id, nonce)
+
     def note_position(self, client_id: str, nonce: bytes, number: int) -> None:
         """Remember the last number that a connection of this token was given."""
         if client_id in self._subscribers:

@@ -27,6 +27,10 @@ class Positions:
         numbers = self._numbers.get(client_id)
         return 0 if numbers is None else numbers.get(nonce, 0)
 
+    def has(self, client_id: str, nonce: bytes) -> bool:
+        """Return whether anything was noted. Any thread."""
+        return nonce in self._numbers.get(client_id, ())
+
     def forget(self, client_id: str) -> None:
         """Forget all of a client id."""
         self._numbers.pop(client_id, None)

@@ -76,6 +76,8 @@ class Routes:
         has_sockets: whether this server takes WebSockets.
         health: answers PATH_HEALTH; None where that is the app's.
         limit: how many channels one client address may open; None for any number.
+        goes_on: whether a page of this token has polled before; None where another
+            process may know it, and what a poll says of itself is believed.
 
     Attributes:
         paths: what is answered here; every other path is the app's.
@@ -90,8 +92,10 @@ class Routes:
         has_sockets: bool,
         health: Health | None = None,
         limit: ClientLimit | None = None,
+        goes_on: Callable[[str], bool] | None = None,
     ) -> None:
         self._poller = poller
+        self._goes_on = goes_on
         self._health = health
         self._limit = limit
         self.paths: frozenset[str] = PATHS if health is None else PATHS | {PATH_HEALTH}
@@ -167,7 +171,7 @@ class Routes:
 
         A page's further polls say how far it got, and are not counted.
         """
-        if self._limit is None or not _opens_channel(request):
+        if self._limit is None or not self._opens_channel(request):
             return None
         seconds = self._limit.wait(request.peer, request.forwarded)
         if not seconds:
@@ -176,21 +180,26 @@ class Routes:
         headers = (("Retry-After", str(seconds)),)
         return _text(HTTPStatus.TOO_MANY_REQUESTS, sentence, headers)
 
+    def _opens_channel(self, request: Request) -> bool:
+        """Return whether a poll, or a request of the old wire, is a page's first.
+
+        Asked of the query as it is answered, so that no spelling of it passes.
+        """
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        if request.path == limits.PATH_DEV:
+            is_first = query.get("command") == "connect"
+            token = query.get("channel")
+        else:
+            is_first = parse_after(query.get("after")) is None
+            token = query.get("token")
+        if is_first or self._goes_on is None:
+            return is_first
+        return not self._goes_on(token or "")
+
     def _readable(self, request: Request, reply: Reply) -> Reply:
         """Add what lets a page of another origin read the answer."""
         more = self._origins.headers(request.origin)
         return replace(reply, headers=(*reply.headers, NO_SNIFFING, *more))
-
-
-def _opens_channel(request: Request) -> bool:
-    """Return whether a poll, or a request of the old wire, is a page's first.
-
-    Asked of the query as it is answered, so that no spelling of it passes.
-    """
-    query = dict(parse_qsl(request.query, keep_blank_values=True))
-    if request.path == limits.PATH_DEV:
-        return query.get("command") == "connect"
-    return parse_after(query.get("after")) is None
 
 
 def _text(

@@ -34,6 +34,7 @@ APP = """\
 import logging
 import threading
 import webapp2
+from google.appengine.api import channel
 
 class Page(webapp2.RequestHandler):
     def get(self):
@@ -47,7 +48,12 @@ class Fails(webapp2.RequestHandler):
     def get(self):
         raise ValueError('on purpose')
 
-app = webapp2.WSGIApplication([('/fails', Fails), ('/.*', Page)])
+class Token(webapp2.RequestHandler):
+    def get(self):
+        self.response.write(channel.create_channel(self.request.get('id')))
+
+app = webapp2.WSGIApplication(
+    [('/fails', Fails), ('/token', Token), ('/.*', Page)])
 """
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -196,8 +202,16 @@ def test_connects_of_one_address_are_limited(running: Server) -> None:
         return status_of(running, "/_ah/channel/socket?token=x", UPGRADE, address)
 
     assert [connect("192.0.2.7") for _ in range(3)] == [401, 401, 429]
-    # A page that goes on is not counted.
-    assert connect("192.0.2.7", "token=x&after=3") == 401
+    assert connect("192.0.2.7", "token=x&after=3") == 429
+    # A page that goes on is not counted, and one that says so at its begin is.
+    token = ask(running, "/token?id=ann")[1]
+    assert connect("192.0.2.17", f"token={token}&wait=0") == 200
+    assert connect("192.0.2.18", "token=x") == 401
+    assert connect("192.0.2.18", "token=x&after=0") == 401
+    for _ in range(3):
+        assert connect("192.0.2.18", f"token={token}&after=0&wait=0") == 200
+    other = ask(running, "/token?id=bob")[1]
+    assert connect("192.0.2.18", f"token={other}&after=0&wait=0") == 429
     assert [upgrade("192.0.2.8") for _ in range(3)] == [101, 101, 429]
     assert upgrade("127.0.0.1") == 101
 

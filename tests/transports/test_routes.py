@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,12 +14,19 @@ from channelshim.transports.polling import PATH_POLL
 from channelshim.transports.routes import Request, Routes
 
 
-def refused(path: str, query: str) -> bool:
+def refused(
+    path: str, query: str, goes_on: Callable[[str], bool] | None = None
+) -> bool:
     """Return whether a second such request within a minute is refused."""
     poller: Any = None
     limit = ClientLimit(1, "connects")
     routes = Routes(
-        poller, lambda host, peer: "", Origins(), has_sockets=True, limit=limit
+        poller,
+        lambda host, peer: "",
+        Origins(),
+        has_sockets=True,
+        limit=limit,
+        goes_on=goes_on,
     )
     request = Request(path, "GET", "localhost", None, query, "192.0.2.1")
     assert routes.reply_at_once(request) is None
@@ -58,3 +66,6 @@ def test_what_opens_a_channel_counts_however_it_is_spelled(
 )
 def test_what_goes_on_with_a_channel_does_not_count(path: str, query: str) -> None:
     assert not refused(path, query)
+    assert not refused(path, query, lambda token: token == "x")
+    # It says so, and no page of the token was ever here.
+    assert refused(path, query, lambda token: token != "x")
