@@ -332,7 +332,9 @@ def test_hangup_replaces_the_processes_one_by_one(
         with Posters(running, 2) as posters:
             running.process.send_signal(signal.SIGHUP)
             wait_until(
-                lambda: "all app processes run the app as it is now" in running.output
+                lambda: "all app processes run the app as it is now" in running.output,
+                # Each is a start of Python and of the app, one after the other.
+                6 * PATIENCE_SECONDS,
             )
         assert posters.failed == []
         # Neither was the page told to come back, nor has it missed anything.
