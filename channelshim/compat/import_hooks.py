@@ -173,6 +173,29 @@ def answer_last_for(names: Mapping[str, str]) -> None:
         sys.meta_path.append(_fallbacks)
 
 
+class _StandIn(ModuleType):
+    """In a module's place until somebody asks it for a name, which imports it."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(importlib.import_module(self.__name__), name)
+        # Asked once: whoever holds this in place of the module pays no more for it.
+        self.__dict__[name] = value
+        return value
+
+
+def put_off(package: ModuleType, name: str) -> None:
+    """Have `from package import name` import that module when it is first used.
+
+    Args:
+        package: freshly imported.
+        name: of a module in it. One that is imported already, or that is imported
+            as `import package.name`, is the module itself.
+    """
+    # Not hasattr: a package of the SDK imports what it is asked for, see old_modules.
+    stand_in = _StandIn(f"{package.__name__}.{name}")
+    vars(package).setdefault(name, stand_in)
+
+
 def hide_while_importing(hidden: str, importer: str) -> None:
     """Make `import hidden` fail while the module importer runs its own imports.
 

@@ -153,6 +153,12 @@ PATCHES: Final[tuple[Patch, ...]] = (
         _SDK,
     ),
     Patch(
+        f"{_GOOGLE}.datastore",
+        ndb_tuning.put_off_indexes,
+        "importing ndb reads no YAML library, which one error's sentence needs",
+        _SDK,
+    ),
+    Patch(
         f"{_GOOGLE}.ext.ndb.utils",
         ndb_tuning.stop_walking_stacks,
         "ndb formats the stack for each future, for debug logs nobody asked for",

@@ -11,7 +11,11 @@ from types import ModuleType
 
 import pytest
 
-from channelshim.compat.import_hooks import after_import, hide_while_importing
+from channelshim.compat.import_hooks import (
+    after_import,
+    hide_while_importing,
+    put_off,
+)
 
 
 @pytest.fixture
@@ -81,4 +85,31 @@ def test_a_module_can_be_hidden_from_one_importer_alone(
     hide_while_importing("heavy_one", "importer_one")
     assert len(sys.meta_path) == count
     for name in ("heavy_one", "importer_one"):
+        del sys.modules[name]
+
+
+def test_a_module_that_is_put_off_is_imported_at_its_first_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_package").mkdir()
+    (tmp_path / "a_package" / "__init__.py").write_text("")
+    (tmp_path / "a_package" / "late.py").write_text("value = 1\n")
+    (tmp_path / "a_user.py").write_text(
+        "from a_package import late\ndef use():\n    return late.value\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    package = importlib.import_module("a_package")
+    put_off(package, "late")
+    user = importlib.import_module("a_user")
+    assert isinstance(user.late, ModuleType)
+    assert "a_package.late" not in sys.modules
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        assert user.late.other
+    assert user.use() == 1
+    late = sys.modules["a_package.late"]
+    # Whoever asks from now on gets the module itself.
+    assert package.late is late
+    put_off(package, "late")
+    assert package.late is late
+    for name in ("a_user", "a_package.late", "a_package"):
         del sys.modules[name]

@@ -185,7 +185,11 @@ def test_applying_imports_nothing_of_googles():
         "assert 'google.appengine' not in sys.modules; "
         "from google.appengine.ext import ndb; "
         "assert ndb.QueryIterator.__name__ == 'BatchIterator'; "
-        "assert not ndb.utils.DEBUG"
+        "assert not ndb.utils.DEBUG; "
+        "assert 'ruamel.yaml' not in sys.modules; "
+        "from google.appengine.datastore import datastore_query; "
+        "assert datastore_query.datastore_index.ASCENDING == 1; "
+        "assert 'ruamel.yaml' in sys.modules"
     )
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], check=True, cwd=ROOT
