@@ -17,9 +17,10 @@ from typing import Final
 
 LATE: Final = frozenset(
     """
-    argparse bz2 calendar cgi colorsys
+    argparse bz2 calendar cgi colorsys csv
     decimal difflib fractions getpass glob graphlib gzip lzma mimetypes netrc numbers
-    pkgutil pprint pyexpat smtplib statistics stringprep unittest xml zoneinfo
+    pkgutil pprint pyexpat smtplib statistics stringprep unicodedata unittest xml
+    zipfile zoneinfo
 
     PIL anyio asgiref certifi charset_normalizer cryptography frozendict grpc httptools
     idna mock pyasn1 pyasn1_modules requests rsa ruamel six sniffio typing_extensions

@@ -39,7 +39,6 @@ from channelshim.transports.polling import Reply
 from channelshim.transports.routes import Request, Routes
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
 from channelshim.transports.websocket import WebSocketProtocol
-from channelshim.transports.websockets_names import check_names
 
 _logger: Final = logging.getLogger("channelshim.server")
 
@@ -208,7 +207,6 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._table = ConnectionTable() if table is None else table
         assert all(each.table is self._table for each in self._acceptors)
-        check_names()
         self._services = tuple(
             Service(each.application.begin, self._table, each.acceptor)
             for each in listeners

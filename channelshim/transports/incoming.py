@@ -1,7 +1,8 @@
 """What a page sends on its WebSocket, read within a budget.
 
 Pages send pongs and closes, and those are read by protocol.frames; anything else goes
-to the websockets library's parser. Text and binary frames are read and ignored: there
+to the websockets library's parser, in transports.frame_parser, which is imported when
+a page first sends such a thing. Text and binary frames are read and ignored: there
 is no channel from page to server, and old clients send keep-alives.
 
 Theory. All pages are read on one thread, so none may have it for long. A page may
@@ -13,17 +14,15 @@ hours for: in any time of t seconds at most 2 bursts + t seconds' worth are read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
-
-from websockets.exceptions import PayloadTooBig, ProtocolError
-from websockets.frames import Frame, Opcode
-from websockets.streams import StreamReader
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from channelshim import limits
+from channelshim.errors import RemoteProtocolError
 from channelshim.protocol import frames
+from channelshim.transports.websockets_names import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from channelshim.transports.frame_parser import FrameParser
 
 MAXIMUM_INCOMING_FRAME_BYTES: Final = 4096
 """Pages send nothing but pongs and closes (125 bytes at most, RFC 6455 5.5)."""
@@ -65,7 +64,7 @@ class Incoming:
 
     def __init__(self) -> None:
         self.failure: int = 0
-        self._parser: _FrameParser | None = None
+        self._parser: FrameParser | None = None
         self._spent = 0
         self._spent_at = 0.0
 
@@ -82,7 +81,7 @@ class Incoming:
         while self._parser is None and at < len(data):
             frame = frames.read_plain_frame(data, at)
             if frame is None:
-                self._parser = _FrameParser()
+                self._parser = _new_parser()
                 break
             if not self._may_spend(INCOMING_FRAME_BYTES, time):
                 return
@@ -93,22 +92,20 @@ class Incoming:
             yield from self._parse(self._parser, data[at:], time)
 
     def _parse(
-        self, parser: _FrameParser, data: bytes, time: Callable[[], float]
+        self, parser: FrameParser, data: bytes, time: Callable[[], float]
     ) -> Iterator[IncomingFrame]:
         try:
-            for frame in parser.feed(data):
+            for opcode, payload in parser.feed(data):
                 if not self._may_spend(INCOMING_FRAME_BYTES, time):
                     return
-                if frame.opcode is Opcode.PING:
-                    yield IncomingFrame(frames.OPCODE_PING, bytes(frame.data))
-                elif frame.opcode is Opcode.CLOSE:
+                if opcode == frames.OPCODE_PING:
+                    yield IncomingFrame(opcode, payload)
+                elif opcode == frames.OPCODE_CLOSE:
                     # 0 is a code too, which no peer may send.
-                    code = int.from_bytes(frame.data[:2], "big") if frame.data else None
-                    yield IncomingFrame(frames.OPCODE_CLOSE, close_code=code)
-        except PayloadTooBig:
-            self.failure = limits.CLOSE_TOO_BIG
-        except ProtocolError:
-            self.failure = limits.CLOSE_PROTOCOL_ERROR
+                    code = int.from_bytes(payload[:2], "big") if payload else None
+                    yield IncomingFrame(opcode, close_code=code)
+        except RemoteProtocolError as error:
+            self.failure = error.close_code
 
     def _may_spend(self, cost: int, time: Callable[[], float]) -> bool:
         if self._spent + cost > INCOMING_BURST_BYTES:
@@ -123,26 +120,8 @@ class Incoming:
         return False
 
 
-class _FrameParser:
-    """The websockets library's frame parser, fed with bytes."""
+def _new_parser() -> FrameParser:
+    check_names()
+    from channelshim.transports.frame_parser import FrameParser
 
-    def __init__(self) -> None:
-        self._reader = StreamReader()
-        self._parsing: Generator[None, None, Frame] | None = None
-
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        self._reader.feed_data(data)
-        while True:
-            if self._parsing is None:
-                self._parsing = Frame.parse(
-                    self._reader.read_exact,
-                    mask=True,
-                    max_size=MAXIMUM_INCOMING_FRAME_BYTES,
-                )
-            try:
-                next(self._parsing)
-            except StopIteration as stop:
-                self._parsing = None
-                yield cast(Frame, stop.value)
-            else:
-                return
+    return FrameParser(MAXIMUM_INCOMING_FRAME_BYTES)

@@ -1,21 +1,20 @@
 """What is used of websockets beyond what its documentation promises to keep.
 
 Every such name stands here, with the version in which it was seen to mean what is
-relied on. One that is gone would fail late, so `check_names` asks at the start.
+relied on. `check_names` is asked before the library is first used, so that one that is
+gone is a sentence and no AttributeError.
 """
 
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from typing import Final
 
 from channelshim.errors import ConfigurationError
 
 SEEN: Final[dict[tuple[str, str], str]] = {
-    # transports.incoming imports these.
+    # transports.frame_parser imports these.
     ("websockets.frames", "Frame.parse"): "17.4",
-    ("websockets.frames", "Opcode"): "17.4",
     ("websockets.streams", "StreamReader.feed_data"): "17.4",
     ("websockets.streams", "StreamReader.read_exact"): "17.4",
 }
@@ -30,6 +29,8 @@ def check_names() -> None:
     """
     missing = [name for module, name in SEEN if not _has(module, name)]
     if missing:
+        from importlib.metadata import version
+
         raise ConfigurationError(
             f"websockets {version('websockets')} does not work with this channelshim "
             f"(it lacks {', '.join(missing)}): run `pip install channelshim`, which "

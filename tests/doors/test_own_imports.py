@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 from channelshim.composition.place import STORE_ENTRIES
 from tests.doors.test_reload import page_of
 from tests.doors.test_stop import get
+from tests.lanes import timeout_factor
 from tests.programs import running
 from tests.servers import Server, Servers
 from tests.visitor import Visitor
@@ -70,6 +71,8 @@ def use_everything(started: Server, boundary: str = "xyz") -> None:
     address = f"ws://localhost:{started.port}/_ah/channel/socket?token={token}"
     with connect(address) as line:
         line.recv()
+        # No browser sends one: it is read by a library that is imported for it.
+        assert line.ping().wait(30 * timeout_factor())
     get(f"{url}_ah/channel/poll?token={token}&wait=0")
     get(url + "_ah/channel/jsapi")
     get(url + "static/a.txt")

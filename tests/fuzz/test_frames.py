@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Opcode
 
-from channelshim import limits
+from channelshim.errors import RemoteProtocolError
 from channelshim.protocol import frames
-from channelshim.transports.incoming import Incoming, IncomingFrame, _FrameParser
+from channelshim.transports.frame_parser import FrameParser
+from channelshim.transports.incoming import (
+    MAXIMUM_INCOMING_FRAME_BYTES,
+    Incoming,
+    IncomingFrame,
+)
 from tests.fuzz.fuzzing import Fuzz, fuzzed
 
 # Within a burst, whatever frames it holds: what the budget cuts is another test's.
@@ -21,17 +25,15 @@ def plainly(data: bytes) -> Answered:
     """Return what wants an answer, by the library's parser alone."""
     answered: list[IncomingFrame] = []
     try:
-        for frame in _FrameParser().feed(data):
-            if frame.opcode is Opcode.PING:
-                answered.append(IncomingFrame(frames.OPCODE_PING, bytes(frame.data)))
-            elif frame.opcode is Opcode.CLOSE:
-                code = int.from_bytes(frame.data[:2], "big") if frame.data else None
+        for opcode, payload in FrameParser(MAXIMUM_INCOMING_FRAME_BYTES).feed(data):
+            if opcode == Opcode.PING:
+                answered.append(IncomingFrame(frames.OPCODE_PING, payload))
+            elif opcode == Opcode.CLOSE:
+                code = int.from_bytes(payload[:2], "big") if payload else None
                 close = IncomingFrame(frames.OPCODE_CLOSE, close_code=code)
                 answered.append(close)
-    except PayloadTooBig:
-        return answered, limits.CLOSE_TOO_BIG
-    except ProtocolError:
-        return answered, limits.CLOSE_PROTOCOL_ERROR
+    except RemoteProtocolError as error:
+        return answered, error.close_code
     return answered, 0
 
 
