@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from channelshim.cli.accounts import accounts
-from channelshim.cli.data import data
-from channelshim.cli.deploy import deploy
 from channelshim.cli.options import SettingsCommand, with_settings
 from channelshim.composition.setting_values import read_settings
 from channelshim.composition.settings import SETTINGS, Settings
@@ -70,7 +68,24 @@ _COMMAND_SETTINGS: Final = (*_STORE_SETTINGS, "python27", "env_var", "log_level"
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 
-@click.group(context_settings=_HELP, invoke_without_command=True)
+_IN_MODULES: Final = frozenset({"accounts", "data", "deploy"})
+"""Commands that stand in a module of their own, by its name."""
+
+
+class _Commands(click.Group):
+    """Imports a command's module when the command is asked for: serve needs none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_IN_MODULES.union(super().list_commands(ctx)))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _IN_MODULES:
+            module = importlib.import_module(f"channelshim.cli.{cmd_name}")
+            return cast(click.Command, getattr(module, cmd_name))
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, context_settings=_HELP, invoke_without_command=True)
 @_version_option
 @click.pass_context
 def _group(ctx: click.Context) -> None:
@@ -202,11 +217,6 @@ def _mail(app_dir: str, file: Any, recipient: str, **settings: Any) -> None:
             f"the app answered {status} to the mail for {address}; its log says why"
         )
     click.echo(f"the app has taken the mail for {address}")
-
-
-_group.add_command(accounts)
-_group.add_command(data)
-_group.add_command(deploy)
 
 
 @with_settings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import click
@@ -55,7 +55,20 @@ class SettingOption(click.Option):
 
 
 class SettingsCommand(click.Command):
-    """A command whose help shows its settings under their headings."""
+    """A command whose help shows its settings under their headings.
+
+    Attributes:
+        settings: those that are flags of this command.
+    """
+
+    settings: Sequence[Setting] = ()
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return all parameters; flags are made when the command is first run."""
+        # There are hundreds, for a dozen commands of which one is run.
+        settings, self.settings = self.settings, ()
+        self.params += [SettingOption(each) for each in settings]
+        return super().get_params(ctx)
 
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -78,7 +91,7 @@ class SettingsCommand(click.Command):
 
 
 def with_settings(*names: str) -> Callable[[click.Command], click.Command]:
-    """Return a decorator that gives a command the flags of settings.
+    """Return a decorator that gives a SettingsCommand the flags of settings.
 
     Args:
         *names: of the settings; none means all.
@@ -86,7 +99,8 @@ def with_settings(*names: str) -> Callable[[click.Command], click.Command]:
     chosen = [each for each in SETTINGS if not names or each.name in names]
 
     def add(command: click.Command) -> click.Command:
-        command.params += [SettingOption(setting) for setting in chosen]
+        assert isinstance(command, SettingsCommand)
+        command.settings = chosen
         command.epilog = _EPILOG
         return command
 

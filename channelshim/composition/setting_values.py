@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -70,6 +69,8 @@ def read_settings(
 
 def _hint(name: str, known: Iterable[str]) -> str:
     """Return the nearest known name as a question, or where all names are."""
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"; did you mean {near[0]}?"

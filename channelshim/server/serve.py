@@ -54,9 +54,11 @@ def bind(host: str, port: int, *, prefix: str = "") -> socket.socket:
     Raises:
         ConfigurationError: the port is taken or not allowed, or the host is unknown.
     """
+    # A text, getaddrinfo would look at with the encodings.idna module.
+    name = host.encode("ascii") if host.isascii() else host
     try:
         found = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except socket.gaierror as error:
         raise ConfigurationError(

@@ -191,10 +191,10 @@ def test_pairs_are_read_from_a_variable() -> None:
 
 
 def test_flags_of_several_texts_add_up() -> None:
-    options = {each.name: each for each in cli._dev_appserver.params}
     context = cli._dev_appserver.make_context(
         "x", ["--allowed_hosts=a,b", "--addn_host", "c"]
     )
+    options = {each.name: each for each in cli._dev_appserver.params}
     assert options["allowed_hosts"].multiple  # type: ignore[attr-defined]
     settings = read_settings({"allowed_hosts": context.params["allowed_hosts"]}, {})
     assert settings.allowed_hosts == ("a", "b", "c")
