@@ -27,6 +27,15 @@ def put_off_indexes(datastore: ModuleType) -> None:
     put_off(datastore, "datastore_index")
 
 
+def put_off_pure_python(internal: ModuleType) -> None:
+    """Import protobuf's messages in Python, and its text format, when they are used.
+
+    Where the messages are those in C, as with every wheel of today, nobody uses them:
+    a fiftieth of a small app's start, and 1 MB.
+    """
+    put_off(internal, "python_message")
+
+
 def stop_walking_stacks(utils: ModuleType) -> None:
     """Have futures keep no text of the stack."""
     # Each future keeps a text of the stack for debug logs that nobody asked for.

@@ -153,6 +153,12 @@ PATCHES: Final[tuple[Patch, ...]] = (
         _SDK,
     ),
     Patch(
+        "google.protobuf.internal",
+        ndb_tuning.put_off_pure_python,
+        "messages in C do without those in Python",
+        "until protobuf imports the latter only where it uses them",
+    ),
+    Patch(
         f"{_GOOGLE}.datastore",
         ndb_tuning.put_off_indexes,
         "importing ndb reads no YAML library, which one error's sentence needs",
