@@ -38,6 +38,10 @@ _SUFFIXES = frozenset(
 
 _JOIN_SECONDS: Final = 5.0
 
+_FIRST_PAUSE_SECONDS: Final = 0.5
+"""Before the watch begins, where looking back finds what changes until then: what is
+imported for it is not to hold up a first request."""
+
 _LOOK_MILLISECONDS: Final = 200
 
 MAXIMUM_CATCH_UPS: Final = 3
@@ -101,6 +105,8 @@ class Watcher:
             self._thread.join(_JOIN_SECONDS)
 
     def _watch(self) -> None:
+        if self._before is not None and self._stop.wait(_FIRST_PAUSE_SECONDS):
+            return
         # Imported here: a server without reload does without it.
         import watchfiles
 
