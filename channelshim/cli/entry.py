@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from channelshim.runtime import interrupts
+from channelshim.runtime import collector, interrupts
 
 
 def channelshim() -> None:
@@ -27,6 +27,7 @@ def dev_appserver() -> None:
 def _run(name: str) -> None:
     try:
         interrupts.watch()
+        collector.be_patient()
         from channelshim.cli import main
 
         getattr(main, name)()

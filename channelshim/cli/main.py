@@ -90,6 +90,8 @@ class _Commands(click.Group):
 @click.pass_context
 def _group(ctx: click.Context) -> None:
     """Run legacy App Engine apps, Channel API included, on today's Python."""
+    if ctx.invoked_subcommand != "serve":
+        collector.be_usual()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -22,6 +22,11 @@ def be_patient() -> None:
     gc.set_threshold(PATIENT_THRESHOLD, *_USUAL[1:])
 
 
+def be_usual() -> None:
+    """Collect as usual again, in a process that does not serve. Main thread."""
+    gc.set_threshold(*_USUAL)
+
+
 def freeze() -> None:
     """Never look again at what there is now; from here on collect as usual."""
     if gc.get_threshold()[0] == PATIENT_THRESHOLD:

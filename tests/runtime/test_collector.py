@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from channelshim.runtime import collector
+from tests.lanes import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +43,22 @@ def test_garbage_of_a_program_that_serves_is_given_back() -> None:
     assert not any(type(each) is Node for each in gc.get_objects(generation=2))
     gc.unfreeze()
     assert not any(type(each) is Node for each in gc.get_objects())
+
+
+def test_only_serving_collects_rarely(tmp_path: Path) -> None:
+    # What is imported for a command must not be looked at again and again either.
+    program = (
+        "import gc, sys; from channelshim.cli import entry; "
+        "usual = gc.get_threshold(); sys.argv = ['channelshim', 'init', sys.argv[1]]; "
+        "from channelshim.cli import project; "
+        "project.write_tutorial_app = lambda path: [str(gc.get_threshold() == usual)]; "
+        "entry.channelshim()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert "wrote True" in done.stdout
