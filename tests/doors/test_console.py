@@ -141,7 +141,7 @@ def test_port_that_was_given_and_is_taken_ends_the_start(
 # --- A running server -----------------------------------------------------------------
 
 
-def test_console_is_printed_answers_and_is_imported_when_first_asked(
+def test_console_answers_and_like_all_that_is_late_is_imported_when_first_asked(
     server: Servers, wait_until: WaitUntil
 ) -> None:
     running = server(APP)
