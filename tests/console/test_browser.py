@@ -92,7 +92,7 @@ def test_person_sends_and_disconnects(
     connect(visitor, running.url, "ann")
     page.goto(console + "channels")
     page.click("a:text-is('ann')")
-    page.wait_for_selector("h1:has-text('ann')")
+    page.wait_for_selector("#message")
     browser = page.evaluate("/Firefox|Chrome/.exec(navigator.userAgent)[0]")
     assert browser in page.inner_text("main")
     page.fill("#message", "hello from the console")
