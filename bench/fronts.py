@@ -38,8 +38,12 @@ from bench.plots import lines
 from bench.process import ServerProcess, free_port
 
 WRITERS = 16
-_LISTENS_SECONDS = 2.0
-"""For so long those that only listen go on after the last post."""
+_LISTENS_SECONDS = 30.0
+"""For so long at most those that only listen go on after the last post; they end when
+nothing has come for a second."""
+
+_LISTENS_FIRST_SECONDS = 0.3
+_CONNECTS_SECONDS = 30.0
 
 Command = Callable[[int, Path, int], list[str]]
 """Makes a server's command from its port, an empty folder, and the port of Redis."""
@@ -143,6 +147,7 @@ def run(kind: Kind, fronts: int, pages: int, seconds: float) -> Figures:
             port = free_port()
             command = kind.command(port, folder, redis.port)
             servers.append(opened.enter_context(ServerProcess(command, port)))
+            _wait_until_it_sends(port)
         loads = [opened.enter_context(Load(server.port)) for server in servers]
         paths = _paths(kind, servers, pages)
         for at, load in enumerate(loads):
@@ -156,14 +161,32 @@ def run(kind: Kind, fronts: int, pages: int, seconds: float) -> Figures:
         reports = _all_at_once(loads, seconds)
         spent = sum(server.cpu_seconds() for server in servers) - spent
         of_redis = redis.cpu_seconds() - of_redis
-    if reports[0]["lost"] or any(report["misordered"] for report in reports):
+    delivered = sum(report["delivered"] for report in reports)
+    if delivered != reports[0]["posts"] * pages or _are_out_of_order(reports):
         raise RuntimeError(f"{kind.title}: messages were lost: {reports}")
-    delivered = max(1, sum(report["delivered"] for report in reports))
     return Figures(
-        sum(report["per_second"] for report in reports),
+        delivered / max(report["seconds"] for report in reports),
         1e6 * spent / delivered,
         1e6 * of_redis / delivered,
     )
+
+
+def _are_out_of_order(reports: Sequence[dict[str, float]]) -> bool:
+    return any(report["misordered"] or report["lost"] for report in reports)
+
+
+def _wait_until_it_sends(port: int) -> None:
+    """Post until that is taken: nchan refuses all until it has found its Redis."""
+    deadline = time.monotonic() + _CONNECTS_SECONDS
+    while True:
+        try:
+            ask(port, "/send", "POST", "for nobody")
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _paths(kind: Kind, servers: Sequence[ServerProcess], pages: int) -> list[str]:
@@ -179,13 +202,16 @@ def _all_at_once(loads: Sequence[Load], seconds: float) -> list[dict[str, float]
     reports: list[dict[str, float]] = [{} for _ in loads]
 
     def listen(at: int) -> None:
-        reports[at] = loads[at].tell(f"listen {seconds + _LISTENS_SECONDS}")
+        # It has had as many commands as the one that posts, so it knows the texts.
+        reports[at] = loads[at].tell(f"follow {seconds + _LISTENS_SECONDS}")
 
     threads = [
         threading.Thread(target=listen, args=(at,)) for at in range(1, len(loads))
     ]
     for thread in threads:
         thread.start()
+    # They are to listen by then; before the first text nothing is counted.
+    time.sleep(_LISTENS_FIRST_SECONDS)
     reports[0] = loads[0].tell(f"saturate {WRITERS} {seconds}")
     for thread in threads:
         thread.join()

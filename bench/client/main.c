@@ -169,18 +169,19 @@ static void command_saturate(unsigned writers, double seconds) {
     printf(", \"writers\": %u}\n", writers);
 }
 
-/* Only count: somebody else sends. Run 0 is the feeder's. */
-static void command_listen(double seconds) {
+/* Only count: somebody else sends. Run 0 is the feeder's; another load generator that has had as
+   many commands sends in the run that begins here. */
+static void command_listen(const char *name, double seconds, bool is_feeders) {
     start_run();
     unsigned run = current_run;
-    current_run = 0;
+    if (is_feeders) current_run = 0;
     uint64_t cap = started_at + (uint64_t)(seconds * 1e9);
     while (now_ns() < cap) {
         pump(50);
         if (tally.delivered && now_ns() - tally.last_ns > 1000000000ull) break;
     }
     started_at = tally.first_ns ? tally.first_ns : started_at;
-    report_run("listen", tally.last_ns);
+    report_run(name, tally.last_ns);
     printf("}\n");
     current_run = run;
 }
@@ -200,7 +201,8 @@ static bool run_command(char *line) {
     if (sscanf(line, "open %511s %u %31s", text, &a, rule) == 3) command_open(text, a, rule);
     else if (sscanf(line, "fanout %u %u %u", &a, &b, &c) >= 2) command_fanout(a, b, c);
     else if (sscanf(line, "saturate %u %lf", &a, &seconds) == 2) command_saturate(a, seconds);
-    else if (sscanf(line, "listen %lf", &seconds) == 1) command_listen(seconds);
+    else if (sscanf(line, "listen %lf", &seconds) == 1) command_listen("listen", seconds, true);
+    else if (sscanf(line, "follow %lf", &seconds) == 1) command_listen("follow", seconds, false);
     else if (sscanf(line, "idle %lf", &seconds) == 1) command_idle(seconds);
     else if (sscanf(line, "target %511s", text) == 1) writers_target(text), printf("{}\n");
     else if (sscanf(line, "header %u %511[^\n]", &a, text) == 2) writers_header(a, text), printf("{}\n");
