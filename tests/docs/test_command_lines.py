@@ -72,7 +72,7 @@ def _commands(words: list[str]) -> Iterator[list[str]]:
 
 def _ours(path: Path) -> list[list[str]]:
     lines = command_lines(path.read_text("utf-8"))
-    names = {"channelshim": _group.commands, "dev_appserver.py": None}
+    names = ("channelshim", "dev_appserver.py")
     return [
         words
         for words in lines
@@ -88,7 +88,7 @@ def complaint(words: list[str]) -> str:
     command: click.Command = _group if words[0] == "channelshim" else _dev_appserver
     rest = words[1:]
     while isinstance(command, click.Group) and rest:
-        below = command.commands.get(rest[0])
+        below = command.get_command(click.Context(command), rest[0])
         if below is None:
             return "" if rest[0].startswith("-") else f"no command {rest[0]}"
         command, rest = below, rest[1:]

@@ -62,7 +62,10 @@ COMMANDS = ("channelshim", "dev_appserver.py")
 
 def _names(command: click.Command, name: str) -> Iterator[str]:
     if isinstance(command, click.Group):
-        for below, each in command.commands.items():
+        context = click.Context(command)
+        for below in command.list_commands(context):
+            each = command.get_command(context, below)
+            assert each is not None
             yield from _names(each, f"{name} {below}")
     else:
         yield name

@@ -24,6 +24,7 @@ OPAQUE = {
     "composition/processes.py:_live": "what the app process says",
     "composition/serving.py:run": "that of composition/processes.py, which gave up",
     "server/pipe_pool.py:_refuse": "whatever the frame's handler raised",
+    "transports/frame_parser.py:_refusal": "what the websockets library says",
 }
 """Call to why its sentence is not written where the error is made."""
 
