@@ -53,8 +53,9 @@ class _Unbridged:
         self._program: Final = program
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[Any]:
-        environ.pop(NATIVE_KEY, None)
-        in_latin_1(environ)
+        # A request of WebOb may have done so before.
+        if environ.pop(NATIVE_KEY, False):
+            in_latin_1(environ)
         return self._program(environ, start_response)
 
     def __getattr__(self, name: str) -> Any:
@@ -80,7 +81,8 @@ def _environ27(environ: dict[str, Any]) -> dict[str, Any]:
             except UnicodeEncodeError:
                 continue
             changed[key] = to_text(raw)
-            changed[NATIVE_KEY] = True
+    # Even of one that is all ASCII: a program may add to it what is not.
+    changed[NATIVE_KEY] = True
     if "wsgi.input" in environ:
         changed["wsgi.input"] = Body(environ["wsgi.input"])
     return changed

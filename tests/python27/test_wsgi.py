@@ -110,6 +110,12 @@ def test_an_installed_framework_behind_a_function_of_the_app(app: App) -> None:
                 def asking(environ, start_response):
                     path = webob.Request(environ).path + '|'
                     return [path] + list(inner(environ, start_response))
+
+                def around(program):
+                    def wrapper(environ, start_response):
+                        webob.Request(environ).cookies
+                        return program(environ, start_response)
+                    return wrapper
             """
         }
     )
@@ -119,8 +125,9 @@ def test_an_installed_framework_behind_a_function_of_the_app(app: App) -> None:
         from channelshim.compat import legacy_modules, legacy_webob
         legacy_webob.patch_request(webob.request)
         legacy_modules.patch_webapp2(webapp2)
-        from channelshim.python27.wsgi import bridge
+        from channelshim.python27.wsgi import bridge, unbridge
         main = import_app('main')
+        around = main.around(unbridge(main.inner))
         def ask(program, path):
             environ = {'PATH_INFO': path.decode('latin-1'), 'REQUEST_METHOD': 'GET'}
             print(b''.join(bridge(program)(environ, lambda *answer: None)).decode())
@@ -129,10 +136,14 @@ def test_an_installed_framework_behind_a_function_of_the_app(app: App) -> None:
             ask(main.program, path)
         for path in paths:
             ask(main.asking, path)
+        for path in paths:
+            ask(around, path)
     """
     assert app.run(code).splitlines() == [
         *("/plain|/plain plain", "/%C3%A9|/%C3%A9 é", "/%E2%82%AC|/%E2%82%AC €"),
         # webapp2 has no text for it.
         *("/%FF|/%FF \ufffd", "/plain|/plain plain"),
         *("/%C3%A9|/%C3%A9 é", "/%E2%82%AC|/%E2%82%AC €"),
+        # Middleware that has made a request before.
+        *("/plain plain", "/%C3%A9 é", "/%E2%82%AC €"),
     ]
