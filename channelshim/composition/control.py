@@ -104,9 +104,10 @@ class ControlServer:
         return True
 
     def _listen(self) -> None:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener = None
         path = self._folder / NAME
         try:
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             # Of a server that was killed: this process has its turn now.
             path.unlink(missing_ok=True)
             with _address(self._folder) as address:
@@ -114,8 +115,13 @@ class ControlServer:
             path.chmod(stat.S_IRUSR | stat.S_IWUSR)
             self._file_number = path.stat().st_ino
             listener.listen(_BACKLOG)
-        except OSError as error:
-            listener.close()
+            self._listener = listener
+            self._threads.start("commands", self._accept_all)
+        except (OSError, RuntimeError) as error:
+            # RuntimeError: the system has no thread to give.
+            self._listener = None
+            if listener is not None:
+                listener.close()
             self._give_turn_back()
             if not self._has_warned:
                 self._has_warned = True
@@ -123,11 +129,8 @@ class ControlServer:
                     "commands such as channelshim shell cannot reach this server: "
                     "%s: %s",
                     path,
-                    error.strerror or error,
+                    getattr(error, "strerror", None) or error,
                 )
-            return
-        self._listener = listener
-        self._threads.start("commands", self._accept_all)
 
     def _give_turn_back(self) -> None:
         turn, self._turn = self._turn, None

@@ -280,6 +280,23 @@ def test_a_socket_that_cannot_be_is_tried_again(
     first.close()
 
 
+def test_a_socket_without_a_thread_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: Threads, name: str, loop: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    server = control.ControlServer(tmp_path, Threads(), {"echo": echo})
+    with monkeypatch.context() as patch:
+        patch.setattr(Threads, "start", refuse)
+        server.start()
+    assert "can't start new thread" in caplog.text
+    assert control.connect(tmp_path) is None
+    server.start()
+    connected(tmp_path).close()
+    server.close()
+
+
 def test_another_users_socket_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
