@@ -12,6 +12,8 @@ from channelshim.transports.health import PATIENCE_SECONDS
 
 _logger: Final = logging.getLogger("channelshim.composition")
 
+_UNANSWERED: Final = f"the check has not answered for {PATIENCE_SECONDS:g} s"
+
 
 class CheckLook:
     """Asks checks one after another in one thread, and tells others what they say.
@@ -23,15 +25,18 @@ class CheckLook:
     Args:
         checks: to ask, by name, in that order.
         stalled: earlier looks with a check that has not answered.
+        before: what each check said last, by name.
     """
 
     def __init__(
         self,
         checks: Mapping[str, Callable[[], str]],
         stalled: Sequence[CheckLook] = (),
+        before: Mapping[str, str] | None = None,
     ) -> None:
         self._checks = checks
         self._stalled = stalled
+        self._before = before or {}
         self._answers: dict[str, str] = {}
         self._lock = threading.Lock()
         self._asked = ""
@@ -43,6 +48,12 @@ class CheckLook:
     def asked(self) -> str:
         """Return the check that has yet to answer; "" for none."""
         return self._asked
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """Return what each check said last, by name. Any thread."""
+        # A copy, made in one step: a check may come back just now.
+        return {**self._before, **self._answers.copy()}
 
     @property
     def is_fresh(self) -> bool:
@@ -76,10 +87,15 @@ class CheckLook:
     def problems(self) -> dict[str, str]:
         """Return the sentence of each check that is not well, by name. Any thread."""
         self._is_over.wait(max(self._seconds_left, 0.0))
-        found = {name: text for name, text in self._answers.items() if text}
+        answers = self.answers
+        # Of those that this look has not come to, what they said before.
+        found = {name: answers[name] for name in self._checks if answers.get(name)}
+        if self._checks and not (self._answers or self._asked or self._is_left):
+            # Its thread has not begun. The first check is a vital one, if any is.
+            found[next(iter(self._checks))] = _UNANSWERED
         for each in (*self._stalled, self):
             if name := each.asked:
-                found[name] = f"the check has not answered for {PATIENCE_SECONDS:g} s"
+                found[name] = _UNANSWERED
         return found
 
 

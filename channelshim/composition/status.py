@@ -90,7 +90,7 @@ class StatusRegistry:
             checks = {
                 name: self._checks[name] for name in names if name not in left_out
             }
-            self._look = CheckLook(checks, self._stalled)
+            self._look = CheckLook(checks, self._stalled, self._look.answers)
             return self._look, True
 
     def problems(self) -> dict[str, str]:

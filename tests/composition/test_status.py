@@ -135,6 +135,35 @@ def test_check_that_hangs_is_a_problem_and_hides_no_other(
     wait_until(lambda: "checks" not in threads.running())
 
 
+def test_a_look_that_has_not_begun_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_look, "PATIENCE_SECONDS", 0.0)
+    look = check_look.CheckLook({"a": lambda: "", "b": lambda: "gone"})
+    (found,) = look.problems().items()
+    assert found[0] == "a"
+    assert "has not answered" in found[1]
+
+
+def test_a_check_behind_one_that_is_slow_says_what_it_said_before(
+    monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(check_look, "PATIENCE_SECONDS", 0.0)
+    may_end = threading.Event()
+
+    def be_slow() -> str:
+        assert may_end.wait(PATIENCE_SECONDS)
+        return "late"
+
+    checks = {"slow": be_slow, "a": lambda: "", "b": lambda: "", "c": lambda: ""}
+    before = {"a": "gone", "b": "", "of nobody": "gone"}
+    look = check_look.CheckLook(checks, before=before)
+    Threads().start("look", look.run)
+    wait_until(lambda: look.asked == "slow")
+    assert sorted(look.problems()) == ["a", "slow"]
+    may_end.set()
+    wait_until(lambda: look.problems() == {"slow": "late"})
+    assert look.answers == {**before, "slow": "late", "a": "", "c": ""}
+
+
 def test_without_a_thread_checks_are_asked_here(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
