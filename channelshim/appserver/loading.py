@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from channelshim import limits
@@ -118,9 +119,19 @@ def _prepare(scripts: Scripts, config: AppConfig) -> None:
     warn_of(config)
 
 
-def warn_of(config: AppConfig) -> None:
-    """Say what an app.yaml asks for in vain, unless it is known already."""
-    for warning in (*config.warnings, *missing_libraries(config.libraries)):
+def warn_of(config: AppConfig, folder: Path | None = None) -> None:
+    """Say what an app.yaml asks for in vain, unless it is known already.
+
+    Args:
+        config: of the app.
+        folder: of an app that another process loads. One that brings libraries along
+            has them found there, and is told there of those that are missing.
+    """
+    brings_libraries = folder is not None and any(
+        (folder / name).exists() for name in ("lib", "appengine_config.py")
+    )
+    missing = [] if brings_libraries else missing_libraries(config.libraries)
+    for warning in (*config.warnings, *missing):
         NOTICES.warn(_logger, str(warning))
 
 

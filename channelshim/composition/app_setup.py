@@ -93,7 +93,7 @@ class AppSetup:
             facts["program"],
             facts["folder"],
             facts["instance"],
-            tuple(facts["warned"]),
+            tuple(facts.get("warned", ())),
         )
 
 

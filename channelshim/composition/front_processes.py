@@ -112,7 +112,7 @@ class FrontProcesses:
         modules = (app.config, *app.modules)
         for config in modules:
             # Here, or each process would.
-            loading.warn_of(config)
+            loading.warn_of(config, folder)
         settings = self._plan.settings
         return Team(
             count,

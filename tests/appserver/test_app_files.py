@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from webtest import TestApp
 
+from channelshim.appserver import loading
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.libraries import (
     MissingLibrary,
@@ -253,6 +254,19 @@ def test_missing_library_is_one_line_with_the_command(
     folder.server("libraries:\n- name: webapp2\n- name: lxml_of_nobody\ncolour: red\n")
     assert "the library lxml_of_nobody" in caplog.text
     assert "colour is not known" in caplog.text
+
+
+def test_libraries_that_an_app_brings_are_not_missing_in_another_process(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    yaml = "runtime: python27\nlibraries:\n- name: lxml_of_nobody\n"
+    config = parse_app(yaml, read=lambda name: None)
+    (tmp_path / "lib").mkdir()
+    loading.warn_of(config, tmp_path)
+    assert caplog.text == ""
+    (tmp_path / "lib").rmdir()
+    loading.warn_of(config, tmp_path)
+    assert "lxml_of_nobody" in caplog.text
 
 
 def test_packages_of_libraries() -> None:
