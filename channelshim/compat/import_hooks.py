@@ -176,11 +176,24 @@ def answer_last_for(names: Mapping[str, str]) -> None:
 class _StandIn(ModuleType):
     """In a module's place until somebody asks it for a name, which imports it."""
 
+    # Nothing is kept here: a test may change the module for a while.
+
     def __getattr__(self, name: str) -> Any:
-        value = getattr(importlib.import_module(self.__name__), name)
-        # Asked once: whoever holds this in place of the module pays no more for it.
-        self.__dict__[name] = value
-        return value
+        return getattr(importlib.import_module(self.__name__), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(importlib.import_module(self.__name__), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(importlib.import_module(self.__name__), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(importlib.import_module(self.__name__))
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        # What changes a name for a while looks here whether to restore or to delete it.
+        return vars(importlib.import_module(self.__name__))
 
 
 def put_off(package: ModuleType, name: str) -> None:

@@ -107,6 +107,12 @@ def test_a_module_that_is_put_off_is_imported_at_its_first_use(
         assert user.late.other
     assert user.use() == 1
     late = sys.modules["a_package.late"]
+    # What somebody changes for a while is changed for all, and is not kept.
+    with monkeypatch.context() as patch:
+        patch.setattr(user.late, "value", 2)
+        assert (late.value, user.use()) == (2, 2)
+    assert (late.value, user.use()) == (1, 1)
+    assert "value" in dir(user.late)
     # Whoever asks from now on gets the module itself.
     assert package.late is late
     put_off(package, "late")
