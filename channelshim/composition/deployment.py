@@ -81,7 +81,7 @@ def examine(paths: Sequence[Path], settings: Settings) -> list[Examined]:
 
 
 def _app(paths: Sequence[Path], settings: Settings) -> App:
-    if len(paths) > 1:
+    if len(paths) > 1 or paths[0].is_file():
         return read_named(paths)
     # Nothing but app.yaml matters.
     app = empty_app(paths[0])

@@ -65,6 +65,15 @@ def test_nothing_to_look_at_is_one_sentence(doctor: Doctor) -> None:
     assert doctor.output.count("\n") == 1
 
 
+def test_a_modules_file_is_taken_as_serve_takes_it(app_dir: Path) -> None:
+    file = app_dir / "web.yaml"
+    file.write_text("runtime: python27\nhandlers: []\n")
+    command = ["doctor", str(file), "--deployment", "--broker=http://localhost"]
+    ran = CliRunner().invoke(cli._group, command)
+    assert "is not a folder" not in str(ran.exception)
+    assert "broker must be the URL of a Redis" in f"{ran.output}{ran.exception}"
+
+
 def test_wrong_url_is_one_sentence(doctor: Doctor) -> None:
     doctor("--broker=http://localhost")
     assert (doctor.status, doctor.output.count("\n")) == (2, 1)
