@@ -145,7 +145,8 @@ class MessagePage(_Outbox):
         if not sources.app.mail_route:
             raise Refused("Mail is kept and not sent: no setting says where it goes.")
         if not sources.store.mails.retry(self.mail_number(), sources.clock.time()):
-            raise Refused("The mail is being sent, or was sent.", HTTPStatus.CONFLICT)
+            sentence = "The mail is being sent, or nobody is known who lacks it."
+            raise Refused(sentence, HTTPStatus.CONFLICT)
         sources.wake_mail()
         return "It is tried now."
 

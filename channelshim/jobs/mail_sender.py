@@ -246,7 +246,8 @@ class MailSender:
             return
         # Those who were refused it in an earlier try are not in the envelope any more.
         left = {**outcome.refused, **outcome.deferred}
-        state = MailState.FAILED if left or mail.refused else MailState.SENT
+        is_failed = left or mail.refused or mail.given_up
+        state = MailState.FAILED if is_failed else MailState.SENT
         self._write(
             partial(
                 self._mails.settle,
