@@ -242,7 +242,7 @@ def serve_named(
     os.environ["TZ"] = "UTC"
     time.tzset()
     is_watched = command is not None and settings.automatic_restart
-    before = file_times(_folder_of(paths[0])) if is_watched else None
+    before = file_times(*map(_folder_of, paths)) if is_watched else None
     # Its files may be named relative to this folder, which the app's replaces.
     tls = tls_context(settings)
     # The port first: a taken one should not cost an import of the app.

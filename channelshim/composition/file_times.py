@@ -10,14 +10,14 @@ FileTimes = Mapping[str, tuple[int, int, int]]
 """Path to time of the last change in nanoseconds, size, and number on the disk."""
 
 
-def file_times(directory: Path) -> FileTimes:
-    """Return how every file below a folder looks now.
+def file_times(*directories: Path) -> FileTimes:
+    """Return how every file below some folders looks now.
 
     Hidden files and folders, and Python's caches, are left out. Links to folders are
     not followed.
     """
     found: dict[str, tuple[int, int, int]] = {}
-    folders = [os.path.realpath(directory)]
+    folders = [os.path.realpath(each) for each in directories]
     while folders:
         try:
             with os.scandir(folders.pop()) as entries:

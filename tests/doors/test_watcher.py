@@ -88,6 +88,29 @@ def test_change_after_that_is_not_a_missed_one(
     assert (changed, watcher.has_missed) == ([str(tmp_path / "queue.yaml")], False)
 
 
+def test_files_of_another_folder_are_no_change(
+    tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        (folder / "app.yaml").write_text("runtime: python27\n")
+    before = file_times(one, two)
+    changed: list[str] = []
+    watchers = [
+        Watcher(folder, [], changed.append, before=before) for folder in (one, two)
+    ]
+    for watcher in watchers:
+        watcher.start()
+    wait_until(lambda: all(watcher._before is None for watcher in watchers))
+    (two / "app.yaml").write_text("runtime: python\n")
+    wait_until(lambda: changed)
+    for watcher in watchers:
+        watcher.stop()
+    assert changed == [str(two / "app.yaml")]
+    assert not any(watcher.has_missed for watcher in watchers)
+
+
 def test_files_that_go_or_change_are_found(tmp_path: Path) -> None:
     for name in ("kept", "gone", "longer"):
         (tmp_path / name).write_text(name)
