@@ -38,9 +38,10 @@ class ThreadPool(Executor):
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = (
             queue.SimpleQueue()
         )
-        # Counts the threads that wait, less the calls that wait for one.
-        self._idle = threading.Semaphore(0)
+        # Guards both below.
         self._lock = threading.Lock()
+        # The threads that wait, less the calls that wait for one.
+        self._idle = 0
         self._started = 0
 
     def submit(
@@ -52,27 +53,25 @@ class ThreadPool(Executor):
             RuntimeError: the system has no thread to give, and there is none yet.
         """
         future: Future[_T] = Future()
-        self._calls.put((future, partial(fn, *args, **kwargs)))
-        if not self._idle.acquire(blocking=False):
-            try:
+        with self._lock:
+            if self._idle <= 0:
                 self._start()
-            except RuntimeError:
-                # The thread that is started one day must not run it.
-                future.cancel()
-                raise
+            self._idle -= 1
+        self._calls.put((future, partial(fn, *args, **kwargs)))
         return future
 
     def _start(self) -> None:
-        with self._lock:
-            if self._started >= self._most:
-                return
-            try:
-                self._threads.start(self._name, self._run_all)
-            except RuntimeError:
-                if not self._started:
-                    raise
-                return
-            self._started += 1
+        """Start another thread, if there may be one. Under the lock."""
+        if self._started >= self._most:
+            return
+        try:
+            self._threads.start(self._name, self._run_all)
+        except RuntimeError:
+            if not self._started:
+                raise
+            return
+        self._started += 1
+        self._idle += 1
 
     def _run_all(self) -> None:
         while True:
@@ -82,7 +81,8 @@ class ThreadPool(Executor):
             finally:
                 # Neither kept while the thread waits.
                 del future, call
-                self._idle.release()
+                with self._lock:
+                    self._idle += 1
 
 
 def _run(future: Future[Any], call: Callable[[], Any]) -> None:

@@ -90,3 +90,24 @@ def test_without_any_thread_the_caller_hears_of_it(
     held.set()
     assert first.result(PATIENCE_SECONDS)
     assert second.result(PATIENCE_SECONDS) == 2
+
+
+def test_a_call_that_hangs_holds_up_no_other_after_a_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = Threads()
+    pool = ThreadPool(threads, "pool", 2)
+
+    def refuse(name: str, loop: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threads, "start", refuse)
+        with pytest.raises(RuntimeError):
+            pool.submit(len, "never")
+    may_end = threading.Event()
+    assert pool.submit(len, "abc").result(PATIENCE_SECONDS) == 3
+    held = pool.submit(may_end.wait, PATIENCE_SECONDS)
+    assert pool.submit(len, "ab").result(PATIENCE_SECONDS) == 2
+    may_end.set()
+    assert held.result(PATIENCE_SECONDS)
