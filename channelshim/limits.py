@@ -79,6 +79,9 @@ CLOSE_POLICY: Final = 1008
 CLOSE_TOO_BIG: Final = 1009
 """Message too big (RFC 6455 7.4.1)."""
 
+CLOSE_INTERNAL_ERROR: Final = 1011
+"""The server cannot go on with this page (RFC 6455 7.4.1)."""
+
 CLOSE_COME_BACK: Final = 1012
 """Service restart (IANA registry of RFC 6455 11.7): the page reconnects and resumes."""
 

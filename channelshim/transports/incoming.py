@@ -13,16 +13,19 @@ hours for: in any time of t seconds at most 2 bursts + t seconds' worth are read
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from channelshim import limits
-from channelshim.errors import RemoteProtocolError
+from channelshim.errors import ChannelShimError, RemoteProtocolError
 from channelshim.protocol import frames
 from channelshim.transports.websockets_names import check_names
 
 if TYPE_CHECKING:
     from channelshim.transports.frame_parser import FrameParser
+
+_logger: Final = logging.getLogger("channelshim.transports")
 
 MAXIMUM_INCOMING_FRAME_BYTES: Final = 4096
 """Pages send nothing but pongs and closes (125 bytes at most, RFC 6455 5.5)."""
@@ -81,7 +84,13 @@ class Incoming:
         while self._parser is None and at < len(data):
             frame = frames.read_plain_frame(data, at)
             if frame is None:
-                self._parser = _new_parser()
+                try:
+                    self._parser = _new_parser()
+                except (ChannelShimError, ImportError, OSError) as error:
+                    # Another version was installed meanwhile, or files are scarce.
+                    _logger.error("what a page sends cannot be read: %s", error)
+                    self.failure = limits.CLOSE_INTERNAL_ERROR
+                    return
                 break
             if not self._may_spend(INCOMING_FRAME_BYTES, time):
                 return
