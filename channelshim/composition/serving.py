@@ -175,6 +175,7 @@ class Serving:
             table=table,
             on_started=self._started,
             on_stopping=self._stopping,
+            takes_waiting=self._takes_waiting,
             before_end=self._end_processes if workforce is not None else None,
             threads=instance.threads,
         )
@@ -189,11 +190,7 @@ class Serving:
                     if workforce is None
                     else workforce.processes.loaded_files
                 ),
-                before=(
-                    before
-                    if folder == plan.app.directory and catch_ups < MAXIMUM_CATCH_UPS
-                    else None
-                ),
+                before=before if catch_ups < MAXIMUM_CATCH_UPS else None,
                 threads=instance.threads,
             )
             for folder in plan.app.folders
@@ -268,7 +265,7 @@ class Serving:
                 self._kept[0],
                 self._plan.application.application_id,
                 self._plan.store_directory,
-                self._catch_ups + 1 if self._watchers[0].has_missed else 0,
+                self._catch_ups + 1 if self._has_missed() else 0,
                 tuple(self._kept[1:]),
                 self._kept_console,
                 NOTICES.digests(is_whole=not self._is_app_broken),
@@ -343,6 +340,13 @@ class Serving:
     def _note_change(self, path: str) -> None:
         self._changed = path
         self._server.stop()
+
+    def _takes_waiting(self) -> bool:
+        # A reload's next process accepts them, with all the time that they need.
+        return not (self._changed and self._kept)
+
+    def _has_missed(self) -> bool:
+        return any(watcher.has_missed for watcher in self._watchers)
 
     def _unwatched(self, folder: Path) -> list[Path]:
         """Return what in a folder of modules may change without a reload."""

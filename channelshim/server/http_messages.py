@@ -52,7 +52,7 @@ class HttpMessages(HttpConnection):
         self._is_chunked = False
         # Of all bodies: each took a call of the parser's.
         self._body_pieces = 0
-        # Of this request, since what came with its first byte.
+        # Since a read that began with a request.
         self._turns = 0
         # A WebSocket is asked for; or the parser takes a body for bytes of another
         # protocol, that we do not speak.
@@ -75,7 +75,6 @@ class HttpMessages(HttpConnection):
         self._charged_bytes = self._body_bytes
         self._is_in_head = True
         self._is_between_requests = False
-        self._turns = 0
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""

@@ -33,7 +33,7 @@ _PIECE_COST = 24
 
 _LONG_SLICE = 16 << 10
 _SHORT_SLICE = 1 << 10
-_MOST_LINES = 64
+_MOST_LINES = 128
 """Chunks are parsed in long slices where no more lines end in one, and there are two to
 a chunk. Where the lines are those of a text, in long chunks, short ones do no harm."""
 
@@ -66,6 +66,8 @@ class HttpProtocol(HttpMessages):
             self._drop_slowly()
             return
         self._is_idle = False
+        if self._is_between_requests and not self._unparsed:
+            self._turns = 0
         if self._unparsed or self._is_in_hand():
             # The former by a read that was under way when reading was paused.
             self._keep(self._unparsed[self._parsed_bytes :] + data)

@@ -33,7 +33,8 @@ MAXIMUM_HANDSHAKES: Final = 256
 """At one listener at once, some 100 KiB each: peers that are alive need a moment, so
 the oldest gives way to a new one."""
 
-_ACCEPTED_AT_ONCE = 64
+_ACCEPTED_AT_ONCE = 4
+"""In a turn: more would fill the bound before any of their handshakes could end."""
 
 _ACCEPT_PAUSE_SECONDS = 0.1
 """After an accept that failed: mostly for want of descriptors."""
@@ -41,8 +42,11 @@ _ACCEPT_PAUSE_SECONDS = 0.1
 
 async def listen(
     service: Service, listener: socket.socket, tls: ssl.SSLContext | None
-) -> Callable[[], None]:
+) -> Callable[[bool], None]:
     """Take connections on the running loop, and return what ends that.
+
+    It is told whether to take those who wait to be accepted: not where another process
+    goes on with the socket.
 
     Args:
         service: of the listener.
@@ -54,7 +58,7 @@ async def listen(
         server = await asyncio.get_running_loop().create_server(
             made, sock=listener, backlog=WAITING_CONNECTIONS
         )
-        return server.close
+        return lambda takes_waiting: server.close()
     accepting = Accepting(service, listener, tls)
     accepting.start()
     return accepting.close
@@ -92,9 +96,10 @@ class Accepting:
         else:
             self._loop.add_reader(self._listener, self._accept)
 
-    def close(self) -> None:
-        """Accept whoever has come, and no one else."""
-        self._accept()
+    def close(self, takes_waiting: bool) -> None:
+        """Accept no one else, or whoever waits first, as far as there is room."""
+        if takes_waiting and sys.platform != "win32":
+            self._accept(MAXIMUM_HANDSHAKES - len(self._handshakes))
         self._watch_no_more()
         self._listener.close()
 
@@ -102,8 +107,8 @@ class Accepting:
         if sys.platform != "win32":
             self._loop.remove_reader(self._listener)
 
-    def _accept(self) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
+    def _accept(self, most: int = _ACCEPTED_AT_ONCE) -> None:
+        for _ in range(most):
             try:
                 accepted, _ = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
@@ -116,8 +121,9 @@ class Accepting:
     async def _accept_each(self) -> None:
         try:
             while True:
-                accepted, _ = await self._loop.sock_accept(self._listener)
-                self._take(accepted)
+                with contextlib.suppress(ConnectionAbortedError):
+                    accepted, _ = await self._loop.sock_accept(self._listener)
+                    self._take(accepted)
         except OSError as error:
             if self._listener.fileno() >= 0:
                 self._rest(error)

@@ -176,6 +176,8 @@ class Server:
         on_started: called on the loop once it listens, with the loop and what has a
             function called on it from any thread.
         on_stopping: called on the loop when the stop begins.
+        takes_waiting: asked at the stop, whether those who wait to be accepted are
+            taken: not where another process goes on with the sockets.
         before_end: called in a thread of its own when requests have ended and before
             the loop does; for what needs the loop to end. None for nothing.
         threads: keeps the loop and its tasks running; None for one of its own.
@@ -189,6 +191,7 @@ class Server:
         stop_seconds: float = STOP_SECONDS,
         on_started: Callable[[asyncio.AbstractEventLoop, CallSoon], None],
         on_stopping: Callable[[], None],
+        takes_waiting: Callable[[], bool] = lambda: True,
         before_end: Callable[[], None] | None = None,
         threads: Threads | None = None,
     ) -> None:
@@ -202,6 +205,7 @@ class Server:
         self._stop_seconds = stop_seconds
         self._on_started = on_started
         self._on_stopping = on_stopping
+        self._takes_waiting = takes_waiting
         self._before_end = before_end
         self._stop = asyncio.Event()
         self._must_stop = False
@@ -276,8 +280,9 @@ class Server:
             dates = self._threads.start_task("dates", self._keep_dates)
             sweep = self._threads.start_task("sweep", self._sweep)
             await self._stop.wait()
+            takes_waiting = self._takes_waiting()
             for close in closing:
-                close()
+                close(takes_waiting)
             # What was accepted before is made known in the loop's next turn.
             await asyncio.sleep(0)
             await self._shut_down()

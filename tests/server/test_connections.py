@@ -636,6 +636,22 @@ def test_stop_answers_whoever_has_connected_before_it(
     running.stop()
 
 
+def test_a_reload_leaves_whoever_waits_to_the_next_process(
+    authority: Authority,
+) -> None:
+    async def run() -> None:
+        listener = bind("127.0.0.1", 0)
+        with listener.dup() as kept, socket.socket() as peer:
+            service: Any = None
+            close = await listening.listen(service, listener, authority.server())
+            # Before the loop can accept.
+            peer.connect(kept.getsockname())
+            close(False)
+            kept.accept()[0].close()
+
+    asyncio.run(run())
+
+
 def test_a_stop_waits_no_longer_for_handshakes(authority: Authority) -> None:
     site = Site(tls=authority.server())
     with silent_before_its_handshake(site) as peer:
