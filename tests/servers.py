@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.lanes import ROOT, timeout_factor
 
+OUTPUT_SECONDS = 10.0
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
@@ -64,6 +65,15 @@ class Server:
         """Return what the child has printed so far, both streams."""
         with self._changed:
             return "".join(self._lines)
+
+    def prints(self, text: str) -> bool:
+        """Wait until the child has printed text; return False when it does not."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: text in "".join(self._lines) or self._is_ended,
+                OUTPUT_SECONDS * timeout_factor(),
+            )
+            return text in "".join(self._lines)
 
     @property
     def port(self) -> int:

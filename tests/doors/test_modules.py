@@ -109,7 +109,7 @@ def test_each_module_has_a_port(
     assert own["modules"] == other["modules"] == ["default", "worker"]
     assert own["versions"] == [["v7"], ["w1"]]
     assert own["hosts"] == [f"localhost:{first}", f"localhost:{second}"]
-    assert "module worker is running at" in running.output
+    assert running.prints("module worker is running at")
 
 
 def test_static_files_are_those_of_the_module_that_is_asked(
@@ -181,7 +181,7 @@ def test_target_that_is_not_served_comes_to_the_app(
     running = server(app)
     ask(running.port, "/add?target=worker")
     assert wait_until(lambda: ask(running.port, "/run")) == "default"
-    assert "no module or version worker runs here" in running.output
+    assert running.prints("no module or version worker runs here")
 
 
 def test_yaml_file_of_any_name_is_served(server: Servers, app: Path) -> None:
@@ -240,7 +240,7 @@ def test_module_of_another_folder_has_a_process_of_its_own(
     hosts = [f"localhost:{port}" for port in (first, second, third)]
     assert own["hosts"] == other["hosts"] == hosts
     assert own["host"] == other["host"]
-    assert "module backend is running at" in running.output
+    assert running.prints("module backend is running at")
     # Rules, files and tasks.
     assert ask(rules, "/back/x")["module"] == "backend"
     assert ask(rules, "/x")["module"] == "default"

@@ -79,7 +79,7 @@ def is_well(server: Server) -> bool:
 
 def test_two_servers_share_a_store(server: Servers, app, options, wait_until) -> None:
     one, two = server(app, *options), server(app, *options)
-    assert "Its data is in postgresql://" in one.output
+    assert one.prints("Its data is in postgresql://")
     # It found itself alone; the second one says what the two do not share.
     assert "channels are not shared" not in one.output
     wait_until(lambda: "other servers have this store too (1)" in two.output)
@@ -119,7 +119,7 @@ def test_url_comes_from_a_file_and_its_password_is_not_shown(
     get(running.url + "put?text=a")
     assert running.stop() == 0
     assert "geheim" not in running.output
-    assert "Its data is in postgresql://channelshim@/" in running.output
+    assert running.prints("Its data is in postgresql://channelshim@/")
 
 
 def test_variable_names_the_store(server: Servers, app, options) -> None:

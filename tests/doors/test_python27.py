@@ -143,7 +143,7 @@ def test_text_that_meets_bytes_is_told_what_to_write(
     text = page_of(started.url + "meets")
     line = ["normalize" in each for each in MAIN.splitlines()].index(True)
     assert f"main.py, line {line + 1}: text meets bytes here: write .decode(" in text
-    assert "write .decode('utf-8') behind the bytes" in started.output
+    assert started.prints("write .decode('utf-8') behind the bytes")
 
 
 def test_python3_that_is_read_as_python27_is_told_what_to_write(

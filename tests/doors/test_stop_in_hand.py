@@ -84,7 +84,7 @@ def test_body_that_never_comes_is_told_to_come_again(
             answer = until_end(peer)
             assert answer.startswith(b"HTTP/1.1 503 ")
             assert b"\r\nRetry-After: 1\r\n" in answer
-    assert "2 of 2 connections were answered 503" in held.output
+    assert held.prints("2 of 2 connections were answered 503")
 
 
 def test_answer_that_is_being_read_arrives_whole(
@@ -125,7 +125,7 @@ def test_request_that_cannot_end_is_told_to_come_again(
         answer = until_end(peer)
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: 1\r\n" in answer
-    assert "1 requests still running; 1 of 1 connections" in held.output
+    assert held.prints("1 requests still running; 1 of 1 connections")
 
 
 def test_connections_with_nothing_in_hand_hold_up_no_stop(
@@ -147,15 +147,15 @@ def test_thread_of_the_app_does_not_keep_the_process(
     held.process.send_signal(number)
     assert held.process.wait(PATIENCE_SECONDS) == 0
     held.stop()
-    assert "threads still running: of the app" in held.output
+    assert held.prints("threads still running: of the app")
     # What the app has registered for the end is done all the same.
-    assert "goodbye" in held.output
+    assert held.prints("goodbye")
 
 
 def test_thread_of_the_app_may_end(held: Server, site: PlainSite) -> None:
     assert site.ask("/short-thread") == (200, b"started")
     assert held.stop(signal.SIGTERM) == 0
-    assert "the thread has ended\n" in held.output
+    assert held.prints("the thread has ended\n")
     assert "still running" not in held.output
     assert held.output.count("goodbye") == 1
 
@@ -169,7 +169,7 @@ def test_everything_that_hangs_has_one_bound(
     with site.raw(b"GET /hang HTTP/1.1\r\nHost: localhost\r\n\r\n"):
         wait_until(lambda: held.output.count("the handler hangs") == 4)
         assert held.stop(signal.SIGINT) == 0
-    assert "tasks were interrupted" in held.output
+    assert held.prints("tasks were interrupted")
 
 
 def test_user_signals_end_nothing(held: Server, site: PlainSite) -> None:
@@ -244,7 +244,7 @@ def test_hangup_without_a_terminal_reloads(
         held.process.send_signal(signal.SIGHUP)
         assert until_end(peer).endswith(b"done")
     wait_until(lambda: is_served(site, b"second"), 20)
-    assert "SIGHUP: reloading." in held.output
+    assert held.prints("SIGHUP: reloading.")
     assert (held.process.pid, held.process.poll()) == (process_id, None)
 
 

@@ -155,7 +155,7 @@ def test_handler_that_waits_for_one_that_hangs_is_told(
     wait_until(lambda: "has not ended for" in running.output)
     assert running.output.count("has not ended for") == 1
     assert running.output.count(f"{reported} has run for ") == 1
-    assert "and others wait until it ends: " in running.output
+    assert running.prints("and others wait until it ends: ")
     assert running.stop(signal.SIGINT) == 0
 
 
