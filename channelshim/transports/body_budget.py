@@ -28,6 +28,10 @@ MAXIMUM_BODIES_BYTES: Final = 1 << 30
 _LEAST_SECONDS = 1.0
 """A body that has just begun is not slow."""
 
+_LEAST_BYTES = 64
+"""Fewer count as as many: who has sent a head and no body yet is no slower than who
+drips, and of equals the oldest goes."""
+
 
 class Uploader(Protocol):
     """A connection that receives a body."""
@@ -139,7 +143,7 @@ class BodyBudget:
 
     def _rate(self, uploader: Uploader) -> float:
         seconds = max(self._time() - self._since[uploader], _LEAST_SECONDS)
-        return self._charges[uploader] / seconds
+        return max(self._charges[uploader], _LEAST_BYTES) / seconds
 
     # --- Once it is whole -------------------------------------------------------------
 

@@ -31,6 +31,17 @@ def test_slowest_goes_when_there_are_too_many() -> None:
     assert (len(budget), budget.charged_bytes) == (2, 5100)
 
 
+def test_who_has_sent_a_head_alone_is_no_slower_than_who_drips() -> None:
+    clock = SteppedClock()
+    budget = BodyBudget(clock.monotonic, maximum_bodies=2)
+    first, second, new = Upload(), Upload(), Upload()
+    assert budget.take(first, 1)
+    assert budget.take(second, 1)
+    clock.step(0.1)
+    assert budget.take(new, 0, 90_000)
+    assert [each.is_refused for each in (first, second, new)] == [True, False, False]
+
+
 def test_bytes_of_all_are_bounded() -> None:
     clock = SteppedClock()
     budget = BodyBudget(clock.monotonic, maximum_bodies=9, maximum_bytes=1000)
