@@ -5,7 +5,8 @@ of its turns is, and so do many such peers. A loop that never rests is one that 
 system lets wait for others, and the threads beside it, which run the app, wait for the
 interpreter. So turns are taken AT_ONCE at a time, whoever waits for one, with a rest
 before each such pass: turns take a bounded share of the loop's time, however many peers
-send and whatever they do. They come in the order in which they were asked for, so each
+send. What one read brings of a body and is parsed at once needs no turn: the kernel's
+rounds are its bound. Turns come in the order in which they were asked for, so each
 peer has one before another has its second.
 """
 
