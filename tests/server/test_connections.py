@@ -597,27 +597,35 @@ def test_the_oldest_of_many_handshakes_gives_way(
             assert until(peer, b"/heard").startswith(b"HTTP/1.1 200 ")
 
 
-def test_stop_waits_for_a_handshake_and_its_first_request(
-    monkeypatch: pytest.MonkeyPatch, authority: Authority
-) -> None:
+def assert_answered_late(authority: Authority, peer: socket.socket) -> None:
+    """Shake hands and ask for the first time, after the stop has begun."""
+    with authority.client().wrap_socket(peer, server_hostname="localhost") as tls:
+        tls.sendall(get("/late"))
+        assert until_end(tls).endswith(b"/late")
+
+
+@pytest.fixture
+def is_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a stop wait long for first requests."""
     name = "channelshim.server.http_connection.FIRST_REQUEST_SECONDS"
     monkeypatch.setattr(name, PATIENCE_SECONDS)
+
+
+@pytest.mark.usefixtures("is_patient")
+def test_stop_waits_for_a_handshake_and_its_first_request(
+    authority: Authority,
+) -> None:
     running = Site(tls=authority.server())
     with running.encrypted.raw() as peer:
         await_condition(lambda: running.count(State.HANDSHAKE) == 1)
         running.server.stop()
         await_condition(lambda: is_refusing(running.encrypted))
-        with authority.client().wrap_socket(peer, server_hostname="localhost") as tls:
-            tls.sendall(get("/late"))
-            assert until_end(tls).endswith(b"/late")
+        assert_answered_late(authority, peer)
     running.stop()
 
 
-def test_stop_answers_whoever_has_connected_before_it(
-    monkeypatch: pytest.MonkeyPatch, authority: Authority
-) -> None:
-    name = "channelshim.server.http_connection.FIRST_REQUEST_SECONDS"
-    monkeypatch.setattr(name, PATIENCE_SECONDS)
+@pytest.mark.usefixtures("is_patient")
+def test_stop_answers_whoever_has_connected_before_it(authority: Authority) -> None:
     running = Site(tls=authority.server())
     came: queue.Queue[socket.socket] = queue.Queue()
 
@@ -629,10 +637,7 @@ def test_stop_answers_whoever_has_connected_before_it(
     loop = running.server._loop
     assert loop is not None
     loop.call_soon_threadsafe(come_and_stop)
-    peer = came.get(timeout=PATIENCE_SECONDS)
-    with authority.client().wrap_socket(peer, server_hostname="localhost") as tls:
-        tls.sendall(get("/late"))
-        assert until_end(tls).endswith(b"/late")
+    assert_answered_late(authority, came.get(timeout=PATIENCE_SECONDS))
     running.stop()
 
 
