@@ -45,8 +45,8 @@ imported for it is not to hold up a first request."""
 _LOOK_MILLISECONDS: Final = 200
 
 MAXIMUM_CATCH_UPS: Final = 3
-"""Reloads in a row for changes that were missed: an app may write its own files
-whenever it is loaded."""
+"""Reloads in a row for changes while the app was loaded, which may be its own: an app
+may write files whenever it is loaded. Later changes are never left out."""
 
 
 class Watcher:
@@ -59,8 +59,8 @@ class Watcher:
         loaded_files: tells the paths of the files whose code was loaded; one in a zip
             begins with the zip's.
         on_change: called once, in the watcher's thread, with the path that changed.
-        before: how the files looked before any was read: what has changed between that
-            and the begin of the watch is a change too. None for no such look.
+        before: how the files looked before any was read: what has changed while the
+            app was loaded is a change too. None: it is not.
         threads: keeps the thread running; None for one of its own.
     """
 
@@ -76,7 +76,11 @@ class Watcher:
         threads: Threads | None = None,
     ) -> None:
         self._before = before
-        self._missed = ""
+        # How the files looked when the app had been loaded.
+        self._loaded: FileTimes = {}
+        self._has_looked_back = False
+        self._found = ""
+        self._has_missed = False
         self._threads = threads or Threads()
         self._thread: Kept | None = None
         self._directory = directory.resolve()
@@ -87,13 +91,14 @@ class Watcher:
         self._stop = threading.Event()
 
     def start(self) -> None:
-        """Begin to watch; returns at once."""
+        """Begin to watch: what changes from now on is noticed."""
+        self._loaded = file_times(self._directory)
         self._thread = self._threads.start("watcher", self._watch)
 
     @property
     def has_missed(self) -> bool:
-        """Return whether the change came before the watch. Any thread."""
-        return bool(self._missed)
+        """Return whether the change came while the app was loaded. Any thread."""
+        return self._has_missed
 
     def stop(self) -> None:
         """End the watch, and wait for its thread."""
@@ -105,7 +110,9 @@ class Watcher:
             self._thread.join(_JOIN_SECONDS)
 
     def _watch(self) -> None:
-        if self._before is not None and self._stop.wait(_FIRST_PAUSE_SECONDS):
+        # It may be another watch than the first one; see Threads.
+        self._has_looked_back = False
+        if self._stop.wait(_FIRST_PAUSE_SECONDS):
             return
         # Imported here: a server without reload does without it.
         import watchfiles
@@ -123,24 +130,29 @@ class Watcher:
         for group in changes:
             self._look_back()
             paths = sorted(path for _, path in group)
-            if self._missed or paths:
-                self._on_change(self._missed or paths[0])
+            if self._found or paths:
+                self._on_change(self._found or paths[0])
                 return
 
     def _is_wanted(self, path: str) -> bool:
         # Where files change all the time, nothing else is ever called.
         self._look_back()
-        return bool(self._missed) or self._concerns(path)
+        return bool(self._found) or self._concerns(path)
 
     def _look_back(self) -> None:
-        """Find what has changed before the watch began; once, and then forget it."""
-        before, self._before = self._before, None
-        if before is None:
+        """Find what has changed before the watch began; once."""
+        if self._has_looked_back:
             return
-        for path in changed_paths(before, file_times(self._directory)):
-            if self._concerns(path):
-                self._missed = path
-                return
+        self._has_looked_back = True
+        if self._before is not None:
+            self._found = self._concerned(self._before, self._loaded)
+            self._has_missed = bool(self._found)
+        if not self._found:
+            self._found = self._concerned(self._loaded, file_times(self._directory))
+
+    def _concerned(self, before: FileTimes, now: FileTimes) -> str:
+        """Return the path of a change that needs a reload; "" for none."""
+        return next(filter(self._concerns, changed_paths(before, now)), "")
 
     def _concerns(self, changed: str) -> bool:
         path = Path(changed)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from channelshim.composition.reloading import MAXIMUM_CATCH_UPS
 from tests.doors.test_reload import page_of
 from tests.programs import Program, running
 
@@ -119,6 +120,18 @@ def test_id_and_data_stay_whatever_app_yaml_says_by_now(folder: Path) -> None:
         assert program.output.count("app is running") == program.output.count(
             "is running at"
         )
+
+
+def test_quick_changes_one_after_another_are_all_seen(folder: Path) -> None:
+    command = [sys.executable, "-m", "channelshim", "serve", "app"]
+    with running([*command, *FLAGS], folder) as program:
+        url = program.wait_for_url() + "/"
+        assert page_of(url + "put") == "first 7"
+        for number in range(MAXIMUM_CATCH_UPS + 3):
+            # As soon as the last one is seen: before files are watched again.
+            word = f"save{number}"
+            (folder / "app" / "main.py").write_text(CODE.replace("first", word))
+            wait_for(program, f"{word} 7")
 
 
 def test_a_command_whose_folder_has_gone_says_so(

@@ -63,7 +63,7 @@ def test_change_before_the_watch_is_noticed(
     ignored = [tmp_path / "static", tmp_path / "data"]
     quiet = Watcher(tmp_path, ignored, changed.append, before=before)
     quiet.start()
-    wait_until(lambda: quiet._before is None)
+    wait_until(lambda: quiet._has_looked_back)
     quiet.stop()
     assert (changed, quiet.has_missed) == ([], False)
     (tmp_path / "app.yaml").write_text("runtime: python\n")
@@ -73,6 +73,28 @@ def test_change_before_the_watch_is_noticed(
     watcher.stop()
     assert changed == [str(tmp_path / "app.yaml")]
     assert watcher.has_missed
+    # Of what may be the app's own, no more is made.
+    content = Watcher(tmp_path, ignored, changed.append)
+    content.start()
+    wait_until(lambda: content._has_looked_back)
+    content.stop()
+    assert (len(changed), content.has_missed) == (1, False)
+
+
+@pytest.mark.parametrize("has_before", [True, False])
+def test_change_between_the_load_and_the_watch_is_not_a_missed_one(
+    tmp_path: Path, wait_until: Callable[..., Any], has_before: bool
+) -> None:
+    (tmp_path / "app.yaml").write_text("runtime: python27\n")
+    before = file_times(tmp_path) if has_before else None
+    changed: list[str] = []
+    watcher = Watcher(tmp_path, [], changed.append, before=before)
+    watcher.start()
+    (tmp_path / "app.yaml").unlink()
+    assert not watcher._has_looked_back
+    wait_until(lambda: changed)
+    watcher.stop()
+    assert (changed, watcher.has_missed) == ([str(tmp_path / "app.yaml")], False)
 
 
 def test_change_after_that_is_not_a_missed_one(
@@ -81,7 +103,7 @@ def test_change_after_that_is_not_a_missed_one(
     changed: list[str] = []
     watcher = Watcher(tmp_path, [], changed.append, before=file_times(tmp_path))
     watcher.start()
-    wait_until(lambda: watcher._before is None)
+    wait_until(lambda: watcher._has_looked_back)
     (tmp_path / "queue.yaml").write_text("queue:\n")
     wait_until(lambda: changed)
     watcher.stop()
@@ -102,7 +124,7 @@ def test_files_of_another_folder_are_no_change(
     ]
     for watcher in watchers:
         watcher.start()
-    wait_until(lambda: all(watcher._before is None for watcher in watchers))
+    wait_until(lambda: all(watcher._has_looked_back for watcher in watchers))
     (two / "app.yaml").write_text("runtime: python\n")
     wait_until(lambda: changed)
     for watcher in watchers:
