@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import click
 
+from channelshim.composition.setting import Setting
 from channelshim.composition.setting_values import bounds
-from channelshim.composition.settings import GROUPS, PREFIX, SETTINGS, Setting
+from channelshim.composition.settings import GROUPS, PREFIX, SETTINGS
 from channelshim.contracts.server_urls import has_password
 from channelshim.errors import ConfigurationError
 

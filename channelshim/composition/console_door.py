@@ -20,7 +20,8 @@ from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
 from channelshim.composition.policy import is_on_loopback
-from channelshim.composition.settings import SETTINGS, Setting, Settings
+from channelshim.composition.setting import Setting
+from channelshim.composition.settings import SETTINGS, Settings
 from channelshim.contracts import server_urls
 from channelshim.contracts.broker import Replay
 from channelshim.contracts.dispatcher import InternalRequest

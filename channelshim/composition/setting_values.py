@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from channelshim.composition.settings import PREFIX, SETTINGS, Setting, Settings
+from channelshim.composition.setting import Setting
+from channelshim.composition.settings import PREFIX, SETTINGS, Settings
 from channelshim.errors import ConfigurationError
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
