@@ -13,8 +13,9 @@ from typing import Final
 
 from channelshim.contracts.cache import Entry
 from channelshim.store import bounds
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.locks import lock_number
+from channelshim.store.postgres.session import Connection
 
 _SIZE: Final = "length(name) + length(value)"
 

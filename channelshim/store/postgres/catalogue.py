@@ -14,8 +14,9 @@ from typing import Any, Literal
 from channelshim.contracts.entities import Index
 from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.store.catalogue import Draft, State, make_state
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.locks import lock_number
+from channelshim.store.postgres.session import Connection
 
 _EPOCH = b"catalogue"
 

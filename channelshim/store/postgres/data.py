@@ -10,10 +10,12 @@ from channelshim.contracts.identity import User
 from channelshim.contracts.store import Account, Password
 from channelshim.contracts.tasks import PullTask, Task
 from channelshim.store.postgres.catalogue import Catalogue
-from channelshim.store.postgres.connections import REFUSALS, Connection, Database
+from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.entities import COUNTER_PREFIX
 from channelshim.store.postgres.pull_tasks import COLUMNS as PULL_COLUMNS
 from channelshim.store.postgres.pull_tasks import read_pull_task
+from channelshim.store.postgres.refusals import REFUSALS
+from channelshim.store.postgres.session import Connection
 from channelshim.store.postgres.snapshot import PostgresSnapshot
 from channelshim.store.postgres.tasks import UNREADABLE
 from channelshim.store.task_rows import COLUMNS, read_task

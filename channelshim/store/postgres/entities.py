@@ -24,8 +24,9 @@ from channelshim.contracts.tasks import NewTask
 from channelshim.store import bounds
 from channelshim.store.catalogue import State
 from channelshim.store.postgres.catalogue import Catalogue, PostgresDraft
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.locks import group_locks
+from channelshim.store.postgres.session import Connection
 from channelshim.store.postgres.snapshot import PostgresSnapshot
 from channelshim.store.postgres.tasks import add_tasks
 from channelshim.store.postgres.writing import CONFLICT, MOVED, TAKEN

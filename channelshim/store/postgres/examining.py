@@ -20,9 +20,15 @@ from channelshim.contracts.examination import (
     wrong,
 )
 from channelshim.errors import StorageError
-from channelshim.store.postgres.connections import LEAST_VERSION, Connection, Database
+from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.place import Place
-from channelshim.store.postgres.schema import VERSION, check_schema, read_version
+from channelshim.store.postgres.schema import (
+    LEAST_VERSION,
+    VERSION,
+    check_schema,
+    read_version,
+)
+from channelshim.store.postgres.session import Connection
 
 _TABLE_RIGHTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 

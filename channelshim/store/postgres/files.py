@@ -6,7 +6,8 @@ import io
 import secrets
 from typing import IO, TYPE_CHECKING, Final
 
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
+from channelshim.store.postgres.session import Connection
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -13,7 +13,8 @@ from channelshim.contracts.mails import (
     OutgoingMail,
 )
 from channelshim.store import mail_rows
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
+from channelshim.store.postgres.session import Connection
 
 _WAITING = MailState.WAITING.value.encode()
 _FAILED = MailState.FAILED.value.encode()

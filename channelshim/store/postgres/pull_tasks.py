@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from channelshim.contracts.tasks import Added, LeaseState, PullTask, QueueStatistics
 from channelshim.store.postgres import task_names
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
+from channelshim.store.postgres.session import Connection
 
 COLUMNS: Final = "queue, name, eta, body, tag, leases"
 _MICROSECONDS: Final = 1_000_000

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from channelshim.contracts.tasks import QueueRule
-from channelshim.store.postgres.connections import Connection
+from channelshim.store.postgres.session import Connection
 
 _PAUSED_SECONDS: Final = 60.0
 _FULL_SECONDS: Final = 1.0

@@ -19,7 +19,8 @@ from typing import Final
 
 from channelshim.contracts.tasks import WORKER_BEAT_SECONDS, WORKER_SILENCE_SECONDS
 from channelshim.protocol.tokens import client_id_text
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
+from channelshim.store.postgres.session import Connection
 
 BEAT_SECONDS: Final = WORKER_BEAT_SECONDS
 SILENCE_SECONDS: Final = WORKER_SILENCE_SECONDS

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from channelshim.contracts.scan import Position, Row, Scan
-from channelshim.store.postgres.connections import Connection
+from channelshim.store.postgres.session import Connection
 from channelshim.store.scan_conditions import conditions_of, order_of
 
 STORE_FIRST_PAGE: Final = 50

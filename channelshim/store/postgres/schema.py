@@ -10,10 +10,13 @@ from __future__ import annotations
 from typing import Final
 
 from channelshim.errors import StorageError
-from channelshim.store.postgres.connections import LEAST_VERSION, Connection
 from channelshim.store.postgres.locks import lock_number
 from channelshim.store.postgres.place import SCHEMA_BYTES, Place
+from channelshim.store.postgres.session import Connection
 from channelshim.store.postgres.writing import WRITING
+
+LEAST_VERSION: Final = 130000
+"""PostgreSQL 13."""
 
 _ACCOUNTS_AND_CHANNELS = """
 CREATE TABLE secret (

@@ -19,8 +19,9 @@ from channelshim.contracts.search import (
     Order,
     SearchDocument,
 )
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.locks import lock_number
+from channelshim.store.postgres.session import Connection
 from channelshim.store.search_select import Query, Selects
 from channelshim.store.search_tokens import EVERYTHING, HIGHEST, token_of, tokens_of
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from channelshim.contracts.entities import EntityKey, Group
 from channelshim.contracts.scan import Row, Scan
 from channelshim.store.catalogue import CatalogueView, State
-from channelshim.store.postgres.connections import REFUSALS, Connection, Database
+from channelshim.store.postgres.connections import Database
+from channelshim.store.postgres.refusals import REFUSALS
 from channelshim.store.postgres.scan import count, explain, rows
+from channelshim.store.postgres.session import Connection
 
 
 class PostgresSnapshot(CatalogueView):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from channelshim import limits
 from channelshim.contracts.tasks import Added
-from channelshim.store.postgres.connections import Connection
+from channelshim.store.postgres.session import Connection
 
 Table = Literal["task", "pull_task"]
 

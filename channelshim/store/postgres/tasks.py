@@ -28,12 +28,13 @@ from channelshim.contracts.tasks import (
     Task,
 )
 from channelshim.store.postgres import pull_tasks, task_names
-from channelshim.store.postgres.connections import Connection, Database
+from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.queue_rules import (
     Bucket,
     read_buckets,
     write_buckets,
 )
+from channelshim.store.postgres.session import Connection
 from channelshim.store.task_rows import COLUMNS, read_task, task_values
 
 _logger: Final = logging.getLogger("channelshim.store")

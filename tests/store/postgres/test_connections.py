@@ -12,7 +12,7 @@ import pytest
 
 from channelshim.contracts.entities import Conflict
 from channelshim.errors import StorageError, StoreBusy
-from channelshim.store.postgres import connections
+from channelshim.store.postgres import connections, session
 from channelshim.store.postgres.place import Place
 from channelshim.store.postgres.state import PostgresStore
 from tests.conftest import await_condition
@@ -88,11 +88,9 @@ def test_server_without_a_free_connection_says_what_to_do(server, schema):
 def test_transaction_that_nobody_goes_on_with_ends(
     schema, server, monkeypatch, wait_until
 ):
-    settings = [
-        each for each in connections._SETTINGS if not each.startswith("idle_in_")
-    ]
+    settings = [each for each in session._SETTINGS if not each.startswith("idle_in_")]
     settings.append("idle_in_transaction_session_timeout = 50")
-    monkeypatch.setattr(connections, "_SETTINGS", tuple(settings))
+    monkeypatch.setattr(session, "_SETTINGS", tuple(settings))
     store = PostgresStore(Place(server.url(), schema), values_of)
     store.entities.apply([put(key("A", 1))])
     held = store.entities.open()
@@ -148,8 +146,8 @@ def test_pool_whose_threads_have_ended_is_replaced(
 
 
 def test_lock_that_others_hold_is_busy(schema, server, monkeypatch):
-    settings = [each for each in connections._SETTINGS if "lock_timeout" not in each]
-    monkeypatch.setattr(connections, "_SETTINGS", (*settings, "lock_timeout = 50"))
+    settings = [each for each in session._SETTINGS if "lock_timeout" not in each]
+    monkeypatch.setattr(session, "_SETTINGS", (*settings, "lock_timeout = 50"))
     store = PostgresStore(Place(server.url(), schema), values_of)
     errors = []
 

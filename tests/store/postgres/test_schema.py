@@ -9,8 +9,9 @@ import pytest
 from channelshim.contracts.server_urls import shown
 from channelshim.errors import ConfigurationError, StorageError
 from channelshim.store.postgres import schema as schemas
-from channelshim.store.postgres.connections import Connection, Database, complete
+from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.place import Place
+from channelshim.store.postgres.session import Connection, complete
 from channelshim.store.postgres.state import PostgresStore
 
 

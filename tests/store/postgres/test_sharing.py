@@ -13,7 +13,7 @@ import pytest
 from channelshim.contracts import tasks as contract
 from channelshim.contracts.tasks import QueueRule, Task
 from channelshim.errors import StorageError
-from channelshim.store.postgres import connections, identity
+from channelshim.store.postgres import identity, session
 from channelshim.store.postgres import tasks as postgres_tasks
 from channelshim.store.postgres.identity import Identity
 from tests.lanes import ROOT, timeout_factor
@@ -188,7 +188,7 @@ def test_moment_of_a_cron_job_is_claimed_once(open_store):
 
 def test_claim_whose_commit_broke_off_is_still_this_servers(open_store, monkeypatch):
     one, two = open_store(server="one"), open_store(server="two")
-    commit = connections.Connection.commit
+    commit = session.Connection.commit
     broken = []
 
     def break_off(connection):
@@ -197,7 +197,7 @@ def test_claim_whose_commit_broke_off_is_still_this_servers(open_store, monkeypa
             broken.append(connection)
             raise psycopg.OperationalError("the connection was lost")
 
-    monkeypatch.setattr(connections.Connection, "commit", break_off)
+    monkeypatch.setattr(session.Connection, "commit", break_off)
     assert one.cron.claim("job", 100.0) is None
     assert len(broken) == 1
     assert two.cron.claim("job", 100.0) == 100.0
