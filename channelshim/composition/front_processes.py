@@ -18,12 +18,13 @@ from channelshim.composition import module_serving
 from channelshim.composition.addresses import Served, exposure_of
 from channelshim.composition.app_launch import Launcher
 from channelshim.composition.app_setup import Address, AppSetup
+from channelshim.composition.app_teams import PoolOptions, Team
 from channelshim.composition.installation import Installation
 from channelshim.composition.instance import Instance
 from channelshim.composition.modules import ModuleSites
 from channelshim.composition.plan import new_minor_version
 from channelshim.composition.policy import Bound, worker_count
-from channelshim.composition.processes import PoolOptions, Processes, Team
+from channelshim.composition.processes import Processes
 from channelshim.composition.reading import read_named
 from channelshim.composition.settings import PREFIX
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse

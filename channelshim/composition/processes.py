@@ -13,18 +13,15 @@ would only look alive.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from channelshim.composition.app_launch import AppProcess, Launcher
+from channelshim.composition.app_launch import AppProcess
 from channelshim.composition.app_slot import (
     ENDS_SECONDS,
     MOST_ENDS,
@@ -32,7 +29,8 @@ from channelshim.composition.app_slot import (
     Slot,
     how_it_ended,
 )
-from channelshim.contracts.dispatcher import InternalRequest
+from channelshim.composition.app_teams import Team, Teams
+from channelshim.composition.loop_calls import LoopCalls
 from channelshim.contracts.status import Status
 from channelshim.kernel.threads import Threads
 from channelshim.server.pipe_link import Link
@@ -47,40 +45,6 @@ _LAST_SECONDS: Final = 1.0
 """Within which the kernel has ended what it was told to kill."""
 
 _logger: Final = logging.getLogger("channelshim.processes")
-
-
-@dataclass(frozen=True, slots=True)
-class PoolOptions:
-    """See Pool.
-
-    Attributes:
-        room: requests from outside that a process gets at once.
-        is_serial: whether it gets one at a time.
-        deadline_seconds: of a request from outside; 0 for none.
-    """
-
-    room: int
-    is_serial: bool
-    deadline_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Team:
-    """Processes that run the same: the modules of one folder.
-
-    Attributes:
-        count: how many.
-        launcher: starts one.
-        options: of their pool.
-        first: requests that each is made when it has loaded the app.
-        last: requests that each is made before its end.
-    """
-
-    count: int
-    launcher: Launcher
-    options: PoolOptions
-    first: Sequence[InternalRequest] = ()
-    last: Sequence[InternalRequest] = ()
 
 
 class Processes:
@@ -106,31 +70,14 @@ class Processes:
     ) -> None:
         self._begin_generation = begin_generation
         self._threads = threads
-        self.pools: tuple[Pool, ...] = tuple(
-            Pool(
-                services,
-                LinkEvents(self._lost, self._overdue, self._idle),
-                room=team.options.room,
-                is_serial=team.options.is_serial,
-                deadline_seconds=team.options.deadline_seconds,
-                threads=threads,
-            )
-            for team in teams
-        )
-        self._teams = teams
-        # The team of each slot, by its place.
-        self._places = [
-            place for place, team in enumerate(teams) for _ in range(team.count)
-        ]
-        self._slots = [Slot(number) for number in range(1, len(self._places) + 1)]
+        events = LinkEvents(self._lost, self._overdue, self._idle)
+        self._teams = Teams(teams, services, events, threads)
+        self.pools: tuple[Pool, ...] = self._teams.pools
+        self._slots = self._teams.slots
         self._by_link: dict[Link, AppProcess] = {}
         self._living: set[AppProcess] = set()
         self._restarts = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._call_soon: CallSoon | None = None
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        # Guards the three above against the threads of the processes.
-        self._turn = threading.Lock()
+        self._calls = LoopCalls()
         self._on_given_up: Callable[[str], None] = _nobody
         self._failure: AppLoadError | None = None
         self._to_roll: deque[Slot] = deque()
@@ -140,32 +87,12 @@ class Processes:
 
     def report_to(self, status: Status) -> None:
         """Register how many processes are up, and what befalls them."""
-        status.counter("processes.running", self._count)
+        self._teams.report_to(status)
         status.counter("processes.restarts", lambda: self._restarts)
-        status.check("processes", self._describe_fault, is_vital=False)
-
-    def _count(self) -> int:
-        return sum(slot.current is not None for slot in self._slots)
-
-    def _is_served(self, place: int) -> bool:
-        """Return whether a process of a team takes requests."""
-        return any(
-            slot.current is not None
-            for slot, own in zip(self._slots, self._places, strict=True)
-            if own == place
-        )
-
-    def _place_of(self, number: int) -> int:
-        """Return the place of a process's team, by the number of the process."""
-        return self._places[number - 1]
 
     def loaded_files(self) -> list[str]:
         """Return the files whose code any process has loaded. Any other thread."""
-        return [file for pool in self.pools for file in pool.loaded_files()]
-
-    def _describe_fault(self) -> str:
-        running, wanted = self._count(), len(self._slots)
-        return "" if running == wanted else f"{running} of {wanted} app processes run"
+        return self._teams.loaded_files()
 
     # --- The start, in the main thread --------------------------------------------
 
@@ -178,8 +105,8 @@ class Processes:
         for slot in self._slots:
             self._launch(slot)
         try:
-            while not all(map(self._is_served, range(len(self._teams)))):
-                self._calls.get()()
+            while not self._teams.are_served():
+                self._calls.run_next()
                 if self._failure is not None:
                     raise self._failure
         except BaseException:
@@ -200,26 +127,22 @@ class Processes:
             on_given_up: called once with the sentence that says why there is no use in
                 going on.
         """
-        self._loop = loop
         self._on_given_up = on_given_up
         for pool in self.pools:
             pool.start(loop, call_soon)
-        with self._turn:
-            self._call_soon = call_soon
-        while not self._calls.empty():
-            self._calls.get()()
+        self._calls.start(loop, call_soon)
 
     # --- The end, in any thread but the loop's ------------------------------------
 
     def stop(self, seconds: float) -> None:
         """End all processes, orderly as long as there is time; while the loop runs."""
         bound = time.monotonic() + seconds
-        self._post(partial(self._begin_stop, seconds))
+        self._calls.post(partial(self._begin_stop, seconds))
         self._have_ended.wait(seconds)
         self.kill()
         self._have_ended.wait(max(_LAST_SECONDS, bound - time.monotonic()))
         for pool in self.pools:
-            self._post(pool.close)
+            self._calls.post(pool.close)
 
     def kill(self) -> None:
         """End all processes at once. Any thread, with or without a loop."""
@@ -240,28 +163,11 @@ class Processes:
 
     # --- Decisions: on the loop, or in the main thread before it runs -------------
 
-    def _post(self, function: Callable[[], None]) -> None:
-        with self._turn:
-            call_soon = self._call_soon
-            if call_soon is None:
-                self._calls.put(function)
-                return
-        # A loop that is closed has nothing left to decide.
-        with contextlib.suppress(RuntimeError):
-            call_soon(function)
-
-    def _later(self, seconds: float, function: Callable[[], None]) -> None:
-        if self._loop is not None:
-            self._loop.call_later(seconds, function)
-        else:
-            # While another one loads the app: nobody waits for this one.
-            self._calls.put(function)
-
     def _launch(self, slot: Slot) -> None:
         if self._is_stopping or slot.starting is not None:
             return
-        place = self._place_of(slot.number)
-        pool, launcher = self.pools[place], self._teams[place].launcher
+        pool = self._teams.pool_of(slot.number)
+        launcher = self._teams.team_of(slot.number).launcher
         try:
             process = launcher.prepare(slot.number, pool.take, pool.lose)
         except OSError as error:
@@ -283,7 +189,7 @@ class Processes:
         how = AppLoadError(
             f"an app process cannot be started: {error}", is_passing=True
         )
-        self._post(partial(self._start_again, slot, 0.0, how, was_loading=True))
+        self._calls.post(partial(self._start_again, slot, 0.0, how, was_loading=True))
 
     def _fill(self, slot: Slot) -> None:
         """Start a process where none is that goes on."""
@@ -296,7 +202,7 @@ class Processes:
         try:
             loaded = process.load()
             if loaded.is_ready:
-                self._post(partial(self._loaded, slot, process))
+                self._calls.post(partial(self._loaded, slot, process))
             elif loaded.sentence:
                 failure = AppLoadError(
                     loaded.sentence,
@@ -307,7 +213,7 @@ class Processes:
         except OSError as error:
             failure = AppLoadError(f"an app process cannot be started: {error}")
         code = process.wait()
-        self._post(partial(self._ended, slot, process, code, failure))
+        self._calls.post(partial(self._ended, slot, process, code, failure))
 
     def _loaded(self, slot: Slot, process: AppProcess) -> None:
         before = slot.settle()
@@ -315,10 +221,9 @@ class Processes:
             process.kill()
             return
         self._by_link[process.link] = process
-        place = self._place_of(slot.number)
-        pool = self.pools[place]
+        pool = self._teams.pool_of(slot.number)
         pool.attach(process.link)
-        for request in self._teams[place].first:
+        for request in self._teams.team_of(slot.number).first:
             pool.tell(process.link, request)
         _logger.info("app process %d runs, with id %d", slot.number, process.id)
         if slot.is_outdated:
@@ -334,12 +239,12 @@ class Processes:
         if process.is_retired:
             return
         process.retire()
-        place = self._place_of(process.link.number)
-        for request in self._teams[place].last:
-            self.pools[place].tell(process.link, request)
+        number = process.link.number
+        for request in self._teams.team_of(number).last:
+            self._teams.pool_of(number).tell(process.link, request)
         if not process.link.in_hand:
             self._idle(process.link)
-        self._later(seconds, partial(self._end_late, process))
+        self._calls.later(seconds, partial(self._end_late, process))
 
     def _end_late(self, process: AppProcess) -> None:
         if process in self._living:
@@ -369,7 +274,7 @@ class Processes:
         slot = self._slots[link.number - 1]
         if slot.current is process:
             self._launch(slot)
-        self._later(DRAIN_SECONDS, partial(self._end_late, process))
+        self._calls.later(DRAIN_SECONDS, partial(self._end_late, process))
 
     def _lost(self, link: Link) -> None:
         process = self._by_link.get(link)
@@ -411,22 +316,21 @@ class Processes:
             how: why it has ended.
             was_loading: whether it had yet to load the app.
         """
-        if self._loop is None and self._failure is None and was_loading:
+        if not self._calls.is_on_loop and self._failure is None and was_loading:
             self._failure = how
             return
         _logger.error("%s%s", f"{how.report}\n" if how.report else "", how)
         before = slot.current
         if was_loading and slot.is_outdated:
             again = partial(self._launch, slot)
-            self._later(slot.pause_after(lived), again)
+            self._calls.later(slot.pause_after(lived), again)
             return
         if was_loading and before is not None and not before.is_retired:
             # Of a reload: the one before goes on.
             self._give_up_rolling(slot)
             return
         # An app that cannot be loaded now may be mended, while other processes have it.
-        is_served = self._is_served(self._place_of(slot.number))
-        is_counted = not how.is_of_the_app or not is_served
+        is_counted = not how.is_of_the_app or not self._teams.is_served(slot.number)
         # Nor an outage: when it is over, so are the failures.
         is_counted = is_counted and not how.is_passing
         if is_counted and slot.note_end(lived):
@@ -437,11 +341,11 @@ class Processes:
             )
             return
         self._restarts += 1
-        self._later(slot.pause_after(lived), partial(self._fill, slot))
+        self._calls.later(slot.pause_after(lived), partial(self._fill, slot))
 
     def _give_up(self, sentence: str) -> None:
         self._is_stopping = True
-        if self._loop is None:
+        if not self._calls.is_on_loop:
             # `load` waits for this.
             self._failure = self._failure or AppLoadError(sentence)
             return

@@ -14,7 +14,8 @@ import pytest
 
 from channelshim.composition.app_launch import AppProcess, Launcher
 from channelshim.composition.app_slot import AppLoadError
-from channelshim.composition.processes import PoolOptions, Processes, Team
+from channelshim.composition.app_teams import PoolOptions, Team
+from channelshim.composition.processes import Processes
 from channelshim.kernel.threads import Threads
 from channelshim.server.pipe_services import FrontServices
 from tests.lanes import timeout_factor
