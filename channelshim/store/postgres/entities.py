@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
-from channelshim import limits
 from channelshim.contracts.entities import (
     Applied,
     Conflict,
@@ -19,34 +18,24 @@ from channelshim.contracts.entities import (
     ValuesOf,
     Write,
 )
-from channelshim.contracts.index_definitions import IndexDefinition, TooManyIndexRows
+from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.tasks import NewTask
 from channelshim.store import bounds
 from channelshim.store.catalogue import State
 from channelshim.store.postgres.catalogue import Catalogue, PostgresDraft
 from channelshim.store.postgres.connections import Database
-from channelshim.store.postgres.locks import group_locks
 from channelshim.store.postgres.session import Connection
 from channelshim.store.postgres.snapshot import PostgresSnapshot
 from channelshim.store.postgres.tasks import add_tasks
+from channelshim.store.postgres.write_batch import (
+    CatalogueMoved,
+    KnownKinds,
+    WriteBatch,
+)
 from channelshim.store.postgres.writing import CONFLICT, MOVED, TAKEN
 
 COUNTER_PREFIX: Final = b"+"
 """How an app's counters begin; our own do not."""
-
-_NOBODY: Final = "'{}', '{}', '{}'"
-_WATCHED: Final = "%s::bytea[], %s::bytea[], %s::bigint[]"
-
-_ONE: Final = (
-    "ARRAY[%s::bigint], ARRAY[%s::bytea], ARRAY[%s::bytea], ARRAY[%s::bytea], "
-    "ARRAY[%s::bytea], ARRAY[%s::boolean], ARRAY[%s::bigint]"
-)
-"""One write: to turn a list into an array costs the driver more than all the rest."""
-
-_MANY: Final = (
-    "%s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], "
-    "%s::bytea[], %s::boolean[], %s::bigint[]"
-)
 
 _GET_ONE: Final = (
     "SELECT e.version, e.body FROM kind k JOIN entity e ON e.kind_id = k.id "
@@ -64,105 +53,6 @@ _GET_MANY: Final = (
 
 _Ask = Callable[[str, Sequence[object]], list[Any]]
 """Runs a statement and returns its rows, in a transaction or as one."""
-
-
-class _CatalogueMoved(Exception):
-    """The catalogue lacks what a write needs, or another process has changed it."""
-
-
-class _Kinds(Protocol):
-    """What a batch asks for kinds and indexes."""
-
-    @property
-    def state(self) -> State: ...
-
-    def kind_id(self, namespace: str, name: str) -> int: ...
-
-    def index(self, kind_id: int, definition: IndexDefinition) -> Index: ...
-
-    def mark_repeated(self, kind_id: int, index: Index) -> None: ...
-
-
-class _Known:
-    """A state to which nothing is added: then somebody begins again alone."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-
-    def kind_id(self, namespace: str, name: str) -> int:
-        """Return the number of a kind that is there."""
-        kind_id = self.state.kinds.get((namespace, name))
-        if kind_id is None:
-            raise _CatalogueMoved
-        return kind_id
-
-    def index(self, kind_id: int, definition: IndexDefinition) -> Index:
-        """Return an index that is there."""
-        index = self.state.index(kind_id, definition)
-        if index is None:
-            raise _CatalogueMoved
-        return index
-
-    def mark_repeated(self, kind_id: int, index: Index) -> None:
-        """Accept one that is marked."""
-        if not index.is_repeated:
-            raise _CatalogueMoved
-
-
-class _Batch:
-    """Writes as the columns that apply_writes takes."""
-
-    def __init__(self, kinds: _Kinds, writes: Iterable[Write]) -> None:
-        self._kinds = kinds
-        self.keys: list[EntityKey] = []
-        self.groups: list[Group] = []
-        self.kind_ids: list[int] = []
-        self.bodies: list[bytes | None] = []
-        self.inserts: list[bool] = []
-        self.ends: list[int] = []
-        self.indexes: list[int] = []
-        self.values: list[bytes] = []
-        for write in writes:
-            self._add(write)
-
-    def _add(self, write: Write) -> None:
-        key = write.key
-        kind_id = self._kinds.kind_id(key.namespace, key.kind)
-        self.keys.append(key)
-        self.groups.append(key.group)
-        self.kind_ids.append(kind_id)
-        self.bodies.append(write.body)
-        self.inserts.append(write.is_insert)
-        if write.body is not None:
-            self._add_rows(kind_id, write)
-        self.ends.append(len(self.indexes))
-
-    def columns(self) -> list[Sequence[object]]:
-        """Return what apply_writes takes of each write, a column each."""
-        return [
-            self.kind_ids,
-            [namespace.encode() for namespace, _ in self.groups],
-            [root for _, root in self.groups],
-            [key.path for key in self.keys],
-            self.bodies,
-            self.inserts,
-            self.ends,
-        ]
-
-    def _add_rows(self, kind_id: int, write: Write) -> None:
-        values = write.values or {}
-        for name in values:
-            self._kinds.index(kind_id, IndexDefinition.single(name))
-        total = 0
-        for index in self._kinds.state.indexes.get(kind_id, {}).values():
-            codes = index.definition.row_values(write.key.path, values)
-            total += len(codes)
-            if len(codes) > 1:
-                self._kinds.mark_repeated(kind_id, index)
-            self.indexes += [index.id] * len(codes)
-            self.values += codes
-        if total > limits.STORE_MAXIMUM_INDEX_ROWS:
-            raise TooManyIndexRows(f"an entity has {total} index rows")
 
 
 class _Found(NamedTuple):
@@ -263,15 +153,15 @@ class PostgresEntities:
         while True:
             try:
                 return self._apply(state, wanted, watched, tasks, now)
-            except _CatalogueMoved:
+            except CatalogueMoved:
                 newer = self._catalogue.refresh()
             if newer.epoch == state.epoch:
                 break
             state = newer
         # Something is missing in it.
         with self._catalogue.write() as (connection, draft):
-            batch = _Batch(draft, wanted)
-            versions = self._run(connection.rows, draft.state, batch, watched, now)
+            batch = WriteBatch(draft, wanted)
+            versions = self._run(connection.rows, batch, watched, now)
             return Applied(versions, add_tasks(connection, tasks, now))
 
     def _apply(
@@ -283,62 +173,40 @@ class PostgresEntities:
         now: float,
     ) -> Applied:
         """Write all beside others, in one round trip where there are no tasks."""
-        batch = _Batch(_Known(state), wanted)
+        batch = WriteBatch(KnownKinds(state), wanted)
         if not tasks:
             ask = self._database.ask
-            return Applied(self._run(ask, state, batch, watched, now), [])
+            return Applied(self._run(ask, batch, watched, now), [])
         with self._database.write() as connection:
-            versions = self._run(connection.rows, state, batch, watched, now)
+            versions = self._run(connection.rows, batch, watched, now)
             return Applied(versions, add_tasks(connection, tasks, now))
 
     def _run(
         self,
         ask: _Ask,
-        state: State,
-        batch: _Batch,
+        batch: WriteBatch,
         watched: Mapping[Group, int],
         now: float,
     ) -> list[int]:
         """Call apply_writes and return the new versions.
 
         Raises:
-            _CatalogueMoved: nothing was written.
+            CatalogueMoved: nothing was written.
             Conflict, KeyTaken: nothing was written.
         """
         with self._database.explained():
-            statement, values = self._call(state, batch, watched, now)
+            place, lock = self._database.place, self._catalogue.lock
+            statement, values = batch.call(place, lock, watched, now)
         ((versions,),) = ask(statement, values)
         answer = versions[0] if versions else 0
         if answer == MOVED:
-            raise _CatalogueMoved
+            raise CatalogueMoved
         if answer == CONFLICT:
             raise Conflict(f"the group {list(watched)[versions[1] - 1]!r} has changed")
         if answer == TAKEN:
             kind = batch.keys[versions[1] - 1].kind
             raise KeyTaken(f"there is an entity {kind} with this key already")
         return list(versions)
-
-    def _call(
-        self, state: State, batch: _Batch, watched: Mapping[Group, int], now: float
-    ) -> tuple[str, list[object]]:
-        """Return the call of apply_writes, and its values."""
-        locks = group_locks(self._database.place, {*batch.groups, *watched})
-        values: list[object] = [state.epoch, int(now * 1_000_000), self._catalogue.lock]
-        values.append(locks)
-        watching = _NOBODY
-        if watched:
-            watching = _WATCHED
-            values.append([namespace.encode() for namespace, _ in watched])
-            values.append([root for _, root in watched])
-            values.append(list(watched.values()))
-        writing, columns = _MANY, list[object](batch.columns())
-        if len(batch.keys) == 1:
-            writing, columns = _ONE, [column[0] for column in batch.columns()]
-        statement = (
-            f"SELECT apply_writes(%s, %s, %s, %s::bigint[], {watching}, {writing}, "
-            "%s::bigint[], %s::bytea[])"
-        )
-        return statement, [*values, *columns, batch.indexes, batch.values]
 
     def build_index(
         self, namespace: str, kind: str, definition: IndexDefinition
