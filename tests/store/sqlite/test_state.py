@@ -16,12 +16,9 @@ from channelshim.contracts.store import Account
 from channelshim.errors import StorageError, StoreBusy, StoreInUse
 from channelshim.store.lease import Lease
 from channelshim.store.sqlite import database, schema
+from channelshim.store.sqlite.accounts import SqliteAccounts
 from channelshim.store.sqlite.database import FILE_NAME, Database, explain
-from channelshim.store.sqlite.state import (
-    LEASE_FILE_NAME,
-    SqliteAccounts,
-    SqliteStore,
-)
+from channelshim.store.sqlite.state import LEASE_FILE_NAME, SqliteStore
 from tests.lanes import ROOT, timeout_factor
 
 HOLD = """
