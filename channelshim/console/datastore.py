@@ -11,9 +11,9 @@ from channelshim.console.asking import ask, chosen
 from channelshim.console.page import PageHandler, Refused
 from channelshim.services.admin import (
     entities,
-    fields,
     indexes,
     keys,
+    property_types,
     questions,
     statistics,
 )
@@ -45,7 +45,7 @@ class DatastorePage(PageHandler):
             "question": question,
             "conditions": self._lines(question),
             "operators": questions.OPERATORS,
-            "types": fields.LABELS,
+            "types": property_types.LABELS,
             "answer": None,
             "plans": [],
             "total": None,

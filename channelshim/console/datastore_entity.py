@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from channelshim.console.asking import ask
 from channelshim.console.page import PageHandler, Refused
-from channelshim.services.admin import entities, fields, questions
+from channelshim.services.admin import entities, property_types, questions
 from channelshim.services.admin.entities import Entity, NewField
 from channelshim.services.admin.fields import Field
 from channelshim.services.admin.questions import Question
@@ -63,7 +63,7 @@ class _Form(PageHandler):
                 "",
                 is_indexed=row.is_indexed,
                 is_multiple=row.is_multiple,
-                is_editable=row.type != fields.OTHER,
+                is_editable=row.type != property_types.OTHER,
             )
             for row in sent
         ]
@@ -85,7 +85,7 @@ class EntityPage(_Form):
             "key": self._key(),
             "inside": ".".join(map(str, self._inside())),
             "rows": _rows(entity.fields, numbers, self._empty_rows()),
-            "types": fields.LABELS,
+            "types": property_types.LABELS,
             "links": self._links(),
         }
 
@@ -159,7 +159,7 @@ class NewEntityPage(_Form):
             "identifier": query.get("identifier", ""),
             "is_name": bool(query.get("is_name", "")),
             "rows": _rows(known, numbers, self._empty_rows()),
-            "types": fields.LABELS,
+            "types": property_types.LABELS,
         }
 
     def do_create(self, **names: str) -> str:
@@ -190,7 +190,7 @@ class NewEntityPage(_Form):
         return [
             Field(
                 name,
-                cells[0].type if cells[0].type in fields.TYPES else "string",
+                cells[0].type if cells[0].type in property_types.TYPES else "string",
                 "",
                 "",
                 is_indexed=cells[0].is_indexed,

@@ -19,7 +19,7 @@ from google.appengine.api import apiproxy_stub_map, memcache
 from google.appengine.api.memcache import memcache_service_pb2 as memcache_pb
 
 from channelshim.services.admin.entities import BadEntity, refusals
-from channelshim.services.admin.fields import BadValue
+from channelshim.services.admin.property_types import BadValue
 from channelshim.services.admin.texts import form_text, of_bytes
 
 LONGEST: Final = 100_000

@@ -15,8 +15,9 @@ from google.appengine.datastore import entity_bytes_pb2 as entity_pb2
 from google.appengine.runtime import apiproxy_errors
 from google.protobuf.message import DecodeError, EncodeError
 
-from channelshim.services.admin import fields, keys
-from channelshim.services.admin.fields import BadValue, Field
+from channelshim.services.admin import fields, keys, property_types
+from channelshim.services.admin.fields import Field
+from channelshim.services.admin.property_types import BadValue
 from channelshim.services.admin.texts import clean, form_text
 
 DELETED_AT_ONCE: Final = 500
@@ -63,7 +64,7 @@ class NewField:
     Attributes:
         number: its place among the entity's fields; None for a new one.
         name: of the property.
-        type: one of fields.TYPES, or fields.OTHER for one that stays.
+        type: one of property_types.TYPES, or property_types.OTHER for one that stays.
         text: its value.
         is_indexed: whether queries find it.
         is_multiple: whether it is one of a list.
@@ -342,7 +343,7 @@ def _made(new: NewField, old: Sequence[tuple[bool, Any]]) -> tuple[bool, Any]:
             raise BadEntity("the entity has no such field any more")
         was_indexed, prop = old[new.number]
         was = fields.field_of(prop, is_indexed=was_indexed)
-        if not was.is_editable or new.type == fields.OTHER:
+        if not was.is_editable or new.type == property_types.OTHER:
             return was_indexed, prop
         now = replace(
             was,
@@ -368,5 +369,5 @@ def _made(new: NewField, old: Sequence[tuple[bool, Any]]) -> tuple[bool, Any]:
 
 
 _NEVER_INDEXED: Final = frozenset(
-    name for name, each in fields.TYPES.items() if each.is_raw
+    name for name, each in property_types.TYPES.items() if each.is_raw
 )

@@ -15,7 +15,8 @@ from channelshim.contracts.entities import Entities
 from channelshim.services.admin import entities as admin_entities
 from channelshim.services.admin import fields, keys
 from channelshim.services.admin.entities import BadEntity, call
-from channelshim.services.admin.fields import BadValue, Field
+from channelshim.services.admin.fields import Field
+from channelshim.services.admin.property_types import BadValue
 from channelshim.services.admin.texts import clean
 from channelshim.services.datastore_v3.explain import Explanation, explain
 
@@ -51,7 +52,7 @@ class Condition:
     Attributes:
         name: of a property, or "__key__".
         operator: one of OPERATORS.
-        type: one of fields.TYPES.
+        type: one of property_types.TYPES.
         text: the value.
     """
 

@@ -23,7 +23,7 @@ from channelshim.contracts import ordering
 from channelshim.contracts.entities import Entities, Index
 from channelshim.contracts.index_definitions import TooManyIndexRows
 from channelshim.contracts.scan import Position, Scan
-from channelshim.services.admin import fields, keys
+from channelshim.services.admin import fields, keys, property_types
 from channelshim.services.admin.entities import (
     DELETED_AT_ONCE,
     call,
@@ -202,9 +202,9 @@ def _count_property(
     namespace: str, kind: str, prop: Any, own: _Count, counts: _Counts
 ) -> None:
     label = "NULL"
-    found = fields.type_of(prop)
+    found = property_types.type_of(prop)
     if found != "null":
-        label = fields.LABELS.get(found, "Unknown")
+        label = property_types.LABELS.get(found, "Unknown")
     name = prop.name
     if isinstance(name, bytes):
         name = name.decode("utf-8", "backslashreplace")
