@@ -79,6 +79,7 @@ GROUPS = (
             "appserver/",
             "composition/accounts.py",
             "composition/certificates.py",
+            "composition/console_actions.py",
             "composition/console_door.py",
             "composition/logins.py",
             "composition/policy.py",

@@ -16,12 +16,13 @@ from channelshim.appserver.access_log import AccessLog
 from channelshim.appserver.client_limits import limit_of
 from channelshim.composition.addresses import Served, address_of
 from channelshim.composition.console_door import THREADS as CONSOLE_THREADS
-from channelshim.composition.console_door import LazyConsole, hosts_of, url_of
+from channelshim.composition.console_door import hosts_of, url_of
 from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.file_times import FileTimes
 from channelshim.composition.front import Front
 from channelshim.composition.health import health_of
 from channelshim.composition.instance import Instance
+from channelshim.composition.lazy_console import LazyConsole
 from channelshim.composition.policy import worker_count
 from channelshim.composition.probes import AdminPort
 from channelshim.composition.reloading import (

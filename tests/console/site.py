@@ -11,10 +11,10 @@ from typing import Any
 
 from webtest import TestApp, TestResponse
 
-from channelshim.composition.console_door import LazyConsole
 from channelshim.composition.console_tails import ConsoleTails
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance
+from channelshim.composition.lazy_console import LazyConsole
 from channelshim.composition.plan import make_plan
 from channelshim.composition.reading import read_folder
 from channelshim.composition.setting_values import read_settings

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from channelshim.composition.console_door import settings_in_force
 from channelshim.composition.settings import Settings
+from channelshim.composition.settings_in_force import settings_in_force
 from channelshim.console.menu import GROUPS, PAGES
 from channelshim.console.messages import MOST_MESSAGES, Messages
 from channelshim.console.page import Part, part_of
