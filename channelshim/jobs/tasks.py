@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -24,6 +23,7 @@ from channelshim.contracts.tasks import (
 from channelshim.errors import StorageError
 from channelshim.jobs.attempts import Attempts
 from channelshim.jobs.buckets import Bucket
+from channelshim.jobs.shares import Shares
 from channelshim.kernel.deadlines import OVERDUE_SECONDS, Deadlines
 from channelshim.kernel.threads import Kept, Threads
 
@@ -34,12 +34,17 @@ TASK_RENEWAL_SECONDS: Final = TASK_LEASE_SECONDS / 3
 """How often a live process puts that off."""
 
 TASK_RUNNERS: Final = 8
-"""Tasks that run at once: one slow task holds up nobody."""
+"""Tasks of a queue that run at once: one slow task holds up nobody."""
 
 _logger: Final = logging.getLogger("channelshim.tasks")
 
 _IDLE_SECONDS = 60.0
 _AFTER_ERROR_SECONDS = 5.0
+
+_LOOK_PART = 20
+"""A look for tasks passes over all that wait in queues whose share is in use, which may
+be many: no more than one part in so many of the time goes into such looks."""
+_LONGEST_LOOK_PAUSE_SECONDS = 1.0
 
 
 class TaskRunner:
@@ -52,7 +57,7 @@ class TaskRunner:
         clock: says now.
         worker_id: whose leases these are: the same after a restart, another for each
             process that is alive; None for the store's word.
-        runners: threads, and tasks that run at once.
+        runners: threads, and tasks of a queue that run at once; see Shares.
         started: called with the queue of each task that starts.
         threads: keeps the threads running; None for one of its own.
         deadlines: has the app's code hear of its deadline; None for one of its own.
@@ -86,6 +91,7 @@ class TaskRunner:
         self._idle_seconds = WORKER_BEAT_SECONDS if self._has_company else _IDLE_SECONDS
         self._beat_at = -math.inf
         self._runners = runners
+        self._shares = Shares(runners)
         self._started = started
         self._buckets = {
             queue.name: Bucket(queue, clock.monotonic()) for queue in queues.queues
@@ -99,11 +105,11 @@ class TaskRunner:
         self._patience_seconds = (
             deadline_seconds + OVERDUE_SECONDS if deadline_seconds > 0 else math.inf
         )
-        self._running: Counter[str] = Counter()
         self._paused: Collection[str] = ()
-        # Since when each runner has its task: monotonic seconds.
-        self._begun: dict[int, tuple[float, Task]] = {}
-        self._given_up: set[int] = set()
+        # The queues that a look has left out, having found nothing in others, and
+        # until when it is not repeated: monotonic seconds.
+        self._left_out: Collection[str] = ()
+        self._looks_at = -math.inf
         self._is_stopping = False
         self._is_woken = False
         self._changed = threading.Condition()
@@ -125,6 +131,8 @@ class TaskRunner:
         self._tasks.release(self._worker_id)
         self._beat()
         self.read_paused()
+        with self._changed:
+            self._shares.begin()
         for number in range(self._runners):
             self._threads.start(f"task-{number + 1}", self._run_all)
         self._picker = self._threads.start("task-picker", self._pick)
@@ -155,19 +163,17 @@ class TaskRunner:
         if task is None:
             return False
         self._hand_out(task)
-        if self._picker is None:
-            self._threads.start("task-now", self._run_single)
         return True
 
     @property
     def running(self) -> int:
         """Return how many tasks run now. Any thread."""
-        return self._running.total()
+        return self._shares.running.total()
 
     @property
     def late(self) -> int:
         """Return how many of them have not ended in time. Any thread."""
-        return len(self._given_up)
+        return len(self._shares.given_up)
 
     def wake(self) -> None:
         """Look for tasks that are due. Any thread, before `start` too."""
@@ -196,11 +202,11 @@ class TaskRunner:
             self._picker.join(timeout_seconds)
         with self._changed:
             has_ended = self._changed.wait_for(
-                lambda: not self._running.total(), deadline - time.monotonic()
+                lambda: not self.running, deadline - time.monotonic()
             )
-            runners = self._runners + len(self._given_up)
+            threads = self._shares.threads + self.late
         self._is_over = True
-        self._alarm.release(runners)
+        self._alarm.release(max(threads, 1))
         return has_ended
 
     def _pick(self) -> None:
@@ -235,7 +241,7 @@ class TaskRunner:
 
     def _renew_leases(self) -> None:
         now = self._clock.monotonic()
-        if self._running.total() and now - self._renewed_at > TASK_RENEWAL_SECONDS:
+        if self.running and now - self._renewed_at > TASK_RENEWAL_SECONDS:
             self._tasks.renew(self._worker_id, self._clock.time() + TASK_LEASE_SECONDS)
             self._renewed_at = now
 
@@ -248,21 +254,20 @@ class TaskRunner:
         late: list[tuple[int, Task]] = []
         with self._changed:
             # One that was handed out may not have begun yet.
-            is_begun = len(self._begun) == self._running.total()
+            is_begun = len(self._shares.begun) == self.running
             until_late = _IDLE_SECONDS if is_begun else self._patience_seconds
-            for runner, (begun, task) in self._begun.items():
-                if runner in self._given_up:
+            for runner, (begun, task) in self._shares.begun.items():
+                if runner in self._shares.given_up:
                     continue
                 left = begun + self._patience_seconds - now
                 if left > 0:
                     until_late = min(until_late, left)
-                elif len(self._given_up) + len(late) < self._runners:
+                elif self.late + len(late) < self._runners:
                     late.append((runner, task))
         for runner, task in late:
             self._threads.start("task-instead", self._run_all)
             with self._changed:
-                # It may have ended a moment ago: then there is one more to end.
-                self._given_up.add(runner)
+                self._shares.give_up(runner, task)
             _logger.error(
                 "task %s of queue %s has not ended for %d s: others go on without it",
                 task.name,
@@ -273,10 +278,15 @@ class TaskRunner:
 
     def _pick_due(self) -> float:
         with self._changed:
-            free = self._runners + len(self._given_up) - self._running.total()
-        closed = {name: wait for name, wait in self._waits().items() if wait > 0}
-        if free <= 0:
+            full = dict.fromkeys(self._shares.full_queues(), _IDLE_SECONDS)
+            is_full = self._shares.is_full
+        waits = {name: wait for name, wait in self._waits().items() if wait > 0}
+        closed = {**waits, **full}
+        if is_full:
             return _IDLE_SECONDS
+        begun = self._clock.monotonic()
+        if begun < self._looks_at and closed.keys() >= set(self._left_out):
+            return min(self._looks_at - begun, *closed.values())
         now = self._clock.time()
         # One at a time: each may close its queue.
         taken = self._tasks.take(
@@ -291,6 +301,10 @@ class TaskRunner:
             self._hand_out(taken[0])
             return 0.0
         eta = self._tasks.next_eta(self._worker_id, closed)
+        if full:
+            ended = self._clock.monotonic()
+            pause = min((ended - begun) * _LOOK_PART, _LONGEST_LOOK_PAUSE_SECONDS)
+            self._left_out, self._looks_at = tuple(closed), ended + pause
         until_due = _IDLE_SECONDS if eta is None else max(0.01, eta - now)
         return min(until_due, *closed.values()) if closed else until_due
 
@@ -306,7 +320,7 @@ class TaskRunner:
             for name, queue in self._queues.items():
                 waits[name] = self._buckets[name].wait_seconds(now)
                 most = queue.max_concurrent
-                if most is not None and self._running[name] >= most:
+                if most is not None and self._shares.running[name] >= most:
                     waits[name] = _IDLE_SECONDS
         for name in self._paused:
             waits[name] = _IDLE_SECONDS
@@ -314,32 +328,39 @@ class TaskRunner:
 
     def _hand_out(self, task: Task) -> None:
         with self._changed:
-            self._running[task.queue] += 1
+            needs_thread = self._shares.hand_out(task.queue)
             bucket = self._buckets.get(task.queue)
         self._due.append(task)
         self._alarm.release()
         if bucket is not None:
             bucket.spend()
+        if needs_thread:
+            self._start_further()
         self._started(task.queue)
+
+    def _start_further(self) -> None:
+        try:
+            self._threads.start("task-further", self._run_all)
+        except RuntimeError as error:
+            # The next runner that is free has the task.
+            with self._changed:
+                self._shares.has_no_thread()
+            _logger.error("a task waits for another to end: %s", error)
 
     def _run_all(self) -> None:
         while True:
             try:
-                is_given_up = self._run_next()
+                is_surplus = self._run_next()
             except IndexError:
                 if self._is_over:
                     return
                 self._alarm.acquire()
                 continue
-            if is_given_up:
+            if is_surplus:
                 return
 
-    def _run_single(self) -> None:
-        with contextlib.suppress(IndexError):
-            self._run_next()
-
     def _run_next(self) -> bool:
-        """Run the next task that was handed out; return whether its runner is late.
+        """Run the next task that was handed out; return whether its runner ends.
 
         Raises:
             IndexError: there is none.
@@ -354,24 +375,20 @@ class TaskRunner:
             _logger.exception("task %s of queue %s failed", task.name, task.queue)
             self._attempts.postpone(task)
         finally:
-            is_given_up = self._end(task)
-        return is_given_up
+            is_surplus = self._end(task)
+        return is_surplus
 
     def _begin(self, task: Task) -> None:
         with self._changed:
-            self._begun[threading.get_ident()] = (self._clock.monotonic(), task)
+            self._shares.start(task, self._clock.monotonic())
 
     def _end(self, task: Task) -> bool:
-        """Note that a task has ended; return whether its runner was replaced."""
-        runner = threading.get_ident()
+        """Note that a task has ended; return whether its runner ends with it."""
         with self._changed:
-            is_given_up = runner in self._given_up
-            self._given_up.discard(runner)
-            self._begun.pop(runner, None)
-            self._running[task.queue] -= 1
+            is_surplus = self._shares.end(task)
             self._is_woken = True
             self._changed.notify_all()
-        return is_given_up
+        return is_surplus
 
 
 def _rules(queues: QueueConfig) -> tuple[QueueRule, ...]:

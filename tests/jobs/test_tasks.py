@@ -20,7 +20,7 @@ from channelshim.errors import StorageError
 from channelshim.jobs import tasks as tasks_module
 from channelshim.jobs.task_requests import task_request
 from channelshim.jobs.tasks import TaskRunner
-from channelshim.kernel.threads import Threads
+from channelshim.kernel.threads import Kept, Threads
 from channelshim.store.sqlite.state import SqliteStore
 from tests.lanes import timeout_factor
 
@@ -404,7 +404,7 @@ def test_tasks_that_never_end_hold_up_nobody(
     threads = Threads()
     bench.start(runners=2, threads=threads, deadline_seconds=0.05)
     bench.add(*(task(f"/hangs{number}") for number in range(3)))
-    bench.add(task("/good", "other"))
+    bench.add(task("/good"))
     wait_until(lambda: "/good" in bench.app.paths())
     assert "has not ended" in caplog.text
     # Each is in hand once, however long it takes.
@@ -416,6 +416,65 @@ def test_tasks_that_never_end_hold_up_nobody(
     assert bench.runner is not None
     bench.runner.stop(10)
     wait_until(lambda: threads.running() == {})
+
+
+def test_queues_whose_tasks_never_end_stop_no_other(
+    bench: Bench, wait_until: Wait
+) -> None:
+    goes_on = threading.Event()
+
+    def hang(request: InternalRequest) -> int:
+        if request.path.startswith("/hangs"):
+            goes_on.wait()
+        return 200
+
+    bench.app.status = hang
+    threads = Threads()
+    bench.start(runners=2, threads=threads, deadline_seconds=0)
+    bench.add(*(task(f"/hangs{number}") for number in range(4)))
+    bench.add(*(task(f"/hangs-too{number}", "worse") for number in range(4)))
+    hanging = ["/hangs-too0", "/hangs0", "/hangs1"]
+    wait_until(lambda: sorted(bench.app.paths()) == hanging)
+    bench.add(*(task(f"/good{number}", f"q{number % 2}") for number in range(6)))
+    good = [f"/good{number}" for number in range(6)]
+    wait_until(lambda: sorted(bench.app.paths()) == sorted([*hanging, *good]))
+    goes_on.set()
+    everywhere = ("default", "worse", "q0", "q1")
+    wait_until(
+        lambda: (
+            not any(
+                bench.tasks.statistics(name, time.time()).tasks for name in everywhere
+            )
+        )
+    )
+    # What was started for them has ended with them.
+    wait_until(lambda: sum(threads.running().values()) == 3)
+
+
+def test_task_waits_for_another_where_no_further_thread_can_be_had(
+    bench: Bench, wait_until: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FewThreads(Threads):
+        def start(self, name: str, loop: Callable[[], None]) -> Kept:
+            if name == "task-further":
+                raise RuntimeError("can't start new thread")
+            return super().start(name, loop)
+
+    goes_on = threading.Event()
+
+    def hang(request: InternalRequest) -> int:
+        if request.path.startswith("/hangs"):
+            goes_on.wait()
+        return 200
+
+    bench.app.status = hang
+    bench.start(runners=1, threads=FewThreads())
+    bench.add(task("/hangs"))
+    wait_until(lambda: bench.app.paths() == ["/hangs"])
+    bench.add(task("/good", "other"))
+    wait_until(lambda: "waits for another to end: can't start" in caplog.text)
+    goes_on.set()
+    wait_until(lambda: bench.app.paths() == ["/hangs", "/good"])
 
 
 @pytest.mark.parametrize(
