@@ -57,6 +57,9 @@ class HttpProtocol(HttpMessages):
 
     # The last bytes of a request that is not whole: the end of its head may be cut.
     _tail = b""
+    # In all until its turn came, and since when it waits for the next one.
+    _held_seconds = 0.0
+    _waits_since: float | None = None
 
     # --- Reading --------------------------------------------------------------------
 
@@ -145,7 +148,19 @@ class HttpProtocol(HttpMessages):
         if self._turns <= FREE_TURNS:
             self._loop.call_soon(self._read_on)
         else:
-            self.service.table.turns.wait(self._read_on)
+            self._waits_since = self._loop.time()
+            self.service.table.turns.wait(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._held_seconds = self.held_seconds()
+        self._waits_since = None
+        self._read_on()
+
+    def held_seconds(self) -> float:
+        """See Watched."""
+        if self._waits_since is None:
+            return self._held_seconds
+        return self._held_seconds + self._loop.time() - self._waits_since
 
     def _begin(self) -> bool:
         """Have somebody answer what is new, and hear of a body that has ended.

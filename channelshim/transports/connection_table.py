@@ -4,9 +4,10 @@ Theory. A connection is in the table for as long as its transport lives: `add` w
 loop hands it over, `remove` when the loop says that it is lost. Nothing else takes it
 out; a change of protocol is one step, `replace`. At each beat a connection is in one
 state, and each state has its SECONDS. Whoever stays in one for longer, without LEAST of
-progress, is ended. Ending puts a connection into a state with a bound of its own, and
-the last one, a reset, waits for nobody. So none stays for ever but a page that answers
-pings, which the hub's heartbeat sees to.
+progress, is ended; the time for which we held it back does not count. Ending puts a
+connection into a state with a bound of its own, and the last one, a reset, waits for
+nobody. So none stays for ever but a page that answers pings, which the hub's heartbeat
+sees to.
 
 Pages that are attached are most of all connections and have their heartbeat, so they
 are not visited at each beat: they say when they leave that state, and a look round at
@@ -152,6 +153,10 @@ class Watched(ABC):
         """Return a number that grows as the peer does its part in this state."""
         return 0
 
+    def held_seconds(self) -> float:
+        """Return for how long in all it had to wait until we read on."""
+        return 0.0
+
     @abstractmethod
     def end(self, state: State) -> None:
         """End it, or begin to: it was in this state for too long."""
@@ -173,18 +178,20 @@ class _Note:
         progress: when that was last enough.
         since: when that was, or when the state was first seen; monotonic seconds,
             _NOT_SEEN before the first visit.
+        held_seconds: of it then.
     """
 
-    __slots__ = ("progress", "since", "state")
+    __slots__ = ("held_seconds", "progress", "since", "state")
 
     def __init__(self, state: State) -> None:
-        self.set(state, 0, _NOT_SEEN)
+        self.set(state, 0, _NOT_SEEN, 0.0)
 
-    def set(self, state: State, progress: int, now: float) -> None:
+    def set(self, state: State, progress: int, now: float, held_seconds: float) -> None:
         """Begin to count from now."""
         self.state = state
         self.progress = progress
         self.since = now
+        self.held_seconds = held_seconds
 
 
 class ConnectionTable:
@@ -335,13 +342,15 @@ class ConnectionTable:
         if state is not note.state or note.since == _NOT_SEEN:
             self._counts[note.state] -= 1
             self._counts[state] += 1
-            note.set(state, connection.progress(), now)
+            note.set(state, connection.progress(), now, connection.held_seconds())
             return
         progress = connection.progress()
         if progress - note.progress >= LEAST.get(state, 1):
-            note.set(state, progress, now)
+            note.set(state, progress, now, connection.held_seconds())
         elif now - note.since > SECONDS[state]:
-            connection.end(state)
+            held_seconds = connection.held_seconds() - note.held_seconds
+            if now - note.since - held_seconds > SECONDS[state]:
+                connection.end(state)
 
     def _look_round(self) -> None:
         """Find attached pages that are so no more and have not said so."""

@@ -14,7 +14,7 @@ from channelshim.server import http_protocol
 from channelshim.server.http_protocol import HttpProtocol
 from channelshim.server.response import Response
 from channelshim.server.service import Service
-from channelshim.transports.connection_table import ConnectionTable
+from channelshim.transports.connection_table import SECONDS, ConnectionTable, State
 from channelshim.transports.turns import AT_ONCE, Turns
 from tests.exploring import Cases, explored
 from tests.server.plain_site import (
@@ -353,6 +353,51 @@ def test_peer_that_sends_without_end_waits_for_its_turns() -> None:
             assert connection.unparsed_bytes < left
 
     run()
+
+
+def test_body_that_waits_for_its_turns_is_not_late() -> None:
+    @on_a_loop
+    async def run(connection: Connection) -> None:
+        turns = connection.table.turns = HeldTurns()
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.protocol.data_received(head + b"1\r\nx\r\n" * 12_000)
+        while not turns.held:
+            await asyncio.sleep(0)
+        # As many turns as others let it have, each after a while.
+        now, late = 0.0, 2 * SECONDS[State.BODY]
+        loop: Any = SteppedLoop(connection.protocol._loop)
+        connection.protocol._loop = loop
+        loop.now = connection.protocol._waits_since
+        for _ in range(4):
+            for _ in range(int(late)):
+                now += 1.0
+                loop.now += 1.0
+                connection.table.beat(now)
+            assert b"408" not in connection.transport.written
+            turns.held.pop()()
+        # Nor does it have more time than others once it waits no more.
+        while turns.held:
+            turns.held.pop()()
+        for _ in range(int(SECONDS[State.BODY]) + 3):
+            now += 1.0
+            connection.table.beat(now)
+        assert b"408" in connection.transport.written
+
+    run()
+
+
+class SteppedLoop:
+    """An event loop whose time a test says."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
 
 
 @pytest.mark.parametrize("length", [100, 5_000, 60_000])

@@ -28,12 +28,16 @@ class Peer(Watched):
         self.done = 0
         self.ended: State | None = None
         self.is_dropped = False
+        self.held = 0.0
 
     def state(self) -> State:
         return self.now
 
     def progress(self) -> int:
         return self.done
+
+    def held_seconds(self) -> float:
+        return self.held
 
     def end(self, state: State) -> None:
         self.ended = state
@@ -99,6 +103,20 @@ def test_who_does_less_than_its_part_may_not(state: State) -> None:
     for _ in range(5):
         now = beats(table, now, SECONDS[state] * 0.3)
         peer.done += LEAST[state] // 4
+    assert peer.ended is state
+
+
+@pytest.mark.parametrize("state", BOUNDED)
+def test_time_for_which_it_is_held_back_does_not_count(state: State) -> None:
+    table = ConnectionTable()
+    peer = Peer(state)
+    peer.held = 7.0
+    table.add(peer)
+    now = beats(table, 0.0, 1.0)
+    peer.held += SECONDS[state] - 1
+    now = beats(table, now, 2 * SECONDS[state] - 1)
+    assert peer.ended is None
+    beats(table, now, 3)
     assert peer.ended is state
 
 
