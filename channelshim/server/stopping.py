@@ -88,10 +88,14 @@ class StopSignals:
                 signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        is_hangup = number == getattr(signal, "SIGHUP", None)
-        if is_hangup and (self.number is not None or self._on_hangup()):
-            return
-        if self.number is not None:
+        if number == getattr(signal, "SIGHUP", None):
+            if self.number is not None or self._on_hangup():
+                return
+            # The shell and the kernel both tell of a closed terminal, at once: the
+            # second one may have been handled inside of the line above.
+            if self.number is not None:
+                return
+        elif self.number is not None:
             end_now()
         self.number = number
         self._on_stop(number)
