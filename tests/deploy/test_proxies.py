@@ -337,6 +337,9 @@ def test_broken_file_of_a_proxy_is_noticed(tmp_path: Path) -> None:
     """Show that the tests above would see a fault: these programs read their files."""
     command = command_of("haproxy", "frontend x\n    bindd :0\n", tmp_path)
     done = subprocess.run(
-        [*command, "-c"], capture_output=True, check=False, timeout=60
+        [*command, "-c"],
+        capture_output=True,
+        check=False,
+        timeout=60 * timeout_factor(),
     )
     assert done.returncode != 0

@@ -211,12 +211,15 @@ def test_python_is_run_where_it_is_asked_for(
         text: str = json.loads(get(page + "?format=json"))["output"] or ""
         return text
 
+    gate = tmp_path / "gate"
     send(
         "run",
         "class Thing(ndb.Model): n = ndb.IntegerProperty()\n"
         "key = Thing(n=7).put()\nmemcache.set('a', 1)\nkey.get().n, memcache.get('a')"
-        "\nimport time\ntime.sleep(1)\nkey.get().n, memcache.get('a')",
+        f"\nimport os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+        "\nkey.get().n, memcache.get('a')",
     )
+    gate.touch()
     wait_until(lambda: output() == "(7, 1)\n")
     assert send("run", "print('begun')\nwhile True: pass")["is_running"]
     wait_until(lambda: send("end")["message"] == "The program has ended.")

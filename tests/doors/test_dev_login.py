@@ -14,6 +14,7 @@ from channelshim.errors import ConfigurationError
 from channelshim.server.serve import bind
 from tests.doors.test_refusals import refusal
 from tests.doors.test_stop import SLOW
+from tests.lanes import timeout_factor
 from tests.programs import running
 from tests.servers import Servers
 
@@ -40,7 +41,8 @@ server.serve_forever()
 
 def ask(port: int, path: str, host: str, **headers: str) -> tuple[int, str, str]:
     """Return status, cookie and text of one answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    seconds = 30 * timeout_factor()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request("GET", path, headers={"Host": host, **sent})
     answer = connection.getresponse()

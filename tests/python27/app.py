@@ -9,9 +9,9 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.lanes import ROOT
+from tests.lanes import ROOT, timeout_factor
 
-TIMEOUT_SECONDS = 60 * float(os.environ.get("CHANNELSHIM_TESTS_TIMEOUT_FACTOR", "1"))
+TIMEOUT_SECONDS = 60 * timeout_factor()
 
 DRIVER = """
 import sys

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Servers
-from tests.lanes import ROOT
+from tests.lanes import ROOT, timeout_factor
 from tests.server.plain_site import APP, APPLICATION_ID, SECRET, PlainSite
 from tests.servers import Server
 
-SOON = """
+SOON = f"""
 from functools import partialmethod
 from channelshim import limits
 limits.MAXIMUM_BODY_BYTES = 1 << 20
 from channelshim.transports import connection_table
 connection_table.BEAT_SECONDS = 0.1
-connection_table.SECONDS[connection_table.State.BODY] = 0.5
+connection_table.SECONDS[connection_table.State.BODY] = {0.5 * timeout_factor()}
 from channelshim.server.workers import Workers
 from channelshim.transports import polling, ring_sender
 polling.POLL_PRESENCE_MARGIN_SECONDS = 0.5

@@ -169,7 +169,7 @@ def site(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> Iterator[Site
 
 
 def lose_patience() -> None:
-    """Have the site's deadlines pass soon: not before a busy machine has come so far."""
+    """Have the site's deadlines pass soon, now that the test has come so far."""
     SECONDS.update(dict.fromkeys(State, SOON))
 
 

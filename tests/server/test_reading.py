@@ -17,6 +17,7 @@ from channelshim.server.service import Service
 from channelshim.transports.connection_table import SECONDS, ConnectionTable, State
 from channelshim.transports.turns import AT_ONCE, Turns
 from tests.exploring import Cases, explored
+from tests.lanes import timeout_factor
 from tests.server.plain_site import (
     ACCEPTED,
     PlainSite,
@@ -58,7 +59,7 @@ def test_refusal_does_not_overtake_the_answer_before_it(
                 break
             except TimeoutError:
                 pass
-        peer.settimeout(10)
+        peer.settimeout(10 * timeout_factor())
         answers = first + until_end(peer)
     assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200", status]
 

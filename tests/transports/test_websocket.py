@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import re
@@ -134,7 +135,9 @@ def test_old_token_is_accepted_and_told(site: PlainSite) -> None:
 
 def test_token_that_ends_ends_its_socket(site: PlainSite) -> None:
     with connect(site.socket_url(signed("ann", 2))) as page:
-        hello(page)
+        # On a slow machine it has ended by now.
+        with contextlib.suppress(ConnectionClosed):
+            hello(page)
         assert ended(page) == (4401, "Token+timed+out.")
 
 
