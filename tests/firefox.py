@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from tests.driven_pages import (
     ACTION_SECONDS,
@@ -26,6 +26,7 @@ from tests.driven_pages import (
     started,
 )
 from tests.lanes import find_firefox, timeout_factor
+from tests.lines import connect
 
 _CALLED = """async text => {
     const argument = JSON.parse(text);

@@ -6,11 +6,12 @@ import re
 import urllib.parse
 
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 from websockets.typing import Origin
 
 from tests.deploy.fronts import Answer, Front
 from tests.lanes import timeout_factor
+from tests.lines import connect
 
 PASSWORD = "correct horse battery"
 ANN = "ann@example.com"

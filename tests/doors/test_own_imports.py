@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect
 
 from channelshim.composition.place import STORE_ENTRIES
 from tests.doors.test_reload import page_of
 from tests.doors.test_stop import get
 from tests.lanes import timeout_factor
+from tests.lines import connect
 from tests.programs import running
 from tests.servers import Server, Servers
 from tests.visitor import Visitor

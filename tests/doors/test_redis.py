@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from tests.conftest import await_condition
 from tests.doors.test_refusals import refusal
 from tests.lanes import timeout_factor
+from tests.lines import connect
 from tests.programs import running
 from tests.redis_servers import RedisServer, free_port
 from tests.servers import Server, Servers

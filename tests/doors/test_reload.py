@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from channelshim.composition.reloading import MAXIMUM_CATCH_UPS, Watcher
 from tests.doors.test_stop import SLOW, get
 from tests.lanes import timeout_factor
+from tests.lines import connect
 from tests.servers import Servers
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from tests.lanes import timeout_factor
+from tests.lines import connect
 from tests.redis_servers import RedisServer, free_port
 from tests.servers import Server, Servers
 from tests.store.backends import give_back_schema, shared_server, take_schema

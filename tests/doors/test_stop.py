@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
+from tests.lines import connect
 from tests.servers import Server, Servers
 
 SLOW = Path(__file__).parent / "apps" / "slow"

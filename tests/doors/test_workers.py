@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from channelshim.composition.app_slot import MOST_ENDS
 from tests import programs
 from tests.conftest import await_condition
 from tests.lanes import ROOT
+from tests.lines import connect
 from tests.redis_servers import RedisServer
 from tests.servers import Server, Servers
 

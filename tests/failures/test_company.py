@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.conftest import await_condition
 from tests.failures.herd import APP
+from tests.lines import connect
 from tests.servers import Server, Servers
 from tests.store.backends import give_back_schema, shared_server, take_schema
 

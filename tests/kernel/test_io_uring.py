@@ -9,12 +9,13 @@ from contextlib import ExitStack, suppress
 from typing import cast
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from channelshim.kernel import io_uring
 from channelshim.kernel.io_uring import SendRing, send_word
 from channelshim.transports.ring_sender import RingSender
 from tests.hub.parts import House, Page
+from tests.lines import connect
 from tests.server.plain_site import PATIENCE_SECONDS, PlainSite
 
 Pair = tuple[socket.socket, socket.socket]

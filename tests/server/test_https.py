@@ -13,11 +13,12 @@ from urllib.parse import quote
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from tests.authority import Authority
 from tests.doors.test_refusals import refusal
 from tests.lanes import timeout_factor
+from tests.lines import connect
 from tests.server.plain_site import until_end
 from tests.servers import Server, Servers
 

@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from tests.conftest import Servers
 from tests.lanes import ROOT, timeout_factor
+from tests.lines import connect
 from tests.server.plain_site import APP, SECRET, PlainSite
 from tests.servers import Server
 

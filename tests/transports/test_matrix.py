@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.conftest import Servers
 from tests.lanes import timeout_factor
+from tests.lines import connect
 from tests.programs import running
 from tests.server.plain_site import APP, PlainSite
 

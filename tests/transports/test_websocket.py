@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
 from tests.lanes import timeout_factor
+from tests.lines import connect
 from tests.server.plain_site import (
     ACCEPTED,
     APPLICATION_ID,
