@@ -10,8 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tests.lanes import timeout_factor
+
 PAUSE_SECONDS = 0.02
-ACTION_SECONDS = 10.0
+ACTION_SECONDS = 10.0 * timeout_factor()
 """How long a page is waited for, where nothing else is asked for."""
 
 EVALUATE = """

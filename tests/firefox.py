@@ -162,7 +162,7 @@ class FirefoxPage(DrivenPage):
         return self.evaluate(f"() => {{ const found = {find}; return {what}; }}")
 
     def _wait_for(self, selector: str, what: str) -> Any:
-        deadline = time.monotonic() + ACTION_SECONDS * timeout_factor()
+        deadline = time.monotonic() + ACTION_SECONDS
         while True:
             try:
                 answer = self._found(selector, what)

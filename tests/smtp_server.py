@@ -14,7 +14,9 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-PATIENCE_SECONDS = 20.0
+from tests.lanes import timeout_factor
+
+PATIENCE_SECONDS = 20.0 * timeout_factor()
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ HELD = Path(__file__).parent / "apps" / "held"
 
 PATIENCE_SECONDS = 30.0 * timeout_factor()
 
-BIG = 20_000_000
+BIG = 10_000_000
+"""More than the kernel keeps for a reader."""
 
 WaitUntil = Callable[..., Any]
 

@@ -24,13 +24,14 @@ from websockets.sync.client import ClientConnection
 from channelshim.composition.app_slot import MOST_ENDS
 from tests import programs
 from tests.conftest import await_condition
-from tests.lanes import ROOT
+from tests.lanes import ROOT, timeout_factor
 from tests.lines import connect
 from tests.redis_servers import RedisServer
 from tests.servers import Server, Servers
 
 APPS = Path(__file__).parent / "apps"
 PATIENCE_SECONDS = 20.0
+LINE_SECONDS = PATIENCE_SECONDS * timeout_factor()
 
 Until = Callable[..., Any]
 
@@ -60,7 +61,7 @@ def page(server: Server, client_id: str) -> Iterator[ClientConnection]:
     token = get(server, f"token?id={client_id}")
     url = server.url.replace("http", "ws")
     with connect(f"{url}_ah/channel/socket?token={token}", max_queue=None) as found:
-        assert "id" in json.loads(found.recv(PATIENCE_SECONDS))
+        assert "id" in json.loads(found.recv(LINE_SECONDS))
         yield found
 
 
@@ -118,10 +119,10 @@ def test_app_runs_in_processes_of_its_own(crew: Server, wait_until: Until) -> No
         wait_until(lambda: "ann connected" in get(crew, "notes"))
         for number in range(8):
             assert post(crew, f"send?id=ann&text=text{number}") == "sent"
-        texts = [ann.recv(PATIENCE_SECONDS) for _ in range(8)]
+        texts = [ann.recv(LINE_SECONDS) for _ in range(8)]
         assert texts == [f"text{number}" for number in range(8)]
         get(crew, "background")
-        assert ann.recv(PATIENCE_SECONDS) == "from the background"
+        assert ann.recv(LINE_SECONDS) == "from the background"
 
     # What is in the store is everybody's.
     assert [post(crew, "count") for _ in range(6)] == list("123456")
@@ -222,7 +223,7 @@ class Posters:
     def __exit__(self, *_: object) -> None:
         self._has_to_end.set()
         for thread in self._threads:
-            thread.join(PATIENCE_SECONDS)
+            thread.join(LINE_SECONDS)
 
     def _post(self, number: int) -> None:
         turn = 0
@@ -258,7 +259,7 @@ def test_nothing_that_was_answered_is_lost_by_kills(
         post(crew, "send?id=ann&text=the%20end")
         texts: list[str] = []
         while not texts or texts[-1] != "the end":
-            texts.append(str(ann.recv(PATIENCE_SECONDS)))
+            texts.append(str(ann.recv(LINE_SECONDS)))
     assert len(texts) == len(set(texts)), "twice"
     for number, answered in enumerate(posters.answered):
         assert len(answered) > 20
@@ -341,7 +342,7 @@ def test_hangup_replaces_the_processes_one_by_one(
         assert posters.failed == []
         # Neither was the page told to come back, nor has it missed anything.
         count = sum(map(len, posters.answered))
-        texts = [str(ann.recv(PATIENCE_SECONDS)) for _ in range(count)]
+        texts = [str(ann.recv(LINE_SECONDS)) for _ in range(count)]
         assert sorted(texts) == sorted(
             text for each in posters.answered for text in each
         )
@@ -436,7 +437,7 @@ def test_handler_that_does_not_end_costs_its_process(
         APPS / "crew",
         "--workers=2",
         "--automatic_restart=no",
-        "--request_deadline_seconds=0.5",
+        "--request_deadline_seconds=2",
     )
     before = pids(running)
     # In C, where no exception reaches it.

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Servers
-from tests.lanes import ROOT
+from tests.lanes import ROOT, timeout_factor
 from tests.server.plain_site import PlainSite, masked, until, until_end
 from tests.servers import Server
 
@@ -31,7 +31,8 @@ from channelshim.transports import connection_table
 from channelshim.transports.connection_table import SECONDS, State
 connection_table.BEAT_SECONDS = 0.1
 SECONDS[State.ANSWER] = 0.5
-SECONDS[State.IDLE] = SECONDS[State.CLOSING] = 1
+SECONDS[State.IDLE] = 1
+SECONDS[State.CLOSING] = 3
 """
 
 APP = """
@@ -133,7 +134,7 @@ def test_flood_of_frames_holds_up_nobody(
         for _ in range(2):
             for _ in range(10):
                 assert site.ask("/who") == (200, b"/who")
-            assert cut.acquire(timeout=60)
+            assert cut.acquire(timeout=60 * timeout_factor())
     finally:
         is_over.set()
         sender.join()
@@ -193,7 +194,7 @@ def test_pages_that_have_left_count_until_they_are_gone(
     owed = site.handshake(f"{token}&after={first.rstrip('}')}")
     with ExitStack() as stack:
         answer = b""
-        # The bound is 12, and it takes a second to give up one of them.
+        # The bound is 12, and it takes three seconds to give up one of them.
         while struct.pack(">H", 1013) + b"too many connections" not in answer:
             peer = stack.enter_context(site.raw(owed, receive_buffer=4096))
             answer = peer.recv(4096)

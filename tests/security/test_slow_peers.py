@@ -22,7 +22,7 @@ SOON = """
 from channelshim.transports import connection_table
 from channelshim.transports.connection_table import LEAST, SECONDS, State
 connection_table.BEAT_SECONDS = 0.1
-SECONDS[State.HEAD] = SECONDS[State.ANSWER] = 0.5
+SECONDS[State.HEAD] = SECONDS[State.ANSWER] = 1.5
 LEAST[State.ANSWER] = 4 << 10
 """
 
@@ -160,7 +160,7 @@ def test_reader_that_is_slow_and_fair_is_not_cut(running: Server) -> None:
         )
         count = 0
         # 160 KB a second, for four times as long as a reader may be too slow.
-        while count < 320_000:
+        while count < 960_000:
             count += len(peer.recv(8192))
             threading.Event().wait(0.05)
         count += len(received(peer))

@@ -133,20 +133,23 @@ def masked(opcode: int, data: bytes = b"", *, is_final: bool = True) -> bytes:
 
 def until_end(peer: socket.socket) -> bytes:
     """Return all that comes until the server ends the connection."""
-    data = b""
+    # Not bytes, of which each piece would copy all before it: a stop waits 10 seconds.
+    data = bytearray()
     try:
         while piece := peer.recv(65536):
             data += piece
     except ConnectionResetError:
         pass
-    return data
+    return bytes(data)
 
 
 def until(peer: socket.socket, wanted: bytes) -> bytes:
     """Return what comes up to wanted at least."""
-    data = b""
-    while wanted not in data:
+    data = bytearray()
+    looked_at = 0
+    while data.find(wanted, max(0, looked_at - len(wanted))) < 0:
+        looked_at = len(data)
         piece = peer.recv(65536)
         assert piece, data
         data += piece
-    return data
+    return bytes(data)

@@ -205,10 +205,10 @@ def get(path: str, *more: str) -> bytes:
 
 
 def until_end(peer: socket.socket) -> bytes:
-    data = b""
+    data = bytearray()
     while piece := peer.recv(1 << 20):
         data += piece
-    return data
+    return bytes(data)
 
 
 @pytest.mark.parametrize("in_cache", [True, False])

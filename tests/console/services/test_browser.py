@@ -103,7 +103,7 @@ def test_html_of_a_mail_is_seen_and_runs_nothing(pages: Any, console: str) -> No
     page.goto(console + "mail")
     page.click("main td a")
     frame = page.frame_locator("iframe")
-    assert frame.locator("h1").inner_text(timeout=20_000) == "rich"
+    assert frame.locator("h1").inner_text() == "rich"
     assert frame.locator("img").evaluate("image => image.src").startswith("data:image")
     assert page.title() != "taken"
     assert all(url.startswith((console, "data:")) for url in asked)

@@ -104,8 +104,10 @@ def test_writers_wait_for_the_same_bound_side_by_side(
     monkeypatch.setattr(database, "STORE_BUSY_SECONDS", 0.5)
     own, other = Database(tmp_path), Database(tmp_path)
     waited: list[float] = []
+    together = threading.Barrier(8 + 1)
 
     def write() -> None:
+        together.wait(PATIENCE)
         begun = time.monotonic()
         with pytest.raises(StoreBusy, match="busy for too long"), own.write():
             pass
@@ -113,15 +115,16 @@ def test_writers_wait_for_the_same_bound_side_by_side(
 
     threads = [threading.Thread(target=write) for _ in range(8)]
     with other.write():
-        begun = time.monotonic()
         for thread in threads:
             thread.start()
+        together.wait(PATIENCE)
+        begun = time.monotonic()
         for thread in threads:
             thread.join(PATIENCE)
-        together = time.monotonic() - begun
+        all_waited = time.monotonic() - begun
     assert len(waited) == 8
     # One after the other they would take as long as all waits together.
-    assert together < sum(waited) / 2
+    assert all_waited < sum(waited) / 2
     with own.write():
         pass
     own.close()
