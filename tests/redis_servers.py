@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import await_condition
+from tests.ports import free_port
 
 PATIENCE_SECONDS = 10.0
 
@@ -194,11 +194,3 @@ class RedisCluster:
         """End all."""
         for server in self.servers:
             server.close()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -25,6 +25,7 @@ from tests.driven_pages import (
     started,
 )
 from tests.lanes import find_webkit, timeout_factor
+from tests.ports import free_port
 
 _CALLED = f"""
 const [source, argument, done] = arguments;
@@ -126,10 +127,7 @@ def open_webkit() -> Iterator[WebKitPage]:
     """Open a browser on a display of its own, and close both at the end."""
     found = find_webkit()
     assert found is not None
-    with socket.socket() as free:
-        # The driver takes no 0.
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()  # The driver takes no 0.
     with _display() as display:
         variables = {
             "DISPLAY": display,

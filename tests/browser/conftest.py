@@ -22,7 +22,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def pages_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesServer]:
     """Our server with apps/pages; for tests that do not stop it."""
-    server = PagesServer(tmp_path_factory.mktemp("pages"))
+    # Twice as patient: a browser on a slow machine is late, and not gone.
+    server = PagesServer(tmp_path_factory.mktemp("pages"), "--grace_seconds=4")
     yield server
     server.stop()
 

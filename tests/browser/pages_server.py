@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.lanes import ROOT
+from tests.ports import free_port
 from tests.servers import Server
 
 APP = ROOT / "tests" / "browser" / "apps" / "pages"
@@ -60,8 +61,9 @@ class PagesServer(PagesApp):
         self.server: Server
         self.start()
 
-    def start(self, port: int = 0) -> None:
-        """Start it; 0 takes a free port."""
+    def start(self, port: int | None = None) -> None:
+        """Start it; None takes a free port, to which it can come back."""
+        port = port or free_port()
         self.server = Server(
             APP, self._storage_path, (f"--port={port}", *self._arguments), {}
         )

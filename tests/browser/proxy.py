@@ -35,7 +35,7 @@ class Proxy:
         self._passing: set[asyncio.Event] = set()
         self._thread = LoopThread()
         self._server = self._thread.call(
-            asyncio.start_server(self._pass_on, "localhost", 0)
+            asyncio.start_server(self._pass_on, "127.0.0.1", 0)
         )
         own_port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://localhost:{own_port}"

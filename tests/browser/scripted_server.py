@@ -15,6 +15,7 @@ from websockets.http11 import Request, Response
 
 from tests.browser.loop_thread import LoopThread
 from tests.lanes import ROOT
+from tests.ports import free_port
 
 SCRIPT = ROOT / "channelshim" / "browser" / "channel.js"
 PAGE = ROOT / "tests" / "browser" / "apps" / "pages" / "page.html"
@@ -48,7 +49,7 @@ class ScriptedServer:
         self.polls: list[dict[str, str]] = []
         self.sockets: set[ServerConnection] = set()
         self.number = 1000
-        self.port = 0
+        self.port = free_port()
         self._texts: list[str] = []
         self._news = asyncio.Event()
         self._thread = LoopThread()
@@ -66,12 +67,12 @@ class ScriptedServer:
 
     def start(self) -> None:
         self._server = self.call(self._start())
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _start(self) -> Any:
         return await serve(
             self._serve_socket,
-            "localhost",
+            # Alone: of ::1 another test may have this port.
+            "127.0.0.1",
             self.port,
             process_request=self._process,
             ping_interval=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -200,9 +201,11 @@ def test_a_server_that_does_not_hold_is_not_asked_without_pause(
     scripted.upgrade = "refuse"
     scripted.holds = False
     tab.connect("t")
-    before = len(scripted.polls)
+    before, begun = len(scripted.polls), time.monotonic()
     tab.run("() => new Promise(done => setTimeout(done, 3000))")
-    assert len(scripted.polls) - before <= 5
+    # Not before they are counted: a slow machine comes back late.
+    polls = len(scripted.polls) - before
+    assert polls <= 2 + (time.monotonic() - begun)
 
 
 def test_the_pause_that_the_server_asks_for_is_kept(

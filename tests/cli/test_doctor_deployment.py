@@ -14,7 +14,8 @@ from channelshim.broker.redis import scripts
 from channelshim.cli import main as cli
 from channelshim.composition.policy import worker_count
 from channelshim.composition.settings import Settings
-from tests.redis_servers import RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_servers import RedisServer
 
 SECRET = "pa55word"
 

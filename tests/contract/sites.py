@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.conftest import await_condition
 from tests.lanes import ORIGINAL_SDK, find_python27, timeout_factor
+from tests.ports import free_port
 
 PROBE = Path(__file__).parent / "apps" / "probe"
 PATIENCE_SECONDS = 20.0
@@ -154,7 +155,7 @@ class Original:
     def __init__(self, app_dir: Path, storage_path: Path) -> None:
         python = find_python27()
         assert python is not None
-        self.port, admin, api = _free_ports(3)
+        self.port, admin, api = free_port(), free_port(), free_port()
         self._file = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [
@@ -205,13 +206,3 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 10 * timeout_factor()
     while process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

@@ -108,13 +108,6 @@ class Front:
             return Answer(answer.status, answer.headers, answer.read().decode())
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on: these programs cannot take just any."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
-
-
 def adapted(text: str) -> str:
     """Return a file of a proxy for a machine that may be without IPv6 or root."""
     lines = text.splitlines(keepends=True)

@@ -23,11 +23,12 @@ from channelshim.cli.project import write_tutorial_app
 from channelshim.deploy.deployment import Deployment
 from channelshim.deploy.files import make_files
 from tests.authority import Authority
-from tests.deploy.fronts import Front, command_of, free_port, running
+from tests.deploy.fronts import Front, command_of, running
 from tests.deploy.making import DOMAIN, deployment
 from tests.deploy.person import ANN, PASSWORD, Person
 from tests.deploy.units import words_of
 from tests.lanes import ROOT, find_proxy, timeout_factor
+from tests.ports import free_port
 from tests.programs import Program
 from tests.programs import running as running_program
 from tests.visitor import Visitor

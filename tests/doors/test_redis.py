@@ -21,8 +21,9 @@ from tests.conftest import await_condition
 from tests.doors.test_refusals import refusal
 from tests.lanes import timeout_factor
 from tests.lines import connect
+from tests.ports import free_port
 from tests.programs import running
-from tests.redis_servers import RedisServer, free_port
+from tests.redis_servers import RedisServer
 from tests.servers import Server, Servers
 
 pytestmark = pytest.mark.redis
@@ -83,8 +84,8 @@ def test_two_servers_share_channels_and_presence(
     redis_server: RedisServer, server: Servers, tmp_path: Path
 ) -> None:
     app = "--application=two-servers"
-    first = start(server, redis_server.url, tmp_path, app, "--grace_seconds=0.2")
-    second = start(server, redis_server.url, tmp_path, app, "--grace_seconds=0.2")
+    first = start(server, redis_server.url, tmp_path, app, "--grace_seconds=2")
+    second = start(server, redis_server.url, tmp_path, app, "--grace_seconds=2")
     # One store, so that tokens are good at both.
     token = get(f"{first.url}token?id=a")
     with page(second, token) as socket:

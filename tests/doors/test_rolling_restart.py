@@ -19,7 +19,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.lanes import timeout_factor
 from tests.lines import connect
-from tests.redis_servers import RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_servers import RedisServer
 from tests.servers import Server, Servers
 from tests.store.backends import give_back_schema, shared_server, take_schema
 

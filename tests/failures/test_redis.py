@@ -18,7 +18,8 @@ import pytest
 
 from tests.conftest import await_condition
 from tests.failures.herd import Herd, Page, until
-from tests.redis_servers import RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_servers import RedisServer
 from tests.servers import Servers
 
 pytestmark = pytest.mark.redis

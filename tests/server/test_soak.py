@@ -25,6 +25,7 @@ from websockets.exceptions import WebSocketException
 
 from tests.conftest import Servers, await_condition
 from tests.lanes import ROOT, timeout_factor
+from tests.ports import free_port
 from tests.server.attackers import Attacker, Attackers
 from tests.servers import Server
 
@@ -83,9 +84,7 @@ class Site:
     """The server, whichever process of it runs, on one port and one store."""
 
     def __init__(self, servers: Servers, app_dir: Path, storage_path: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self._servers = servers
         self._app_dir = app_dir
         self._storage_path = storage_path

@@ -121,7 +121,8 @@ def test_page_comes_receives_and_goes(
     client_id = f"matrix-{way.__name__}"
     texts = ["first", "zoë ☃ 😀", "x" * 32767, *map(str, range(20))]
     with way(site, site.token(client_id)) as page:
-        wait_until(lambda: site.told(client_id) == ["connected"])
+        # By now it may have left: who only asks at times is slow on a slow machine.
+        wait_until(lambda: site.told(client_id)[:1] == ["connected"])
         site.send(client_id, *texts)
         assert page.receive(len(texts)) == texts
         site.send(client_id, "last")

@@ -10,7 +10,8 @@ from channelshim.broker.redis import clients
 from channelshim.broker.redis.address import parse
 from channelshim.broker.redis.clients import Topology, make_client, reach
 from channelshim.errors import ConfigurationError
-from tests.redis_servers import RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_servers import RedisServer
 
 SECRET = "pa55word-of-redis"
 

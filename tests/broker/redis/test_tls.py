@@ -13,7 +13,8 @@ from channelshim.broker.redis.address import parse
 from channelshim.broker.redis.clients import reach
 from channelshim.errors import ConfigurationError
 from tests.broker.redis.conftest import Fronts
-from tests.redis_servers import RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_servers import RedisServer
 
 pytestmark = pytest.mark.redis
 
