@@ -50,5 +50,7 @@ def test_who_asks_for_nothing_goes_first(
             with contextlib.suppress(ConnectionError):
                 peer = stack.enter_context(connect(running))
                 peer.sendall(sent)
-            if number % 50 == 49:
+            # As many as wait at once on a slow machine have descriptors: without one,
+            # the loop would cut off whoever waits, this reader too.
+            if number % 10 == 9:
                 assert get(running, "/static/small.txt") == b"small"
