@@ -21,6 +21,7 @@ ARGUMENTS = (
 )
 
 ACTION_SECONDS = 10.0
+START_SECONDS = 30.0
 
 
 @contextlib.contextmanager
@@ -30,7 +31,9 @@ def open_browser(*arguments: str) -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=[*ARGUMENTS, *arguments]
+            executable_path=find_chromium(),
+            args=[*ARGUMENTS, *arguments],
+            timeout=START_SECONDS * timeout_factor() * 1000,
         )
         try:
             yield browser

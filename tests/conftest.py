@@ -16,6 +16,7 @@ import pytest
 
 from tests import exploring, lanes
 from tests.chromium import Pages, open_browser
+from tests.crashes import run_again_after_a_crash
 from tests.servers import Server, Servers
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("served")
             if item.path.name in _SAMPLE:
                 item.add_marker("sample")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Any:
+    """Run a test of Chromium's once more when that has crashed."""
+    if item.get_closest_marker("browser") is None:
+        return None
+    return run_again_after_a_crash(item, nextitem)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -13,8 +13,8 @@ from tests.browser.driver import Tab
 from tests.browser.pages_server import PagesServer
 from tests.browser.proxy import Proxy
 from tests.browser.scripted_server import ScriptedServer
-from tests.chromium import ARGUMENTS
-from tests.lanes import find_chromium
+from tests.chromium import ACTION_SECONDS, ARGUMENTS, START_SECONDS
+from tests.lanes import find_chromium, timeout_factor
 
 _numbers = itertools.count(1)
 
@@ -97,6 +97,9 @@ def keeping_page(browser: Any) -> Iterator[Any]:
         executable_path=find_chromium(),
         args=list(ARGUMENTS),
         ignore_default_args=["--disable-back-forward-cache"],
+        timeout=START_SECONDS * timeout_factor() * 1000,
     )
-    yield keeping.new_page()
+    page = keeping.new_page()
+    page.set_default_timeout(ACTION_SECONDS * timeout_factor() * 1000)
+    yield page
     keeping.close()
