@@ -14,6 +14,7 @@ import pytest
 from channelshim.console import interactive
 from channelshim.console.interactive import LONGEST_OUTPUT, MOST_PROGRAMS, Session
 from tests.console.site import HOSTILE, Site, is_escaped
+from tests.lanes import timeout_factor
 
 
 @pytest.fixture
@@ -70,10 +71,10 @@ def test_prints_of_other_threads_go_where_they_went(
     thread = threading.Thread(target=lambda: outputs.append(session.run(program)))
     before = sys.stdout
     thread.start()
-    assert begun.wait(30)
+    assert begun.wait(30 * timeout_factor())
     print("outside")
     may_end.set()
-    thread.join(30)
+    thread.join(30 * timeout_factor())
     assert outputs == ["inside\n"]
     assert sys.stdout is before
     assert capsys.readouterr().out == "outside\n"

@@ -18,6 +18,7 @@ from channelshim.jobs import cron
 from channelshim.jobs.cron import CronRuns, CronScheduler, coming_runs, next_runs
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
+from tests.lanes import timeout_factor
 
 
 class App:
@@ -267,7 +268,7 @@ def test_job_runs_now_and_never_beside_itself(wait_until: Callable[..., Any]) ->
     runs = CronRuns(CONFIG, app, FastClock(), Deadlines(), 0)
     assert runs.results() == {}
     assert runs.begin(1, threads.start)
-    assert begun.acquire(timeout=60)
+    assert begun.acquire(timeout=60 * timeout_factor())
     assert not runs.begin(1, threads.start)
     result = runs.results()[1]
     assert (result.seconds, result.status) == (None, None)

@@ -146,10 +146,11 @@ def test_wait_for_a_lock_ends_with_the_deadline() -> None:
     deadlines = Deadlines(error=lambda: Told)
     lock = threading.Lock()
     deadlines_module.acquire(lock, PATIENCE)
-    with deadlines.limit(0.01), pytest.raises(Told):
-        deadlines_module.acquire(lock, PATIENCE)
+    # No step of the test's is in between, which could be told.
+    with pytest.raises(Told):
+        deadlines.limit(0.01)(deadlines_module.acquire)(lock, PATIENCE)
     # It has been told: nothing is raised while it answers.
-    with deadlines.limit(0.01):
+    with deadlines.limit(0.3):
         with pytest.raises(Told):
             deadlines_module.acquire(lock, PATIENCE)
         assert all(run.is_told for run in deadlines._runs)

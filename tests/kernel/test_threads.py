@@ -16,6 +16,8 @@ from tests.lanes import timeout_factor
 
 WaitUntil = Callable[..., Any]
 
+PATIENCE_SECONDS = 10.0 * timeout_factor()
+
 FAULTS: list[type[BaseException]] = [
     *(SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, MemoryError),
     *(RecursionError, StopIteration, OSError, ValueError, asyncio.CancelledError),
@@ -39,7 +41,7 @@ def test_loop_is_begun_anew_and_the_log_says_why(
             raise fault
 
     kept = threads.start("worker", loop)
-    kept.join(10)
+    kept.join(PATIENCE_SECONDS)
     assert (len(calls), kept.is_alive()) == (4, False)
     assert threads.restarts() == {"worker": 3}
     assert [record.exc_info is not None for record in caplog.records] == [True] * 3
@@ -49,7 +51,7 @@ def test_loop_is_begun_anew_and_the_log_says_why(
 def test_loop_that_returns_is_over(threads: Threads) -> None:
     ended = threading.Event()
     kept = threads.start("short", ended.set)
-    kept.join(10)
+    kept.join(PATIENCE_SECONDS)
     assert ended.is_set()
     assert (threads.restarts(), threads.running()) == ({}, {})
 
@@ -64,8 +66,8 @@ def test_running_threads_are_counted_by_name(threads: Threads) -> None:
     assert threads.running() == {"task": 2}
     goes_on.set()
     for each in kept:
-        each.join(10)
-    threads.start("last", lambda: None).join(10)
+        each.join(PATIENCE_SECONDS)
+    threads.start("last", lambda: None).join(PATIENCE_SECONDS)
     assert "task" not in threads.running()
 
 
@@ -81,7 +83,7 @@ def test_hurry_cuts_the_pause() -> None:
     kept = threads.start("stopping", loop)
     kept.hurry()
     # Eleven pauses that double are three minutes.
-    kept.join(60)
+    kept.join(6 * PATIENCE_SECONDS)
     assert len(calls) == 12
 
 
@@ -95,9 +97,6 @@ def test_without_a_thread_nothing_is_counted(
     with pytest.raises(RuntimeError):
         threads.start("worker", lambda: None)
     assert threads.running() == {}
-
-
-PATIENCE_SECONDS = 10.0 * timeout_factor()
 
 
 def test_failure_in_the_supervisor_itself_ends_no_thread(

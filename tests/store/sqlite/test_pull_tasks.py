@@ -7,6 +7,7 @@ from pathlib import Path
 
 from channelshim.contracts.tasks import PullTask
 from channelshim.store.sqlite.state import SqliteStore
+from tests.lanes import timeout_factor
 
 
 def lease_all(directory: str, found: multiprocessing.Queue[list[str]]) -> None:
@@ -28,7 +29,8 @@ def test_processes_share_no_lease(tmp_path: Path) -> None:
     ]
     for process in processes:
         process.start()
-    leased = [name for _ in processes for name in found.get(timeout=60)]
+    seconds = 60 * timeout_factor()
+    leased = [name for _ in processes for name in found.get(timeout=seconds)]
     for process in processes:
         process.join()
     assert sorted(leased) == sorted(names)
