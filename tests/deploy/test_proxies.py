@@ -143,9 +143,9 @@ def test_person_logs_in_and_chats_by_a_websocket(front: Front) -> None:
     assert answer.status == 303
     assert "; Secure" in answer.headers["Set-Cookie"]
     with ann.listen() as channel:
-        assert set(json.loads(channel.recv(60))) == {"id"}
+        assert set(json.loads(channel.recv(60 * timeout_factor()))) == {"id"}
         ann.ask("/chat", "Grüße 👋")
-        assert channel.recv(60) == f"{ANN}: Grüße 👋"
+        assert channel.recv(60 * timeout_factor()) == f"{ANN}: Grüße 👋"
 
 
 def test_page_without_websockets_polls(ann: Person) -> None:

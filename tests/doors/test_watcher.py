@@ -83,15 +83,25 @@ def test_change_before_the_watch_is_noticed(
 
 @pytest.mark.parametrize("has_before", [True, False])
 def test_change_between_the_load_and_the_watch_is_not_a_missed_one(
-    tmp_path: Path, wait_until: Callable[..., Any], has_before: bool
+    tmp_path: Path,
+    wait_until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    has_before: bool,
 ) -> None:
+    import watchfiles
+
+    watch = watchfiles.watch
+
+    def watch_after_a_change(*arguments: Any, **more: Any) -> Any:
+        (tmp_path / "app.yaml").unlink()
+        return watch(*arguments, **more)
+
+    monkeypatch.setattr(watchfiles, "watch", watch_after_a_change)
     (tmp_path / "app.yaml").write_text("runtime: python27\n")
     before = file_times(tmp_path) if has_before else None
     changed: list[str] = []
     watcher = Watcher(tmp_path, [], changed.append, before=before)
     watcher.start()
-    (tmp_path / "app.yaml").unlink()
-    assert not watcher._has_looked_back
     wait_until(lambda: changed)
     watcher.stop()
     assert (changed, watcher.has_missed) == ([str(tmp_path / "app.yaml")], False)

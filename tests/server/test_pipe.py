@@ -527,7 +527,8 @@ def test_handler_that_does_not_end_is_answered_for() -> None:
         front.process(echo)
         assert (await ask(port, get()))[0] == 200
 
-    play(scenario, deadline_seconds=0.05)
+    # What is quick must be so on a busy machine too.
+    play(scenario, deadline_seconds=0.5)
 
 
 def test_deadline_of_the_platforms_own_request_goes_along() -> None:
