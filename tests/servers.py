@@ -103,7 +103,7 @@ class Server:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
-        self._reader.join(STOP_SECONDS)
+        self._reader.join(STOP_SECONDS * timeout_factor())
         return self.process.returncode
 
     def _read(self) -> None:

@@ -124,7 +124,6 @@ handlers:
 )
 def test_handler_that_waits_for_one_that_hangs_is_told(
     server: Servers,
-    wait_until: WaitUntil,
     tmp_path: Path,
     threadsafe: str,
     hanging: str,
@@ -148,7 +147,8 @@ def test_handler_that_waits_for_one_that_hangs_is_told(
         assert site.ask(waiting)[0] == 500
     # Or there would be no thread for this one.
     assert site.ask("/file")[0] == 200
-    wait_until(lambda: "has not ended for" in running.output)
+    assert running.prints("has not ended for")
+    assert running.prints(f"{reported} has run for ")
     assert running.output.count("has not ended for") == 1
     assert running.output.count(f"{reported} has run for ") == 1
     assert running.prints("and others wait until it ends: ")
