@@ -102,7 +102,8 @@ class PresenceReports:
         # Guards what follows: the journal thread, the runners and the loop share it.
         self._lock = threading.Lock()
         self._pending: dict[str, deque[bool]] = {}
-        # What a POST that goes on tells, by client id.
+        # By client id: what a POST that goes on tells, and False still when it is over,
+        # until the next one begins or the id is done with.
         self._in_hand: dict[str, bool] = {}
         self._ready: deque[str] = deque()
         self._alarm = threading.Semaphore(0)
@@ -303,6 +304,7 @@ class PresenceReports:
                 self._in_hand[client_id] = is_connected = pending.popleft()
                 return is_connected
             self._pending.pop(client_id, None)
+            self._in_hand.pop(client_id, None)
             return None
 
     def _put_down(self) -> bool:
@@ -327,9 +329,9 @@ class PresenceReports:
                 _logger.debug(
                     "presence POST %s answered %d", request.path, answer.status
                 )
-        with self._lock:
-            self._in_hand.pop(client_id, None)
         if is_connected:
+            with self._lock:
+                self._in_hand.pop(client_id, None)
             self._told(client_id, Change.CONNECTED)
         else:
             self._told(client_id, Change.DISCONNECTED)

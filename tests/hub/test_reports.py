@@ -271,6 +271,30 @@ def test_who_comes_back_after_two_ends_is_connected_in_the_end(
     assert app.posts == app.told == [("disconnected", "a"), ("connected", "a")]
 
 
+def test_the_same_when_the_first_end_has_just_been_posted(
+    app: App, wait_until: Wait
+) -> None:
+    held = app.held["a"] = threading.Event()
+    is_posted, may_go_on = threading.Event(), threading.Event()
+
+    def note_told(client_id: str, what: Change) -> None:
+        app.note_told(client_id, what)
+        is_posted.set()
+        assert may_go_on.wait(PATIENCE_SECONDS)
+
+    reports = PresenceReports(app, None, note_told)
+    reports.tell("a", Change.DISCONNECTED)
+    wait_until(lambda: "a" in app.journalled)
+    queue_up(reports, wait_until, (Change.DISCONNECTED, [False]))
+    held.set()
+    assert is_posted.wait(PATIENCE_SECONDS)
+    queue_up(reports, wait_until, (Change.CONNECTED, [True]))
+    may_go_on.set()
+    reports.stop(PATIENCE_SECONDS)
+    assert app.posts == app.told == [("disconnected", "a"), ("connected", "a")]
+    assert not reports._in_hand
+
+
 def test_a_slow_handler_holds_up_its_own_id_alone(
     reports: PresenceReports, app: App, wait_until: Wait
 ) -> None:
