@@ -136,8 +136,12 @@ class BodyBudget:
         if self._since.pop(uploader, None) is not None:
             self.charged_bytes -= self._charges.pop(uploader)
 
-    def _refuse_slowest(self) -> None:
-        slowest = min(self._charges, key=self._rate)
+    def _refuse_slowest(self, more_bytes: int = 0) -> None:
+        candidates = list(self._charges)
+        if self.charged_bytes + more_bytes > self._maximum_bytes:
+            # Whoever has sent a head alone makes no room for bytes.
+            candidates = [each for each in candidates if self._charges[each]]
+        slowest = min(candidates, key=self._rate)
         self.give_back(slowest)
         slowest.refuse_body()
 
@@ -159,7 +163,7 @@ class BodyBudget:
                 if not self._withdraw_one(size, size):
                     return False
             else:
-                self._refuse_slowest()
+                self._refuse_slowest(size)
         self._held.add(holder)
         self._waiting[holder] = None
         self._held_bytes += size

@@ -42,6 +42,18 @@ def test_who_has_sent_a_head_alone_is_no_slower_than_who_drips() -> None:
     assert [each.is_refused for each in (first, second, new)] == [True, False, False]
 
 
+def test_who_has_sent_a_head_alone_makes_no_room_for_bytes() -> None:
+    budget = BodyBudget(SteppedClock().monotonic, maximum_bytes=1000)
+    heads, large, small = [Upload(), Upload()], Upload(), Upload()
+    for upload in heads:
+        assert budget.take(upload, 0, 500)
+    assert budget.take(large, 900)
+    assert not budget.take(small, 200)
+    assert budget.hold(Held(500))
+    assert [each.is_refused for each in (*heads, large)] == [False, False, True]
+    assert (len(budget), budget.charged_bytes) == (2, 500)
+
+
 def test_bytes_of_all_are_bounded() -> None:
     clock = SteppedClock()
     budget = BodyBudget(clock.monotonic, maximum_bodies=9, maximum_bytes=1000)
