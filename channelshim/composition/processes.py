@@ -13,6 +13,7 @@ would only look alive.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import threading
 import time
@@ -43,6 +44,9 @@ DRAIN_SECONDS: Final = STOP_SECONDS
 
 _LAST_SECONDS: Final = 1.0
 """Within which the kernel has ended what it was told to kill."""
+
+_SHORT: Final = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Of a system that has no process, descriptor or memory to give for a while."""
 
 _logger: Final = logging.getLogger("channelshim.processes")
 
@@ -211,7 +215,10 @@ class Processes:
                     is_passing=loaded.is_passing,
                 )
         except OSError as error:
-            failure = AppLoadError(f"an app process cannot be started: {error}")
+            failure = AppLoadError(
+                f"an app process cannot be started: {error}",
+                is_passing=error.errno in _SHORT,
+            )
         code = process.wait()
         self._calls.post(partial(self._ended, slot, process, code, failure))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -12,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from channelshim.composition.app_launch import AppProcess, Launcher
-from channelshim.composition.app_slot import AppLoadError
+from channelshim.composition.app_launch import AppProcess, Launcher, Loaded
+from channelshim.composition.app_slot import MOST_ENDS, AppLoadError
 from channelshim.composition.app_teams import PoolOptions, Team
 from channelshim.composition.processes import Processes
-from channelshim.kernel.threads import Threads
+from channelshim.kernel.threads import Pauses, Threads
 from channelshim.server.pipe_services import FrontServices
 from tests.lanes import timeout_factor
 
@@ -48,20 +49,35 @@ class ShortOfThreads(Threads):
         return super().start(name, loop)
 
 
+class ShortOfProcesses(AppProcess):
+    """An app process for which the system has no process to give."""
+
+    def load(self) -> Loaded:
+        """See AppProcess."""
+        self._theirs.close()
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
 class ShortOfSockets(Launcher):
     """Prepares processes on a system that has no socket to give for a while."""
 
     def __init__(self) -> None:
         super().__init__(lambda number: b"", dict(os.environ), sys.path)
         self.refusals = 0
+        # The same, of processes.
+        self.unstarted = 0
 
     def prepare(self, number: int, *calls: Any) -> AppProcess:
         """See Launcher."""
         if self.refusals:
             self.refusals -= 1
             raise OSError(24, "Too many open files")
+        kind = AppProcess
+        if self.unstarted:
+            self.unstarted -= 1
+            kind = ShortOfProcesses
         command = [sys.executable, "-c", PROGRAM]
-        return AppProcess(command, b"", dict(os.environ), number, *calls)
+        return kind(command, b"", dict(os.environ), number, *calls)
 
 
 class Front:
@@ -134,3 +150,21 @@ def test_process_is_started_when_they_are_back(front: Front, what: str) -> None:
     front.processes.load()
     asyncio.run(run())
     assert not front.processes._living
+
+
+def test_server_goes_on_while_the_system_has_no_process_to_give(front: Front) -> None:
+    async def run() -> None:
+        loop, given_up = asyncio.get_running_loop(), []
+        front.processes.start(loop, loop.call_soon_threadsafe, given_up.append)
+        front.processes._slots[0]._pauses = Pauses(0.01, 0.01)
+        first = front.current
+        assert first is not None
+        front.launcher.unstarted = MOST_ENDS + 1
+        os.kill(first.id, signal.SIGKILL)
+        await front.changed(first)
+        assert (given_up, front.launcher.unstarted) == ([], 0)
+        front.processes.kill()
+        await asyncio.to_thread(front.processes.stop, PATIENCE_SECONDS)
+
+    front.processes.load()
+    asyncio.run(run())
