@@ -65,6 +65,23 @@ def test_app_that_misses_nothing_is_fit_for_ci(tmp_path: Path) -> None:
     assert "queue: colour is not known" in text
 
 
+def test_libraries_that_the_app_brings_along_work(tmp_path: Path) -> None:
+    app_dir = write(
+        tmp_path,
+        main="app = None\n",
+        appengine_config="from google.appengine.ext import vendor\n"
+        "vendor.add('others')\n",
+    )
+    for name in ("brought", "lib/brought_too", "others/brought_elsewhere"):
+        (app_dir / name).mkdir(parents=True)
+        with (app_dir / "app.yaml").open("a") as file:
+            is_first = name == "brought"
+            word = name.rpartition("/")[2]
+            file.write(f"{'libraries:' if is_first else ''}\n- name: {word}\n")
+    text, status = doctor.report(app_dir)
+    assert status == doctor.OK, text
+
+
 def test_missing_library_of_app_yaml_names_the_command(tmp_path: Path) -> None:
     app_dir = write(tmp_path)
     with (app_dir / "app.yaml").open("a") as file:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
+from pathlib import Path
 from typing import Final
 
 from channelshim.appyaml.config import Library
@@ -48,6 +57,12 @@ PACKAGES: Final = {
 }
 
 
+_LOADERS: Final = (
+    (ExtensionFileLoader, EXTENSION_SUFFIXES),
+    (SourceFileLoader, SOURCE_SUFFIXES),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class MissingLibrary:
     """A library that app.yaml names and that cannot be imported.
@@ -69,14 +84,43 @@ class MissingLibrary:
         )
 
 
-def missing_libraries(libraries: Iterable[Library]) -> list[MissingLibrary]:
-    """Return those that cannot be imported; nothing is imported to find out."""
+def missing_libraries(
+    libraries: Iterable[Library], folders: Iterable[Path] = ()
+) -> list[MissingLibrary]:
+    """Return those that cannot be imported; nothing is imported to find out.
+
+    Args:
+        libraries: of an app.yaml.
+        folders: where an app that this process has not loaded brings some along.
+    """
+    # Finders of their own: those of imports keep what a folder had when they looked.
+    finders = [FileFinder(str(each), *_LOADERS) for each in folders]
     missing = []
     for library in libraries:
         module, package = PACKAGES.get(library.name, (library.name, ""))
-        if not _is_there(module):
+        if not (_is_there(module) or _is_in(finders, module)):
             missing.append(MissingLibrary(library.name, package))
     return missing
+
+
+def libraries_to_install(
+    libraries: Iterable[Library], folder: Path
+) -> tuple[list[MissingLibrary], list[MissingLibrary]]:
+    """Return those that an app lacks, whichever process has loaded it.
+
+    Args:
+        libraries: of its app.yaml.
+        folder: the app's.
+
+    Returns:
+        those that are missing; and those that are if its appengine_config.py does not
+        find them, which only a process that has loaded the app can tell.
+    """
+    missing = missing_libraries(libraries, (folder, folder / "lib"))
+    is_loaded_here = str(folder.resolve()) in sys.path
+    if is_loaded_here or not (folder / "appengine_config.py").is_file():
+        return missing, []
+    return [], missing
 
 
 def package_of(module: str) -> str:
@@ -85,6 +129,11 @@ def package_of(module: str) -> str:
         if provided == module:
             return package
     return ""
+
+
+def _is_in(finders: list[FileFinder], module: str) -> bool:
+    package = module.partition(".")[0]
+    return any(each.find_spec(package) is not None for each in finders)
 
 
 def _is_there(module: str) -> bool:

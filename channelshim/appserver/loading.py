@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from channelshim import limits
-from channelshim.appserver.libraries import missing_libraries
+from channelshim.appserver.libraries import libraries_to_install, missing_libraries
 from channelshim.appserver.scripts import AppImportError, Scripts
 from channelshim.appyaml.config import NOTHING, SCRIPT, AppConfig
 from channelshim.runtime import ndb_state
@@ -119,20 +119,26 @@ def _prepare(scripts: Scripts, config: AppConfig) -> None:
     warn_of(config)
 
 
-def warn_of(config: AppConfig, folder: Path | None = None) -> None:
-    """Say what an app.yaml asks for in vain, unless it is known already.
+def warn_of(config: AppConfig) -> None:
+    """Say what an app.yaml asks for in vain, unless it is known already."""
+    for warning in (*config.warnings, *missing_libraries(config.libraries)):
+        NOTICES.warn(_logger, str(warning))
+
+
+def warn_ahead(config: AppConfig, folder: Path) -> list[str]:
+    """Say the same of an app that other processes load.
 
     Args:
         config: of the app.
-        folder: of an app that another process loads. One that brings libraries along
-            has them found there, and is told there of those that are missing.
+        folder: of the app.
+
+    Returns:
+        what is left to the first of them that loads the app, which alone can tell.
     """
-    brings_libraries = folder is not None and any(
-        (folder / name).exists() for name in ("lib", "appengine_config.py")
-    )
-    missing = [] if brings_libraries else missing_libraries(config.libraries)
+    missing, perhaps_missing = libraries_to_install(config.libraries, folder)
     for warning in (*config.warnings, *missing):
         NOTICES.warn(_logger, str(warning))
+    return list(map(str, perhaps_missing))
 
 
 def _named(config: AppConfig) -> dict[str, tuple[str, int]]:

@@ -102,9 +102,10 @@ def report(app_dir: Path) -> tuple[str, int]:
     if is_python27(settings, config):
         # The base of a setting's globs.
         readers = AppFiles([str(app_dir)], settings.python3_files)
-    sources, remarks, refused = _sources(app_dir, config, readers)
+    reach = Reach(app_dir)
+    sources, remarks, refused = _sources(app_dir, config, readers, reach)
     remarks += template_remarks(config, _python_files(app_dir))
-    findings = [*_libraries(config), *sources]
+    findings = [*_libraries(config, reach), *sources]
     lines = [
         f"{app_dir}: runtime {config.runtime}, "
         + (
@@ -162,8 +163,9 @@ def _read(app_dir: Path) -> tuple[AppConfig, list[str]]:
     return config, remarks
 
 
-def _libraries(config: AppConfig) -> Iterator[Finding]:
-    missing = {each.name: str(each) for each in missing_libraries(config.libraries)}
+def _libraries(config: AppConfig, reach: Reach) -> Iterator[Finding]:
+    found = missing_libraries(config.libraries, reach.folders)
+    missing = {each.name: str(each) for each in found}
     for library in config.libraries:
         if library.name in missing:
             yield Finding(f"library {library.name}", INSTALL, missing[library.name])
@@ -172,7 +174,7 @@ def _libraries(config: AppConfig) -> Iterator[Finding]:
 
 
 def _sources(
-    app_dir: Path, config: AppConfig, files: AppFiles | None
+    app_dir: Path, config: AppConfig, files: AppFiles | None, reach: Reach
 ) -> tuple[list[Finding], list[str], int]:
     """Read the app's files, those that its scripts lead to.
 
@@ -180,13 +182,13 @@ def _sources(
         app_dir: the app's folder.
         config: of the app.
         files: for files in Python 2.7, which of them are not; None for Python 3.
+        reach: learns the folders that modules are in.
 
     Returns:
         a row for each imported module that is not the app's own; lines about single
         files; how many files cannot be loaded.
     """
     appengine.install()
-    reach = Reach(app_dir)
     remarks: list[str] = []
     python2_files, python3_files, refused = [], [], 0
     imports: list[tuple[Path, set[str]]] = []

@@ -32,6 +32,11 @@ class Reach:
         self._app_dir = app_dir
         self._folders = [app_dir, app_dir / "lib"]
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders that modules of the app are in, as far as is known."""
+        return tuple(self._folders)
+
     def add_folders(self, tree: ast.AST) -> None:
         """Learn the folders that a file puts on sys.path: `vendor.add('libs')`.
 

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -84,6 +85,8 @@ class FrontProcesses:
         self._minor_version = plan.application.minor_version
         self._instance = instance
         self._folders = plan.app.folders
+        # What the first process of a folder warns of, for all of them.
+        self._unsaid: defaultdict[Path, list[str]] = defaultdict(list)
         variables = _variables(time_zone)
         # One alone, beside the front, where only modules of other folders need it.
         count = max(1, plan.settings.workers)
@@ -113,7 +116,7 @@ class FrontProcesses:
         modules = (app.config, *app.modules)
         for config in modules:
             # Here, or each process would.
-            loading.warn_of(config, folder)
+            self._unsaid[folder] += loading.warn_ahead(config, folder)
         settings = self._plan.settings
         return Team(
             count,
@@ -206,8 +209,16 @@ class FrontProcesses:
             sys.argv[0],
             self._folders.index(folder),
             number - first,
-            NOTICES.digests(),
+            self._warned(folder),
         ).to_json()
+
+    def _warned(self, folder: Path) -> tuple[str, ...]:
+        """Return digests of what the next process of a folder need not warn of."""
+        # What was known before a reload, too: a process may find it again.
+        warned = NOTICES.digests(is_whole=False)
+        for sentence in self._unsaid.pop(folder, ()):
+            NOTICES.note(sentence)
+        return warned
 
 
 def _installed() -> tuple[int, int] | None:

@@ -108,6 +108,8 @@ class LazyConsole:
         settings = plan.settings
         further = (*plan.modules, *plan.elsewhere)
         configs = (plan.app.config, *(each.config for each in further))
+        directories = [plan.app.directory] * (1 + len(plan.modules))
+        directories += [each.directory for each in plan.app.elsewhere]
         applications = (
             plan.application,
             *(each.application for each in further),
@@ -119,9 +121,13 @@ class LazyConsole:
             is_broken=self._is_app_broken,
             url=self._urls[0],
             modules=[
-                records.Module(each.module, each.version, url, config)
-                for each, url, config in zip(
-                    applications, self._urls_of_modules(), configs, strict=True
+                records.Module(each.module, each.version, url, config, directory)
+                for each, url, config, directory in zip(
+                    applications,
+                    self._urls_of_modules(),
+                    configs,
+                    directories,
+                    strict=True,
                 )
             ],
             queues=plan.app.queues,

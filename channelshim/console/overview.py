@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from channelshim.appserver.libraries import missing_libraries
+from channelshim.appserver.libraries import libraries_to_install
 from channelshim.appyaml.config import Handler
 from channelshim.console.page import PageHandler
 from channelshim.console.sources import Module, Setting
@@ -80,11 +80,11 @@ def _warnings(page: PageHandler) -> list[str]:
     found = {
         str(warning): None
         for module in app.modules
-        if module.config is not None
+        if module.config is not None and module.directory is not None
         # A reload does not log them again.
         for warning in (
             *module.config.warnings,
-            *missing_libraries(module.config.libraries),
+            *libraries_to_install(module.config.libraries, module.directory)[0],
         )
     }
     for line in page.sources.logs.warnings():

@@ -62,12 +62,14 @@ class Module:
         version: of its app.yaml.
         url: where it answers, without a slash at the end.
         config: its app.yaml; None for a WSGI application without one.
+        directory: of its files; None for the same.
     """
 
     name: str
     version: str
     url: str
     config: AppConfig | None
+    directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,11 +44,14 @@ class Notices:
             sentence: what a person should know once.
             level: of a new one.
         """
-        digest = _digest(sentence)
-        is_known = digest in self._known
-        if len(self._seen) < _MOST:
-            self._seen.add(digest)
+        self.note(sentence)
+        is_known = _digest(sentence) in self._known
         logger.log(logging.DEBUG if is_known else level, "%s", sentence)
+
+    def note(self, sentence: str) -> None:
+        """Take a sentence for known from now on: another process warns of it."""
+        if len(self._seen) < _MOST:
+            self._seen.add(_digest(sentence))
 
     def digests(self, *, is_whole: bool = True) -> tuple[str, ...]:
         """Return what the next image is told.

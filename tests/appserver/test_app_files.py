@@ -16,6 +16,7 @@ from channelshim.appserver import loading
 from channelshim.appserver.application import AppServer, Exposure
 from channelshim.appserver.libraries import (
     MissingLibrary,
+    libraries_to_install,
     missing_libraries,
     package_of,
 )
@@ -257,15 +258,26 @@ def test_missing_library_is_one_line_with_the_command(
 
 
 def test_libraries_that_an_app_brings_are_not_missing_in_another_process(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     yaml = "runtime: python27\nlibraries:\n- name: lxml_of_nobody\n"
     config = parse_app(yaml, read=lambda name: None)
-    (tmp_path / "lib").mkdir()
-    loading.warn_of(config, tmp_path)
+    for folder in (tmp_path, tmp_path / "lib"):
+        package = folder / "lxml_of_nobody"
+        package.mkdir(parents=True)
+        assert loading.warn_ahead(config, tmp_path) == []
+        assert caplog.text == ""
+        package.rmdir()
+    # Which folders this adds is not known here.
+    (tmp_path / "appengine_config.py").touch()
+    (sentence,) = loading.warn_ahead(config, tmp_path)
+    assert "lxml_of_nobody" in sentence
     assert caplog.text == ""
-    (tmp_path / "lib").rmdir()
-    loading.warn_of(config, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert libraries_to_install(config.libraries, tmp_path)[1] == []
+    monkeypatch.undo()
+    (tmp_path / "appengine_config.py").unlink()
+    assert loading.warn_ahead(config, tmp_path) == []
     assert "lxml_of_nobody" in caplog.text
 
 

@@ -416,6 +416,12 @@ def test_change_of_a_file_reloads_all(
 ) -> None:
     with (own_crew / "app.yaml").open("a") as file:
         file.write("libraries:\n- name: wonders\n  version: latest\n")
+        file.write("- name: brought\n  version: latest\n")
+    # In a folder that only a process finds which has loaded the app.
+    (own_crew / "others" / "brought").mkdir(parents=True)
+    (own_crew / "appengine_config.py").write_text(
+        "import sys\nsys.path.append('others')\n"
+    )
     (own_crew / "cron.yaml").write_text("cron: 1\n")
     running = server(own_crew, "--workers=2")
     pids(running)
@@ -427,6 +433,7 @@ def test_change_of_a_file_reloads_all(
     # One process has said so for all, and for those before it.
     for words in ("the library wonders, which", "cron jobs are off, and could not"):
         assert running.output.count(words) == 1
+    assert "brought" not in running.output
 
 
 @pytest.mark.parametrize("path", ["slow?seconds=600", "stuck"])

@@ -39,6 +39,14 @@ def test_only_what_is_new_is_warned_of(caplog: pytest.LogCaptureFixture) -> None
     assert warned(caplog, following(second), "a", "c") == ["a"]
 
 
+def test_what_another_process_warns_of_is_known_to_the_next_image(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = Notices()
+    first.note("a")
+    assert warned(caplog, following(first), "a", "b") == ["b"]
+
+
 def test_an_image_that_reads_nothing_hands_on_what_it_knows(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
