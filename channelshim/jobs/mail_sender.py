@@ -48,6 +48,8 @@ _IDLE_SECONDS: Final = 30.0
 
 _AFTER_ERROR_SECONDS: Final = 5.0
 
+_REFUSED_EARLIER: Final = "refused in an earlier try"
+
 _logger: Final = logging.getLogger("channelshim.mail")
 
 
@@ -221,7 +223,7 @@ class MailSender:
             self._note_failure(mail, dict.fromkeys(recipients, reason))
 
     def _settle(self, mail: OutgoingMail, outcome: Outcome) -> None:
-        refused = "; ".join(filter(None, [mail.refused, shown(outcome.refused)]))
+        refused = "; ".join(filter(None, [_before(mail), shown(outcome.refused)]))
         now = self._clock.time()
         if outcome.deferred and now < mail.gives_up_at:
             seconds = self._retry_seconds(mail.tries)
@@ -272,13 +274,19 @@ class MailSender:
 
     def _note_failure(self, mail: OutgoingMail, left: dict[str, str]) -> None:
         self._failed += 1
-        reasons = "; ".join(filter(None, [mail.refused, shown(left)]))
+        reasons = "; ".join(filter(None, [_before(mail), shown(left)]))
         _logger.error("mail %d is given up: %s", mail.number, one_line(reasons))
 
     def _retry_seconds(self, tries: int) -> float:
         # The exponent is bounded: four days are fewer tries than that.
         seconds = self._first_retry_seconds * 2.0 ** min(tries - 1, 30)
         return min(seconds, LONGEST_RETRY_SECONDS)
+
+
+def _before(mail: OutgoingMail) -> str:
+    """Return who was refused a mail in earlier tries, and why."""
+    # A server that knows nothing of those who were given up may have tried it again.
+    return mail.refused or shown(dict.fromkeys(mail.given_up, _REFUSED_EARLIER))
 
 
 def _delivery_of(route: MailRoute) -> Delivery:

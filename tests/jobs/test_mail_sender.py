@@ -45,12 +45,12 @@ class Post:
 
 
 class Office:
-    """A sender over dicts, whose clock is stepped."""
+    """A sender over dicts or other mails, whose clock is stepped."""
 
-    def __init__(self) -> None:
+    def __init__(self, mails: Any = None) -> None:
         self.clock = SteppedClock()
         self.disk = Disk()
-        self.mails = DictStore(self.disk).mails
+        self.mails = mails or DictStore(self.disk).mails
         self.post = Post()
         self.threads = Threads(first_pause_seconds=0.01, longest_pause_seconds=0.01)
         self.sender = self.make()
@@ -81,6 +81,15 @@ class Office:
 def office() -> Iterator[Office]:
     made = Office()
     yield made
+    made.sender.stop(10)
+
+
+@pytest.fixture
+def stored(open_engine: Any) -> Iterator[tuple[Any, Office]]:
+    """A store of the product, and a sender over it."""
+    store = open_engine()
+    made = Office(store.mails)
+    yield store, made
     made.sender.stop(10)
 
 
@@ -193,6 +202,41 @@ def test_all_who_were_given_up_one_by_one_can_be_tried_again(
     office.sender.wake()
     wait_until(lambda: office.state(number) is MailState.SENT)
     assert office.post.delivered[-1].envelope.recipients == TO_TWO.recipients
+
+
+def test_who_was_given_up_is_not_forgotten_when_an_older_server_tries_again(
+    stored: tuple[Any, Office],
+    wait_until: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, office = stored
+    refused = {"ann@example.com": "550 no"}
+    office.post.outcomes = [Outcome(refused, {"bob@example.com": "451 later"})]
+    office.sender.start()
+    number = office.add()
+    wait_until(lambda: office.facts(number).trouble)
+    office.sender.stop(10)
+    # By hand, by a server that knows nothing of those who were given up: it is for bob
+    # alone, and why ann was refused is gone.
+    now = office.clock.time()
+    statement = (
+        f"UPDATE mail SET state = '{MailState.WAITING.value}', due_at = {now}, "
+        f"gives_up_at = {now + 99}, refused = '', trouble = '' WHERE number = {number}"
+    )
+    with store.database.write() as connection:
+        run = "run" if hasattr(connection, "run") else "execute"
+        getattr(connection, run)(statement)
+    office.sender = office.make()
+    office.sender.start()
+    wait_until(lambda: office.state(number) is MailState.FAILED)
+    assert office.post.delivered[-1].envelope.recipients == ("bob@example.com",)
+    reason = "ann@example.com: refused in an earlier try"
+    assert office.facts(number).refused == reason
+    wait_until(lambda: f"mail {number} is given up: {reason}" in caplog.text)
+    assert office.mails.retry(number, now)
+    office.sender.wake()
+    wait_until(lambda: office.state(number) is MailState.SENT)
+    assert office.post.delivered[-1].envelope.recipients == ("ann@example.com",)
 
 
 def test_mail_system_that_is_away_holds_up_all_in_their_order(
