@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from types import MappingProxyType
 
@@ -34,6 +35,26 @@ def test_setup_comes_out_as_it_went_in() -> None:
     )
     assert AppSetup.of_json(setup.to_json()) == setup
     assert setup.addresses[1].getsockname()[1] == 8081
+
+
+def test_setup_by_an_older_front_is_read() -> None:
+    # channelshim was installed anew while the front runs, and a process ended.
+    text = json.dumps(
+        {
+            "number": 2,
+            "settings": {"workers": 3, "allowed_hosts": ["a", "b"]},
+            "paths": ["/app"],
+            "addresses": [["127.0.0.1", 8080]],
+            "minor_version": "123",
+            "program": "channelshim",
+            "folder": 0,
+            "instance": 1,
+        }
+    )
+    setup = AppSetup.of_json(text.encode("ascii"))
+    assert setup.warned == ()
+    assert setup.settings == Settings(workers=3, allowed_hosts=("a", "b"))
+    assert (setup.number, setup.instance) == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,36 @@ def test_older_schema_is_brought_up_and_keeps_its_data(server, fresh, monkeypatc
     assert version_of(server, fresh) == schemas.VERSION
 
 
+def test_mail_of_an_older_server_beside_this_one_can_be_tried_again(
+    server, fresh, monkeypatch
+):
+    older = schemas.MIGRATIONS[: schemas.MIGRATIONS.index(schemas._MAIL_GIVEN_UP)]
+    with monkeypatch.context() as patched:
+        patched.setattr(schemas, "MIGRATIONS", older)
+        patched.setattr(schemas, "VERSION", len(older))
+        opened(server, fresh).close()
+    names = "added_at, state, sender, recipients, due_at, gives_up_at, size, data"
+    values = "1, '{}', 'app@example.com', '[\"bob@example.com\"]', 2, 9, 4, 'data'"
+    insert = f"INSERT INTO {fresh}.mail ({names}) VALUES ({values})"
+    server.sql(insert.format("failed"))
+    store = opened(server, fresh)
+    # It goes on beside this one, and knows nothing of those who are given up.
+    server.sql(insert.format("waiting"))
+    assert store.mails.retry(1, 10.0)
+    mails = [store.mails.take(10.0, 20.0) for _ in range(2)]
+    assert sorted(mail.number for mail in mails) == [1, 2]
+    for mail in mails:
+        assert mail.envelope.recipients == ("bob@example.com",)
+        assert mail.given_up == ()
+    server.sql(
+        f"UPDATE {fresh}.mail SET state = 'failed', recipients = '[]', taken_by = '', "
+        "refused = 'bob@example.com: 550 no'"
+    )
+    # Nobody is known who lacks it.
+    assert not store.mails.retry(1, 10.0)
+    store.close()
+
+
 def test_schema_of_a_newer_channelshim_is_refused(server, fresh):
     opened(server, fresh).close()
     server.sql(f"UPDATE {fresh}.schema_version SET version = 999")
