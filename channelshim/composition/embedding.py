@@ -111,6 +111,7 @@ class Gateway:
                             "connects",
                             self._installation.plan.proxies,
                         ),
+                        goes_on=front.poller.goes_on,
                     ),
                     loop_thread,
                     when_safe=self._installation.open().broker.when_safe,

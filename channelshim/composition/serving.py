@@ -163,7 +163,7 @@ class Serving:
             has_sockets=True,
             health=health_of(instance),
             limit=limit,
-            goes_on=None if instance.is_shared else self._front.poller.goes_on,
+            goes_on=self._front.poller.goes_on,
         )
         for part in (bridge, acceptor, table):
             part.report_to(instance.status)

@@ -97,12 +97,16 @@ class Poller:
         self._grace_seconds = grace_seconds
         self._waiting: dict[bytes, set[_Waiter]] = {}
 
-    def goes_on(self, token: str) -> bool:
-        """Return whether a page of a token has polled in this process. Any thread."""
+    def goes_on(self, token: str) -> bool | None:
+        """Return whether a page of a token has polled in this process. Any thread.
+
+        Returns:
+            None for what is no token, or is one no more.
+        """
         try:
             claims = self._tokens.verify(token, self._clock.time())
         except TokenError:
-            return False
+            return None
         return claims.nonce in self._waiting or self._hub.has_position(
             claims.client_id, claims.nonce
         )

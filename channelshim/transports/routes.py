@@ -12,6 +12,9 @@ PATH_HEALTH    whether this server should get requests, where it is asked for
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -33,6 +36,9 @@ PATHS: Final = frozenset(
     {limits.PATH_JSAPI, handshake.PATH_SOCKET, PATH_POLL, limits.PATH_DEV}
 )
 """What is always answered here."""
+
+MAXIMUM_COUNTED: Final = 1 << 14
+"""Pages that are remembered as counted: 2 MB. One that is forgotten counts again."""
 
 _PLAIN_TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 
@@ -76,8 +82,8 @@ class Routes:
         has_sockets: whether this server takes WebSockets.
         health: answers PATH_HEALTH; None where that is the app's.
         limit: how many channels one client address may open; None for any number.
-        goes_on: whether a page of this token has polled before; None where another
-            process may know it, and what a poll says of itself is believed.
+        goes_on: whether a page of this token is connected to this process, or has been
+            a moment ago; it returns None for what is no token. None for never.
 
     Attributes:
         paths: what is answered here; every other path is the app's.
@@ -92,10 +98,14 @@ class Routes:
         has_sockets: bool,
         health: Health | None = None,
         limit: ClientLimit | None = None,
-        goes_on: Callable[[str], bool] | None = None,
+        goes_on: Callable[[str], bool | None] | None = None,
     ) -> None:
         self._poller = poller
-        self._goes_on = goes_on
+        self._goes_on = goes_on or _never
+        # By their tokens, what was counted, oldest first. Another process may have a
+        # page meanwhile, and what a poll says of itself is not believed.
+        self._counted: OrderedDict[bytes, None] = OrderedDict()
+        self._counted_lock = threading.Lock()
         self._health = health
         self._limit = limit
         self.paths: frozenset[str] = PATHS if health is None else PATHS | {PATH_HEALTH}
@@ -171,35 +181,48 @@ class Routes:
 
         A page's further polls say how far it got, and are not counted.
         """
-        if self._limit is None or not self._opens_channel(request):
+        if self._limit is None:
             return None
+        is_first, token = _asked(request)
+        key = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        if not is_first:
+            is_here = self._goes_on(token)
+            if is_here or (is_here is not None and key in self._counted):
+                return None
         seconds = self._limit.wait(request.peer, request.forwarded)
         if not seconds:
+            self._note_counted(key)
             return None
         sentence = f"{handshake.TOO_MANY_CONNECTS}: try again in {seconds} s."
         headers = (("Retry-After", str(seconds)),)
         return _text(HTTPStatus.TOO_MANY_REQUESTS, sentence, headers)
 
-    def _opens_channel(self, request: Request) -> bool:
-        """Return whether a poll, or a request of the old wire, is a page's first.
-
-        Asked of the query as it is answered, so that no spelling of it passes.
-        """
-        query = dict(parse_qsl(request.query, keep_blank_values=True))
-        if request.path == limits.PATH_DEV:
-            is_first = query.get("command") == "connect"
-            token = query.get("channel")
-        else:
-            is_first = parse_after(query.get("after")) is None
-            token = query.get("token")
-        if is_first or self._goes_on is None:
-            return is_first
-        return not self._goes_on(token or "")
+    def _note_counted(self, key: bytes) -> None:
+        with self._counted_lock:
+            self._counted[key] = None
+            self._counted.move_to_end(key)
+            if len(self._counted) > MAXIMUM_COUNTED:
+                self._counted.popitem(last=False)
 
     def _readable(self, request: Request, reply: Reply) -> Reply:
         """Add what lets a page of another origin read the answer."""
         more = self._origins.headers(request.origin)
         return replace(reply, headers=(*reply.headers, NO_SNIFFING, *more))
+
+
+def _asked(request: Request) -> tuple[bool, str]:
+    """Return whether a request of a page says that it is its first, and its token.
+
+    Asked of the query as it is answered, so that no spelling of it passes.
+    """
+    query = dict(parse_qsl(request.query, keep_blank_values=True))
+    if request.path == limits.PATH_DEV:
+        return query.get("command") == "connect", query.get("channel", "")
+    return parse_after(query.get("after")) is None, query.get("token", "")
+
+
+def _never(token: str) -> bool:
+    return False
 
 
 def _text(

@@ -9,27 +9,29 @@ import pytest
 
 from channelshim import limits
 from channelshim.appserver.client_limits import ClientLimit
+from channelshim.transports import routes as routes_module
 from channelshim.transports.origins import Origins
 from channelshim.transports.polling import PATH_POLL
 from channelshim.transports.routes import Request, Routes
 
 
-def refused(
-    path: str, query: str, goes_on: Callable[[str], bool] | None = None
-) -> bool:
-    """Return whether a second such request within a minute is refused."""
+def limited(
+    goes_on: Callable[[str], bool | None] = lambda token: False, *, connects: int = 1
+) -> Routes:
+    """Return routes that let one address open so many channels in a minute."""
     poller: Any = None
-    limit = ClientLimit(1, "connects")
-    routes = Routes(
+    return Routes(
         poller,
         lambda host, peer: "",
         Origins(),
         has_sockets=True,
-        limit=limit,
+        limit=ClientLimit(connects, "connects"),
         goes_on=goes_on,
     )
+
+
+def is_refused(routes: Routes, path: str, query: str) -> bool:
     request = Request(path, "GET", "localhost", None, query, "192.0.2.1")
-    assert routes.reply_at_once(request) is None
     reply = routes.reply_at_once(request)
     return reply is not None and reply.status == 429
 
@@ -52,7 +54,9 @@ def refused(
 def test_what_opens_a_channel_counts_however_it_is_spelled(
     path: str, query: str
 ) -> None:
-    assert refused(path, query)
+    routes = limited(lambda token: True)
+    assert not is_refused(routes, path, query)
+    assert is_refused(routes, path, query)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,27 @@ def test_what_opens_a_channel_counts_however_it_is_spelled(
     ],
 )
 def test_what_goes_on_with_a_channel_does_not_count(path: str, query: str) -> None:
-    assert not refused(path, query)
-    assert not refused(path, query, lambda token: token == "x")
-    # It says so, and no page of the token was ever here.
-    assert refused(path, query, lambda token: token != "x")
+    known = limited(lambda token: token == "x")
+    assert not any(is_refused(known, path, query) for _ in range(3))
+    # It says so, and no page of the token was ever here: it is counted, once.
+    unknown = limited()
+    assert not any(is_refused(unknown, path, query) for _ in range(3))
+    assert is_refused(unknown, path, query.replace("=x", "=y"))
+    # What was refused is not remembered, nor what is no token.
+    assert is_refused(unknown, path, query.replace("=x", "=y"))
+    invalid = limited(lambda token: None)
+    assert not is_refused(invalid, path, query)
+    assert is_refused(invalid, path, query)
+
+
+def test_what_was_counted_longest_ago_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(routes_module, "MAXIMUM_COUNTED", 2)
+    routes = limited(connects=4)
+    for name in ("a", "b", "c"):
+        assert not is_refused(routes, PATH_POLL, f"token={name}&after=1")
+    # The fourth; "b" goes for it.
+    assert not is_refused(routes, PATH_POLL, "token=a&after=1")
+    assert not is_refused(routes, PATH_POLL, "token=c&after=1")
+    assert is_refused(routes, PATH_POLL, "token=b&after=1")
