@@ -20,6 +20,7 @@ from channelshim.compat import (
     list_cursors,
     lists_again,
     mail_headers,
+    native_environs,
     ndb_marks,
     ndb_tuning,
     old_library_names,
@@ -35,6 +36,7 @@ _SDK: Final = "until the SDK does so itself"
 _MARKS: Final = "a put looks for ndb's marks in os.environ a hundred times"
 _BYTES: Final = "takes bytes that are text where 2.7 had one type"
 _NAMES: Final = "names and arguments that a library renamed or dropped"
+_NATIVE: Final = "a WSGI function in 2.7 calls it, with native strings"
 _MESSAGES: Final = "takes the messages of entity_pb and its like"
 _LISTS: Final = "takes what was a list in 2.7: map(), range(), dict.keys()"
 
@@ -114,6 +116,10 @@ PATCHES: Final[tuple[Patch, ...]] = (
     Patch("webob.headers", legacy_webob.patch_headers, _BYTES, _ALWAYS),
     Patch("webob.request", legacy_webob.patch_request, _BYTES, _ALWAYS),
     Patch("webob.response", legacy_webob.patch_response, _BYTES, _ALWAYS),
+    *(
+        Patch(module, function, _NATIVE, _ALWAYS)
+        for module, function in native_environs.changes()
+    ),
     *(
         Patch(module, function, _NAMES, _ALWAYS)
         for module, function in old_library_names.changes()

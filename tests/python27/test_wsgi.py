@@ -147,3 +147,70 @@ def test_an_installed_framework_behind_a_function_of_the_app(app: App) -> None:
         # Middleware that has made a request before.
         *("/plain plain", "/%C3%A9 é", "/%E2%82%AC €"),
     ]
+
+
+def test_django_and_flask_behind_a_function_of_the_app(app: App) -> None:
+    app.write(
+        {
+            "main.py": """
+                def program(environ, start_response):
+                    return inner(environ, start_response)
+            """,
+            # The app's own copy wants what the app's functions want.
+            "django_of_the_app.py": """
+                class WSGIHandler(object):
+                    def __call__(self, environ, start_response):
+                        return [environ['PATH_INFO']]
+            """,
+        }
+    )
+    code = """
+        import importlib, io, sys, types
+        from channelshim.compat import native_environs
+        for name, patch in native_environs.changes():
+            patch(importlib.import_module(name))
+        from channelshim.python27.wsgi import bridge
+        main = import_app('main')
+
+        from django.conf import settings
+        settings.configure(SECRET_KEY='x', ALLOWED_HOSTS=['*'], ROOT_URLCONF='urls')
+        import django
+        from django.http import HttpResponse
+        from django.urls import re_path
+        django.setup()
+        urls = sys.modules['urls'] = types.ModuleType('urls')
+        def show(request):
+            return HttpResponse(request.path + ' ' + request.COOKIES.get('c', ''))
+        urls.urlpatterns = [re_path('.*', show)]
+        from django.core.handlers.wsgi import WSGIHandler
+
+        import flask
+        flasked = flask.Flask('flasked')
+        @flasked.route('/<path:path>')
+        def page(path):
+            return path
+
+        own = import_app('django_of_the_app')
+        for name, patch in native_environs.changes():
+            if name.startswith('django'):
+                patch(own)
+
+        def ask(path):
+            environ = {
+                'PATH_INFO': path.decode('latin-1'), 'REQUEST_METHOD': 'GET',
+                'SERVER_NAME': 'x', 'SERVER_PORT': '80', 'wsgi.url_scheme': 'http',
+                'wsgi.input': io.BytesIO(), 'wsgi.errors': sys.stderr,
+                'HTTP_COOKIE': b'c=\\xc3\\xa9'.decode('latin-1'),
+            }
+            answer = bridge(main.program)(environ, lambda *head: None)
+            print(b''.join(answer).decode())
+        for inner in (WSGIHandler(), flasked, own.WSGIHandler()):
+            main.inner = inner
+            for path in (b'/plain', b'/\\xc3\\xa9', b'/\\xe2\\x82\\xac'):
+                ask(path)
+    """
+    assert app.run(code).splitlines() == [
+        *("/plain é", "/é é", "/€ é"),
+        *("plain", "é", "€"),
+        *("/plain", "/é", "/€"),
+    ]
