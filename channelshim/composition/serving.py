@@ -50,6 +50,7 @@ from channelshim.transports.ring_sender import RingSender
 from channelshim.transports.routes import Routes
 from channelshim.transports.send_budget import SendBudget
 from channelshim.transports.stop_signals import INTERRUPT_SECONDS, STOP_SECONDS
+from channelshim.transports.websockets_names import check_at_start
 
 if TYPE_CHECKING:
     # Most servers have no app processes, and load nothing for them.
@@ -143,6 +144,7 @@ class Serving:
             SendBudget(settings.send_buffer_total_bytes, instance.clock.monotonic)
         )
         limit = limit_of(settings.connects_per_minute, "connects", plan.proxies)
+        check_at_start()
         acceptor = Acceptor(
             self._front.hub,
             instance.tokens,
