@@ -19,6 +19,7 @@ NAMES: Final = (
     "release",
     "renew",
     "replay",
+    "telling",
     "tells",
     "told",
 )

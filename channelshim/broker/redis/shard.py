@@ -329,6 +329,13 @@ class Shard:
                 if self.inbox.adopt(client_id):
                     self.inbox.locals[client_id].number = number
             self._owner.adopt(list(orphans))
+        gone = [
+            client_id_bytes(client_id)
+            for client_id, what in self._telling.items()
+            if what is Change.DISCONNECTED
+        ]
+        if is_new_epoch and gone:
+            await ask("telling", *gone)
         if not is_kept:
             await self._bring(ask)
         await self._take_unknown(ask)

@@ -353,6 +353,32 @@ def test_data_that_was_flushed_begins_a_new_epoch(own_fronts: Fronts) -> None:
     assert not front.gaps
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+def test_end_that_is_still_told_is_not_the_last_word_after_a_loss_of_all_data(
+    own_fronts: Fronts, is_same: bool
+) -> None:
+    first, second = own_fronts(), own_fronts()
+    first.open_page("a")
+    own_fronts.run_until(lambda: first.told)
+    own_fronts.settle()
+    # The app is slow to hear of the end.
+    first.answers_told = False
+    first.close_page("a")
+    own_fronts.run_until(lambda: len(first.told) == 2)
+    own_fronts.server.client().flushall()
+    own_fronts.settle()
+    back = first if is_same else second
+    back.open_page("a")
+    own_fronts.run_until(lambda: back.numbers.get("a"))
+    own_fronts.settle()
+    first.answers_told = True
+    first.broker.told("a", Change.DISCONNECTED)
+    words = [("connected", "a"), ("disconnected", "a"), ("connected", "a")]
+    own_fronts.run_until(lambda: first.told == words)
+    # It may have come back before the first one heard of the loss.
+    assert second.told in ([], [("connected", "a")])
+
+
 def test_scripts_that_were_flushed_are_loaded_again(own_fronts: Fronts) -> None:
     front = own_fronts()
     front.open_page("a")
