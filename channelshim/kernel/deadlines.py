@@ -28,8 +28,8 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ContextDecorator
 from types import FrameType
 from typing import Final
 
@@ -70,20 +70,43 @@ _PACKAGES: Final = (
 )
 
 
-class _Run:
-    """One call of the app's code."""
+class _Run(ContextDecorator):
+    """One call of the app's code: a `with` block, or a decorated function."""
 
-    __slots__ = ("deadline", "is_overdue", "is_told", "overdue", "owner", "thread")
+    __slots__ = (
+        "_before",
+        "_seconds",
+        "deadline",
+        "is_overdue",
+        "is_told",
+        "overdue",
+        "owner",
+        "thread",
+    )
 
     def __init__(
-        self, owner: Deadlines, deadline: float, overdue: Callable[[], None]
+        self, owner: Deadlines, seconds: float, overdue: Callable[[], None]
     ) -> None:
         self.owner = owner
-        self.thread = threading.get_ident()
-        self.deadline = deadline
         self.overdue = overdue
         self.is_told = False
         self.is_overdue = False
+        self._seconds = seconds
+
+    def __enter__(self) -> Callable[[], None]:
+        self.thread = threading.get_ident()
+        self.deadline = time.monotonic() + self._seconds
+        self.owner.add(self)
+        self._before, _this_thread.run = _this_thread.run, self
+        return self.hasten
+
+    def __exit__(self, *_: object) -> None:
+        _this_thread.run = self._before
+        self.owner.discard(self)
+
+    def hasten(self) -> None:
+        """Have it end now. Any thread."""
+        self.owner.hasten(self)
 
     def due(self) -> float:
         """Return when to look at it again: monotonic seconds."""
@@ -109,37 +132,30 @@ class Deadlines:
         self._threads = threads or Threads()
         self._error = error
         self._runs: set[_Run] = set()
-        self._changed = threading.Condition()
+        # Guards all of them. Taken for each request: by itself it is a call less.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._looks_at = _NEVER
         self._is_watched = False
 
-    @contextlib.contextmanager
     def limit(
         self, seconds: float, overdue: Callable[[], None] = lambda: None
-    ) -> Iterator[Callable[[], None]]:
-        """Have the error raised in this thread after so long.
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Have the error raised in this thread after so long: for a `with` block.
 
         The value of the block has it raised now, from any thread.
 
         Args:
-            seconds: 0 or less for no deadline.
+            seconds: from now; 0 or less for no deadline.
             overdue: called, in another thread and once, when the block has not ended
                 OVERDUE_SECONDS after that.
         """
         if seconds <= 0:
-            yield lambda: None
-            return
-        run = _Run(self, time.monotonic() + seconds, overdue)
-        before, _this_thread.run = _this_thread.run, run
-        self._add(run)
-        try:
-            yield partial(self._hasten, run)
-        finally:
-            _this_thread.run = before
-            with self._changed:
-                self._runs.discard(run)
+            return contextlib.nullcontext(_nothing)
+        return _Run(self, seconds, overdue)
 
-    def _hasten(self, run: _Run) -> None:
+    def hasten(self, run: _Run) -> None:
+        """Have the error raised in a run's thread now."""
         with self._changed:
             run.deadline = min(run.deadline, time.monotonic())
             self._changed.notify()
@@ -147,18 +163,24 @@ class Deadlines:
     def error_for(self, run: _Run) -> BaseException:
         """Return what a thread raises itself; it hears of the deadline no more."""
         error = self._error_class()
-        with self._changed:
+        with self._lock:
             run.is_told = True
         return error()
 
-    def _add(self, run: _Run) -> None:
-        with self._changed:
+    def add(self, run: _Run) -> None:
+        """Watch a run that begins."""
+        with self._lock:
             self._runs.add(run)
             if not self._is_watched:
                 self._is_watched = True
                 self._threads.start("deadlines", self._watch)
             elif run.deadline < self._looks_at:
                 self._changed.notify()
+
+    def discard(self, run: _Run) -> None:
+        """Watch a run no more: it ends, and is not told any more."""
+        with self._lock:
+            self._runs.discard(run)
 
     def _watch(self) -> None:
         while True:
@@ -180,7 +202,7 @@ class Deadlines:
         error = self._error_class()
         if self._is_one_late():
             _interrupt()
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             for run in self._runs:
                 if run.deadline > now:
@@ -202,7 +224,7 @@ class Deadlines:
             return TimeoutError
 
     def _is_one_late(self) -> bool:
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             return any(run.deadline <= now and not run.is_told for run in self._runs)
 
@@ -260,6 +282,10 @@ def acquire(lock: threading.Lock | threading.RLock, seconds: float) -> bool:
     if left <= seconds:
         give_up()
     return False
+
+
+def _nothing() -> None:
+    """Hasten a deadline that is none."""
 
 
 def _interrupt() -> None:

@@ -125,8 +125,9 @@ class ThreadExecutor:
 
     def submit(self, exchange: Exchange) -> bool:
         """See Executor."""
-        run = Run(self._app, exchange, self._pacing)
-        if self._deadline_seconds > 0:
+        if self._deadline_seconds <= 0:
+            run = Run(self._app, exchange, self._pacing)
+        else:
             run = _TimedRun(
                 self._app,
                 exchange,

@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ContextDecorator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -535,7 +536,9 @@ def test_deadline_of_the_platforms_own_request_goes_along() -> None:
     async def scenario(front: Front, port: int) -> None:
         link, end = front.raw()
         # No step of the test's is in between, which could be told of the deadline.
-        dispatch = Deadlines().limit(0.05)(front.pool.dispatch)
+        limit = Deadlines().limit(0.05)
+        assert isinstance(limit, ContextDecorator)
+        dispatch = limit(front.pool.dispatch)
         told = in_thread(partial(dispatch, InternalRequest("POST", "/task")))
         (frame,) = await frames_of(end, FrameReader())
         assert frame.kind == Kind.DISPATCH
