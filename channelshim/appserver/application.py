@@ -252,7 +252,8 @@ class AppServer:
             peer: address of who has connected, a proxy included.
         """
         refusal = self._exposure.hosts.refusal(host, peer)
-        self._refusals.add(refusal)
+        if refusal:
+            self._refusals.add(refusal)
         return refusal
 
     def dispatch(self, request: InternalRequest) -> InternalResponse:
@@ -442,7 +443,7 @@ class AppServer:
             if isinstance(script, str):
                 platform["PATH_TRANSLATED"] = self._scripts.file_of(script)
             variables = request_variables(self._application, environ, user, platform)
-            variables.update(upload_guard.variables(environ))
+            variables[upload_guard.VARIABLE] = upload_guard.uploads_of(environ)
             environ.update(platform)
             turn.enter(RequestScope(variables))
             namespace = environ.get("HTTP_X_APPENGINE_CURRENT_NAMESPACE")
@@ -450,8 +451,7 @@ class AppServer:
                 turn.run(_set_namespace, namespace)
             if isinstance(script, str):
                 script = self._scripts.lazy(script)
-            put = partial(put_blob, environ)
-            return run_app(script, environ, start_response, turn, put)
+            return run_app(script, environ, start_response, turn, put_blob)
 
     def _fail(
         self, environ: WSGIEnvironment, start_response: StartResponse, exc_info: Any

@@ -66,8 +66,14 @@ def check_head(status: Any, headers: Iterable[Any]) -> tuple[str, Headers, str |
     length = None
     has_cookie = False
     for header in headers:
-        pair = _pair(header)
-        name, value = pair
+        try:
+            name, value = header
+        except (TypeError, ValueError):
+            raise BadResponse(f"{header!r} is not a (name, value) pair") from None
+        # Others may be equal to a text and be none.
+        if type(name) is not str or type(value) is not str:
+            name, value = _as_text(name), _as_text(value)
+        pair = name, value
         # Each answer may have another length: those are not worth remembering.
         if len(name) == 14 and name.lower() == "content-length":
             if not _LENGTH.fullmatch(value):
@@ -116,17 +122,6 @@ def _is_good_status(status: str) -> bool:
     if is_good and len(_good_statuses) < _MOST_REMEMBERED:
         _good_statuses.add(status)
     return is_good
-
-
-def _pair(header: Any) -> tuple[str, str]:
-    try:
-        name, value = header
-    except (TypeError, ValueError):
-        raise BadResponse(f"{header!r} is not a (name, value) pair") from None
-    # Others may be equal to a text and be none.
-    if type(name) is str and type(value) is str:
-        return name, value
-    return _as_text(name), _as_text(value)
 
 
 def _check_header(name: str, value: str) -> None:

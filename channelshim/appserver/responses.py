@@ -81,6 +81,8 @@ class Collected:
         is_sent: whether the answer has begun, and start_response comes too late.
     """
 
+    __slots__ = ("has_text", "headers", "is_sent", "length", "status", "written")
+
     def __init__(self) -> None:
         self.status: str = ""
         self.headers: Headers = []
@@ -127,6 +129,8 @@ class AppBody:
         collected: takes what the app writes.
         result: what the app returned.
     """
+
+    __slots__ = ("_collected", "_is_closed", "_rest", "_result", "_turn")
 
     def __init__(self, turn: Turn, collected: Collected, result: Any) -> None:
         self._turn = turn
@@ -217,9 +221,9 @@ def run_app(
     environ: WSGIEnvironment,
     start_response: StartResponse,
     turn: Turn,
-    replace_body: Callable[[Collected], Iterable[bytes] | None] = lambda collected: (
-        None
-    ),
+    replace_body: Callable[
+        [WSGIEnvironment, Collected], Iterable[bytes] | None
+    ] = lambda environ, collected: None,
 ) -> Iterable[bytes]:
     """Run a WSGI application in its turn, and start the response when it has begun.
 
@@ -233,8 +237,9 @@ def run_app(
         environ: of the request.
         start_response: of the request.
         turn: of the request; ended at the end of the answer.
-        replace_body: called in the scope when the app's headers are known; may change
-            them, and returns what is sent instead of the app's body, or None.
+        replace_body: called in the scope, with environ, when the app's headers are
+            known; may change them, and returns what is sent instead of the app's body,
+            or None.
     """
     collected = Collected()
     result = turn.run(application, environ, collected.start)
@@ -243,7 +248,7 @@ def run_app(
         whole = body.begin()
         if not collected.status:
             raise BadResponse("the app did not call start_response")
-        instead = turn.run(replace_body, collected)
+        instead = turn.run(replace_body, environ, collected)
         if instead is not None:
             collected.length = None
             whole = body.replace(instead)

@@ -27,6 +27,8 @@ class Turn:
             this thread; from `enter` on.
     """
 
+    __slots__ = ("_is_over", "_lock", "_scope", "run")
+
     def __init__(
         self, lock: AppLock | None = None, environ: Mapping[str, Any] | None = None
     ) -> None:

@@ -134,15 +134,15 @@ def patch_headers(module: Any) -> None:
 
 def _taking_headers(plain: Any) -> Any:
     @functools.wraps(plain)
-    def wrapper(self: Any, key: Any, *value: Any) -> Any:
-        return plain(self, _header(key), *map(_header, value))
+    def wrapper(self: Any, key: Any, value: Any = None) -> Any:
+        # In the Latin-1 that PEP 3333 wants.
+        if isinstance(key, LegacyStr):
+            key = key.decode("latin-1")
+        if isinstance(value, LegacyStr):
+            value = value.decode("latin-1")
+        return plain(self, key, value)
 
     return wrapper
-
-
-def _header(value: Any) -> Any:
-    """Return a header's bytes in the Latin-1 that PEP 3333 wants."""
-    return value.decode("latin-1") if isinstance(value, LegacyStr) else value
 
 
 def _plain_bytes(value: Any) -> Any:

@@ -18,9 +18,9 @@ ENVIRON_KEY: Final = "channelshim.uploads"
 """In the WSGI environment that follows an upload; HTTP headers become HTTP_ keys."""
 
 
-def variables(environ: Mapping[str, Any]) -> dict[str, str]:
-    """Return what os.environ has to say about the uploads of a served request."""
-    return {VARIABLE: " ".join(environ.get(ENVIRON_KEY, ()))}
+def uploads_of(environ: Mapping[str, Any]) -> str:
+    """Return what VARIABLE has to say of a served request."""
+    return " ".join(environ.get(ENVIRON_KEY, ()))
 
 
 def check_uploads(blobstore: ModuleType) -> None:

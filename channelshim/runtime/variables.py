@@ -6,12 +6,11 @@ google/appengine/api/users.py reads.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -35,6 +34,8 @@ class Application:
         default_host: DEFAULT_VERSION_HOSTNAME; "" for the host that a request names.
         runtime: GAE_RUNTIME, as app.yaml names it.
         environment: env_variables of app.yaml.
+        constants: variables that are the same for every request that nobody has logged
+            in for; to be copied.
     """
 
     application_id: str
@@ -45,6 +46,10 @@ class Application:
     default_host: str = ""
     runtime: str = "python27"
     environment: Mapping[str, str] | None = None
+    constants: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "constants", _constants(self))
 
 
 def platform_variables(
@@ -62,14 +67,7 @@ def platform_variables(
     )
     number = next(_numbers)
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    variables = _constants(
-        application.application_id,
-        application.module,
-        application.version,
-        application.minor_version,
-        application.instance_id,
-        application.runtime,
-    ).copy()
+    variables = dict(application.constants)
     variables["DEFAULT_VERSION_HOSTNAME"] = application.default_host or host
     variables["HTTP_HOST"] = host
     variables["REQUEST_ID_HASH"] = f"{number * _STRIDE & 0xFFFFFFFF:08X}"
@@ -87,27 +85,18 @@ def platform_variables(
     return variables
 
 
-@functools.lru_cache(maxsize=64)
-def _constants(
-    application_id: str,
-    module: str,
-    version: str,
-    minor_version: str,
-    instance_id: str,
-    runtime: str,
-) -> dict[str, str]:
-    """Return what is the same for every request that nobody has logged in for."""
+def _constants(application: Application) -> dict[str, str]:
     variables = {
-        "APPLICATION_ID": f"dev~{application_id}",
+        "APPLICATION_ID": f"dev~{application.application_id}",
         "APPENGINE_RUNTIME": "python27",
         "AUTH_DOMAIN": limits.AUTH_DOMAIN,
-        "CURRENT_MODULE_ID": module,
-        "CURRENT_VERSION_ID": f"{version}.{minor_version}",
+        "CURRENT_MODULE_ID": application.module,
+        "CURRENT_VERSION_ID": f"{application.version}.{application.minor_version}",
         "DATACENTER": DATACENTER,
         "GAE_ENV": "localdev",
-        "GAE_RUNTIME": runtime,
+        "GAE_RUNTIME": application.runtime,
         "HTTP_X_APPENGINE_COUNTRY": UNKNOWN_COUNTRY,
-        "INSTANCE_ID": instance_id,
+        "INSTANCE_ID": application.instance_id,
         "SERVER_SOFTWARE": SERVER_SOFTWARE,
         "TZ": "UTC",
         "USER_EMAIL": "",
@@ -116,13 +105,13 @@ def _constants(
         "USER_NICKNAME": "",
         "USER_ORGANIZATION": "",
     }
-    if runtime.startswith(_PYTHON3):
+    if application.runtime.startswith(_PYTHON3):
         variables.update(
-            GAE_APPLICATION=f"dev~{application_id}",
-            GAE_INSTANCE=instance_id,
-            GAE_SERVICE=module,
-            GAE_VERSION=version,
-            GOOGLE_CLOUD_PROJECT=application_id,
+            GAE_APPLICATION=f"dev~{application.application_id}",
+            GAE_INSTANCE=application.instance_id,
+            GAE_SERVICE=application.module,
+            GAE_VERSION=application.version,
+            GOOGLE_CLOUD_PROJECT=application.application_id,
         )
     return variables
 
@@ -165,14 +154,10 @@ def request_variables(
         platform: from `platform_variables`, where they are known already.
     """
     variables = dict(application.environment or {})
-    variables.update(
-        [
-            # Nearly all names are the same in each request.
-            (key, value)
-            for key, value in environ.items()
-            if isinstance(value, str) and (key in _names or _is_name(key))
-        ]
-    )
+    for key, value in environ.items():
+        # Nearly all names are the same in each request.
+        if isinstance(value, str) and (key in _names or _is_name(key)):
+            variables[key] = value
     if platform is None:
         platform = platform_variables(application, environ, user)
     variables.update(platform)
