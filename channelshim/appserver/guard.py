@@ -54,10 +54,12 @@ def clean(environ: WSGIEnvironment) -> WSGIEnvironment:
     A name is compared with dashes as underscores and in upper case, however the
     server below has written it.
     """
+    # Nearly all names are the same in each request.
+    if environ.keys() <= _harmless:
+        return environ.copy()
     return {
         key: value
         for key, value in environ.items()
-        # Nearly all names are the same in each request.
         if key in _harmless or _is_harmless(key)
     }
 

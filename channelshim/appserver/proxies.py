@@ -77,6 +77,8 @@ def settle_client(environ: WSGIEnvironment, proxies: tuple[Network, ...]) -> Non
         proxies: from `parse_networks`; without any, nothing is believed.
     """
     # Nearly all names are the same in each request.
+    if environ.keys() <= _others:
+        return
     keys = [key for key in environ if key not in _others and _is_forwarded(key)]
     if not keys:
         return

@@ -11,8 +11,8 @@ Whoever runs handlers tells `Pacing` of each: `begin` and `finish` on the loop, 
 
 from __future__ import annotations
 
-import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -29,7 +29,7 @@ class Handler(Protocol):
 
     Attributes:
         path: of its address: handlers at one path do the same.
-        begun: loop time of its begin.
+        begun: monotonic seconds of its begin.
     """
 
     @property
@@ -123,7 +123,7 @@ class Pacing:
         """
         if handler is None or handler in self._in_hand:
             return handler is not None
-        latest = asyncio.get_running_loop().time() - self._new_seconds
+        latest = time.monotonic() - self._new_seconds
         return any(
             other.begun > latest and other.path in self._sending_paths
             for other in self._in_hand

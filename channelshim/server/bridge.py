@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import time
@@ -127,11 +126,12 @@ class WsgiBridge:
 
         Args:
             response: to the request.
-            begun: loop time at which the request was here; None for at once.
+            begun: monotonic seconds at which the request was here; None for at once.
         """
+        now = time.monotonic()
         self._answered[response.status // 100] += 1
         if begun is not None:
-            self._durations.add(asyncio.get_running_loop().time() - begun)
+            self._durations.add(now - begun)
         if self._log is None or not response.status:
             return
         request = response.request
@@ -145,7 +145,7 @@ class WsgiBridge:
             target.decode("latin-1"),
             response.status,
             response.size,
-            time.monotonic() - response.begun,
+            now - response.begun,
             *(_UNNAMED if self._ids is None else names_of(request)),
         )
 
@@ -234,7 +234,8 @@ class WsgiBridge:
     ) -> Exchange:
         length = 0 if held is None else held.size
         environ = environ_of(response.request, body, length)
-        begun = asyncio.get_running_loop().time()
+        # Without a body it was here with its head.
+        begun = response.begun if held is None else time.monotonic()
         return Exchange(environ, response, self, begun, held)
 
     def _refuse(

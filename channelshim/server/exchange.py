@@ -56,7 +56,7 @@ class Surroundings(Protocol):
 
         Args:
             response: to the request.
-            begun: loop time at which the request was here.
+            begun: monotonic seconds at which the request was here.
         """
 
     def finish(self, exchange: Exchange) -> None:
@@ -75,7 +75,7 @@ class Exchange:
         environ: the WSGI environment.
         response: sends the answer.
         around: of the bridge.
-        begun: loop time at which its body was here.
+        begun: monotonic seconds at which its body was here.
         body: of the request, closed when the app is done with it; None for no body.
 
     Attributes:

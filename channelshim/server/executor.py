@@ -39,7 +39,7 @@ class Answering(Protocol):
     Attributes:
         environ: the WSGI environment.
         call_soon: has one of the calls below made where they belong.
-        begun: loop time at which its body was here.
+        begun: monotonic seconds at which its body was here.
         path: of its address.
     """
 

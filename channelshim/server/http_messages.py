@@ -78,12 +78,16 @@ class HttpMessages(HttpConnection):
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
-        self._count(len(url))
+        self._header_bytes += len(url)
+        if self._header_bytes > MAXIMUM_HEADER_BYTES:
+            raise refusals.HeadersTooLong
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._count(len(name) + len(value) + HEADER_COST)
+        self._header_bytes += len(name) + len(value) + HEADER_COST
+        if self._header_bytes > MAXIMUM_HEADER_BYTES:
+            raise refusals.HeadersTooLong
         if not self._is_in_head:
             # A trailer comes after everything was judged by the head.
             return
@@ -104,11 +108,6 @@ class HttpMessages(HttpConnection):
             if value.strip().lower() != b"chunked":
                 raise refusals.UnknownCoding
             self._is_chunked = True
-
-    def _count(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > MAXIMUM_HEADER_BYTES:
-            raise refusals.HeadersTooLong
 
     def on_headers_complete(self) -> None:
         """Note that the head is complete; refuse one without a host, or with two."""

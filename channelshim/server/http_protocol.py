@@ -200,7 +200,8 @@ class HttpProtocol(HttpMessages):
             self._loop.call_soon(self._read_on)
         else:
             self._is_idle = True
-            self._resume_reading()
+            if not self._is_reading:
+                self._resume_reading()
 
     # --- Feeding ----------------------------------------------------------------------
 

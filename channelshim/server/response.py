@@ -337,7 +337,8 @@ class Response:
 
     def _complete(self) -> None:
         self.is_complete = True
-        self._note_gone()
+        if self._gone is not None:
+            self._note_gone()
         if not self.keeps_alive:
             self.connection.transport.close()
         self.connection.on_response_complete()
