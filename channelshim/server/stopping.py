@@ -89,16 +89,17 @@ class StopSignals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGHUP", None):
-            if self.number is not None or self._on_hangup():
-                return
             # The shell and the kernel both tell of a closed terminal, at once: the
-            # second one may have been handled inside of the line above.
-            if self.number is not None:
+            # second one may be handled while the first one is asked about.
+            if self._is_stopping() or self._on_hangup() or self._is_stopping():
                 return
-        elif self.number is not None:
+        elif self._is_stopping():
             end_now()
         self.number = number
         self._on_stop(number)
+
+    def _is_stopping(self) -> bool:
+        return self.number is not None
 
 
 def end_now() -> None:

@@ -31,6 +31,7 @@ from tests.deploy.making import DOMAIN
 from tests.deploy.person import ANN, PASSWORD, Person
 from tests.deploy.units import words_of
 from tests.lanes import ROOT, find_proxy, timeout_factor
+from tests.ports import free_port
 from tests.programs import running
 from tests.visitor import Visitor
 
@@ -154,7 +155,7 @@ def test_page_leads_to_a_login_over_https(machine: Machine, tmp_path: Path) -> N
         port = listener.getsockname()[1]
         command = [sys.executable, str(ROOT / "tests" / "activation.py")]
         command += [str(listener.fileno()), *words_of(unit)]
-        ports = fronts.free_port(), fronts.free_port()
+        ports = free_port(), free_port()
         front = fronts.Front(DOMAIN, ports[0], ports[1], authority.client())
         folder = tmp_path / "caddy"
         folder.mkdir()

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ContextDecorator
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,10 @@ def test_wait_for_a_lock_ends_with_the_deadline() -> None:
     lock = threading.Lock()
     deadlines_module.acquire(lock, PATIENCE)
     # No step of the test's is in between, which could be told.
+    limit = deadlines.limit(0.01)
+    assert isinstance(limit, ContextDecorator)
     with pytest.raises(Told):
-        deadlines.limit(0.01)(deadlines_module.acquire)(lock, PATIENCE)
+        limit(deadlines_module.acquire)(lock, PATIENCE)
     # It has been told: nothing is raised while it answers.
     with deadlines.limit(0.3):
         with pytest.raises(Told):
