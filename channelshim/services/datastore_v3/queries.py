@@ -128,11 +128,13 @@ class RunningQueries:
             self._writer.note(query)
         with self._reading(query, transaction) as snapshot:
             running = self._begin(question, snapshot, transaction)
+            if running is not None:
+                # Within the same read: another one costs a shared store round trips.
+                self._fill_first(running, query, result)
         if running is None:
             # Built outside any transaction, so that it is there for the next read.
             running = self._begin_after_building(question, query)
-        count = query.count if query.HasField("count") else None
-        self._fill(running, result, count, wants_cursors=query.compile, is_first=True)
+            self._fill_first(running, query, result)
         if query.compile:
             result.compiled_query.keys_only = query.keys_only
             result.compiled_query.primaryscan.index_name = "devindex"
@@ -241,6 +243,10 @@ class RunningQueries:
             _index_list(query),
         )
         return _Running(query.app, None, None, results, transaction)
+
+    def _fill_first(self, running: _Running, query: Any, result: Any) -> None:
+        count = query.count if query.HasField("count") else None
+        self._fill(running, result, count, wants_cursors=query.compile, is_first=True)
 
     def _fill(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from channelshim.contracts.entities import Index
 from channelshim.contracts.index_definitions import IndexDefinition
@@ -19,6 +19,11 @@ from channelshim.store.postgres.locks import lock_number
 from channelshim.store.postgres.session import Connection
 
 _EPOCH = b"catalogue"
+
+EPOCH_QUESTION: Final = (
+    "SELECT coalesce((SELECT next FROM counter WHERE name = 'catalogue'), 0)"
+)
+"""Asked with the BEGIN of whoever reads entities. It always has a row."""
 
 
 class PostgresDraft(Draft):
@@ -99,7 +104,7 @@ class Catalogue:
 
     def refresh(self) -> State:
         """Look again, in a transaction of its own."""
-        with self._database.read() as connection:
+        with self._database.read(EPOCH_QUESTION) as connection:
             state = self.state(connection)
         # Lower where a standby that lags, or a backup, has taken the server's place.
         self._newest = state
@@ -132,8 +137,8 @@ def _after(epoch: int) -> int:
 
 
 def _read_epoch(connection: Connection) -> int:
-    row = connection.row("SELECT next FROM counter WHERE name = 'catalogue'")
-    return 0 if row is None else int(row[0])
+    # What a transaction that only reads has seen at its beginning holds to its end.
+    return _first(connection.first or connection.row(EPOCH_QUESTION))
 
 
 def _write_epoch(connection: Connection, epoch: int) -> None:

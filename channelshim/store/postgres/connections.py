@@ -79,8 +79,11 @@ class Database:
             return Connection(self._setup.connect())
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, question: str = "") -> Iterator[Connection]:
         """Give a session within which all statements see one state.
+
+        Args:
+            question: see `borrow`; not asked within another `read`.
 
         Raises:
             StorageError: in the body or at its end.
@@ -90,7 +93,7 @@ class Database:
             with self.explained():
                 yield outer.connection
             return
-        with self._within(self._begin(is_read=True)) as connection:
+        with self._within(self._begin(is_read=True), question) as connection:
             reading = self._local.reading = _Reading(connection)
             try:
                 yield connection
@@ -155,8 +158,8 @@ class Database:
             self.give_back(connection)
 
     @contextmanager
-    def _within(self, begin: str) -> Iterator[Connection]:
-        connection = self.borrow(begin)
+    def _within(self, begin: str, question: str = "") -> Iterator[Connection]:
+        connection = self.borrow(begin, question)
         try:
             with self.explained():
                 yield connection
@@ -164,11 +167,13 @@ class Database:
         finally:
             self.give_back(connection)
 
-    def borrow(self, begin: str | None = None) -> Connection:
+    def borrow(self, begin: str | None = None, question: str = "") -> Connection:
         """Return a session for `give_back`, within a transaction.
 
         Args:
             begin: how it is begun; None for one that reads, "" for none.
+            question: a statement that is asked with it, for Connection.first: that
+                saves a round trip. "" for none.
 
         Raises:
             StoreBusy: all are in use for too long, or no server answers.
@@ -190,13 +195,18 @@ class Database:
             try:
                 # What was kept may have died meanwhile; nothing has been done yet, so
                 # another one will do.
-                if text or connection.is_suspicious:
+                if question:
+                    connection.begin(text, question)
+                elif text or connection.is_suspicious:
                     connection.script(text or "SELECT 1")
             except psycopg.OperationalError as error:
                 is_dead = is_lost(error, connection.raw)
                 self.give_back(connection)
                 if not is_dead or time.monotonic() > deadline:
                     raise self.explain(error) from error
+            except REFUSALS as error:
+                self.give_back(connection)
+                raise self.explain(error) from error
             except BaseException:
                 self.give_back(connection)
                 raise

@@ -22,7 +22,11 @@ from channelshim.contracts.index_definitions import IndexDefinition
 from channelshim.contracts.tasks import NewTask
 from channelshim.store import bounds
 from channelshim.store.catalogue import State
-from channelshim.store.postgres.catalogue import Catalogue, PostgresDraft
+from channelshim.store.postgres.catalogue import (
+    EPOCH_QUESTION,
+    Catalogue,
+    PostgresDraft,
+)
 from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.session import Connection
 from channelshim.store.postgres.snapshot import PostgresSnapshot
@@ -109,17 +113,17 @@ class PostgresEntities:
     def read(self) -> Iterator[PostgresSnapshot]:
         """Give a snapshot of this moment."""
         database = self._database
-        with database.read() as connection:
+        with database.read(EPOCH_QUESTION) as connection:
             state = self._catalogue.state(connection)
             yield PostgresSnapshot(connection, state, database)
 
     def open(self) -> PostgresSnapshot:
         """Return a snapshot of this moment that is held, for any thread, to `close`."""
         database = self._database
-        connection = database.borrow()
+        # The first read, not BEGIN, fixes what the connection sees.
+        connection = database.borrow(question=EPOCH_QUESTION)
         try:
             with database.explained():
-                # The first read, not BEGIN, fixes what the connection sees.
                 state = self._catalogue.state(connection)
         except BaseException:
             database.give_back(connection)

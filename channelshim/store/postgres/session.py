@@ -53,12 +53,18 @@ class Connection:
 
     Args:
         raw: the driver's, in autocommit mode.
+
+    Attributes:
+        raw: as given.
+        first: the row of the question that the transaction began with; None where it
+            began without one.
     """
 
-    __slots__ = ("_process_id", "raw")
+    __slots__ = ("_process_id", "first", "raw")
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw: psycopg.Connection[Any] = raw
+        self.first: Any = None
         self._process_id = os.getpid()
 
     @property
@@ -88,6 +94,18 @@ class Connection:
         """Run statements without values, joined by semicolons, in one round trip."""
         # Several cannot be prepared.
         self.raw.execute(text, prepare=False)
+
+    def begin(self, text: str, question: str) -> None:
+        """Begin a transaction and ask its first question, in one round trip.
+
+        Args:
+            text: as of `script`.
+            question: a statement without values that has a row: see `first`.
+        """
+        cursor = self.raw.execute(f"{text}; {question}", prepare=False)
+        while cursor.nextset():
+            pass
+        self.first = cursor.fetchone()
 
     def commit(self) -> None:
         """Commit the transaction.

@@ -228,3 +228,20 @@ def test_settings_hold_behind_a_pooler(pooled):
     with pooled.database.read() as connection:
         (level,) = connection.row("SELECT current_setting('transaction_isolation')")
     assert level == "repeatable read"
+
+
+def test_question_that_fails_with_its_begin_is_an_error_of_ours(
+    server, schema, open_store
+):
+    store = open_store(values_of)
+    store.entities.apply([put(key("A", 1))])
+    server.sql(f"ALTER TABLE {schema}.counter RENAME TO counter_away")
+    try:
+        with pytest.raises(StorageError, match="counter"):
+            store.entities.open()
+        with pytest.raises(StorageError, match="counter"), store.entities.read():
+            pass
+    finally:
+        server.sql(f"ALTER TABLE {schema}.counter_away RENAME TO counter")
+    with store.entities.read() as snapshot:
+        assert snapshot.get(key("A", 1)) is not None
