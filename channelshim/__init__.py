@@ -83,7 +83,9 @@ def wrap(wsgi_app: WSGIApplication, **settings: Unpack[Keywords]) -> WSGIApplica
 
 
 def application(
-    app_dir: str | os.PathLike[str], **settings: Unpack[Keywords]
+    app_dir: str | os.PathLike[str],
+    *modules: str | os.PathLike[str],
+    **settings: Unpack[Keywords],
 ) -> WSGIApplication:
     """Return the whole app of a folder as one WSGI application.
 
@@ -92,16 +94,18 @@ def application(
     mod_wsgi and any other server with threads.
 
     Args:
-        app_dir: with an app.yaml.
+        app_dir: with an app.yaml, whose module is served.
+        *modules: further folders or YAML files are refused with a sentence: the command
+            `channelshim serve` starts a process for each folder.
         **settings: see docs/reference/settings.md.
 
     Raises:
         ConfigurationError: as `install`; or there is no app.yaml, or the app fails to
-            import.
+            import; or `modules` are named.
     """
     from channelshim.composition import doors
 
-    return doors.application(app_dir, settings)
+    return doors.application(app_dir, settings, modules)
 
 
 def serve(

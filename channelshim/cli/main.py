@@ -174,10 +174,13 @@ def _restore(file: str, app_dir: str, **settings: Any) -> None:
 
 @with_settings(*_COMMAND_SETTINGS)
 @_group.command("shell", cls=SettingsCommand)
-@click.argument("app_dir", default=".")
+@click.argument("app", nargs=-1)
 @click.option("-c", "program", help="Run this program instead.", metavar="PROGRAM")
-def _shell(app_dir: str, program: str | None, **settings: Any) -> None:
+def _shell(app: tuple[str, ...], program: str | None, **settings: Any) -> None:
     """Run Python with the app's modules and data; IPython where it is installed.
+
+    Where serve is given several folders or files, shell takes the same, in any order:
+    code is imported from the folder of the first, and the data is the whole app's.
 
     A server of the app may be running: it makes the calls then. What comes from
     standard input is run as a program, in Python 3; modules of an app in Python 2.7
@@ -188,7 +191,7 @@ def _shell(app_dir: str, program: str | None, **settings: Any) -> None:
 
     read = read_settings(settings, os.environ)
     terminal.configure_logging(read.log_level)
-    sys.exit(commands.shell(_folder(app_dir), read, program, terminal.say))
+    sys.exit(commands.shell(_paths(app), read, program, terminal.say))
 
 
 @with_settings(*_COMMAND_SETTINGS)

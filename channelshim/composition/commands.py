@@ -10,7 +10,8 @@ import email.utils
 import sys
 import types
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from channelshim.composition import control
 from channelshim.composition.control import Control
 from channelshim.composition.installation import Installation
 from channelshim.composition.plan import make_plan
-from channelshim.composition.reading import read_folder
+from channelshim.composition.reading import application_id_of, read_named
 from channelshim.composition.settings import Settings
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.errors import ConfigurationError
@@ -46,7 +47,8 @@ class Opened:
     """An app whose services this process can call.
 
     Args:
-        path: its folder.
+        paths: as the app's server names them; see reading.read_named. The modules of
+            the folder that is named first can be imported; data are the whole app's.
         settings: as read.
 
     Attributes:
@@ -58,11 +60,16 @@ class Opened:
         ConfigurationError: there is no app.yaml, or it is broken.
     """
 
-    def __init__(self, path: Path, settings: Settings) -> None:
-        app = read_folder(path, needs_app_yaml=True)
+    def __init__(self, paths: Sequence[Path], settings: Settings) -> None:
+        whole = read_named(paths)
+        # A part has the id, and so the data, of the whole app.
+        id = application_id_of(whole.directory, whole.config, settings.application)
+        app = whole.part(whole.first_folder)
         assert app.config is not None
         self._config = app.config
-        self.installation: Installation = Installation(make_plan(settings, app))
+        self.installation: Installation = Installation(
+            make_plan(replace(settings, application=id), app)
+        )
         self.scripts: Scripts = Scripts(
             app.directory, dialect=self.installation.dialect
         )
@@ -97,9 +104,9 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(path: Path, settings: Settings) -> Iterator[Opened]:
+def opened(paths: Sequence[Path], settings: Settings) -> Iterator[Opened]:
     """Open an app for a `with` statement; see Opened."""
-    app = Opened(path, settings)
+    app = Opened(paths, settings)
     try:
         yield app
     finally:
@@ -107,12 +114,15 @@ def opened(path: Path, settings: Settings) -> Iterator[Opened]:
 
 
 def shell(
-    path: Path, settings: Settings, program: str | None, say: Callable[[str], None]
+    paths: Sequence[Path],
+    settings: Settings,
+    program: str | None,
+    say: Callable[[str], None],
 ) -> int:
     """Run Python in an app's environment, on its data.
 
     Args:
-        path: the app's folder.
+        paths: see Opened.
         settings: as read.
         program: what to run; None asks at the terminal, or reads standard input where
             that is none.
@@ -125,7 +135,7 @@ def shell(
         ConfigurationError: as Opened.
         StorageError: the store cannot be used.
     """
-    with opened(path, settings) as app:
+    with opened(paths, settings) as app:
         app.enter()
         names = shell_names()
         if program is None and not sys.stdin.isatty():
@@ -197,7 +207,7 @@ def deliver_mail(
     """
     address = recipient or _recipient_of(data)
     target = f"/_ah/mail/{urllib.parse.quote(address, safe='@')}"
-    with opened(path, settings) as app:
+    with opened([path], settings) as app:
         if app.control is not None:
             facts, _ = app.control.ask(
                 "request",

@@ -75,13 +75,22 @@ def wrap(wsgi_app: WSGIApplication, arguments: Arguments) -> Gateway:
     return Gateway(installation, scripts, wsgi_app)
 
 
-def application(app_dir: Folder, arguments: Arguments) -> Gateway:
+def application(
+    app_dir: Folder, arguments: Arguments, modules: Sequence[Folder] = ()
+) -> Gateway:
     """Return the whole app in a folder as a WSGI application.
 
     Raises:
         ConfigurationError: as `install`; or there is no app.yaml, or the app cannot be
-            imported.
+            imported; or further modules are named.
     """
+    if modules:
+        named = " ".join(os.fspath(each) for each in (app_dir, *modules))
+        raise ConfigurationError(
+            "application() takes one folder and serves the module of its app.yaml: "
+            f"for several modules use the command channelshim serve {named}, which "
+            "starts a process for each folder"
+        )
     installation = _install(Path(app_dir), arguments, needs_app_yaml=True)
     plan = installation.plan
     assert plan.app.config is not None

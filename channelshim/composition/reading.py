@@ -80,6 +80,14 @@ class App:
         others = dict.fromkeys(each.directory for each in self.elsewhere)
         return (self.directory, *others)
 
+    @property
+    def first_folder(self) -> Path:
+        """Return the folder of the module that the command names first."""
+        for each in self.elsewhere:
+            if each.config.module == self.order[0]:
+                return each.directory
+        return self.directory
+
     def part(self, directory: Path) -> App:
         """Return the app as a process sees it that runs the modules of one folder.
 

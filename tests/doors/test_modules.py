@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import channelshim
 from channelshim.composition.reading import read_named
 from channelshim.errors import ConfigurationError
 from tests.lanes import timeout_factor
@@ -364,3 +368,43 @@ def test_a_mistake_in_index_yaml_is_one_warning(
     assert "index.yaml, line 2: an index, `- kind: NAME`, must be" in (
         record.getMessage()
     )
+
+
+def test_a_shell_has_the_code_of_the_first_folder_and_the_data_of_all(
+    app: Path, backend: Path, tmp_path: Path
+) -> None:
+    # No `application:` says that they belong together: the command does.
+    for path in (app / "app.yaml", backend / "backend.yaml"):
+        path.write_text(path.read_text().replace("application: shop\n", ""))
+    names = [str(app / "app.yaml"), str(backend / "backend.yaml")]
+    show = (
+        "import main, os; memcache.incr('n', initial_value=0); "
+        "print(os.path.dirname(main.__file__), os.environ['CURRENT_MODULE_ID'], "
+        "os.environ['APPLICATION_ID'], memcache.get('n'))"
+    )
+
+    def shell(*named: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "channelshim", "shell", *named, "-c", show],
+            env={**os.environ, "XDG_DATA_HOME": str(tmp_path / "data")},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60 * timeout_factor(),
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split()
+
+    own = shell(*names)
+    other = shell(*reversed(names))
+    assert own[:2] == [str(app), "default"]
+    assert other[:2] == [str(backend), "backend"]
+    assert own[2] == other[2]
+    assert (own[3], other[3]) == ("1", "2")
+
+
+@pytest.mark.parametrize("named", [("app", "backend"), ("app.yaml", "b.yaml")])
+def test_application_refuses_further_modules(named: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        channelshim.application(*named)
+    assert f"channelshim serve {' '.join(named)}," in str(raised.value)
