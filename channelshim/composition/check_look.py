@@ -41,6 +41,7 @@ class CheckLook:
         self._lock = threading.Lock()
         self._asked = ""
         self._is_left = False
+        self._has_begun = False
         self._until = time.monotonic() + PATIENCE_SECONDS
         self._is_over = threading.Event()
 
@@ -77,6 +78,7 @@ class CheckLook:
                     if self._is_left:
                         return
                     self._asked = name
+                    self._has_begun = True
                 self._answers[name] = ask(name, read)
         finally:
             # A thread that is kept would begin it again.
@@ -90,8 +92,8 @@ class CheckLook:
         answers = self.answers
         # Of those that this look has not come to, what they said before.
         found = {name: answers[name] for name in self._checks if answers.get(name)}
-        if self._checks and not (self._answers or self._asked or self._is_left):
-            # Its thread has not begun. The first check is a vital one, if any is.
+        if self._checks and not self._has_begun:
+            # Its thread came too late. The first check is a vital one, if any is.
             found[next(iter(self._checks))] = _UNANSWERED
         for each in (*self._stalled, self):
             if name := each.asked:
