@@ -128,10 +128,12 @@ def _rotate_secrets(app_dir: str, at_once: bool, **settings: Any) -> None:
 
     Tokens and logins that the old ones signed stay good until the next rotation.
     """
-    from channelshim.composition import doors
+    from channelshim.composition import signing_secrets
 
     read = read_settings(settings, os.environ)
-    store = doors.rotate_secrets(Path(app_dir), read, keep=1 if at_once else 2)
+    store = signing_secrets.rotate_secrets(
+        Path(app_dir), read, keep=1 if at_once else 2
+    )
     click.echo(f"the next start signs with new secrets, kept in {store}")
 
 
@@ -331,14 +333,16 @@ def _serve_app(
 ) -> None:
     # Only now: reading settings and refusing a typing error need none of this.
     from channelshim.cli import terminal
-    from channelshim.composition import doors
+    from channelshim.composition import command_door
     from channelshim.composition.ending import Ending
 
     def complain(error: ConfigurationError) -> str:
         terminal.complain(str(error), report=getattr(error, "report", ""))
         return _sentence(error)
 
-    left = doors.serve_named(paths, settings, command, handover, terminal.say, complain)
+    left = command_door.serve_named(
+        paths, settings, command, handover, terminal.say, complain
+    )
     Ending(left).begin()
 
 

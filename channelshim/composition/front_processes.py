@@ -329,3 +329,22 @@ def served_files(
         )
     exposure = exposure_of(plan, listeners[0])
     return instance.serve(exposure, scripts=scripts, is_site=False), []
+
+
+def start_processes(
+    installation: Installation,
+    paths: Sequence[Path],
+    listeners: Sequence[Bound],
+    time_zone: str | None,
+) -> tuple[FrontProcesses, Served, list[str]]:
+    """Start the app's processes, and wait until one has loaded the app.
+
+    Returns:
+        them, what answers for files, and what the listeners behind the first one are.
+
+    Raises:
+        AppLoadError: the app cannot be loaded.
+    """
+    workforce = FrontProcesses(installation.open(), paths, listeners, time_zone)
+    workforce.processes.load()
+    return workforce, *served_files(installation, listeners)
