@@ -22,7 +22,7 @@ from http import HTTPStatus
 from typing import Final
 
 from channelshim import limits
-from channelshim.contracts.broker import Attachment, Broker, Delivery, Replay
+from channelshim.contracts.broker import Attachment, Broker, Replay
 from channelshim.contracts.clock import Clock
 from channelshim.contracts.presence import Tell
 from channelshim.contracts.status import Status
@@ -36,6 +36,7 @@ from channelshim.hub.connections import (
     Subscriber,
     write_each,
 )
+from channelshim.hub.deliveries import Deliveries
 from channelshim.hub.graces import Graces
 from channelshim.hub.heartbeat import (
     PING_INTERVAL_SECONDS,
@@ -44,7 +45,7 @@ from channelshim.hub.heartbeat import (
 )
 from channelshim.hub.pacing import Pacing
 from channelshim.hub.page_log import PageLog
-from channelshim.hub.passes import PASS_PAUSE_SECONDS, CallSoon, Passes
+from channelshim.hub.passes import PASS_PAUSE_SECONDS, CallSoon
 from channelshim.hub.positions import Positions
 from channelshim.hub.replays import Replays
 
@@ -88,9 +89,17 @@ class Hub:
         maximum_connections_per_client: int = MAXIMUM_CONNECTIONS_PER_CLIENT,
     ) -> None:
         self.frames: FrameCache = FrameCache()
-        self._send = sender
-        pacing = pacing or Pacing()
-        self._passes = Passes(clock, pacing, pause_seconds, self.deliver)
+        self._deliveries = Deliveries(
+            broker,
+            clock,
+            self.frames,
+            sender,
+            pacing or Pacing(),
+            pause_seconds,
+            self.detach,
+            self._end,
+        )
+        self._passes = self._deliveries.passes
         self._page_log = PageLog()
         self._broker = broker
         self._clock = clock
@@ -104,9 +113,6 @@ class Hub:
         self._arriving: dict[Connection, Attachment | None] = {}
         # Arriving ones included.
         self._count = 0
-        self._written = 0
-        # Texts of the write in hand: nobody knows whether they were written.
-        self._unwritten = 0
         self._graces = Graces(clock, grace_seconds, self._forget)
         self._positions = Positions()
         self._replays = Replays(broker, self.frames, self._end)
@@ -127,12 +133,12 @@ class Hub:
         """Register how much is connected, and has been written."""
         status.counter("hub.connections", lambda: self._count)
         status.counter("hub.client_ids", lambda: len(self._subscribers))
-        status.counter("hub.written", lambda: self._written)
+        status.counter("hub.written", lambda: self.written)
 
     @property
     def written(self) -> int:
         """Return how many messages were written, each connection counted."""
-        return self._written
+        return self._deliveries.written
 
     def start(
         self, loop: asyncio.AbstractEventLoop, call_soon: CallSoon | None = None
@@ -288,7 +294,7 @@ class Hub:
             self._replays.end(connection)
             # What is being written may not reach it, and a page that gives no number
             # of its own must rather see a text again than never.
-            number = connection.number - self._unwritten
+            number = connection.number - self._deliveries.unwritten
             self.note_position(client_id, connection.nonce, number)
             self._page_log.went(connection)
         elif connection in self._arriving:
@@ -323,87 +329,9 @@ class Hub:
                 http_status=HTTPStatus.TOO_MANY_REQUESTS,
             )
 
-    # --- Delivery -----------------------------------------------------------------
-
     def deliver(self) -> None:
         """Write what was published since the last pass: one write per connection."""
-        passes = self._passes
-        if passes.put_off is not None:
-            passes.end_pause()
-        begun = self._clock.monotonic()
-        for delivery in self._broker.collect():
-            owed: list[Connection] = []
-            try:
-                self._write(delivery, owed)
-            except Exception:
-                _logger.exception(
-                    "a fault of channelshim, please report it: a message could not be "
-                    "written; its pages reconnect for it"
-                )
-                self._end_unwritten(delivery, owed)
-        self._broker.settle()
-        passes.last_seconds = self._clock.monotonic() - begun
-
-    def _write(self, delivery: Delivery, owed: list[Connection]) -> None:
-        """Write to every connection of a delivery.
-
-        Args:
-            delivery: numbered by the broker.
-            owed: takes those that are written to together.
-        """
-        texts, receivers = delivery
-        count = len(texts)
-        behind: list[tuple[Connection, int]] | None = None
-        # Nothing in this loop calls a connection, which could detach another one.
-        for receiver in receivers:
-            last_number = receiver.number
-            for connection in receiver.subscriber:
-                if connection.number + count == last_number:
-                    connection.number = last_number
-                    owed.append(connection)
-                elif connection.number < last_number:
-                    behind = behind or []
-                    behind.append((connection, last_number))
-        if owed and texts:
-            self._unwritten = count
-            try:
-                for connection in self._send(owed, self.frames.joined(texts)):
-                    # What it has is unknown: it comes back and resumes.
-                    self.detach(connection)
-                    connection.abort()
-            finally:
-                self._unwritten = 0
-            self._written += count * len(owed)
-        if behind:
-            for connection, last_number in behind:
-                self._write_rest(connection, last_number, texts)
-
-    def _end_unwritten(self, delivery: Delivery, owed: list[Connection]) -> None:
-        """End those that may lack texts: a page knows its number, and resumes there."""
-        for connection in owed:
-            # What was written of it is unknown.
-            connection.number -= len(delivery.texts)
-        for receiver in delivery.receivers:
-            for connection in tuple(receiver.subscriber):
-                if connection.number < receiver.number:
-                    try:
-                        self._end(connection)
-                    except Exception:
-                        _logger.exception("a connection could not be ended")
-
-    def _write_rest(
-        self, connection: Connection, last_number: int, texts: tuple[str, ...]
-    ) -> None:
-        """Write to a connection that attached while these were being published."""
-        if not connection.is_attached:
-            return
-        owed = last_number - connection.number
-        if owed > len(texts):
-            # A number was skipped: only a resume can tell the page so.
-            self._end(connection)
-            return
-        connection.write(self.frames.joined(texts[-owed:]))
-        connection.number = last_number
+        self._deliveries.deliver()
 
     def _end(self, connection: Connection) -> None:
         self.detach(connection)
