@@ -8,7 +8,6 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -17,22 +16,21 @@ from urllib.parse import quote
 from channelshim import limits
 from channelshim.appserver import form_bounds, guard, static
 from channelshim.appserver.access_log import AccessLog
-from channelshim.appserver.blobs import uploads
 from channelshim.appserver.blobs.blob_answers import put_blob
 from channelshim.appserver.blobs.blob_pages import find_page
-from channelshim.appserver.client_limits import limit_of
 from channelshim.appserver.error_pages import (
-    answer_login_required,
     answer_no_file,
     answer_not_found,
 )
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.failures import answer_error, guarded
-from channelshim.appserver.hosts import LOCAL_NAMES_HERE, HostRule, RefusalLog
+from channelshim.appserver.handler_access import HandlerAccess
+from channelshim.appserver.hosts import RefusalLog
 from channelshim.appserver.internal import collect, internal_environ
+from channelshim.appserver.login.limited import LimitedLogin
 from channelshim.appserver.login.rule import LoginRule
 from channelshim.appserver.page_reports import PageReports
-from channelshim.appserver.proxies import Network, settle_client
-from channelshim.appserver.request_urls import absolute_url, request_url
+from channelshim.appserver.proxies import settle_client
 from channelshim.appserver.responses import answer, run_app
 from channelshim.appserver.scripts import Scripts
 from channelshim.appserver.turn import Turn
@@ -48,9 +46,6 @@ from channelshim.compat import upload_guard
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login, User
 from channelshim.kernel.app_lock import AppLock
-from channelshim.pages.errors import (
-    not_authorized_html,
-)
 from channelshim.runtime.environment import RequestScope
 from channelshim.runtime.log_text import one_line
 from channelshim.runtime.variables import (
@@ -72,40 +67,6 @@ some take the square of its length."""
 
 _FILE_METHODS: Final = frozenset({"GET", "HEAD"})
 _ONE_AT_A_TIME: Final = "app.yaml says threadsafe: false"
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """How requests from outside reach an app: what its door allows.
-
-    Attributes:
-        host: Host header of the platform's own requests, with the port.
-        hosts: what Host may say.
-        trusted_proxies: from proxies.parse_networks; whose forwarded headers count.
-        allows_dev_login: whether a login that asks for no proof, and its cookie, is
-            for everybody; otherwise guard.why_no_dev_login decides.
-        enforces_secure: whether `secure:` redirects; off, as in the old server, since
-            a server on loopback speaks http alone.
-        has_http: whether http reaches the app too, so that `secure: never` has where
-            to redirect to.
-        show_tracebacks: whether a 500 shows the app's traceback, to requests from
-            this machine only.
-        server_name: for SERVER_NAME, as the old server told the app its `--host`; ""
-            leaves what the WSGI server says.
-        private: how the real paths begin of files that are never served: the store's.
-        logins_per_minute: of one client address; 0 for any number.
-    """
-
-    host: str = "localhost"
-    hosts: HostRule = LOCAL_NAMES_HERE
-    trusted_proxies: tuple[Network, ...] = ()
-    allows_dev_login: bool = False
-    enforces_secure: bool = False
-    has_http: bool = True
-    show_tracebacks: bool = False
-    server_name: str = ""
-    private: tuple[str, ...] = ()
-    logins_per_minute: int = 0
 
 
 class AppServer:
@@ -141,8 +102,10 @@ class AppServer:
         self._application = application
         self._login = login
         self._exposure = exposure or Exposure()
+        self._refuse = HandlerAccess(self._exposure, login).refuse
         self._login_rule = LoginRule(login, is_open=self._exposure.allows_dev_login)
-        self._login_limit = limit_of(self._exposure.logins_per_minute, "logins")
+        per_minute = self._exposure.logins_per_minute
+        self._serve_login = LimitedLogin(login, per_minute)
         self._page_reports = page_reports
         self._scripts = scripts or Scripts(self._root, wsgi_app)
         self._wsgi_app = wsgi_app
@@ -197,24 +160,6 @@ class AppServer:
             serve = partial(self._serve, user=user)
             return page(environ, start_response, RequestScope(variables), serve)
         return self._serve(environ, start_response, user)
-
-    def _serve_login(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        """Answer a request of the login's pages, unless there are too many."""
-        address = str(environ.get("REMOTE_ADDR", ""))
-        if guard.UNKNOWN_CLIENT_KEY in environ:
-            # All who come through a proxy that nobody has named are one.
-            address = ""
-        seconds = self._login_limit.wait(address) if self._login_limit else 0
-        if not seconds:
-            return self._login(environ, start_response)
-        return answer(
-            start_response,
-            HTTPStatus.TOO_MANY_REQUESTS,
-            f"Too many logins from your address: try again in {seconds} s.\n",
-            [("Retry-After", str(seconds))],
-        )
 
     def is_for_a_file(self, environ: Mapping[str, Any]) -> bool:
         """Return whether a request from outside needs no code of the app's.
@@ -332,46 +277,6 @@ class AppServer:
         tried = self._config if guard.is_from_loopback(environ) else None
         return answer_not_found(environ, start_response, path, tried)
 
-    def _refuse(
-        self,
-        handler: Handler,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        user: User | None,
-    ) -> Iterable[bytes] | None:
-        """Answer instead of the handler when `secure:` or `login:` says so."""
-        if self._exposure.enforces_secure and not guard.is_internal(environ):
-            location = _other_scheme(handler, environ)
-            if location.startswith("https:") or (location and self._exposure.has_http):
-                status = HTTPStatus(handler.redirect_status)
-                return answer(start_response, status, "", [("Location", location)])
-        if handler.login == "optional" or guard.is_internal(environ):
-            return None
-        if uploads.follows_upload(environ):
-            return None
-        if user is None and handler.auth_fail_action == "redirect":
-            return answer(
-                start_response,
-                "302 Requires login",
-                "",
-                [("Location", self._login_location(environ))],
-            )
-        if user is None:
-            location = self._login_location(environ)
-            return answer_login_required(environ, start_response, location)
-        if handler.login == "admin" and not user.is_admin:
-            return answer(
-                start_response,
-                "401 Not authorized",
-                not_authorized_html(user.email, self._login_location(environ)),
-                content_type="text/html; charset=utf-8",
-            )
-        return None
-
-    def _login_location(self, environ: WSGIEnvironment) -> str:
-        path = self._login.login_url(request_url(environ))
-        return absolute_url(environ, path)
-
     def _serve_file(
         self,
         handler: Handler,
@@ -473,15 +378,6 @@ class AppServer:
 def _is_for_all(handler: Handler) -> bool:
     """Return whether a handler answers everybody alike, whatever the scheme."""
     return handler.login == "optional" and handler.secure in ("default", "optional")
-
-
-def _other_scheme(handler: Handler, environ: WSGIEnvironment) -> str:
-    """Return the URL that `secure:` wants instead, or ""."""
-    scheme = environ.get("wsgi.url_scheme")
-    wanted = {"always": "https", "never": "http"}.get(handler.secure, scheme)
-    if scheme == wanted:
-        return ""
-    return f"{wanted}:{request_url(environ).partition(':')[2]}"
 
 
 def _path_text(environ: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from channelshim.appserver.application import Exposure
+from channelshim.appserver.exposure import Exposure
 from channelshim.composition import rules
 from channelshim.composition.plan import Plan
 from channelshim.composition.policy import Bound

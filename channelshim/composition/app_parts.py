@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.page_reports import PageReports
 from channelshim.appserver.scripts import Scripts
 from channelshim.broker.safety import wait_until_safe

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from channelshim import limits
 from channelshim.appserver import loading
-from channelshim.appserver.application import Exposure
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition import control
 from channelshim.composition.control import Control

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from channelshim.appserver import guard, loading
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
 from channelshim.appserver.client_limits import limit_of
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.scripts import Scripts
 from channelshim.composition import rules
 from channelshim.composition.health import health_of

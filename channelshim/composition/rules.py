@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
-from channelshim.appserver.application import Exposure
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.hosts import HostRule
 from channelshim.composition.place import private_prefixes
 from channelshim.composition.plan import Plan

@@ -12,7 +12,8 @@ import pytest
 import webtest
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.hosts import HostRule
 from channelshim.appserver.login import accounts as accounts_login
 from channelshim.appserver.login import passwords as hashing

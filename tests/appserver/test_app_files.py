@@ -13,7 +13,8 @@ import pytest
 from webtest import TestApp
 
 from channelshim.appserver import loading
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.libraries import (
     MissingLibrary,
     libraries_to_install,

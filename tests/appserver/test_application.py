@@ -8,7 +8,8 @@ import pathlib
 import pytest
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.hosts import HostRule
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.scripts import AppImportError

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.hosts import HostRule, is_loopback_address
 from channelshim.appserver.login.development import DevelopmentLogin
 from channelshim.appserver.proxies import parse_networks

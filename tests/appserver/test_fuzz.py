@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.hosts import HostRule
 from channelshim.appyaml.app import parse_app
 from channelshim.runtime.variables import Application

@@ -17,7 +17,8 @@ import pytest
 import trustme
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.hosts import HostRule
 from channelshim.appserver.login import keys, oidc, provider
 from channelshim.appserver.login.addresses import Admins

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.hosts import HostRule
 from channelshim.appserver.login import proxy_header
 from channelshim.appserver.login.addresses import Admins

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appserver.static import is_servable
 from channelshim.appyaml.app import parse_app
 from channelshim.runtime.variables import Application

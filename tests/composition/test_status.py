@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from channelshim.appserver.application import Exposure
+from channelshim.appserver.exposure import Exposure
 from channelshim.composition import check_look
 from channelshim.composition.front import Front
 from channelshim.composition.instance import Instance

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from channelshim.appserver.application import AppServer, Exposure
+from channelshim.appserver.application import AppServer
+from channelshim.appserver.exposure import Exposure
 from channelshim.appyaml.app import parse_app
 from channelshim.runtime.file_pieces import WHOLE_BYTES
 from channelshim.runtime.variables import Application
