@@ -6,13 +6,14 @@ chunk of all goes first, so no id is looked at when chunks grow old.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import deque
 from typing import Final
 
-from channelshim.contracts.broker import Subscriber
+from channelshim.contracts.broker import Replay, Subscriber
 from channelshim.contracts.overview import KnownId
-from channelshim.protocol.window import Chunk
+from channelshim.protocol.window import Chunk, replay
 
 WINDOW_MESSAGES: Final = 1024
 """Messages kept per client id."""
@@ -63,6 +64,23 @@ class Known:
         self.chunks: deque[Chunk] | None = None
         self.expected_until: float = 0.0
         self.is_connected: bool = False
+
+    def replay(self, after: int | None, messages: int, text_bytes: int) -> Replay:
+        """Return what is owed after a number: what is kept, and what waits.
+
+        Args:
+            after: the last number that the page has seen, or None.
+            messages: at most so many.
+            text_bytes: of so many bytes of text at most.
+        """
+        waiting = tuple(self.waiting)
+        return replay(
+            itertools.chain([Chunk(waiting, 0.0)], reversed(self.chunks or ())),
+            self.number + len(waiting),
+            after,
+            messages,
+            text_bytes,
+        )
 
     def described(self, now: float) -> KnownId:
         """Return what there is to see at monotonic seconds `now`."""

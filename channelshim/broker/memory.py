@@ -10,8 +10,6 @@ message touches.
 from __future__ import annotations
 
 import heapq
-import itertools
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,7 +23,8 @@ from channelshim.broker.kept import (
     Kept,
     Known,
 )
-from channelshim.broker.runs import Run, parts_of
+from channelshim.broker.runs import Run
+from channelshim.broker.waiting import Waiting
 from channelshim.contracts.broker import (
     Delivery,
     MessageSender,
@@ -39,9 +38,7 @@ from channelshim.contracts.presence import Change, Tell
 from channelshim.contracts.status import Status
 from channelshim.contracts.store import Journal
 from channelshim.errors import BrokerError
-from channelshim.protocol.window import Chunk, first_number, replay
-
-_logger: Final = logging.getLogger("channelshim.broker")
+from channelshim.protocol.window import first_number
 
 _NO_TEXT: Any = object()
 _NO_RUN: Final = Run(_NO_TEXT, [])
@@ -89,11 +86,10 @@ class MemoryBroker:
         self._windows = windows
         self._journal = journal
         self._window_seconds = window_seconds
-        self._window_messages = window_messages
-        self._window_bytes = window_bytes
+        self._bounds = window_messages, window_bytes
         self._ids: dict[str, Known] = {}
-        # Published and not collected: first what waits in `_touched`, then the runs.
-        self._touched: list[Known] = []
+        # Published and not collected: first what waits at channels, then the runs.
+        self._waiting = Waiting(self._ids.get)
         self._runs: deque[Run] = deque()
         # The one that is appended to while the same text is sent.
         self._run = _NO_RUN
@@ -136,7 +132,7 @@ class MemoryBroker:
         if was_connected:
             adopt(was_connected)
         self._wake = deliver
-        if self._touched or self._runs:
+        if self._waiting.channels or self._runs:
             self._is_woken = True
             deliver()
 
@@ -223,7 +219,7 @@ class MemoryBroker:
             known.subscriber = subscriber
             is_new = not known.is_connected
             known.is_connected = True
-            owed = self._replay(known, after)
+            owed = known.replay(after, *self._bounds)
         if is_new:
             self._tell(client_id, Change.CONNECTED)
         opened(owed)
@@ -244,7 +240,7 @@ class MemoryBroker:
             if known is None:
                 owed = Replay(first_number(self._clock.time()), ())
             else:
-                owed = self._replay(known, after)
+                owed = known.replay(after, *self._bounds)
         done(owed)
 
     def release(self, client_id: str) -> None:
@@ -275,10 +271,11 @@ class MemoryBroker:
         self._is_woken = False
         with self._lock:
             runs = self._take_runs()
-            owed = None if self._touched else self._compared(runs)
+            waiting = self._waiting
+            owed = None if waiting.channels else waiting.compared(runs)
             if owed is None:
-                self._spread_runs(runs)
-                owed = self._waiting()
+                waiting.spread(runs)
+                owed = waiting.take()
             for texts, channels in owed.items():
                 count = len(texts)
                 for channel in channels:
@@ -295,58 +292,7 @@ class MemoryBroker:
     def _spread(self) -> None:
         """Let each id's messages wait at its channel, and drop those of unknown ids."""
         if self._runs:
-            self._spread_runs(self._take_runs())
-
-    def _spread_runs(self, runs: list[tuple[str, list[str]]]) -> None:
-        find = self._ids.get
-        for text, client_ids in runs:
-            for client_id in client_ids:
-                channel = find(client_id)
-                if channel is not None:
-                    if not channel.waiting:
-                        self._touched.append(channel)
-                    channel.waiting.append(text)
-
-    def _waiting(self) -> dict[tuple[str, ...], list[Known]]:
-        """Return what waits at the channels; it waits no more."""
-        groups: dict[tuple[str, ...], list[Known]] = {}
-        group: list[Known] = []
-        last: tuple[str, ...] = ()
-        for channel in self._touched:
-            texts = tuple(channel.waiting)
-            channel.waiting.clear()
-            # One after the other, most are owed the same.
-            if texts != last:
-                last = texts
-                group = groups.setdefault(texts, [])
-            group.append(channel)
-        self._touched.clear()
-        return groups
-
-    def _compared(
-        self, runs: list[tuple[str, list[str]]]
-    ) -> dict[tuple[str, ...], list[Known]] | None:
-        """Return what is owed, by comparing whole runs; None when that does not do.
-
-        Changes nothing, so that each message can still be looked at by itself.
-        """
-        groups: dict[tuple[str, ...], list[Known]] = {}
-        find = self._ids.get
-        try:
-            parts = parts_of(runs)
-            if parts is None:
-                return None
-            for client_ids, texts in parts:
-                known = [channel for channel in map(find, client_ids) if channel]
-                if known:
-                    groups.setdefault(tuple(texts), []).extend(known)
-        except Exception:
-            _logger.exception(
-                "a fault of channelshim, please report it: runs could not be compared; "
-                "each message of this pass is delivered by itself"
-            )
-            return None
-        return groups
+            self._waiting.spread(self._take_runs())
 
     def settle(self) -> None:
         """See contracts.Broker."""
@@ -361,7 +307,10 @@ class MemoryBroker:
         with self._lock:
             self._settle(self._clock.monotonic())
             self._spread()
-            owed = [(name, self._replay(known, 0)) for name, known in self._ids.items()]
+            owed = [
+                (name, known.replay(0, *self._bounds))
+                for name, known in self._ids.items()
+            ]
         snapshot.hand_down(self._windows, self._clock.time(), owed)
 
     # --- For contracts.Overview -----------------------------------------------------
@@ -415,17 +364,6 @@ class MemoryBroker:
             number = first_number(self._clock.time())
             channel = self._ids[client_id] = Known(client_id, number)
         return channel
-
-    def _replay(self, channel: Known, after: int | None) -> Replay:
-        waiting = tuple(channel.waiting)
-        kept = reversed(channel.chunks or ())
-        return replay(
-            itertools.chain([Chunk(waiting, 0.0)], kept),
-            channel.number + len(waiting),
-            after,
-            self._window_messages,
-            self._window_bytes,
-        )
 
     def _settle(self, now: float) -> None:
         """Keep what was collected, and drop what is too old."""

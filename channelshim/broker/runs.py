@@ -23,7 +23,7 @@ and for almost every list that is one comparison of all its ids.
 
 Each split costs a walk over the ids, so lists without a common order, which would
 split and split, are given up and looked at message by message. That way is plain and
-always right; `MemoryBroker.collect` also takes it when this one raises.
+always right; `Waiting.compared` has it taken when this one raises.
 
 Explored by tests/broker/test_runs.py: hundreds of thousands of random lists, most
 with an id in them twice, against looking at each message by itself.

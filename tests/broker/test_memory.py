@@ -86,7 +86,7 @@ def test_when_comparing_fails_each_message_is_looked_at_by_itself(
     def break_down(runs: object) -> NoReturn:
         raise LookupError("a fault for this test")
 
-    monkeypatch.setattr("channelshim.broker.memory.parts_of", break_down)
+    monkeypatch.setattr("channelshim.broker.waiting.parts_of", break_down)
     broker = MemoryBroker(SteppedClock(), window_seconds=60.0)
     ids = [f"id {number}" for number in range(8)]
     for client_id in ids:

@@ -57,7 +57,7 @@ def test_when_comparing_fails_each_message_is_delivered_by_itself(
 ) -> None:
     house = House()
     pages = [house.attach(Page(name)) for name in "abcdef"]
-    monkeypatch.setattr("channelshim.broker.memory.parts_of", fail)
+    monkeypatch.setattr("channelshim.broker.waiting.parts_of", fail)
     for text in ("1", "2"):
         for page in pages:
             house.broker.publish(page.client_id, text)
