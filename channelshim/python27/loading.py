@@ -27,9 +27,9 @@ from channelshim.python27.finding import (
     Source,
     installed_spec,
     is_asked_by_runner,
-    is_installed,
 )
 from channelshim.python27.loaders import AppLoader, spec_of
+from channelshim.python27.own_names import OwnNames
 from channelshim.python27.packages import (
     from_package,
     has_extension,
@@ -60,10 +60,10 @@ class Finder:
         source = files.find(name, sys.path if path is None else path)
         if source is None:
             return None
-        if path is None and self._importer.is_in_conflict(name):
+        if path is None and self._importer.own_names.is_in_conflict(name):
             if not is_asked_by_runner(name):
                 return installed_spec(name, files)
-            self._importer.open_to_all(name)
+            self._importer.own_names.open_to_all(name)
         return spec_of(self._importer, source)
 
     def invalidate_caches(self) -> None:
@@ -84,7 +84,7 @@ class Importer:
         self._cache: Final = cache
         self.private: Final[dict[str, ModuleType]] = {}
         """Modules that only the app sees."""
-        self._conflicts: dict[str, bool] = {}
+        self.own_names: Final = OwnNames(files)
         self._relative: dict[tuple[str, str], bool] = {}
         self.builtin_module: Final = builtins27(self)
         self._names27: Final[dict[str, Any]] = self.builtin_module.__dict__
@@ -122,37 +122,8 @@ class Importer:
 
     def forget_places(self) -> None:
         """Look again for every name; a search path has changed."""
-        self._conflicts.clear()
+        self.own_names.forget()
         self._relative.clear()
-
-    def open_to_all(self, name: str) -> None:
-        """Let everybody import an app's top-level module whose name others have too."""
-        self._conflicts[name] = False
-
-    def is_in_conflict(self, name: str) -> bool:
-        """Tell whether a top-level module of the app has an installed one's name."""
-        known = self._conflicts.get(name)
-        if known is None:
-            known = is_installed(name, self.files)
-            self._conflicts[name] = known
-        return known
-
-    def _own_source(self, name: str) -> Source | None:
-        if name in table.ALWAYS_INSTALLED:
-            return None
-        source = self.files.find(name, sys.path)
-        return None if source and self._is_replaced(source) else source
-
-    def _is_replaced(self, source: Source) -> bool:
-        """Tell whether a copy of a library gives way to the installed one."""
-        if source.name not in table.REPLACED:
-            return False
-        file_name, is_anywhere = table.REPLACED[source.name]
-        if not is_anywhere and not self.files.is_at_root(source.folder()):
-            return False
-        if file_name and not source.has_file(file_name):
-            return False
-        return source.name in table.MOVED or self.is_in_conflict(source.name)
 
     def _resolve(self, name: str, package: str) -> tuple[str, bool]:
         """Return a name's absolute form for code in a package, tried as relative."""
@@ -202,8 +173,10 @@ class Importer:
             return self._load_private(name)
         if top in table.BUILT_IN:
             return self._load_shadowed(name) if top in self.shadows else _real(name)
-        if (rest == "" or top not in sys.modules) and self._own_source(top) is not None:
-            if self.is_in_conflict(top):
+        if (rest == "" or top not in sys.modules) and self.own_names.source(
+            top
+        ) is not None:
+            if self.own_names.is_in_conflict(top):
                 return self._load_private(name)
             return _real(name)
         if top in table.MOVED and self.files.find(top, sys.path) is not None:
@@ -333,8 +306,8 @@ class Importer:
             absolute = from_package(name, package_of(globals or {}), level)
         top = absolute.partition(".")[0]
         if top not in self.private and not (
-            self._own_source(top) is not None
-            and self.is_in_conflict(top)
+            self.own_names.source(top) is not None
+            and self.own_names.is_in_conflict(top)
             and top not in table.BUILT_IN
         ):
             return builtins.__import__(name, globals, locals, fromlist, level)
@@ -380,7 +353,7 @@ class Importer:
         else:
             module.__spec__, module.__loader__ = spec, spec.loader
             module.__file__ = path
-        is_private = name in self.private or self.is_in_conflict(name)
+        is_private = name in self.private or self.own_names.is_in_conflict(name)
         registry = self.private if is_private else sys.modules
         registry[name] = module
         assert spec.loader is not None
