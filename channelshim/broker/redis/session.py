@@ -13,16 +13,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
 
 from channelshim.broker.redis import link as links
 from channelshim.broker.redis.address import Address
+from channelshim.broker.redis.calls import Call, is_fault_of_ours
 from channelshim.broker.redis.clients import Place, Topology
 from channelshim.broker.redis.inbox import Entry
 from channelshim.broker.redis.link import Link
@@ -53,32 +52,6 @@ _REDIAL_SECONDS: Final = (0.05, 0.1, 0.2, 0.4, 0.7)
 
 _LATE_SECONDS: Final = 1.0
 """A tick that is so late: this process was stopped, not Redis."""
-
-_OURS: Final = ("ERR", "WRONGTYPE", "NOPROTO")
-"""Errors for which it makes no difference to come again: a fault of channelshim."""
-
-_PASSING: Final = re.compile(
-    r"-(?:OOM|READONLY|MISCONF|LOADING|BUSY|MASTERDOWN|NOREPLICAS|CLUSTERDOWN)\b"
-)
-"""Errors of the server's state, which Redis before 7 wraps in one of a script."""
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """A call of a function, until it is answered.
-
-    Attributes:
-        script: its name.
-        arguments: behind those of every function.
-        answered: takes the reply.
-        failed: called instead where that makes sense: the queue keeps what has none.
-    """
-
-    script: str
-    arguments: list[bytes]
-    answered: Callable[[Any], None]
-    failed: Callable[[BrokerError], None] | None = None
-
 
 Ask = Callable[..., Awaitable[Any]]
 """Calls a function by its name while joining, and waits for the reply."""
@@ -224,7 +197,7 @@ class Session:
         if not isinstance(reply, Exception):
             self.sent.popleft()
             call.answered(reply)
-        elif str(reply).startswith(_OURS) and not _PASSING.search(str(reply)):
+        elif is_fault_of_ours(reply):
             self.sent.popleft()
             _logger.error("a fault of channelshim, please report it: %s", reply)
             if call.failed is not None:
@@ -405,8 +378,3 @@ async def _run_id(link: Link) -> bytes:
         if name == b"run_id":
             return bytes(value)
     return b"unknown"
-
-
-def sequence_of(reply: Any) -> Sequence[Any]:
-    """Return a list of a reply; nothing for the answer to a call that failed."""
-    return reply if isinstance(reply, list) else ()

@@ -17,15 +17,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from channelshim.broker.redis.calls import Call, sequence_of
 from channelshim.broker.redis.inbox import Entry, Inbox, Local
 from channelshim.broker.redis.packing import texts_of
-from channelshim.broker.redis.session import (
-    LEASE_SECONDS,
-    Ask,
-    Call,
-    Session,
-    sequence_of,
-)
+from channelshim.broker.redis.session import LEASE_SECONDS, Ask, Session
 from channelshim.contracts.broker import Replay, Subscriber
 from channelshim.contracts.presence import Change
 from channelshim.errors import BrokerError
