@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from channelshim.python27.stdlib.re_matches import Match, native
 from channelshim.python27.stdlib.re_sources import (
     compiled,
     least_width,
@@ -111,7 +112,7 @@ class Pattern:
             if endpos is None
             else pattern.findall(string, pos, endpos)
         )
-        return found if isinstance(string, str) else list(map(_native, found))
+        return found if isinstance(string, str) else list(map(native, found))
 
     def scanner(self, string: Any, pos: int = 0, endpos: Any = None) -> Any:
         """Return a scanner over a string."""
@@ -122,7 +123,7 @@ class Pattern:
         pattern = self._of(string)
         if not self._is_possibly_empty():
             found = pattern.split(string, max(maxsplit, 0))
-            return found if isinstance(string, str) else list(map(_native, found))
+            return found if isinstance(string, str) else list(map(native, found))
         pieces: list[Any] = []
         last = 0
         for match in pattern.finditer(string):
@@ -134,7 +135,7 @@ class Pattern:
             pieces.extend(match.groups())
             last = match.end()
         pieces.append(string[last:])
-        return pieces if isinstance(string, str) else list(map(_native, pieces))
+        return pieces if isinstance(string, str) else list(map(native, pieces))
 
     def sub(self, repl: Any, string: Any, count: int = 0) -> Any:
         """Replace each match."""
@@ -179,107 +180,6 @@ class Pattern:
 
 
 _pattern_type = Pattern
-
-
-class Match:
-    """One match; its strings are of the subject's kind."""
-
-    __slots__ = ("_found", "_pattern", "_string")
-
-    def __init__(self, pattern: Pattern, found: Any, string: Any) -> None:
-        self._pattern = pattern
-        self._found = found
-        self._string = string
-
-    @property
-    def re(self) -> Pattern:
-        """The pattern."""
-        return self._pattern
-
-    @property
-    def string(self) -> Any:
-        """The subject."""
-        return self._string
-
-    def group(self, *groups: Any) -> Any:
-        """Return the text of groups."""
-        answer = self._found.group(*map(_group, groups))
-        return answer if isinstance(self._string, str) else _native(answer)
-
-    def groups(self, default: Any = None) -> Any:
-        """Return the texts of all groups."""
-        answer = self._found.groups(default)
-        return answer if isinstance(self._string, str) else _native(answer)
-
-    def groupdict(self, default: Any = None) -> Any:
-        """Return the texts of the named groups."""
-        answer = self._found.groupdict(default)
-        if isinstance(self._string, str):
-            return answer
-        return {key: _native(value) for key, value in answer.items()}
-
-    def expand(self, template: Any) -> Any:
-        """Fill the groups into a template."""
-        kind = to_text if isinstance(self._string, str) else to_bytes
-        return _native(self._found.expand(kind(template_source(template))))
-
-    def start(self, group: Any = 0) -> Any:
-        """Return where a group begins."""
-        return self._found.start(_group(group))
-
-    def end(self, group: Any = 0) -> Any:
-        """Return where a group ends."""
-        return self._found.end(_group(group))
-
-    def span(self, group: Any = 0) -> Any:
-        """Return where a group begins and ends."""
-        return self._found.span(_group(group))
-
-    @property
-    def pos(self) -> int:
-        """Where the search began."""
-        return int(self._found.pos)
-
-    @property
-    def endpos(self) -> int:
-        """Where the search ended."""
-        return int(self._found.endpos)
-
-    @property
-    def lastindex(self) -> Any:
-        """The number of the last group that matched."""
-        return self._found.lastindex
-
-    @property
-    def lastgroup(self) -> Any:
-        """The name of the last group that matched."""
-        return self._found.lastgroup
-
-    @property
-    def regs(self) -> Any:
-        """The spans of all groups."""
-        return self._found.regs
-
-    def __copy__(self) -> Any:
-        raise TypeError("cannot copy this match object")
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        raise TypeError("cannot deepcopy this match object")
-
-    def __repr__(self) -> str:
-        return f"<_sre.SRE_Match object at {id(self):#x}>"
-
-
-def _group(group: Any) -> Any:
-    return to_text(group) if isinstance(group, bytes) else group
-
-
-def _native(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return NativeStr(value)
-    if isinstance(value, (tuple, list)):
-        return type(value)(map(_native, value))
-    return value
 
 
 def _replaced(value: Any, kind: Any) -> Any:
