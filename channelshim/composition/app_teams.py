@@ -10,7 +10,8 @@ from channelshim.composition.app_slot import Slot
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.contracts.status import Status
 from channelshim.kernel.threads import Threads
-from channelshim.server.pipe_pool import LinkEvents, Pool
+from channelshim.server.pipe_link import LinkEvents
+from channelshim.server.pipe_pool import Pool
 from channelshim.server.pipe_services import FrontServices
 
 

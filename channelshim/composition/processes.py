@@ -34,8 +34,8 @@ from channelshim.composition.app_teams import Team, Teams
 from channelshim.composition.loop_calls import LoopCalls
 from channelshim.contracts.status import Status
 from channelshim.kernel.threads import Threads
-from channelshim.server.pipe_link import Link
-from channelshim.server.pipe_pool import CallSoon, LinkEvents, Pool
+from channelshim.server.pipe_link import Link, LinkEvents
+from channelshim.server.pipe_pool import CallSoon, Pool
 from channelshim.server.pipe_services import FrontServices
 from channelshim.transports.stop_signals import STOP_SECONDS
 

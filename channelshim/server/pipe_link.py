@@ -10,6 +10,7 @@ import select
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
 from channelshim.errors import BrokenFrame
@@ -230,3 +231,18 @@ def _close_all(received: Sequence[Received]) -> None:
     for _, descriptor in received:
         if descriptor is not None:
             os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvents:
+    """What whoever keeps the processes is told. Loop thread.
+
+    Attributes:
+        lost: a process has closed its link, or sent what cannot be read.
+        overdue: a process has not answered in time: it is to be replaced.
+        idle: a process that gets no further request has answered its last one.
+    """
+
+    lost: Callable[[Link], None]
+    overdue: Callable[[Link], None]
+    idle: Callable[[Link], None]

@@ -17,7 +17,6 @@ import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -28,7 +27,7 @@ from channelshim.errors import BrokenFrame
 from channelshim.kernel.deadlines import OVERDUE_SECONDS, seconds_left
 from channelshim.kernel.threads import Threads
 from channelshim.protocol.pipe_frames import Frame, Kind, opened
-from channelshim.server.pipe_link import Link
+from channelshim.server.pipe_link import Link, LinkEvents
 from channelshim.server.pipe_services import FrontServices, PipeServices
 from channelshim.server.pipe_work import Call, Forwarded, Question, Work
 from channelshim.server.workers import MAXIMUM_WAITING_REQUESTS
@@ -44,21 +43,6 @@ _FILES_SECONDS: Final = 2.0
 _logger: Final = logging.getLogger("channelshim.server")
 
 CallSoon = Callable[[Callable[[], None]], object]
-
-
-@dataclass(frozen=True, slots=True)
-class LinkEvents:
-    """What whoever keeps the processes is told. Loop thread.
-
-    Attributes:
-        lost: a process has closed its link, or sent what cannot be read.
-        overdue: a process has not answered in time: it is to be replaced.
-        idle: a process that gets no further request has answered its last one.
-    """
-
-    lost: Callable[[Link], None]
-    overdue: Callable[[Link], None]
-    idle: Callable[[Link], None]
 
 
 class Pool:

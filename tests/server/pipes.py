@@ -14,8 +14,8 @@ from channelshim.kernel.threads import Threads
 from channelshim.protocol.pipe_frames import Frame, FrameReader
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.pipe_app import AppPipe
-from channelshim.server.pipe_link import Link
-from channelshim.server.pipe_pool import LinkEvents, Pool
+from channelshim.server.pipe_link import Link, LinkEvents
+from channelshim.server.pipe_pool import Pool
 from channelshim.server.pipe_requests import RequestServer
 from channelshim.server.pipe_services import FrontServices
 from tests.lanes import timeout_factor
