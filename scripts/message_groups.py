@@ -84,7 +84,7 @@ GROUPS = (
             "composition/logins.py",
             "composition/policy.py",
             "kernel/socket_activation.py",
-            "server/serve.py",
+            "server/binding.py",
         ),
     ),
     Group(

@@ -11,7 +11,7 @@ from channelshim.composition.policy import is_on_loopback
 from channelshim.composition.settings import Settings
 from channelshim.contracts.identity import Login
 from channelshim.errors import ConfigurationError
-from channelshim.server.serve import bind
+from channelshim.server.binding import bind
 
 _logger: Final = logging.getLogger("channelshim.composition")
 

@@ -24,6 +24,6 @@ def listen(settings: Settings) -> socket.socket:
         listener = inherited_listener(os.environ, os.getpid())
         if listener is not None:
             return listener
-    from channelshim.server.serve import bind
+    from channelshim.server.binding import bind
 
     return bind(settings.host, settings.port)

@@ -35,7 +35,7 @@ def listen(
     Raises:
         ConfigurationError: a port is taken.
     """
-    from channelshim.server.serve import bind
+    from channelshim.server.binding import bind
 
     ports = len(app.order) + (app.dispatch is not None)
     bound = list(listeners[:ports])

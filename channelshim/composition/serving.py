@@ -71,7 +71,7 @@ class Serving:
     Args:
         instance: with its store open.
         app_server: of the instance, its app loaded.
-        listeners: from server.serve.bind, the app's own first; closed at the end.
+        listeners: from server.binding.bind, the app's own first; closed at the end.
         say: prints a line for the person at the terminal.
         command: executed again, in this process's place, for a reload: at SIGHUP
             without a terminal, and when a file of the app has changed, where

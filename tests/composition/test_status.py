@@ -26,9 +26,9 @@ from channelshim.contracts.presence import Change
 from channelshim.contracts.status import Histogram
 from channelshim.contracts.tasks import Task
 from channelshim.kernel.threads import Threads
+from channelshim.server.binding import bind
 from channelshim.server.bridge import WsgiBridge
 from channelshim.server.executor import ThreadExecutor
-from channelshim.server.serve import bind
 from channelshim.server.workers import Workers
 from channelshim.store.sqlite.database import FILE_NAME
 from tests.hub.parts import Page

@@ -21,7 +21,7 @@ from channelshim.composition.setting_values import read_settings
 from channelshim.contracts.dispatcher import InternalRequest, InternalResponse
 from channelshim.contracts.identity import Login
 from channelshim.hub.connections import Connection
-from channelshim.server.serve import bind
+from channelshim.server.binding import bind
 from channelshim.transports.connection_table import ConnectionTable
 from tests.browser.loop_thread import LoopThread
 from tests.hub.parts import Page

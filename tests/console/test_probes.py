@@ -18,7 +18,7 @@ from webtest import TestApp
 from channelshim.composition import check_look
 from channelshim.composition.probes import AdminPort
 from channelshim.contracts.tasks import Task
-from channelshim.server.serve import bind
+from channelshim.server.binding import bind
 from tests.console.site import HERE, Site
 from tests.lanes import ROOT
 

@@ -11,7 +11,7 @@ import pytest
 from channelshim.composition import policy
 from channelshim.composition.setting_values import read_settings
 from channelshim.errors import ConfigurationError
-from channelshim.server.serve import bind
+from channelshim.server.binding import bind
 from tests.doors.test_refusals import refusal
 from tests.doors.test_stop import SLOW
 from tests.lanes import timeout_factor

@@ -23,7 +23,8 @@ from channelshim.composition.status import StatusRegistry
 from channelshim.hub.hub import Hub
 from channelshim.protocol.tokens import TokenClaims, TokenSigner
 from channelshim.server import listening
-from channelshim.server.serve import Application, Listener, Server, bind, make_bridge
+from channelshim.server.binding import bind
+from channelshim.server.serve import Application, Listener, Server, make_bridge
 from channelshim.transports import connection_table
 from channelshim.transports.acceptor import Acceptor
 from channelshim.transports.connection_table import SECONDS, ConnectionTable, State

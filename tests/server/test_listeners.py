@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from channelshim.server.serve import Application, Listener, Server, bind, make_bridge
+from channelshim.server.binding import bind
+from channelshim.server.serve import Application, Listener, Server, make_bridge
 from tests.lanes import timeout_factor
 from tests.server.plain_site import PlainSite, until_end
 
