@@ -8,12 +8,16 @@ snapshot lacks, and a writer never misses one that another process has made.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from channelshim.contracts.entities import Index
 from channelshim.contracts.index_definitions import IndexDefinition
+from channelshim.errors import StorageError
+
+ConnectionT = TypeVar("ConnectionT")
+"""An engine's connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +175,48 @@ class Draft(ABC):
     def _become(self, state: State) -> None:
         self.state = state
         self.is_changed = True
+
+
+class NewestState(ABC, Generic[ConnectionT]):
+    """The newest state that this process has seen: half of every engine's catalogue.
+
+    Args:
+        damaged: returns the error for what is stored and cannot be.
+    """
+
+    def __init__(self, damaged: Callable[[], StorageError]) -> None:
+        self._damaged = damaged
+        self._newest = State()
+
+    def state(self, connection: ConnectionT) -> State:
+        """Return the state that belongs to what connection sees.
+
+        Args:
+            connection: within a transaction.
+
+        Raises:
+            StorageError: what is stored is damaged.
+        """
+        try:
+            epoch = self._read_epoch(connection)
+            state = self._newest
+            if state.epoch == epoch:
+                return state
+            state = self._load(connection, epoch)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self._damaged() from error
+        self._note(state)
+        return state
+
+    def _note(self, state: State) -> None:
+        """Keep a state that a transaction has seen, or has committed."""
+        if state.epoch > self._newest.epoch:
+            self._newest = state
+
+    @abstractmethod
+    def _read_epoch(self, connection: ConnectionT) -> int:
+        """Return the number of the state that connection sees."""
+
+    @abstractmethod
+    def _load(self, connection: ConnectionT, epoch: int) -> State:
+        """Return the state that connection sees, whose number this is."""

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from channelshim.contracts.entities import Index
 from channelshim.contracts.index_definitions import IndexDefinition
-from channelshim.store.catalogue import Draft, State, make_state
+from channelshim.store.catalogue import Draft, NewestState, State, make_state
 from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.locks import lock_number
 from channelshim.store.postgres.session import Connection
@@ -64,7 +64,7 @@ class PostgresDraft(Draft):
         return _after(self.state.epoch)
 
 
-class Catalogue:
+class Catalogue(NewestState[Connection]):
     """The newest state that this process has seen.
 
     Attributes:
@@ -72,35 +72,14 @@ class Catalogue:
     """
 
     def __init__(self, database: Database) -> None:
+        super().__init__(database.damaged)
         self._database = database
-        self._newest = State()
         self.lock: int = lock_number(database.place, _EPOCH)
 
     @property
     def newest(self) -> State:
         """What it was when this process last looked."""
         return self._newest
-
-    def state(self, connection: Connection) -> State:
-        """Return the state that belongs to what connection sees.
-
-        Args:
-            connection: within a transaction.
-
-        Raises:
-            StorageError: what is stored is damaged.
-        """
-        epoch = _read_epoch(connection)
-        state = self._newest
-        if state.epoch == epoch:
-            return state
-        try:
-            state = _load(connection, epoch)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise self._database.damaged() from error
-        if epoch > self._newest.epoch:
-            self._newest = state
-        return state
 
     def refresh(self) -> State:
         """Look again, in a transaction of its own."""
@@ -117,8 +96,8 @@ class Catalogue:
             draft = PostgresDraft(connection, self.state(connection))
             yield connection, draft
             draft.finish()
-        if draft.is_changed and draft.state.epoch > self._newest.epoch:
-            self._newest = draft.state
+        if draft.is_changed:
+            self._note(draft.state)
 
     def clear(self, connection: Connection) -> None:
         """Delete all kinds and indexes; the epoch moves on.
@@ -126,19 +105,34 @@ class Catalogue:
         Args:
             connection: within a transaction that holds the catalogue alone.
         """
-        epoch = _read_epoch(connection)
+        epoch = self._read_epoch(connection)
         connection.script("DELETE FROM kind; DELETE FROM index_definition")
         _write_epoch(connection, _after(epoch))
+
+    def _read_epoch(self, connection: Connection) -> int:
+        # What a transaction that only reads has seen at its beginning holds to its end.
+        return _first(connection.first or connection.row(EPOCH_QUESTION))
+
+    def _load(self, connection: Connection, epoch: int) -> State:
+        kinds = {
+            (namespace.decode(), name.decode()): int(id)
+            for id, namespace, name in connection.rows(
+                "SELECT id, namespace, name FROM kind"
+            )
+        }
+        rows = [
+            (id, kind_id, definition.decode(), is_repeated, is_ready)
+            for id, kind_id, definition, is_repeated, is_ready in connection.rows(
+                "SELECT id, kind_id, definition, is_repeated, is_ready "
+                "FROM index_definition"
+            )
+        ]
+        return make_state(epoch, kinds, rows)
 
 
 def _after(epoch: int) -> int:
     """Return the next epoch: of the clock, so that none that was lost comes again."""
     return max(epoch + 1, time.time_ns() // 1000)
-
-
-def _read_epoch(connection: Connection) -> int:
-    # What a transaction that only reads has seen at its beginning holds to its end.
-    return _first(connection.first or connection.row(EPOCH_QUESTION))
 
 
 def _write_epoch(connection: Connection, epoch: int) -> None:
@@ -147,23 +141,6 @@ def _write_epoch(connection: Connection, epoch: int) -> None:
         "ON CONFLICT (name) DO UPDATE SET next = excluded.next",
         (epoch,),
     )
-
-
-def _load(connection: Connection, epoch: int) -> State:
-    kinds = {
-        (namespace.decode(), name.decode()): int(id)
-        for id, namespace, name in connection.rows(
-            "SELECT id, namespace, name FROM kind"
-        )
-    }
-    rows = [
-        (id, kind_id, definition.decode(), is_repeated, is_ready)
-        for id, kind_id, definition, is_repeated, is_ready in connection.rows(
-            "SELECT id, kind_id, definition, is_repeated, is_ready "
-            "FROM index_definition"
-        )
-    ]
-    return make_state(epoch, kinds, rows)
 
 
 def _first(row: Any) -> int:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from channelshim.contracts.entities import Index
 from channelshim.contracts.index_definitions import IndexDefinition
-from channelshim.store.catalogue import Draft, State, make_state
+from channelshim.store.catalogue import Draft, NewestState, State, make_state
 from channelshim.store.sqlite.database import Database
 
 EPOCH = "catalogue"
@@ -53,33 +53,12 @@ class SqliteDraft(Draft):
         )
 
 
-class Catalogue:
+class Catalogue(NewestState[sqlite3.Connection]):
     """The newest state that this process has seen."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__(database.damaged)
         self._database = database
-        self._newest = State()
-
-    def state(self, connection: sqlite3.Connection) -> State:
-        """Return the state that belongs to what connection sees.
-
-        Args:
-            connection: within a transaction.
-
-        Raises:
-            StorageError: the file is damaged.
-        """
-        try:
-            epoch = _read_epoch(connection)
-            state = self._newest
-            if state.epoch == epoch:
-                return state
-            state = _load(connection, epoch)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise self._database.damaged() from error
-        if epoch > self._newest.epoch:
-            self._newest = state
-        return state
 
     @contextmanager
     def write(self) -> Iterator[tuple[sqlite3.Connection, Draft]]:
@@ -88,37 +67,36 @@ class Catalogue:
             draft = SqliteDraft(connection, self.state(connection))
             yield connection, draft
             draft.finish()
-        if draft.is_changed and draft.state.epoch > self._newest.epoch:
-            self._newest = draft.state
+        if draft.is_changed:
+            self._note(draft.state)
 
     def clear(self, connection: sqlite3.Connection) -> None:
         """Delete all kinds and indexes; the epoch moves on."""
-        epoch = _read_epoch(connection)
+        epoch = self._read_epoch(connection)
         connection.execute("DELETE FROM kind")
         connection.execute("DELETE FROM index_definition")
         connection.execute(
             "INSERT OR REPLACE INTO counter VALUES (?, ?)", (EPOCH, epoch + 1)
         )
 
+    def _read_epoch(self, connection: sqlite3.Connection) -> int:
+        row = connection.execute(
+            "SELECT next FROM counter WHERE name = ?", (EPOCH,)
+        ).fetchone()
+        return 0 if row is None else int(row[0])
 
-def _read_epoch(connection: sqlite3.Connection) -> int:
-    row = connection.execute(
-        "SELECT next FROM counter WHERE name = ?", (EPOCH,)
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def _load(connection: sqlite3.Connection, epoch: int) -> State:
-    kinds = {
-        (namespace, name): id
-        for id, namespace, name in connection.execute(
-            "SELECT id, namespace, name FROM kind"
+    def _load(self, connection: sqlite3.Connection, epoch: int) -> State:
+        kinds = {
+            (namespace, name): id
+            for id, namespace, name in connection.execute(
+                "SELECT id, namespace, name FROM kind"
+            )
+        }
+        rows = connection.execute(
+            "SELECT id, kind_id, definition, is_repeated, is_ready "
+            "FROM index_definition"
         )
-    }
-    rows = connection.execute(
-        "SELECT id, kind_id, definition, is_repeated, is_ready FROM index_definition"
-    )
-    return make_state(epoch, kinds, rows)
+        return make_state(epoch, kinds, rows)
 
 
 def _insert(
