@@ -1,17 +1,23 @@
-"""Push tasks as rows of a table, for every engine."""
+"""Tasks as rows of a table, for every engine."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
 from channelshim.contracts.tasks import Task
 
+_logger: Final = logging.getLogger("channelshim.store")
+
 COLUMNS: Final = (
     "queue, name, eta, method, path, headers, body, retry, retries, first_tried_at"
 )
 """In the order of `task_values` and `read_task`."""
+
+UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
+"""What `read_task` raises of a row that is damaged."""
 
 
 def task_values(task: Task) -> tuple[Any, ...]:
@@ -34,7 +40,7 @@ def read_task(row: Sequence[Any]) -> Task:
     """Return the task of a row whose text is UTF-8 bytes.
 
     Raises:
-        ValueError, TypeError, AttributeError, RecursionError: it is damaged.
+        UNREADABLE: it is damaged.
     """
     queue, name, eta, method, path, headers, body, retry, retries, first = row
     pairs = tuple((str(key), str(value)) for key, value in json.loads(headers))
@@ -53,3 +59,18 @@ def read_task(row: Sequence[Any]) -> Task:
         retries=int(retries),
         first_tried_at=None if first is None else float(first),
     )
+
+
+def readable_task(row: Sequence[Any]) -> Task | None:
+    """Return the task of such a row; None, and a line in the log, of a damaged one."""
+    try:
+        return read_task(row)
+    except UNREADABLE as error:
+        _logger.error(
+            "the task %r of queue %r cannot be read (%s) and is left out until the "
+            "next start; to remove it, purge the queue",
+            row[1],
+            row[0],
+            error,
+        )
+        return None

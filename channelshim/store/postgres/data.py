@@ -17,8 +17,7 @@ from channelshim.store.postgres.pull_tasks import read_pull_task
 from channelshim.store.postgres.refusals import REFUSALS
 from channelshim.store.postgres.session import Connection
 from channelshim.store.postgres.snapshot import PostgresSnapshot
-from channelshim.store.postgres.tasks import UNREADABLE
-from channelshim.store.task_rows import COLUMNS, read_task
+from channelshim.store.task_rows import COLUMNS, UNREADABLE, read_task
 
 _PAGE: Final = 50
 """Tasks or blobs that are read together; a task has up to 1 MiB."""

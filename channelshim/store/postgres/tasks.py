@@ -8,7 +8,6 @@ when it has been silent for too long (`beat`), or else when its lease ends.
 from __future__ import annotations
 
 import contextlib
-import logging
 import secrets
 import threading
 import time
@@ -35,12 +34,13 @@ from channelshim.store.postgres.queue_rules import (
     write_buckets,
 )
 from channelshim.store.postgres.session import Connection
-from channelshim.store.task_rows import COLUMNS, read_task, task_values
-
-_logger: Final = logging.getLogger("channelshim.store")
-
-UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
-"""What a damaged row raises when it is read."""
+from channelshim.store.task_rows import (
+    COLUMNS,
+    UNREADABLE,
+    read_task,
+    readable_task,
+    task_values,
+)
 
 _NEVER: Final = 1e18
 
@@ -372,16 +372,9 @@ def _within_rules(tasks: list[Task], buckets: dict[bytes, Bucket]) -> list[Task]
 
 def _read(connection: Connection, row: Sequence[Any], worker: bytes) -> Task | None:
     """Return the task of a row; put one aside that cannot be read."""
-    try:
-        return read_task(row)
-    except UNREADABLE as error:
-        _logger.error(
-            "the task %r of queue %r cannot be read (%s) and is left out until the "
-            "next start; to remove it, purge the queue",
-            row[1],
-            row[0],
-            error,
-        )
+    task = readable_task(row)
+    if task is not None:
+        return task
     connection.run(
         "UPDATE task SET leased_until = %s, leased_by = %s "
         "WHERE queue = %s AND name = %s",

@@ -18,10 +18,9 @@ from channelshim.store.sqlite.snapshot import SqliteSnapshot
 from channelshim.store.sqlite.tasks import (
     PAUSED,
     RAW_COLUMNS,
-    UNREADABLE,
     read_paused,
 )
-from channelshim.store.task_rows import read_task
+from channelshim.store.task_rows import UNREADABLE, read_task
 
 _EMPTIED: Final = (
     *("entity", "index_row", "entity_group", "task", "task_tombstone", "pull_task"),

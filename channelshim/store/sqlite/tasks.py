@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import secrets
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -26,9 +25,13 @@ from channelshim.contracts.tasks import (
 )
 from channelshim.store.sqlite import pull_tasks, task_names
 from channelshim.store.sqlite.database import Database
-from channelshim.store.task_rows import COLUMNS, read_task, task_values
-
-_logger: Final = logging.getLogger("channelshim.store")
+from channelshim.store.task_rows import (
+    COLUMNS,
+    UNREADABLE,
+    read_task,
+    readable_task,
+    task_values,
+)
 
 _TEXTS: Final = frozenset({"queue", "name", "method", "path", "headers", "retry"})
 
@@ -40,9 +43,6 @@ RAW_COLUMNS: Final = ", ".join(
 
 WORKER_ID: Final = "main"
 """Of the one process that serves a store."""
-
-UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
-"""What a row of a damaged file raises when it is read."""
 
 PAUSED: Final = "paused queues"
 
@@ -311,16 +311,9 @@ def _read(
     connection: sqlite3.Connection, row: Sequence[Any], worker_id: str
 ) -> Task | None:
     """Return the task of a row; put one aside that cannot be read."""
-    try:
-        return read_task(row)
-    except UNREADABLE as error:
-        _logger.error(
-            "the task %r of queue %r cannot be read (%s) and is left out until the "
-            "next start; to remove it, purge the queue",
-            row[1],
-            row[0],
-            error,
-        )
+    task = readable_task(row)
+    if task is not None:
+        return task
     # As blobs: they may be no text.
     connection.execute(
         "UPDATE task SET leased_until = ?, leased_by = ? "
