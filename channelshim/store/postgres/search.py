@@ -1,7 +1,6 @@
 """The search indexes in the store: contracts.search.
 
-A document's number has its rank in the high bits and, turned round, the order in which
-it was first put in the low ones: documents come by falling number, without a sort.
+store/search_order.py says what the number of a document is.
 """
 
 from __future__ import annotations
@@ -22,12 +21,9 @@ from channelshim.contracts.search import (
 from channelshim.store.postgres.connections import Database
 from channelshim.store.postgres.locks import lock_number
 from channelshim.store.postgres.session import Connection
+from channelshim.store.search_order import by_age, in_order, low_of, next_low, number_of
 from channelshim.store.search_select import Query, Selects
 from channelshim.store.search_tokens import EVERYTHING, HIGHEST, token_of, tokens_of
-
-_LOW_BITS: Final = 31
-_LOW_MASK: Final = (1 << _LOW_BITS) - 1
-
 
 _LONGEST_TERM: Final = 1900
 """Bytes. PostgreSQL indexes at most 2704 for a row (its source, nbtree.h)."""
@@ -164,10 +160,10 @@ class PostgresSearchView:
         """Insert or replace a document of an index that is there."""
         index_id = self._index_id(namespace, name)
         old = self.number(namespace, name, document.document_id)
-        low = self._next_low() if old is None else old & _LOW_MASK
+        low = self._next_low() if old is None else low_of(old)
         if old is not None:
             self._remove(old)
-        number = document.rank << _LOW_BITS | low
+        number = number_of(document.rank, low)
         tokens = tokens_of(index_id, document.terms).encode()
         run = self._connection.run
         run(
@@ -244,33 +240,10 @@ class PostgresSearchView:
         limit: int = -1,
     ) -> Sequence[int]:
         """Return numbers of documents, sorted."""
-        select, values = self._select(namespace, name, condition)
-        joins: list[str] = []
-        keys: list[str] = []
-        join_values: list[object] = []
-        key_values: list[object] = []
-        for place, order in enumerate(orders):
-            joins.append(
-                f"LEFT JOIN search_sort AS s{place} "
-                f"ON s{place}.number = found.number AND s{place}.field = %s"
-            )
-            join_values.append(order.field.encode())
-            way = "DESC" if order.is_descending else "ASC"
-            keys.append(f"coalesce(s{place}.text, %s) {way}")
-            keys.append(f"coalesce(s{place}.value, %s) {way}")
-            key_values += [order.text.encode(), float(order.number)]
-        sorted_by = ", ".join([*keys, "found.number DESC"])
-        rows = self._connection.rows(
-            f"SELECT found.number FROM ({select}) AS found {' '.join(joins)} "
-            f"ORDER BY {sorted_by} LIMIT %s OFFSET %s",
-            [
-                *values,
-                *join_values,
-                *key_values,
-                None if limit < 0 else limit,
-                offset,
-            ],
-        )
+        found = self._select(namespace, name, condition)
+        bound = None if limit < 0 else limit
+        statement, values = in_order(found, orders, str.encode, bound, offset)
+        rows = self._connection.rows(statement.replace("?", "%s"), values)
         return [number for (number,) in rows]
 
     def number(self, namespace: str, name: str, document_id: str) -> int | None:
@@ -305,7 +278,7 @@ class PostgresSearchView:
 
     def by_age(self, numbers: Sequence[int]) -> Sequence[int]:
         """Return numbers in the order in which their documents were first put."""
-        return sorted(numbers, key=lambda number: -(number & _LOW_MASK))
+        return by_age(numbers)
 
     def listed(
         self, namespace: str, name: str, start: str, *, with_start: bool, limit: int
@@ -352,7 +325,7 @@ class PostgresSearchView:
             "UPDATE search_state SET value = value + 1 WHERE name = 'documents' "
             "RETURNING value"
         )
-        return _LOW_MASK - int(value)
+        return next_low(int(value))
 
     def _remove(self, number: int) -> None:
         (tokens,) = self._connection.row(

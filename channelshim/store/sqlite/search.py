@@ -1,7 +1,6 @@
 """The search indexes in the store: contracts.search.
 
-A document's number has its rank in the high bits and, turned round, the order in which
-it was first put in the low ones: documents come by falling number, without a sort.
+store/search_order.py says what the number of a document is.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from channelshim.contracts.search import Condition, Order, SearchDocument
+from channelshim.store.search_order import by_age, in_order, low_of, next_low, number_of
 from channelshim.store.search_select import Selects
 from channelshim.store.search_tokens import tokens_of
 from channelshim.store.sqlite.database import Database
 from channelshim.store.sqlite.search_terms import FullTextTerms, PlainTerms, Terms
 
-_LOW_BITS: Final = 31
-_LOW_MASK: Final = (1 << _LOW_BITS) - 1
 _AT_ONCE: Final = 500
 """Parameters of one statement; older SQLites take 999."""
 
@@ -85,10 +83,10 @@ class SqliteSearchView:
         """Insert or replace a document of an index that is there."""
         index_id = self._index_id(namespace, name)
         old = self.number(namespace, name, document.document_id)
-        low = self._next_low() if old is None else old & _LOW_MASK
+        low = self._next_low() if old is None else low_of(old)
         if old is not None:
             self._remove(old)
-        number = document.rank << _LOW_BITS | low
+        number = number_of(document.rank, low)
         tokens = tokens_of(index_id, document.terms)
         self._connection.execute(
             "INSERT INTO search_document VALUES (?, ?, ?, ?, ?, ?)",
@@ -141,27 +139,9 @@ class SqliteSearchView:
         limit: int = -1,
     ) -> Sequence[int]:
         """Return numbers of documents, sorted."""
-        select, values = self._select(namespace, name, condition)
-        joins: list[str] = []
-        keys: list[str] = []
-        join_values: list[object] = []
-        key_values: list[object] = []
-        for place, order in enumerate(orders):
-            joins.append(
-                f"LEFT JOIN search_sort AS s{place} "
-                f"ON s{place}.number = found.number AND s{place}.field = ?"
-            )
-            join_values.append(order.field)
-            way = "DESC" if order.is_descending else "ASC"
-            keys.append(f"coalesce(s{place}.text, ?) {way}")
-            keys.append(f"coalesce(s{place}.value, ?) {way}")
-            key_values += [order.text, order.number]
-        sorted_by = ", ".join([*keys, "found.number DESC"])
-        rows = self._connection.execute(
-            f"SELECT found.number FROM ({select}) AS found {' '.join(joins)} "
-            f"ORDER BY {sorted_by} LIMIT ? OFFSET ?",
-            [*values, *join_values, *key_values, limit, offset],
-        )
+        found = self._select(namespace, name, condition)
+        statement, values = in_order(found, orders, str, limit, offset)
+        rows = self._connection.execute(statement, values)
         return [number for (number,) in rows]
 
     def number(self, namespace: str, name: str, document_id: str) -> int | None:
@@ -195,7 +175,7 @@ class SqliteSearchView:
 
     def by_age(self, numbers: Sequence[int]) -> Sequence[int]:
         """Return numbers in the order in which their documents were first put."""
-        return sorted(numbers, key=lambda number: -(number & _LOW_MASK))
+        return by_age(numbers)
 
     def listed(
         self, namespace: str, name: str, start: str, *, with_start: bool, limit: int
@@ -237,7 +217,7 @@ class SqliteSearchView:
         row = self._connection.execute(
             "SELECT value FROM search_state WHERE name = 'documents'"
         ).fetchone()
-        return _LOW_MASK - int(row[0])
+        return next_low(int(row[0]))
 
     def _remove(self, number: int) -> None:
         (tokens,) = self._connection.execute(
