@@ -268,14 +268,18 @@ def error_classes() -> list[ErrorClass]:
     """Return the tree's classes, the root first, then by module and line."""
     bases = {"ChannelShimError": "Exception"}
     found: dict[str, ErrorClass] = {}
+    classes = [
+        (node, path)
+        for path in _modules()
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    ]
     size = -1
     # A class may stand in a file that is read before its base's.
     while size != len(found):
         size = len(found)
-        for path in _modules():
-            for node in ast.parse(path.read_text("utf-8")).body:
-                if isinstance(node, ast.ClassDef):
-                    _note(node, path, bases, found)
+        for node, path in classes:
+            _note(node, path, bases, found)
     order = {name: number for number, name in enumerate(found)}
     return sorted(
         found.values(),

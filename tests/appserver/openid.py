@@ -79,7 +79,8 @@ class OpenIdProvider:
             scheme = "https"
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        # How often it looks whether it is to stop; half a second is usual.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     def __enter__(self) -> OpenIdProvider:
         self._thread.start()

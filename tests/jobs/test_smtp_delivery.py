@@ -309,6 +309,9 @@ def test_server_may_look_into_a_mail_for_long(scripted: Callable[..., int]) -> N
         # Longer than any other answer may take.
         begun.wait(1.5 * STEP_SECONDS)
         connection.sendall(b"250 taken\r\n")
+        # It says QUIT, and would wait for an answer.
+        connection.recv(65536)
+        connection.sendall(b"221 bye\r\n")
         wait_for_end(connection)
 
     delivery = SmtpDelivery(SmtpRoute(HOST, scripted(look)), step_seconds=STEP_SECONDS)

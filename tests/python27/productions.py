@@ -148,7 +148,8 @@ PRODUCTIONS: dict[str, Production] = {
     "triple quotes": lambda n: '"' * n + "a",
     "carriage returns": lambda n: "a\r" * n,
     "coding lines": lambda n: "# coding: " + "a" * n,
-    "features": lambda n: "from __future__ import division\n" * n,
+    # In a row, not inside each other: many more only take many seconds.
+    "features": lambda n: "from __future__ import division\n" * min(n, 3000),
 }
 
 

@@ -144,7 +144,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def address() -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # It looks that often whether it is to stop; half a second is usual.
+        serve = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        serve.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
