@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
-from tests import exploring, lanes
+from tests import exploring, lanes, selecting
 from tests.chromium import Pages, open_browser
 from tests.crashes import run_again_after_a_crash
 from tests.servers import Server, Servers
@@ -44,35 +46,47 @@ _lanes_run: Counter[str] = Counter()
 _lanes_skipped: Counter[str] = Counter()
 
 
-_SERVED_ROOMS = frozenset(
-    {"contract", "docs", "doors", "security", "server", "transports"}
-)
-"""Rooms whose tests start a server for almost each test."""
-
-_SAMPLE = frozenset(
-    {"test_http.py", "test_polling.py", "test_uvicorn.py", "test_wire.py"}
-)
-"""Served tests that run on every Python all the same: sockets differ there too."""
-
-
-_REPOSITORY = frozenset(
-    {"test_architecture.py", "test_citations.py", "test_docs.py"}
-    | {"test_rooms_picture.py", "test_site_pages.py", "test_troubleshooting.py"}
-    | {"test_example_sources.py"}
-)
-"""Files whose tests read the repository and answer alike on every Python."""
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files of which `-m` selects nothing, unless files are named."""
+    expression = config.option.markexpr
+    if not expression or config.args != config.getini("testpaths"):
+        return None
+    if not collection_path.match("test_*.py"):
+        return None
+    return None if selecting.can_select(expression, collection_path) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is too slow for a run on every Python."""
+    """Mark tests by where they stand, and those that are fast."""
     for item in items:
-        if item.path.name in _REPOSITORY:
-            item.add_marker("repository")
-        room = item.path.relative_to(lanes.ROOT / "tests").parts[0]
-        if room in _SERVED_ROOMS and item.path.name != "test_python_api.py":
-            item.add_marker("served")
-            if item.path.name in _SAMPLE:
-                item.add_marker("sample")
+        for mark in selecting.own_marks(item):
+            item.add_marker(mark)
+    selecting.check(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage, and never look at what is collected.
+
+    There is little garbage, and hundreds of thousands of objects that stay.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Hold the fast tests to what makes them fast."""
+    if session.config.option.markexpr == "fast":
+        sys.addaudithook(_refuse_programs)
+
+
+def _refuse_programs(event: str, _: object) -> None:
+    if event in ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system"):
+        pytest.fail("a fast test starts a program: write its name into tests/heavy.txt")
 
 
 @pytest.hookimpl(tryfirst=True)

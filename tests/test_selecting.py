@@ -1,0 +1,119 @@
+"""What a mark expression leaves out without importing it, and what is fast."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import selecting
+from tests.lanes import ROOT
+from tests.selecting import TESTS
+
+_NAMES = ("a", "b", "c", "d")
+
+_EXPRESSIONS = st.recursive(
+    st.sampled_from(_NAMES),
+    lambda inner: st.one_of(
+        inner.map("not {}".format),
+        inner.map("({})".format),
+        st.tuples(inner, st.sampled_from(("and", "or")), inner).map(" ".join),
+    ),
+    max_leaves=8,
+)
+
+_MARKS = st.frozensets(st.sampled_from(_NAMES))
+
+
+@given(_EXPRESSIONS, _MARKS, _MARKS, _MARKS)
+def test_no_test_that_an_expression_selects_is_left_out(
+    expression: str, sure: frozenset[str], possible: frozenset[str], own: frozenset[str]
+) -> None:
+    marks = sure | (own & possible)
+    plain = eval(expression, {}, {name: name in marks for name in _NAMES})
+    assert selecting.can_be_true(expression, sure, possible) or not plain
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_true"),
+    [
+        ("served", True),
+        ("not served", False),
+        ("redis", True),
+        ("not redis", True),
+        ("browser", False),
+        ("not browser and served", True),
+        ("(not served or sample) and not slow", False),
+        ("redis and not redis", False),
+    ],
+)
+def test_file_is_left_out_where_nothing_can_be_selected(
+    expression: str, is_true: bool
+) -> None:
+    sure, possible = frozenset({"served"}), frozenset({"redis"})
+    assert selecting.can_be_true(expression, sure, possible) is is_true
+
+
+def test_expression_that_is_not_plain_leaves_nothing_out() -> None:
+    file = TESTS / "doors" / "test_redis.py"
+    assert not selecting.can_select("browser", file)
+    assert selecting.can_select("browser(name='x')", file)
+
+
+def test_marks_come_from_modules_and_conftests_too() -> None:
+    # Its parameters are those of tests/contract/conftest.py.
+    assert selecting.can_select("original", TESTS / "contract" / "test_page.py")
+    # Its rows are those of tests/store/backends.py.
+    assert "postgres" in selecting.file_marks(TESTS / "jobs" / "test_tasks.py").possible
+
+
+def test_names_of_heavy_tests_are_those_of_tests() -> None:
+    rows = sorted(selecting.HEAVY)
+    assert rows
+    for row in rows:
+        file, _, name = row.partition("::")
+        text = (TESTS / file).read_text("utf-8")
+        assert not name or re.search(rf"^def {name}\(", text, re.M), row
+
+
+_SUITE = """
+import subprocess
+import sys
+
+import pytest
+
+
+def test_alone():
+    assert True
+
+
+def test_program():
+    subprocess.run([sys.executable, "-c", ""])
+
+
+@pytest.mark.redis
+def test_marked():
+    raise AssertionError
+"""
+
+
+@pytest.mark.served
+def test_fast_test_that_starts_a_program_fails(tmp_path: Path) -> None:
+    file = tmp_path / "test_new.py"
+    file.write_text(_SUITE, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    command += ["-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml")]
+    run = subprocess.run(
+        [*command, "-m", "fast", str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 failed, 1 passed, 1 deselected" in run.stdout
+    assert "tests/heavy.txt" in run.stdout
