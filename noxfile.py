@@ -137,6 +137,12 @@ def _lowest_constraints() -> str:
 
 
 def _test(session: nox.Session) -> None:
+    # Or each program that a test starts compiles it anew, where Python may write no
+    # byte code; pip has compiled the libraries.
+    session.run(
+        *("python", "-m", "compileall", "-q", "channelshim"),
+        env={"PYTHONDONTWRITEBYTECODE": ""},
+    )
     session.run(
         "python",
         "-m",
