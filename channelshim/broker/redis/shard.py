@@ -131,6 +131,8 @@ class Shard:
         self._owner = owner
         self._telling: dict[str, Change] = {}
         # Ids that were here when it was fenced, and their numbers.
+        # A link may be lost before Redis has all of them.
+        self._must_repeat_ends = False
         self._orphans: dict[str, int] = {}
         # Ids whose release is not answered, and their numbers.
         self._leaving: dict[str, int] = {}
@@ -329,8 +331,11 @@ class Shard:
             for client_id, what in self._telling.items()
             if what is Change.DISCONNECTED
         ]
-        if is_new_epoch and gone:
-            await ask("telling", *gone)
+        self._must_repeat_ends |= is_new_epoch
+        if self._must_repeat_ends:
+            for at in range(0, len(gone), ATTACHES):
+                await ask("telling", *gone[at : at + ATTACHES])
+            self._must_repeat_ends = False
         if not is_kept:
             await self._bring(ask)
         await self._take_unknown(ask)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from typing import Any
 
 import pytest
 
+from channelshim.broker.redis.shard import ATTACHES
 from channelshim.contracts.presence import Change
 from channelshim.errors import BrokerError
 from tests.broker.redis.conftest import Fronts
@@ -377,6 +380,36 @@ def test_end_that_is_still_told_is_not_the_last_word_after_a_loss_of_all_data(
     own_fronts.run_until(lambda: first.told == words)
     # It may have come back before the first one heard of the loss.
     assert second.told in ([], [("connected", "a")])
+
+
+def test_ends_are_said_again_until_redis_has_them_all(own_fronts: Fronts) -> None:
+    front = own_fronts()
+    ids = [f"id{number:03}" for number in range(ATTACHES + 1)]
+    front.answers_told = False
+    for name in ids:
+        front.open_page(name)
+    own_fronts.run_until(lambda: len(front.told) == len(ids))
+    (shard,) = front.broker._shards.all
+    shard._telling.update(dict.fromkeys(ids, Change.DISCONNECTED))
+    parts: list[list[str]] = []
+
+    async def ask(script: str, *arguments: bytes) -> Any:
+        if script == "telling":
+            parts.append([each.decode() for each in arguments])
+            if len(parts) == 2:
+                raise ConnectionResetError
+        return []
+
+    async def rejoin(is_new_epoch: bool) -> None:
+        await shard.rejoin(ask, is_kept=True, is_new_epoch=is_new_epoch)
+
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(rejoin(True))
+    # The epoch is known by now.
+    asyncio.run(rejoin(False))
+    asyncio.run(rejoin(False))
+    assert [len(part) for part in parts] == [ATTACHES, 1, ATTACHES, 1]
+    assert sorted(parts[2] + parts[3]) == ids
 
 
 def test_scripts_that_were_flushed_are_loaded_again(own_fronts: Fronts) -> None:
