@@ -8,8 +8,10 @@ runs as many at once as there are runners.
 
     threads = (runners - 1) shared + 1 for each queue that has a task in hand
 
-The second part is started when it is needed and ends when it is not. Tasks that have
-not ended in time are counted in neither, as another thread has taken their place.
+There are no more than a bound, nor than the system has; a task without a thread of its
+own waits for the next that is free. The second part is started when it is needed and
+ends when it is not. Tasks that have not ended in time are counted in neither, as
+another thread has taken their place.
 """
 
 from __future__ import annotations
@@ -69,12 +71,12 @@ class Shares:
     def hand_out(self, queue: str) -> bool:
         """Count a task; return whether a further thread is to be started for it."""
         self.running[queue] += 1
-        if self._busy().total() <= self.threads:
+        if self._busy().total() <= self.threads or self.threads >= self._most:
             return False
         self.threads += 1
         return True
 
-    def has_no_thread(self) -> None:
+    def note_missing_thread(self) -> None:
         """Note that the further thread could not be started."""
         self.threads -= 1
 
@@ -98,7 +100,8 @@ class Shares:
         if thread in self.given_up:
             self.given_up.discard(thread)
             return True
-        if self.threads > self._staying:
+        # A task may wait for this thread, where no further one could be started.
+        if self.threads > max(self._staying, self._busy().total()):
             self.threads -= 1
             return True
         return False

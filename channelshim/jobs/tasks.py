@@ -265,7 +265,11 @@ class TaskRunner:
                 elif self.late + len(late) < self._runners:
                     late.append((runner, task))
         for runner, task in late:
-            self._threads.start("task-instead", self._run_all)
+            try:
+                self._threads.start("task-instead", self._run_all)
+            except RuntimeError as error:
+                _logger.error("a late task keeps its thread: %s", error)
+                return min(until_late, _AFTER_ERROR_SECONDS)
             with self._changed:
                 self._shares.give_up(runner, task)
             _logger.error(
@@ -342,9 +346,11 @@ class TaskRunner:
         try:
             self._threads.start("task-further", self._run_all)
         except RuntimeError as error:
-            # The next runner that is free has the task.
             with self._changed:
-                self._shares.has_no_thread()
+                self._shares.note_missing_thread()
+                if not self._shares.threads:
+                    raise
+            # The next thread that is free takes the task.
             _logger.error("a task waits for another to end: %s", error)
 
     def _run_all(self) -> None:

@@ -34,6 +34,8 @@ class Machine(RuleBasedStateMachine):
         self.busy: dict[int, Task] = {}
         self.late: set[int] = set()
         self.next_thread = RUNNERS
+        # Whether a thread could ever not be started.
+        self.had_none = False
 
     def new_thread(self) -> None:
         self.idle.add(self.next_thread)
@@ -52,7 +54,16 @@ class Machine(RuleBasedStateMachine):
         if self.shares.hand_out(queue):
             self.new_thread()
 
-    @precondition(lambda self: self.waiting)
+    @precondition(lambda self: self.open_queues())
+    @rule(data=st.data())
+    def hand_out_where_no_thread_can_be_started(self, data: st.DataObject) -> None:
+        queue = data.draw(st.sampled_from(self.open_queues()))
+        self.waiting.append(Task(queue, "n", 0.0, "POST", "/"))
+        if self.shares.hand_out(queue):
+            self.shares.note_missing_thread()
+            self.had_none = True
+
+    @precondition(lambda self: self.waiting and self.idle)
     @rule()
     def start(self) -> None:
         thread, task = self.idle.pop(), self.waiting.pop(0)
@@ -71,8 +82,11 @@ class Machine(RuleBasedStateMachine):
             self.late.discard(thread)
             self.shares.given_up.discard(thread)
             self.shares.given_up.add(own)
+        was_late = own in self.shares.given_up
         if not self.shares.end(task):
             self.idle.add(thread)
+        elif not was_late:
+            assert len(self.idle) >= len(self.waiting)
 
     @precondition(lambda self: len(self.late) < RUNNERS and self.busy)
     @rule(data=st.data())
@@ -90,7 +104,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def each_task_has_a_thread(self) -> None:
-        assert len(self.idle) >= len(self.waiting)
+        assert self.had_none or len(self.idle) >= len(self.waiting)
         assert self.shares.threads == len(self.idle) + len(self.busy) - len(self.late)
 
     @invariant()
@@ -116,3 +130,23 @@ def test_queue_that_is_alone_has_all_runners() -> None:
         assert not shares.hand_out("a")
     assert set(shares.full_queues()) == {"a"}
     assert shares.hand_out("b")
+
+
+def test_threads_are_bounded_however_many_tasks_are_handed_out() -> None:
+    shares = Shares(RUNNERS, FURTHER)
+    shares.begin()
+    assert [shares.hand_out("a") for _ in range(100)].count(True) == FURTHER
+    assert shares.threads == RUNNERS + FURTHER
+
+
+def test_thread_stays_for_a_task_that_could_have_none() -> None:
+    shares = Shares(1)
+    shares.begin()
+    first, second = (Task(name, "n", 0.0, "POST", "/") for name in "ab")
+    assert not shares.hand_out("a")
+    shares.start(first, 0.0)
+    assert shares.hand_out("b")
+    shares.note_missing_thread()
+    assert not shares.end(first)
+    shares.start(second, 0.0)
+    assert not shares.end(second)
