@@ -185,13 +185,16 @@ class Routes:
             return None
         is_first, token = _asked(request)
         key = hashlib.sha256(token.encode("utf-8", "replace")).digest()
-        if not is_first:
-            is_here = self._goes_on(token)
-            if is_here or (is_here is not None and key in self._counted):
-                return None
-        seconds = self._limit.wait(request.peer, request.forwarded)
+        # None for what is no token: it counts each time, and is not remembered.
+        is_here = self._goes_on(token)
+        is_counted = is_here or (is_here is not None and key in self._counted)
+        if is_first or not is_counted:
+            seconds = self._limit.wait(request.peer, request.forwarded)
+        else:
+            seconds = 0
         if not seconds:
-            self._note_counted(key)
+            if is_here is not None:
+                self._note_counted(key)
             return None
         sentence = f"{handshake.TOO_MANY_CONNECTS}: try again in {seconds} s."
         headers = (("Retry-After", str(seconds)),)

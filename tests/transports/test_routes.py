@@ -93,3 +93,13 @@ def test_what_was_counted_longest_ago_is_forgotten(
     assert not is_refused(routes, PATH_POLL, "token=a&after=1")
     assert not is_refused(routes, PATH_POLL, "token=c&after=1")
     assert is_refused(routes, PATH_POLL, "token=b&after=1")
+
+
+def test_what_is_no_token_pushes_out_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes_module, "MAXIMUM_COUNTED", 1)
+    routes = limited(lambda token: None if token == "junk" else False, connects=3)
+    assert not is_refused(routes, PATH_POLL, "token=a")
+    for query in ("token=junk", "token=junk&after=1"):
+        assert not is_refused(routes, PATH_POLL, query)
+    assert is_refused(routes, PATH_POLL, "token=junk")
+    assert not is_refused(routes, PATH_POLL, "token=a&after=1")
