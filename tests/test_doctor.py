@@ -74,6 +74,7 @@ def test_libraries_that_the_app_brings_along_work(tmp_path: Path) -> None:
     )
     for name in ("brought", "lib/brought_too", "others/brought_elsewhere"):
         (app_dir / name).mkdir(parents=True)
+        (app_dir / name / "module.py").touch()
         with (app_dir / "app.yaml").open("a") as file:
             is_first = name == "brought"
             word = name.rpartition("/")[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -131,9 +131,17 @@ def package_of(module: str) -> str:
     return ""
 
 
-def _is_in(finders: list[FileFinder], module: str) -> bool:
-    package = module.partition(".")[0]
-    return any(each.find_spec(package) is not None for each in finders)
+def _is_in(finders: Sequence[FileFinder], module: str) -> bool:
+    """Return whether folders have a module: a file, or a folder with Python in it."""
+    package, _, rest = module.partition(".")
+    for spec in filter(None, (each.find_spec(package) for each in finders)):
+        folders = [Path(each) for each in spec.submodule_search_locations or ()]
+        if rest:
+            if _is_in([FileFinder(str(each), *_LOADERS) for each in folders], rest):
+                return True
+        elif spec.loader is not None or any(any(each.glob("*.py")) for each in folders):
+            return True
+    return False
 
 
 def _is_there(module: str) -> bool:

@@ -266,9 +266,11 @@ def test_libraries_that_an_app_brings_are_not_missing_in_another_process(
     for folder in (tmp_path, tmp_path / "lib"):
         package = folder / "lxml_of_nobody"
         package.mkdir(parents=True)
+        # Without it, a folder of another thing that has this name.
+        (package / "etree.py").touch()
         assert loading.warn_ahead(config, tmp_path) == []
         assert caplog.text == ""
-        package.rmdir()
+        (package / "etree.py").unlink()
     # Which folders this adds is not known here.
     (tmp_path / "appengine_config.py").touch()
     (sentence,) = loading.warn_ahead(config, tmp_path)
