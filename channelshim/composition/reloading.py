@@ -144,8 +144,9 @@ class Watcher:
         if self._has_looked_back:
             return
         self._has_looked_back = True
-        if self._before is not None:
-            self._found = self._concerned(self._before, self._loaded)
+        before, self._before = self._before, None
+        if before is not None:
+            self._found = self._concerned(before, self._loaded)
             self._has_missed = bool(self._found)
         if not self._found:
             self._found = self._concerned(self._loaded, file_times(self._directory))

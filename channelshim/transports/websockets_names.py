@@ -46,7 +46,7 @@ def check_at_start() -> None:
 
 
 def _version_beside(folder: str) -> tuple[int, ...]:
-    """Return the version that a folder of packages names; () where it names none.
+    """Return the version that a folder of packages names; () where not just one.
 
     importlib.metadata knows it too, and costs each start 20 ms.
     """
@@ -54,11 +54,10 @@ def _version_beside(folder: str) -> tuple[int, ...]:
         names = os.listdir(folder)
     except OSError:
         return ()
-    for name in names:
-        match = _METADATA.fullmatch(name)
-        if match:
-            return tuple(int(part) for part in match[1].split(".") if part)
-    return ()
+    matches = [match for match in map(_METADATA.fullmatch, names) if match]
+    if len(matches) != 1:
+        return ()
+    return tuple(int(part) for part in matches[0][1].split(".") if part)
 
 
 def check_names() -> None:
