@@ -1,8 +1,8 @@
 """Frameworks of Python 3 that a WSGI function in Python 2.7 calls.
 
 Such a function has an environ of native strings, whose texts are those of UTF-8; what
-it calls wants the Latin-1 of PEP 3333. Nobody sees such a call but who is called. For
-WebOb, legacy_webob does the same.
+it calls wants the Latin-1 of PEP 3333. Only the class that is called can notice, so it
+is changed there. For WebOb, legacy_webob does the same.
 """
 
 from __future__ import annotations

@@ -57,7 +57,8 @@ class HttpProtocol(HttpMessages):
 
     # The last bytes of a request that is not whole: the end of its head may be cut.
     _tail = b""
-    # In all until its turn came, and since when it waits for the next one.
+    # Seconds for which it has waited for turns, and loop time since when it waits now;
+    # None while it does not.
     _held_seconds = 0.0
     _waits_since: float | None = None
 

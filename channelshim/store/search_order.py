@@ -32,7 +32,7 @@ def low_of(number: int) -> int:
 
 
 def next_low(count: int) -> int:
-    """Return that part for a new document, the one of this count."""
+    """Return the low part of the `count`-th new document; smaller for later ones."""
     return _LOW_MASK - count
 
 
@@ -54,7 +54,7 @@ def in_order(
         found: of the documents.
         orders: keys, the first one first; then by falling number.
         stored: returns a text as the engine has it.
-        limit: how many, as the engine says that there is no bound.
+        limit: most numbers returned; for all of them None on PostgreSQL, -1 on SQLite.
         offset: how many are left out first.
     """
     select, values = found

@@ -178,7 +178,7 @@ class _Note:
         progress: when that was last enough.
         since: when that was, or when the state was first seen; monotonic seconds,
             _NOT_SEEN before the first visit.
-        held_seconds: of it then.
+        held_seconds: the connection's `held_seconds()` at `since`.
     """
 
     __slots__ = ("held_seconds", "progress", "since", "state")

@@ -173,10 +173,11 @@ class Database:
         Args:
             begin: how it is begun; None for one that reads, "" for none.
             question: a statement that is asked with it, for Connection.first: that
-                saves a round trip. "" for none.
+                saves a round trip. It needs a `begin`. "" for none.
 
         Raises:
             StoreBusy: all are in use for too long, or no server answers.
+            StorageError: the server refuses what begins it, or the question.
         """
         text = self._begin(is_read=True) if begin is None else begin
         pool = self._open_pool()

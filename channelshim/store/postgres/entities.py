@@ -118,7 +118,11 @@ class PostgresEntities:
             yield PostgresSnapshot(connection, state, database)
 
     def open(self) -> PostgresSnapshot:
-        """Return a snapshot of this moment that is held, for any thread, to `close`."""
+        """Return a snapshot of this moment that is held, for any thread, to `close`.
+
+        Raises:
+            StorageError: no server answers, or it refuses.
+        """
         database = self._database
         # The first read, not BEGIN, fixes what the connection sees.
         connection = database.borrow(question=EPOCH_QUESTION)

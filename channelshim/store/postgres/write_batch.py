@@ -45,7 +45,10 @@ class Kinds(Protocol):
 
 
 class KnownKinds:
-    """A state to which nothing is added: then somebody begins again alone."""
+    """Kinds and indexes of one state.
+
+    What it lacks raises CatalogueMoved; the caller retries with the catalogue's lock.
+    """
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -65,7 +68,7 @@ class KnownKinds:
         return index
 
     def mark_repeated(self, kind_id: int, index: Index) -> None:
-        """Accept one that is marked."""
+        """Raise CatalogueMoved unless the index is marked as repeated."""
         if not index.is_repeated:
             raise CatalogueMoved
 
