@@ -128,21 +128,28 @@ def patch_response(module: Any) -> None:
 def patch_headers(module: Any) -> None:
     """Take bytes for a header, which go out as they are."""
     kind = module.ResponseHeaders
-    for name in ("__setitem__", "add", "setdefault"):
+    for name in ("__setitem__", "add"):
         setattr(kind, name, _taking_headers(getattr(kind, name)))
+    plain = kind.setdefault
+
+    @functools.wraps(plain)
+    def setdefault(self: Any, key: Any, default: Any = None) -> Any:
+        return plain(self, _header_text(key), _header_text(default))
+
+    kind.setdefault = setdefault
 
 
 def _taking_headers(plain: Any) -> Any:
     @functools.wraps(plain)
-    def wrapper(self: Any, key: Any, value: Any = None) -> Any:
-        # In the Latin-1 that PEP 3333 wants.
-        if isinstance(key, LegacyStr):
-            key = key.decode("latin-1")
-        if isinstance(value, LegacyStr):
-            value = value.decode("latin-1")
-        return plain(self, key, value)
+    def wrapper(self: Any, key: Any, value: Any) -> Any:
+        return plain(self, _header_text(key), _header_text(value))
 
     return wrapper
+
+
+def _header_text(value: Any) -> Any:
+    """Return bytes in the Latin-1 that PEP 3333 wants; all else as it is."""
+    return value.decode("latin-1") if isinstance(value, LegacyStr) else value
 
 
 def _plain_bytes(value: Any) -> Any:
