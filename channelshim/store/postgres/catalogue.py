@@ -111,7 +111,7 @@ class Catalogue(NewestState[Connection]):
 
     def _read_epoch(self, connection: Connection) -> int:
         # What a transaction that only reads has seen at its beginning holds to its end.
-        return _first(connection.first or connection.row(EPOCH_QUESTION))
+        return _first(connection.answer(EPOCH_QUESTION))
 
     def _load(self, connection: Connection, epoch: int) -> State:
         kinds = {

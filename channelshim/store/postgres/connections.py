@@ -172,8 +172,8 @@ class Database:
 
         Args:
             begin: how it is begun; None for one that reads, "" for none.
-            question: a statement that is asked with it, for Connection.first: that
-                saves a round trip. It needs a `begin`. "" for none.
+            question: a statement that is asked with it, for Connection.answer:
+                that saves a round trip. It needs a `begin`. "" for none.
 
         Raises:
             StoreBusy: all are in use for too long, or no server answers.

@@ -56,15 +56,15 @@ class Connection:
 
     Attributes:
         raw: as given.
-        first: the row of the question that the transaction began with; None where it
-            began without one.
     """
 
-    __slots__ = ("_process_id", "first", "raw")
+    __slots__ = ("_first", "_process_id", "_question", "raw")
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw: psycopg.Connection[Any] = raw
-        self.first: Any = None
+        # What the transaction began with; None where it began without a question.
+        self._question: str | None = None
+        self._first: Any = None
         self._process_id = os.getpid()
 
     @property
@@ -100,12 +100,20 @@ class Connection:
 
         Args:
             text: as of `script`.
-            question: a statement without values that has a row: see `first`.
+            question: a statement without values that has a row: see `answer`.
         """
         cursor = self.raw.execute(f"{text}; {question}", prepare=False)
         while cursor.nextset():
             pass
-        self.first = cursor.fetchone()
+        self._question, self._first = question, cursor.fetchone()
+
+    def answer(self, question: str) -> Any:
+        """Return the row of a question: at once where the transaction began with it.
+
+        Args:
+            question: whose row at the transaction's beginning will do.
+        """
+        return self._first if question == self._question else self.row(question)
 
     def commit(self) -> None:
         """Commit the transaction.

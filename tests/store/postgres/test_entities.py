@@ -11,6 +11,7 @@ from channelshim.contracts.ordering import TOP, encode_bytes
 from channelshim.contracts.scan import Scan
 from channelshim.errors import StorageError
 from channelshim.store.postgres import scan as scans
+from channelshim.store.postgres.catalogue import EPOCH_QUESTION
 from tests.store.json_entities import found, key, put, values_of
 
 
@@ -104,6 +105,15 @@ def test_other_processes_find_kinds_that_are_new(open_store):
         assert [row is not None for row in rows] == [True, True, True, False]
         assert len(found(store.entities, IndexDefinition.single("m"))) == 3
         assert len(found(store.entities, IndexDefinition.single("n"))) == 2
+
+
+def test_another_question_of_a_transaction_is_not_taken_for_the_epoch(store):
+    store.entities.apply([put(key("A", 1), n=["x"])])
+    with store.database.read("SELECT 7") as connection:
+        state = store.entities._catalogue.state(connection)
+        assert (state.epoch,) == connection.row(EPOCH_QUESTION)
+        assert connection.answer("SELECT 7") == (7,)
+        assert connection.answer("SELECT 8") == (8,)
 
 
 def test_catalogue_that_a_failover_has_moved_back_is_read_again(store):
