@@ -29,7 +29,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ContextDecorator
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Final
 
@@ -70,8 +70,8 @@ _PACKAGES: Final = (
 )
 
 
-class _Run(ContextDecorator):
-    """One call of the app's code: a `with` block, or a decorated function."""
+class Run:
+    """One call of the app's code: a `with` block, entered once."""
 
     __slots__ = (
         "_before",
@@ -131,8 +131,9 @@ class Deadlines:
     ) -> None:
         self._threads = threads or Threads()
         self._error = error
-        self._runs: set[_Run] = set()
-        # Guards all of them. Taken for each request: by itself it is a call less.
+        self._runs: set[Run] = set()
+        # Guards the runs and what follows. `add` and `discard` take it directly, which
+        # saves each request a call of the condition's.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._looks_at = _NEVER
@@ -141,33 +142,35 @@ class Deadlines:
     def limit(
         self, seconds: float, overdue: Callable[[], None] = lambda: None
     ) -> AbstractContextManager[Callable[[], None]]:
-        """Have the error raised in this thread after so long: for a `with` block.
-
-        The value of the block has it raised now, from any thread.
+        """Have the error raised in this thread after so long.
 
         Args:
             seconds: from now; 0 or less for no deadline.
             overdue: called, in another thread and once, when the block has not ended
                 OVERDUE_SECONDS after that.
+
+        Returns:
+            for one `with` block, which begins the time. Its value has the error raised
+            now, from any thread.
         """
         if seconds <= 0:
             return contextlib.nullcontext(_nothing)
-        return _Run(self, seconds, overdue)
+        return Run(self, seconds, overdue)
 
-    def hasten(self, run: _Run) -> None:
+    def hasten(self, run: Run) -> None:
         """Have the error raised in a run's thread now."""
         with self._changed:
             run.deadline = min(run.deadline, time.monotonic())
             self._changed.notify()
 
-    def error_for(self, run: _Run) -> BaseException:
+    def error_for(self, run: Run) -> BaseException:
         """Return what a thread raises itself; it hears of the deadline no more."""
         error = self._error_class()
         with self._lock:
             run.is_told = True
         return error()
 
-    def add(self, run: _Run) -> None:
+    def add(self, run: Run) -> None:
         """Watch a run that begins."""
         with self._lock:
             self._runs.add(run)
@@ -177,7 +180,7 @@ class Deadlines:
             elif run.deadline < self._looks_at:
                 self._changed.notify()
 
-    def discard(self, run: _Run) -> None:
+    def discard(self, run: Run) -> None:
         """Watch a run no more: it ends, and is not told any more."""
         with self._lock:
             self._runs.discard(run)
@@ -230,7 +233,7 @@ class Deadlines:
 
 
 class _ThisThread(threading.local):
-    run: _Run | None = None
+    run: Run | None = None
 
 
 _this_thread: Final = _ThisThread()
@@ -285,7 +288,7 @@ def acquire(lock: threading.Lock | threading.RLock, seconds: float) -> bool:
 
 
 def _nothing() -> None:
-    """Hasten a deadline that is none."""
+    """Do nothing: there is no deadline."""
 
 
 def _interrupt() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from channelshim.kernel import app_lock
 from channelshim.kernel import deadlines as deadlines_module
 from channelshim.kernel.app_lock import AppLock
 from channelshim.kernel.deadlines import Deadlines
+from tests.deadline_calls import call_within
 from tests.lanes import timeout_factor
 
 PATIENCE_SECONDS = 30.0 * timeout_factor()
@@ -93,11 +94,8 @@ def test_a_wait_that_ends_with_its_deadline_says_who_has_the_lock(
     deadlines = Deadlines(error=lambda: Told)
     with caplog.at_level(logging.WARNING), held(lock, "GET /hang"):
         for _ in range(2):
-            # No step of the test's is in between, which could be told.
-            limit = deadlines.limit(0.01)
-            assert isinstance(limit, ContextDecorator)
             with pytest.raises(Told):
-                limit(lock.acquire)("GET /other")
+                call_within(deadlines.limit(0.01), lock.acquire, "GET /other")
         assert "GET /hang has run for" in lock.describe_fault()
     assert caplog.text.count("GET /hang has run for") == 1
     assert "/other" not in caplog.text
@@ -145,10 +143,8 @@ def test_a_lock_that_is_taken_again_keeps_its_first_holder(
     assert lock.locked()
 
     def wait() -> None:
-        limit = deadlines.limit(0.01)
-        assert isinstance(limit, ContextDecorator)
         with pytest.raises(Told):
-            limit(lock.acquire)("other")
+            call_within(deadlines.limit(0.01), lock.acquire, "other")
 
     thread = threading.Thread(target=wait)
     thread.start()

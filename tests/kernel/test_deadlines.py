@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ContextDecorator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from channelshim.kernel import deadlines as deadlines_module
 from channelshim.kernel.deadlines import Deadlines
 from channelshim.kernel.threads import Threads
+from tests.deadline_calls import call_within
 from tests.lanes import ROOT, timeout_factor
 
 PATIENCE = 30.0 * timeout_factor()
@@ -115,6 +115,7 @@ def test_steps_of_ours_and_of_the_standard_library_are_not_the_apps() -> None:
     assert not is_apps(threading.__file__)
     assert not is_apps(logging.__file__)
     assert not is_apps("<frozen importlib._bootstrap>")
+    assert not is_apps(call_within.__code__.co_filename)
     assert not is_apps(deadlines_module.__file__)
 
 
@@ -147,11 +148,8 @@ def test_wait_for_a_lock_ends_with_the_deadline() -> None:
     deadlines = Deadlines(error=lambda: Told)
     lock = threading.Lock()
     deadlines_module.acquire(lock, PATIENCE)
-    # No step of the test's is in between, which could be told.
-    limit = deadlines.limit(0.01)
-    assert isinstance(limit, ContextDecorator)
     with pytest.raises(Told):
-        limit(deadlines_module.acquire)(lock, PATIENCE)
+        call_within(deadlines.limit(0.01), deadlines_module.acquire, lock, PATIENCE)
     # It has been told: nothing is raised while it answers.
     with deadlines.limit(0.3):
         with pytest.raises(Told):

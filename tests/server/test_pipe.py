@@ -10,7 +10,6 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ContextDecorator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from channelshim.runtime.log_ring import LogRing
 from channelshim.server.pipe_logs import PipeLogHandler, line_of
 from channelshim.server.pipe_pool import report_pools
 from channelshim.server.pipe_socket import PipeSocket
+from tests.deadline_calls import call_within
 from tests.server.bridges import joined, site
 from tests.server.pipes import (
     PATIENCE_SECONDS,
@@ -535,11 +535,9 @@ def test_handler_that_does_not_end_is_answered_for() -> None:
 def test_deadline_of_the_platforms_own_request_goes_along() -> None:
     async def scenario(front: Front, port: int) -> None:
         link, end = front.raw()
-        # No step of the test's is in between, which could be told of the deadline.
+        request = InternalRequest("POST", "/task")
         limit = Deadlines().limit(0.05)
-        assert isinstance(limit, ContextDecorator)
-        dispatch = limit(front.pool.dispatch)
-        told = in_thread(partial(dispatch, InternalRequest("POST", "/task")))
+        told = in_thread(partial(call_within, limit, front.pool.dispatch, request))
         (frame,) = await frames_of(end, FrameReader())
         assert frame.kind == Kind.DISPATCH
         assert (await told).status == 500
