@@ -45,6 +45,7 @@ class Deliveries:
         frames: FrameCache,
         sender: Sender,
         pacing: Pacing,
+        *,
         pause_seconds: float,
         detach: Callable[[Connection], None],
         end: Callable[[Connection], None],

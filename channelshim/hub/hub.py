@@ -95,9 +95,9 @@ class Hub:
             self.frames,
             sender,
             pacing or Pacing(),
-            pause_seconds,
-            self.detach,
-            self._end,
+            pause_seconds=pause_seconds,
+            detach=self.detach,
+            end=self._end,
         )
         self._passes = self._deliveries.passes
         self._page_log = PageLog()
