@@ -21,6 +21,7 @@ from channelshim.composition import (
 from channelshim.composition.certificates import tls_context
 from channelshim.composition.file_times import file_times
 from channelshim.composition.installation import Installation, current
+from channelshim.composition.instance import Instance
 from channelshim.composition.listening import listen
 from channelshim.composition.plan import make_plan
 from channelshim.composition.policy import refuse_open_login
@@ -68,75 +69,127 @@ def serve_named(
     del sys.argv[1:]
     os.environ["TZ"] = "UTC"
     time.tzset()
-    is_watched = command is not None and settings.automatic_restart
-    before = file_times(*map(_folder_of, paths)) if is_watched else None
-    # Its files may be named relative to this folder, which the app's replaces.
-    tls = tls_context(settings)
-    # The port first: a taken one should not cost an import of the app.
-    listener = handover.listener if handover else listen(settings)
-    refuse_open_login(settings, listener)
-    listeners = [listener, *(handover.others if handover else ())]
-    is_broken, names = False, list[str]()
-    console = handover.console if handover else None
-    app_server: addresses.Served
-    workforce: FrontProcesses | None = None
-    try:
-        app = read_named(paths, runs_cron=settings.cron)
-        plan = make_plan(settings, app, handover)
-        installation = Installation(plan)
+    return _Start(paths, settings, command, handover).run(say, complain)
+
+
+class _Start:
+    """One start of the command, as far as it has come.
+
+    Args:
+        paths, settings, command, handover: see `serve_named`.
+
+    Raises:
+        ConfigurationError: a port is taken, or a setting cannot be followed.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        settings: Settings,
+        command: Command | None,
+        handover: Handover | None,
+    ) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._command = command
+        self._handover = handover
+        is_watched = command is not None and settings.automatic_restart
+        self._before = file_times(*map(_folder_of, paths)) if is_watched else None
+        # Its files may be named relative to this folder, which the app's replaces.
+        self._tls = tls_context(settings)
+        # The port first: a taken one should not cost an import of the app.
+        self._first = handover.listener if handover else listen(settings)
+        refuse_open_login(settings, self._first)
+        self._listeners = [self._first, *(handover.others if handover else ())]
+        self._console = handover.console if handover else None
+        # What the listeners behind the first one are.
+        self._names: Sequence[str] = ()
+        self._workforce: FrontProcesses | None = None
+
+    def run(
+        self,
+        say: Callable[[str], None],
+        complain: Callable[[ConfigurationError], str],
+    ) -> float:
+        """Serve the app, or the error page; see `serve_named`."""
+        handover, is_broken = self._handover, False
+        try:
+            instance, app_server = self._load()
+        except ConfigurationError as error:
+            if handover is None or self._command is None:
+                self._close()
+                raise
+            is_broken = True
+            instance, app_server = self._explain(complain(error))
+        return serving.Serving(
+            instance,
+            app_server,
+            self._listeners,
+            say,
+            command=self._command,
+            is_app_broken=is_broken,
+            names=self._names,
+            is_reload=handover is not None,
+            before=self._before,
+            catch_ups=handover.catch_ups if handover else 0,
+            workforce=self._workforce,
+            console=self._console,
+            tls=self._tls,
+        ).run()
+
+    def _load(self) -> tuple[Instance, addresses.Served]:
+        """Read and load the app, and open what it needs."""
+        settings, handover = self._settings, self._handover
+        app = read_named(self._paths, runs_cron=settings.cron)
+        installation = Installation(make_plan(settings, app, handover))
         if app.is_divided:
-            listeners = module_serving.listen(settings, app, listeners)
-        console = console_door.listen(
-            settings, installation.login, console, is_reload=handover is not None
+            self._listeners = module_serving.listen(settings, app, self._listeners)
+        self._console = console_door.listen(
+            settings, installation.login, self._console, is_reload=handover is not None
         )
         installation.take_over()
-        instance = installation.open()
-        exposure = addresses.exposure_of(plan, listener)
+        return installation.open(), self._load_code(installation)
+
+    def _load_code(self, installation: Installation) -> addresses.Served:
+        """Load the app's code here, or in processes; return what answers for it."""
+        plan, command = installation.plan, self._command
+        app = plan.app
         scripts = Scripts(app.directory, dialect=installation.dialect)
         assert app.config is not None
-        if settings.workers > 1 or app.elsewhere:
+        if self._settings.workers > 1 or app.elsewhere:
             from channelshim.composition import front_processes
 
             time_zone = command.time_zone if command is not None else None
-            workforce, app_server, names = front_processes.start_processes(
-                installation, paths, listeners, time_zone
+            self._workforce, served, self._names = front_processes.start_processes(
+                installation, self._paths, self._listeners, time_zone
             )
-        elif app.is_divided:
-            app_server, names = module_serving.serve_modules(
-                installation, scripts, listeners
+            return served
+        if app.is_divided:
+            served, self._names = module_serving.serve_modules(
+                installation, scripts, self._listeners
             )
-        else:
-            loading.load_app(scripts, app.config, plan.application, exposure.host)
-            app_server = instance.serve(exposure, scripts=scripts)
-    except ConfigurationError as error:
-        if handover is None or command is None:
-            for each in (*listeners, console):
-                if each is not None:
-                    each.close()
-            raise
-        is_broken = True
-        page = broken_app(complain(error))
+            return served
+        exposure = addresses.exposure_of(plan, self._first)
+        loading.load_app(scripts, app.config, plan.application, exposure.host)
+        return installation.open().serve(exposure, scripts=scripts)
+
+    def _explain(self, page_text: str) -> tuple[Instance, addresses.Served]:
+        """Put an error page in the app's place."""
         installation = current() or Installation(
-            make_plan(settings, empty_app(_folder_of(paths[0])), handover)
+            make_plan(
+                self._settings, empty_app(_folder_of(self._paths[0])), self._handover
+            )
         )
         instance = installation.open()
-        exposure = addresses.exposure_of(installation.plan, listener)
-        app_server = instance.serve(exposure, page, is_app_broken=True)
-    return serving.Serving(
-        instance,
-        app_server,
-        listeners,
-        say,
-        command=command,
-        is_app_broken=is_broken,
-        names=names,
-        is_reload=handover is not None,
-        before=before,
-        catch_ups=handover.catch_ups if handover else 0,
-        workforce=workforce,
-        console=console,
-        tls=tls,
-    ).run()
+        exposure = addresses.exposure_of(installation.plan, self._first)
+        page = broken_app(page_text)
+        return instance, instance.serve(exposure, page, is_app_broken=True)
+
+    def _close(self) -> None:
+        """Close the sockets that it has so far."""
+        for each in (*self._listeners, self._console):
+            if each is not None:
+                each.close()
 
 
 def _folder_of(path: Path) -> Path:

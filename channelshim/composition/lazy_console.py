@@ -106,30 +106,13 @@ class LazyConsole:
 
         plan = self._instance.plan
         settings = plan.settings
-        further = (*plan.modules, *plan.elsewhere)
-        configs = (plan.app.config, *(each.config for each in further))
-        directories = [plan.app.directory] * (1 + len(plan.modules))
-        directories += [each.directory for each in plan.app.elsewhere]
-        applications = (
-            plan.application,
-            *(each.application for each in further),
-        )
         return records.AppFacts(
             application_id=plan.application.application_id,
             directory=plan.app.directory.resolve(),
             is_python27=plan.is_python27,
             is_broken=self._is_app_broken,
             url=self._urls[0],
-            modules=[
-                records.Module(each.module, each.version, url, config, directory)
-                for each, url, config, directory in zip(
-                    applications,
-                    self._urls_of_modules(),
-                    configs,
-                    directories,
-                    strict=True,
-                )
-            ],
+            modules=self._modules(),
             queues=plan.app.queues,
             cron=plan.app.cron,
             runs_cron=settings.cron,
@@ -141,6 +124,23 @@ class LazyConsole:
             is_mail_stored=plan.store.is_shared or plan.mail is not None,
             mail_route="" if plan.mail is None else str(plan.mail),
         )
+
+    def _modules(self) -> list[records.Module]:
+        from channelshim.console import sources as records
+
+        plan = self._instance.plan
+        further = (*plan.modules, *plan.elsewhere)
+        configs = (plan.app.config, *(each.config for each in further))
+        directories = [plan.app.directory] * (1 + len(plan.modules))
+        directories += [each.directory for each in plan.app.elsewhere]
+        applications = (plan.application, *(each.application for each in further))
+        urls = self._urls_of_modules()
+        return [
+            records.Module(each.module, each.version, url, config, directory)
+            for each, url, config, directory in zip(
+                applications, urls, configs, directories, strict=True
+            )
+        ]
 
     def _urls_of_modules(self) -> list[str]:
         """Return each module's address, in the order of the plan."""
