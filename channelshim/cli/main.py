@@ -181,8 +181,10 @@ def _restore(file: str, app_dir: str, **settings: Any) -> None:
 def _shell(app: tuple[str, ...], program: str | None, **settings: Any) -> None:
     """Run Python with the app's modules and data; IPython where it is installed.
 
-    Where serve is given several folders or files, shell takes the same, in any order:
-    code is imported from the folder of the first, and the data is the whole app's.
+    Where serve is given several folders or files, shell takes the same: code is
+    imported from the folder of the first, and the data is the whole app's. Any order
+    does where one of them is the default module, or all have the same `application`;
+    otherwise it must be the order that serve gets.
 
     A server of the app may be running: it makes the calls then. What comes from
     standard input is run as a program, in Python 3; modules of an app in Python 2.7

@@ -7,6 +7,7 @@ import contextlib
 import email
 import email.policy
 import email.utils
+import logging
 import sys
 import types
 import urllib.parse
@@ -27,7 +28,10 @@ from channelshim.composition.reading import application_id_of, read_named
 from channelshim.composition.settings import Settings
 from channelshim.contracts.dispatcher import InternalRequest
 from channelshim.errors import ConfigurationError
+from channelshim.runtime.notices import NOTICES
 from channelshim.services.forwarding import forward
+
+_logger: Final = logging.getLogger("channelshim.composition")
 
 _HOST: Final = "localhost:8080"
 
@@ -49,6 +53,8 @@ class Opened:
     Args:
         paths: as the app's server names them; see reading.read_named. The modules of
             the folder that is named first can be imported; data are the whole app's.
+            Where no server answers and another order would open other data, that is
+            one warning.
         settings: as read.
 
     Attributes:
@@ -78,6 +84,12 @@ class Opened:
         )
         if self.control is not None:
             forward(self.control.ask)
+        elif len(whole.ids(settings.application)) > 1:
+            sentence = (
+                f"the data is that of {id}, by what is named first, since none is the "
+                "default module: name all in the order that serve gets"
+            )
+            NOTICES.warn(_logger, sentence)
 
     def enter(self) -> None:
         """Make the app's modules and environment those of this process."""

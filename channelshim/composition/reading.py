@@ -88,6 +88,20 @@ class App:
                 return each.directory
         return self.directory
 
+    def ids(self, setting: str) -> set[str]:
+        """Return all ids that the app can have, by what the command names first.
+
+        Args:
+            setting: see `application_id_of`.
+        """
+        if self.config is None or self.config.module == DEFAULT_MODULE:
+            return {application_id_of(self.directory, self.config, setting)}
+        own = (ModuleFolder(each, self.directory) for each in self.modules)
+        named = (ModuleFolder(self.config, self.directory), *own, *self.elsewhere)
+        return {
+            application_id_of(each.directory, each.config, setting) for each in named
+        }
+
     def part(self, directory: Path) -> App:
         """Return the app as a process sees it that runs the modules of one folder.
 

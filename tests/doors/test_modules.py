@@ -403,6 +403,56 @@ def test_a_shell_has_the_code_of_the_first_folder_and_the_data_of_all(
     assert (own[3], other[3]) == ("1", "2")
 
 
+@pytest.mark.parametrize(
+    ("modules", "applications", "setting", "is_told"),
+    [
+        (("one", "two"), ("", ""), "", True),
+        (("one", "two"), ("shop", ""), "", True),
+        (("one", "two"), ("shop", "shop"), "", False),
+        (("one", "two"), ("", ""), "shop", False),
+        (("default", "two"), ("", ""), "", False),
+        (("two", "default"), ("", ""), "", False),
+    ],
+)
+def test_a_shell_says_where_the_order_decides_on_its_data(
+    modules: tuple[str, str],
+    applications: tuple[str, str],
+    setting: str,
+    is_told: bool,
+    tmp_path: Path,
+) -> None:
+    names = []
+    for module, application in zip(modules, applications, strict=True):
+        folder = tmp_path / module
+        folder.mkdir()
+        lines = [f"module: {module}"]
+        lines += [f"application: {application}"] * bool(application)
+        text = "\n".join(lines)
+        (folder / "app.yaml").write_text(f"{text}\n{HANDLERS}")
+        names.append(folder)
+    for paths in (names, names[::-1]):
+        assert (len(read_named(paths).ids(setting)) > 1) is is_told
+
+
+def test_a_shell_warns_where_another_order_opens_other_data(tmp_path: Path) -> None:
+    for module in ("one", "two"):
+        (tmp_path / module).mkdir()
+        (tmp_path / module / "app.yaml").write_text(f"module: {module}\n{HANDLERS}")
+    done = subprocess.run(
+        [sys.executable, "-m", "channelshim", "shell", "two", "one", "-c", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path / "data")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60 * timeout_factor(),
+    )
+    assert done.returncode == 0
+    assert "the data is that of two-" in done.stderr
+    assert done.stderr.count("name all in the order that serve gets") == 1
+
+
 @pytest.mark.parametrize("named", [("app", "backend"), ("app.yaml", "b.yaml")])
 def test_application_refuses_further_modules(named: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError) as raised:
