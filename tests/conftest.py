@@ -19,7 +19,7 @@ import pytest
 
 from tests import exploring, lanes, selecting
 from tests.chromium import Pages, open_browser
-from tests.crashes import run_again_after_a_crash
+from tests.crashes import note_failure, run_again_after_a_crash
 from tests.servers import Server, Servers
 
 if TYPE_CHECKING:
@@ -121,9 +121,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
     """Add to the report of a failed test what its servers printed."""
     report = yield
+    if report.failed and item.get_closest_marker("browser") is not None:
+        note_failure(item, call)
     if report.failed and report.when in ("setup", "call"):
         servers = getattr(item, "funcargs", {}).get("server")
         if isinstance(servers, Servers):
