@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from pathlib import Path
@@ -10,28 +11,49 @@ _LOWEST = 20_000
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
-_given: set[int] = set()
+_TRIES = 1000
+
+_in_use: set[int] = set()
+"""What this process has returned; a program may not have bound it yet."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now, and that is given away once.
+    """Return a port that nobody listens on now; none is returned twice in a run.
 
     It is below those that the system gives to whoever asks for any, and to each
     connection: of these, one that is free now may be taken a moment later.
+
+    Raises:
+        RuntimeError: there is none.
     """
     highest = _lowest_of_the_system() - 1
-    if highest < _LOWEST + 1000:
-        return _bound(0)
+    number, workers = _worker()
     # Not the module's own numbers, which Hypothesis makes the same in each process.
     chance = random.SystemRandom()
-    while True:
-        port = chance.randint(_LOWEST, highest)
+    for _ in range(_TRIES):
+        port = 0
+        if highest >= _LOWEST + 1000:
+            port = chance.randrange(_LOWEST + number, highest + 1, workers)
+        if port in _in_use:
+            continue
         try:
-            if port not in _given:
-                _given.add(port)
-                return _bound(port)
+            port = _bound(port)
         except OSError:
             continue
+        if port not in _in_use and (port - _LOWEST) % workers == number:
+            _in_use.add(port)
+            return port
+    raise RuntimeError(
+        f"no free port in {_TRIES} tries: end what listens on ports from {_LOWEST} up"
+    )
+
+
+def _worker() -> tuple[int, int]:
+    """Return which worker of a run this is, from 0, and of how many."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    # One that takes the place of a dead worker has a number of its own.
+    return number % workers, workers
 
 
 def _bound(port: int) -> int:

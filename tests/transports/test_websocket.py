@@ -135,11 +135,19 @@ def test_old_token_is_accepted_and_told(site: PlainSite) -> None:
 
 
 def test_token_that_ends_ends_its_socket(site: PlainSite) -> None:
-    with connect(site.socket_url(signed("ann", 2))) as page:
-        # On a slow machine it has ended by now.
+    # On a slow machine the first may have ended before its page is there.
+    lives = (2, 5 * timeout_factor())
+    assert any(is_open_until_its_token_ends(site, seconds) for seconds in lives)
+
+
+def is_open_until_its_token_ends(site: PlainSite, seconds: float) -> bool:
+    is_open = False
+    with connect(site.socket_url(signed("ann", seconds))) as page:
         with contextlib.suppress(ConnectionClosed):
             hello(page)
+            is_open = True
         assert ended(page) == (4401, "Token+timed+out.")
+    return is_open
 
 
 # --- Messages -------------------------------------------------------------------------

@@ -86,10 +86,12 @@ def test_server_without_a_free_connection_says_what_to_do(server, schema):
 
 
 def test_transaction_that_nobody_goes_on_with_ends(schema, server, wait_until):
-    assert any(each.startswith("idle_in_") for each in session._SETTINGS)
     store = PostgresStore(Place(server.url(), schema), values_of)
     store.entities.apply([put(key("A", 1))])
     held = store.entities.open()
+    bound = "current_setting('idle_in_transaction_session_timeout')::interval"
+    row = held._connection.row(f"SELECT extract(epoch FROM {bound})::integer")
+    assert row == (session.STORE_IDLE_SECONDS,)
     # Now: a busy machine may need as long between any two statements.
     held._connection.script("SET LOCAL idle_in_transaction_session_timeout = 50")
     query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
