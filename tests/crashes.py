@@ -77,7 +77,7 @@ def _crash_in(error: BaseException) -> str:
 
 def _is_gone(item: Any) -> bool:
     browser = (getattr(item, "funcargs", None) or {}).get("browser")
-    if not hasattr(browser, "is_connected"):
+    if browser is None or not hasattr(browser, "is_connected"):
         return False
     # Playwright learns of an end when it asks, and may be told of another one before.
     with contextlib.suppress(Exception):
