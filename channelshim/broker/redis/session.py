@@ -248,6 +248,9 @@ class Session:
             b"%d" % (SETTLE_SECONDS * 1e6),
             b"%d" % self._is_whole,
         )
+        if self._link is not link or self._reader is None:
+            # Lost in the same turn: before 3.12, wait_for() swallows the cancel.
+            raise OSError("the connection was lost")
         self._heard_at = self._loop.time()
         self.is_fenced = False
         is_new_epoch = epoch != self.epoch

@@ -130,9 +130,9 @@ class Shard:
         self._bounds = bounds
         self._owner = owner
         self._telling: dict[str, Change] = {}
-        # Ids that were here when it was fenced, and their numbers.
-        # A link may be lost before Redis has all of them.
+        # In a new epoch, until Redis has them all: the link may be lost meanwhile.
         self._must_repeat_ends = False
+        # Ids that were here when it was fenced, and their numbers.
         self._orphans: dict[str, int] = {}
         # Ids whose release is not answered, and their numbers.
         self._leaving: dict[str, int] = {}
