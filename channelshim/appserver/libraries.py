@@ -11,6 +11,7 @@ from importlib.machinery import (
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
     FileFinder,
+    ModuleSpec,
     SourceFileLoader,
 )
 from pathlib import Path
@@ -135,13 +136,21 @@ def _is_in(finders: Sequence[FileFinder], module: str) -> bool:
     """Return whether folders have a module: a file, or a folder with Python in it."""
     package, _, rest = module.partition(".")
     for spec in filter(None, (each.find_spec(package) for each in finders)):
-        folders = [Path(each) for each in spec.submodule_search_locations or ()]
         if rest:
-            if _is_in([FileFinder(str(each), *_LOADERS) for each in folders], rest):
+            folders = spec.submodule_search_locations or ()
+            if _is_in([FileFinder(each, *_LOADERS) for each in folders], rest):
                 return True
-        elif spec.loader is not None or any(any(each.glob("*.py")) for each in folders):
+        elif _has_code(spec):
             return True
     return False
+
+
+def _has_code(spec: ModuleSpec) -> bool:
+    """Return whether it is more than a folder of another thing that has this name."""
+    if spec.origin is not None:
+        return spec.origin != PLACEHOLDER
+    folders = spec.submodule_search_locations or ()
+    return any(any(Path(each).glob("*.py")) for each in folders)
 
 
 def _is_there(module: str) -> bool:
@@ -149,4 +158,4 @@ def _is_there(module: str) -> bool:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return False
-    return spec is not None and spec.origin != PLACEHOLDER
+    return spec is not None and _has_code(spec)

@@ -278,6 +278,11 @@ def test_libraries_that_an_app_brings_are_not_missing_in_another_process(
     assert caplog.text == ""
     monkeypatch.syspath_prepend(tmp_path)
     assert libraries_to_install(config.libraries, tmp_path)[1] == []
+    package = tmp_path / "lxml_of_nobody"
+    assert missing_libraries(config.libraries)
+    (package / "etree.py").touch()
+    assert missing_libraries(config.libraries) == []
+    (package / "etree.py").unlink()
     monkeypatch.undo()
     (tmp_path / "appengine_config.py").unlink()
     assert loading.warn_ahead(config, tmp_path) == []

@@ -419,6 +419,7 @@ def test_change_of_a_file_reloads_all(
         file.write("- name: brought\n  version: latest\n")
     # In a folder that only a process finds which has loaded the app.
     (own_crew / "others" / "brought").mkdir(parents=True)
+    (own_crew / "others" / "brought" / "__init__.py").touch()
     (own_crew / "appengine_config.py").write_text(
         "import sys\nsys.path.append('others')\n"
     )
