@@ -121,7 +121,7 @@ class _Start:
                 raise
             is_broken = True
             instance, app_server = self._explain(complain(error))
-        return serving.Serving(
+        server = serving.Serving(
             instance,
             app_server,
             self._listeners,
@@ -135,7 +135,10 @@ class _Start:
             workforce=self._workforce,
             console=self._console,
             tls=self._tls,
-        ).run()
+        )
+        # The watch drops this table of files when it has looked back.
+        self._before = None
+        return server.run()
 
     def _load(self) -> tuple[Instance, addresses.Served]:
         """Read and load the app, and open what it needs."""

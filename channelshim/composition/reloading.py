@@ -144,12 +144,13 @@ class Watcher:
         if self._has_looked_back:
             return
         self._has_looked_back = True
-        before, self._before = self._before, None
-        if before is not None:
-            self._found = self._concerned(before, self._loaded)
+        if self._before is not None:
+            self._found = self._concerned(self._before, self._loaded)
             self._has_missed = bool(self._found)
         if not self._found:
             self._found = self._concerned(self._loaded, file_times(self._directory))
+        # Only now: where this fails, the next watch looks back again.
+        self._before = None
 
     def _concerned(self, before: FileTimes, now: FileTimes) -> str:
         """Return the path of a change that needs a reload; "" for none."""

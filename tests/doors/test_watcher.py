@@ -120,6 +120,33 @@ def test_change_after_that_is_not_a_missed_one(
     assert (changed, watcher.has_missed) == ([str(tmp_path / "queue.yaml")], False)
 
 
+def test_look_back_that_fails_is_made_again(
+    tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    file = tmp_path / "main.py"
+    file.write_text("old = 1\n")
+    before = file_times(tmp_path)
+    file.write_text("newer = 1\n")
+    fails = iter([True])
+    changed: list[str] = []
+
+    def loaded_files() -> list[str]:
+        if next(fails, False):
+            raise OSError("on purpose")
+        return [str(file)]
+
+    watcher = Watcher(
+        *(tmp_path, [], changed.append),
+        before=before,
+        loaded_files=loaded_files,
+        threads=Threads(first_pause_seconds=0.001, longest_pause_seconds=0.01),
+    )
+    watcher.start()
+    wait_until(lambda: changed)
+    watcher.stop()
+    assert (changed, watcher.has_missed) == ([str(file)], True)
+
+
 def test_files_of_another_folder_are_no_change(
     tmp_path: Path, wait_until: Callable[..., Any]
 ) -> None:
