@@ -173,11 +173,12 @@ class Deadlines:
     def add(self, run: Run) -> None:
         """Watch a run that begins."""
         with self._lock:
-            self._runs.add(run)
             if not self._is_watched:
-                self._is_watched = True
+                # The system may have no thread: then the next run asks again.
                 self._threads.start("deadlines", self._watch)
-            elif run.deadline < self._looks_at:
+                self._is_watched = True
+            self._runs.add(run)
+            if run.deadline < self._looks_at:
                 self._changed.notify()
 
     def discard(self, run: Run) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from channelshim.kernel import deadlines as deadlines_module
 from channelshim.kernel.deadlines import Deadlines
-from channelshim.kernel.threads import Threads
+from channelshim.kernel.threads import Kept, Threads
 from tests.deadline_calls import call_within
 from tests.lanes import ROOT, timeout_factor
 
@@ -105,6 +105,29 @@ def test_error_that_cannot_be_had_stops_no_watch(
     free.set()
     thread.join(PATIENCE)
     assert "on purpose" in caplog.text
+
+
+def test_watch_that_could_not_begin_is_begun_by_the_next_run() -> None:
+    class Told(BaseException):
+        pass
+
+    class NoThreadOnce(Threads):
+        has_asked = False
+
+        def start(self, name: str, loop: Callable[[], None]) -> Kept:
+            if not self.has_asked:
+                self.has_asked = True
+                raise RuntimeError("can't start new thread")
+            return super().start(name, loop)
+
+    deadlines = Deadlines(error=lambda: Told, threads=NoThreadOnce())
+    with pytest.raises(RuntimeError), deadlines.limit(PATIENCE):
+        pass
+    assert not deadlines._runs
+    lock = threading.Lock()
+    deadlines_module.acquire(lock, PATIENCE)
+    with pytest.raises(Told):
+        call_within(deadlines.limit(0.01), deadlines_module.acquire, lock, PATIENCE)
 
 
 def test_steps_of_ours_and_of_the_standard_library_are_not_the_apps() -> None:
