@@ -110,6 +110,8 @@ class TaskRunner:
         # until when it is not repeated: monotonic seconds.
         self._left_out: Collection[str] = ()
         self._looks_at = -math.inf
+        # Until when no thread is asked for in place of a late one's.
+        self._instead_at = -math.inf
         self._is_stopping = False
         self._is_woken = False
         self._changed = threading.Condition()
@@ -156,6 +158,7 @@ class TaskRunner:
 
         Raises:
             StorageError: the store refuses.
+            RuntimeError: the system has no thread, and none has been started.
         """
         task = self._tasks.take_named(
             self._worker_id, queue, name, self._clock.time(), TASK_LEASE_SECONDS
@@ -264,11 +267,14 @@ class TaskRunner:
                     until_late = min(until_late, left)
                 elif self.late + len(late) < self._runners:
                     late.append((runner, task))
+        if late and now < self._instead_at:
+            return min(until_late, self._instead_at - now)
         for runner, task in late:
             try:
                 self._threads.start("task-instead", self._run_all)
             except RuntimeError as error:
                 _logger.error("a late task keeps its thread: %s", error)
+                self._instead_at = now + _AFTER_ERROR_SECONDS
                 return min(until_late, _AFTER_ERROR_SECONDS)
             with self._changed:
                 self._shares.give_up(runner, task)
@@ -339,17 +345,23 @@ class TaskRunner:
         if bucket is not None:
             bucket.spend()
         if needs_thread:
-            self._start_further()
+            self._start_further(task)
         self._started(task.queue)
 
-    def _start_further(self) -> None:
+    def _start_further(self, task: Task) -> None:
         try:
             self._threads.start("task-further", self._run_all)
         except RuntimeError as error:
             with self._changed:
                 self._shares.note_missing_thread()
-                if not self._shares.threads:
-                    raise
+                is_alone = not self._shares.threads
+                if is_alone:
+                    self._due.remove(task)
+                    self._shares.running[task.queue] -= 1
+            if is_alone:
+                # Before `start`: there is no thread that could take it.
+                self._attempts.postpone(task)
+                raise
             # The next thread that is free takes the task.
             _logger.error("a task waits for another to end: %s", error)
 

@@ -537,6 +537,24 @@ def test_runner_that_was_not_started_runs_single_tasks(
     assert (found.task.retries, found.leased_until) == (1, 0.0)
 
 
+def test_single_task_without_a_thread_is_given_back(bench: Bench) -> None:
+    class NoThreads(Threads):
+        def start(self, name: str, loop: Callable[[], None]) -> Kept:
+            raise RuntimeError("can't start new thread")
+
+    runner = TaskRunner(
+        bench.tasks, QueueConfig(), bench.app, time, threads=NoThreads()
+    )
+    bench.add(task("/one"))
+    with pytest.raises(RuntimeError, match="new thread"):
+        runner.run_now("default", "none")
+    assert runner.running == 0
+    found = bench.tasks.find("default", "none")
+    assert found is not None
+    assert found.leased_until == 0.0
+    assert runner.stop(1.0)
+
+
 def test_paused_queue_waits_until_it_is_resumed(bench: Bench, wait_until: Wait) -> None:
     bench.tasks.pause("default", is_paused=True)
     queues = parse_queues("queue:\n- name: default\n- name: other\n")
