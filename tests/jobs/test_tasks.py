@@ -69,6 +69,18 @@ class Bench:
         )
         self.runner.start()
 
+    def hang(self) -> threading.Event:
+        """Have requests of paths that begin with /hangs wait for an event."""
+        goes_on = threading.Event()
+
+        def hang(request: InternalRequest) -> int:
+            if request.path.startswith("/hangs"):
+                goes_on.wait()
+            return 200
+
+        self.app.status = hang
+        return goes_on
+
     def add(self, *tasks: Task) -> None:
         self.tasks.add(tasks, time.time())
         if self.runner is not None:
@@ -393,14 +405,7 @@ def test_nothing_that_is_raised_ends_the_queues(
 def test_tasks_that_never_end_hold_up_nobody(
     bench: Bench, wait_until: Wait, caplog: pytest.LogCaptureFixture
 ) -> None:
-    goes_on = threading.Event()
-
-    def hang(request: InternalRequest) -> int:
-        if request.path.startswith("/hangs"):
-            goes_on.wait()
-        return 200
-
-    bench.app.status = hang
+    goes_on = bench.hang()
     threads = Threads()
     bench.start(runners=2, threads=threads, deadline_seconds=0.05)
     bench.add(*(task(f"/hangs{number}") for number in range(3)))
@@ -421,14 +426,7 @@ def test_tasks_that_never_end_hold_up_nobody(
 def test_queues_whose_tasks_never_end_stop_no_other(
     bench: Bench, wait_until: Wait
 ) -> None:
-    goes_on = threading.Event()
-
-    def hang(request: InternalRequest) -> int:
-        if request.path.startswith("/hangs"):
-            goes_on.wait()
-        return 200
-
-    bench.app.status = hang
+    goes_on = bench.hang()
     threads = Threads()
     bench.start(runners=2, threads=threads, deadline_seconds=0)
     bench.add(*(task(f"/hangs{number}") for number in range(4)))
@@ -460,14 +458,7 @@ def test_task_waits_for_another_where_no_further_thread_can_be_had(
                 raise RuntimeError("can't start new thread")
             return super().start(name, loop)
 
-    goes_on = threading.Event()
-
-    def hang(request: InternalRequest) -> int:
-        if request.path.startswith("/hangs"):
-            goes_on.wait()
-        return 200
-
-    bench.app.status = hang
+    goes_on = bench.hang()
     bench.start(runners=1, threads=FewThreads())
     bench.add(task("/hangs"))
     wait_until(lambda: bench.app.paths() == ["/hangs"])
