@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import selecting
-from tests.lanes import ROOT, timeout_factor
+from tests.inner_pytest import run_suite
 from tests.selecting import TESTS
 
 _NAMES = ("a", "b", "c", "d")
@@ -113,19 +110,6 @@ def test_marked():
 
 @pytest.mark.served
 def test_fast_test_that_starts_a_program_fails(tmp_path: Path) -> None:
-    file = tmp_path / "test_new.py"
-    file.write_text(_SUITE, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    command += ["-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml")]
-    run = subprocess.run(
-        [*command, "-m", "fast", str(file)],
-        cwd=ROOT,
-        # This failure is none of the run's.
-        env={**os.environ, "CHANNELSHIM_TESTS_FAILURES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60 * timeout_factor(),
-    )
-    assert "1 failed, 1 passed, 1 deselected" in run.stdout
-    assert "tests/heavy.txt" in run.stdout
+    output = run_suite(_SUITE, "fast", tmp_path)
+    assert "1 failed, 1 passed, 1 deselected" in output
+    assert "tests/heavy.txt" in output

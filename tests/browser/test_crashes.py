@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.chromium import Pages
-from tests.lanes import ROOT, timeout_factor
+from tests.inner_pytest import run_suite
 
 pytestmark = pytest.mark.browser
 
@@ -96,22 +93,9 @@ def test_end_that_fails(pages, only_once, end_that_fails):
 
 
 def test_what_a_test_asserts_is_never_tried_twice(tmp_path: Path) -> None:
-    file = tmp_path / "test_new.py"
-    file.write_text(_SUITE, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider"]
-    command += ["-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml")]
-    run = subprocess.run(
-        [*command, "-m", "browser", str(file)],
-        cwd=ROOT,
-        # These failures are none of the run's.
-        env={**os.environ, "CHANNELSHIM_TESTS_FAILURES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120 * timeout_factor(),
-    )
-    assert re.search("3 failed, 1 passed, .*2 errors", run.stdout), run.stdout
-    assert run.stdout.count("PytestWarning: run again after a crash") == 1
-    runs = Counter(re.findall(r"(an? [\w ]+) (?:runs|begins)$", run.stdout, re.M))
+    output = run_suite(_SUITE, "browser", tmp_path)
+    assert re.search("3 failed, 1 passed, .*2 errors", output), output
+    assert output.count("PytestWarning: run again after a crash") == 1
+    runs = Counter(re.findall(r"(an? [\w ]+) (?:runs|begins)$", output, re.M))
     once = ("a session", "a closed page", "an assertion", "an end")
     assert runs == {"a crash": 2, **dict.fromkeys(once, 1)}
