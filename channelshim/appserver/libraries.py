@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import (
@@ -105,20 +104,20 @@ def missing_libraries(
 
 
 def libraries_to_install(
-    libraries: Iterable[Library], folder: Path
+    libraries: Iterable[Library], folder: Path, *, is_loaded_here: bool
 ) -> tuple[list[MissingLibrary], list[MissingLibrary]]:
     """Return those that an app lacks, whichever process has loaded it.
 
     Args:
         libraries: of its app.yaml.
         folder: the app's.
+        is_loaded_here: whether this process has loaded the app.
 
     Returns:
         those that are missing; and those that are if its appengine_config.py does not
         find them, which only a process that has loaded the app can tell.
     """
     missing = missing_libraries(libraries, (folder, folder / "lib"))
-    is_loaded_here = str(folder.resolve()) in sys.path
     if is_loaded_here or not (folder / "appengine_config.py").is_file():
         return missing, []
     return [], missing

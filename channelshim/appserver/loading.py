@@ -135,7 +135,9 @@ def warn_ahead(config: AppConfig, folder: Path) -> list[str]:
     Returns:
         what is left to the first of them that loads the app, which alone can tell.
     """
-    missing, perhaps_missing = libraries_to_install(config.libraries, folder)
+    missing, perhaps_missing = libraries_to_install(
+        config.libraries, folder, is_loaded_here=False
+    )
     for warning in (*config.warnings, *missing):
         NOTICES.warn(_logger, str(warning))
     return list(map(str, perhaps_missing))

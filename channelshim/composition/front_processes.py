@@ -87,6 +87,8 @@ class FrontProcesses:
         self._folders = plan.app.folders
         # What the first process of a folder warns of, for all of them.
         self._unsaid: defaultdict[Path, list[str]] = defaultdict(list)
+        # Digests of what a process before has been left to say.
+        self._left_to_others: set[str] = set()
         variables = _variables(time_zone)
         # One alone, beside the front, where only modules of other folders need it.
         count = max(1, plan.settings.workers)
@@ -215,9 +217,9 @@ class FrontProcesses:
     def _warned(self, folder: Path) -> tuple[str, ...]:
         """Return digests of what the next process of a folder need not warn of."""
         # What was known before a reload, too: a process may find it again.
-        warned = NOTICES.digests(is_whole=False)
-        for sentence in self._unsaid.pop(folder, ()):
-            NOTICES.note(sentence)
+        warned = (*NOTICES.digests(is_whole=False), *self._left_to_others)
+        # After a reload they are known only if a process did say them.
+        self._left_to_others.update(map(NOTICES.leave, self._unsaid.pop(folder, ())))
         return warned
 
 
@@ -304,6 +306,7 @@ def services_of(instance: Instance, full: Callable[[bool], None]) -> FrontServic
 def _take_log(process: str, *texts: str) -> None:
     """Keep a line of a process where the console finds it."""
     line = pipe_logs.line_of(*texts)
+    NOTICES.hear(line.text)
     for handler in logging.getLogger().handlers:
         if isinstance(handler, (LineHandler, LogRingHandler)):
             handler.ring.take(line, process)

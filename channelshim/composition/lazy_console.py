@@ -123,6 +123,7 @@ class LazyConsole:
             allows_code=settings.console_code and self._is_near,
             is_mail_stored=plan.store.is_shared or plan.mail is not None,
             mail_route="" if plan.mail is None else str(plan.mail),
+            is_loaded_here=settings.workers <= 1 and not plan.app.elsewhere,
         )
 
     def _modules(self) -> list[records.Module]:

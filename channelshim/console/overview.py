@@ -84,7 +84,11 @@ def _warnings(page: PageHandler) -> list[str]:
         # A reload does not log them again.
         for warning in (
             *module.config.warnings,
-            *libraries_to_install(module.config.libraries, module.directory)[0],
+            *libraries_to_install(
+                module.config.libraries,
+                module.directory,
+                is_loaded_here=app.is_loaded_here,
+            )[0],
         )
     }
     for line in page.sources.logs.warnings():

@@ -93,6 +93,8 @@ class AppFacts:
         allows_code: whether the interactive page runs Python.
         is_mail_stored: whether mails are in the store, not in files.
         mail_route: where mail leaves, as text; "" where it is kept.
+        is_loaded_here: whether this process has loaded the app; False where app
+            processes do.
     """
 
     application_id: str
@@ -111,6 +113,7 @@ class AppFacts:
     allows_code: bool
     is_mail_stored: bool = False
     mail_route: str = ""
+    is_loaded_here: bool = True
 
 
 class ChannelActions(Protocol):

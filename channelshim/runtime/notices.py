@@ -24,6 +24,7 @@ class Notices:
     def __init__(self) -> None:
         self._known: frozenset[str] = frozenset()
         self._seen: set[str] = set()
+        self._left: set[str] = set()
 
     def begin(self, known: Iterable[str]) -> None:
         """Begin an image that follows another one.
@@ -44,14 +45,27 @@ class Notices:
             sentence: what a person should know once.
             level: of a new one.
         """
-        self.note(sentence)
-        is_known = _digest(sentence) in self._known
+        digest = _digest(sentence)
+        if len(self._seen) < _MOST:
+            self._seen.add(digest)
+        is_known = digest in self._known
         logger.log(logging.DEBUG if is_known else level, "%s", sentence)
 
-    def note(self, sentence: str) -> None:
-        """Take a sentence for known from now on: another process warns of it."""
-        if len(self._seen) < _MOST:
-            self._seen.add(_digest(sentence))
+    def leave(self, sentence: str) -> str:
+        """Leave a sentence to other processes, which alone can tell whether it is so.
+
+        Returns:
+            its digest, for those that need not say it too.
+        """
+        digest = _digest(sentence)
+        self._left.add(digest)
+        return digest
+
+    def hear(self, text: str) -> None:
+        """Note what another process has logged, if it is a sentence that was left."""
+        digest = _digest(text)
+        if digest in self._left:
+            self._seen.add(digest)
 
     def digests(self, *, is_whole: bool = True) -> tuple[str, ...]:
         """Return what the next image is told.

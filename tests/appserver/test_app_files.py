@@ -277,7 +277,9 @@ def test_libraries_that_an_app_brings_are_not_missing_in_another_process(
     assert "lxml_of_nobody" in sentence
     assert caplog.text == ""
     monkeypatch.syspath_prepend(tmp_path)
-    assert libraries_to_install(config.libraries, tmp_path)[1] == []
+    ahead = libraries_to_install(config.libraries, tmp_path, is_loaded_here=False)
+    here = libraries_to_install(config.libraries, tmp_path, is_loaded_here=True)
+    assert (ahead, here) == (([], here[0]), (here[0], []))
     package = tmp_path / "lxml_of_nobody"
     assert missing_libraries(config.libraries)
     (package / "etree.py").touch()

@@ -43,8 +43,16 @@ def test_what_another_process_warns_of_is_known_to_the_next_image(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     first = Notices()
-    first.note("a")
-    assert warned(caplog, following(first), "a", "b") == ["b"]
+    first.leave("a")
+    first.leave("never said")
+    for text in ("a", "another line"):
+        first.hear(text)
+    following_one = following(first)
+    assert warned(caplog, following_one, "a", "b") == ["b"]
+    assert warned(caplog, following(first), "never said", "another line") == [
+        "never said",
+        "another line",
+    ]
 
 
 def test_an_image_that_reads_nothing_hands_on_what_it_knows(
