@@ -173,13 +173,20 @@ class Deadlines:
     def add(self, run: Run) -> None:
         """Watch a run that begins."""
         with self._lock:
-            if not self._is_watched:
-                # The system may have no thread: then the next run asks again.
-                self._threads.start("deadlines", self._watch)
-                self._is_watched = True
             self._runs.add(run)
-            if run.deadline < self._looks_at:
+            if not self._is_watched:
+                self._begin_watch()
+            elif run.deadline < self._looks_at:
                 self._changed.notify()
+
+    def _begin_watch(self) -> None:
+        try:
+            self._threads.start("deadlines", self._watch)
+        except RuntimeError as error:
+            # The next run asks again, and has this one watched too.
+            _logger.error("nothing has a deadline for now: %s", error)
+        else:
+            self._is_watched = True
 
     def discard(self, run: Run) -> None:
         """Watch a run no more: it ends, and is not told any more."""

@@ -107,7 +107,9 @@ def test_error_that_cannot_be_had_stops_no_watch(
     assert "on purpose" in caplog.text
 
 
-def test_watch_that_could_not_begin_is_begun_by_the_next_run() -> None:
+def test_watch_that_could_not_begin_is_begun_by_the_next_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     class Told(BaseException):
         pass
 
@@ -121,10 +123,10 @@ def test_watch_that_could_not_begin_is_begun_by_the_next_run() -> None:
             return super().start(name, loop)
 
     deadlines = Deadlines(error=lambda: Told, threads=NoThreadOnce())
-    with pytest.raises(RuntimeError), deadlines.limit(PATIENCE):
-        pass
-    assert not deadlines._runs
     lock = threading.Lock()
+    with deadlines.limit(PATIENCE):
+        assert "nothing has a deadline for now: can't start" in caplog.text
+    assert not deadlines._runs
     deadlines_module.acquire(lock, PATIENCE)
     with pytest.raises(Told):
         call_within(deadlines.limit(0.01), deadlines_module.acquire, lock, PATIENCE)
