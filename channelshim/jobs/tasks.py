@@ -345,22 +345,24 @@ class TaskRunner:
         if bucket is not None:
             bucket.spend()
         if needs_thread:
-            self._start_further(task)
+            self._start_further()
         self._started(task.queue)
 
-    def _start_further(self, task: Task) -> None:
+    def _start_further(self) -> None:
         try:
             self._threads.start("task-further", self._run_all)
         except RuntimeError as error:
             with self._changed:
                 self._shares.note_missing_thread()
+                # Before `start`: there is no thread that could take what waits.
                 is_alone = not self._shares.threads
-                if is_alone:
+                tasks = list(self._due) if is_alone else []
+                for task in tasks:
                     self._due.remove(task)
                     self._shares.running[task.queue] -= 1
-            if is_alone:
-                # Before `start`: there is no thread that could take it.
+            for task in tasks:
                 self._attempts.postpone(task)
+            if is_alone:
                 raise
             # The next thread that is free takes the task.
             _logger.error("a task waits for another to end: %s", error)
