@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 FileTimes = Mapping[str, tuple[int, int, int]]
 """Path to time of the last change in nanoseconds, size, and number on the disk."""
 
 
-def file_times(*directories: Path) -> FileTimes:
+def file_times(*directories: Path, ignored: Iterable[Path] = ()) -> FileTimes:
     """Return how every file below some folders looks now.
 
     Hidden files and folders, and Python's caches, are left out. Links to folders are
     not followed.
+
+    Args:
+        directories: the folders.
+        ignored: folders whose files are left out, if they are met below those.
     """
+    left_out = {os.path.realpath(each) for each in ignored}
     found: dict[str, tuple[int, int, int]] = {}
     folders = [os.path.realpath(each) for each in directories]
     while folders:
+        folder = folders.pop()
+        if folder in left_out:
+            continue
         try:
-            with os.scandir(folders.pop()) as entries:
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     _note(entry, found, folders)
         except OSError:

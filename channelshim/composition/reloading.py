@@ -92,7 +92,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to watch: what changes from now on is noticed."""
-        self._loaded = file_times(self._directory)
+        self._loaded = self._times()
         self._thread = self._threads.start("watcher", self._watch)
 
     @property
@@ -148,9 +148,12 @@ class Watcher:
             self._found = self._concerned(self._before, self._loaded)
             self._has_missed = bool(self._found)
         if not self._found:
-            self._found = self._concerned(self._loaded, file_times(self._directory))
+            self._found = self._concerned(self._loaded, self._times())
         # Only now: where this fails, the next watch looks back again.
         self._before = None
+
+    def _times(self) -> FileTimes:
+        return file_times(self._directory, ignored=self._ignored)
 
     def _concerned(self, before: FileTimes, now: FileTimes) -> str:
         """Return the path of a change that needs a reload; "" for none."""

@@ -182,3 +182,5 @@ def test_files_that_go_or_change_are_found(tmp_path: Path) -> None:
     paths = changed_paths(before, file_times(tmp_path))
     assert paths == [str(tmp_path / name) for name in ("gone", "longer", "new/file")]
     assert file_times(tmp_path / "nowhere") == {}
+    found = file_times(tmp_path, ignored=[tmp_path / "new", tmp_path / "nowhere"])
+    assert set(found) == {str(tmp_path / "kept"), str(tmp_path / "longer")}
