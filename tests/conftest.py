@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,17 +83,20 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Hold the fast tests to what makes them fast."""
     if session.config.option.markexpr == "fast":
-        sys.addaudithook(_refuse_programs)
+        # What a test writes to 2 is captured, and lost with the process.
+        terminal = os.dup(2)
+        sys.addaudithook(partial(_refuse_programs, terminal))
 
 
-def _refuse_programs(event: str, _: object) -> None:
+def _refuse_programs(terminal: int, event: str, _: object) -> None:
     if event not in ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system"):
         return
     sentence = "a fast test starts a program: write its name into tests/heavy.txt"
     if threading.current_thread() is threading.main_thread():
         pytest.fail(sentence)
     # A thread of what is tested may take it for one more fault, and try again for ever.
-    os.write(2, f"{os.environ.get('PYTEST_CURRENT_TEST')}: {sentence}\n".encode())
+    test = os.environ.get("PYTEST_CURRENT_TEST")
+    os.write(terminal, f"{test}: {sentence}\n".encode())
     os._exit(pytest.ExitCode.INTERNAL_ERROR)
 
 

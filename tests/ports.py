@@ -18,7 +18,7 @@ _in_use: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now; none is returned twice in a run.
+    """Return a port that nobody listens on now; no process returns one twice.
 
     It is below those that the system gives to whoever asks for any, and to each
     connection: of these, one that is free now may be taken a moment later.
@@ -52,7 +52,7 @@ def _worker() -> tuple[int, int]:
     """Return which worker of a run this is, from 0, and of how many."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    # One that takes the place of a dead worker has a number of its own.
+    # One that takes the place of a dead worker shares the ports of one that lives.
     return number % workers, workers
 
 

@@ -131,7 +131,8 @@ def file_marks(path: Path) -> FileMarks:
 
 def can_select(expression: str, path: Path) -> bool:
     """Return False only if a mark expression selects no test of a file."""
-    if not _PLAIN_EXPRESSION.fullmatch(expression):
+    if not _PLAIN_EXPRESSION.fullmatch(expression) or _names(expression) - MARKS:
+        # Of other marks nothing is known here.
         return True
     marks = file_marks(path)
     try:
@@ -148,7 +149,7 @@ def can_be_true(
 
     True too where there are too many to try.
     """
-    names = set(re.findall(r"\w+", expression)) - {"and", "or", "not"}
+    names = _names(expression)
     free = sorted((possible - sure) & names)
     if len(free) > _MOST_FREE:
         return True
@@ -158,6 +159,10 @@ def can_be_true(
         for size in range(len(free) + 1)
         for chosen in map(sure.union, itertools.combinations(free, size))
     )
+
+
+def _names(expression: str) -> set[str]:
+    return set(re.findall(r"\w+", expression)) - {"and", "or", "not"}
 
 
 def check(items: Iterable[pytest.Item]) -> None:

@@ -37,6 +37,12 @@ def test_no_test_that_an_expression_selects_is_left_out(
     assert selecting.can_be_true(expression, sure, possible) or not plain
 
 
+@pytest.mark.parametrize("mark", ["filterwarnings", "parametrize", "of_a_plugin"])
+def test_of_other_marks_nothing_is_known(mark: str) -> None:
+    assert selecting.can_select(mark, Path(__file__))
+    assert selecting.can_select(f"not served and {mark}", Path(__file__))
+
+
 @pytest.mark.parametrize(
     ("expression", "is_true"),
     [
